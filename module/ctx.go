@@ -1,0 +1,168 @@
+package module
+
+import (
+	"fmt"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/rng"
+)
+
+// SeedKey and StepKey name the states that random ops read: the seed of the
+// store, and the number of steps with random ops that it has run.
+const (
+	SeedKey = "rng.seed"
+	StepKey = "rng.step"
+)
+
+// A Ctx leads a forward pass to its parameters, its state, its mode and its
+// place in the model. Contexts are derived from each other and share one trace:
+// one step may hold the same module in training and in evaluation mode.
+type Ctx struct {
+	t     *trace
+	train bool
+}
+
+// trace is what all contexts of one traced function share.
+type trace struct {
+	g        *ir.Graph
+	tree     *Tree
+	keys     map[*Param]string
+	params   map[*Param]*ir.Value // the newest value of each
+	inputs   map[*Param]*ir.Value
+	states   map[*State]*ir.Value
+	stateIns map[*State]*ir.Value
+	calls    map[string]int // random calls by module path
+	seed     *State
+	step     *State
+	ticked   bool
+	used     func(key string, p *Param, s *State)
+}
+
+// NewCtx starts a trace into g. The function used, if not nil, is called for
+// each variable when the trace first needs it. Programs get their Ctx from
+// exec.NewFunc.
+func NewCtx(g *ir.Graph, tree *Tree, used func(key string, p *Param, s *State)) *Ctx {
+	t := &trace{g: g, tree: tree, used: used,
+		keys: map[*Param]string{}, params: map[*Param]*ir.Value{}, inputs: map[*Param]*ir.Value{},
+		states: map[*State]*ir.Value{}, stateIns: map[*State]*ir.Value{}, calls: map[string]int{},
+		seed: &State{Key: SeedKey, DType: dtype.Uint64}, step: &State{Key: StepKey, DType: dtype.Uint64}}
+	for _, p := range tree.Params {
+		t.keys[p.Param] = p.Key
+	}
+	return &Ctx{t: t}
+}
+
+// Graph is the graph under construction.
+func (c *Ctx) Graph() *ir.Graph { return c.t.g }
+
+// Train derives a context in training mode.
+func (c *Ctx) Train() *Ctx { return &Ctx{c.t, true} }
+
+// Eval derives a context in evaluation mode.
+func (c *Ctx) Eval() *Ctx { return &Ctx{c.t, false} }
+
+// Training reports the mode. A new trace starts in evaluation mode.
+func (c *Ctx) Training() bool { return c.train }
+
+// Enter makes what is built now belong to module m, a pointer that Walk came
+// by, until leave is called. Errors, random keys and profiles use the path.
+// A module that Walk did not see keeps the path of its caller.
+func (c *Ctx) Enter(m any) (leave func()) {
+	path, ok := c.t.tree.Path(m)
+	if !ok {
+		return func() {}
+	}
+	old := c.t.g.SetPath(path)
+	return func() { c.t.g.SetPath(old) }
+}
+
+// Param is the value of a parameter.
+func (c *Ctx) Param(p *Param) *ir.Value {
+	if v := c.t.params[p]; v != nil {
+		return v
+	}
+	key, ok := c.t.keys[p]
+	if !ok {
+		c.t.g.Fail("param", fmt.Sprintf("a parameter %v does not belong to the model of this store: is its field exported, and was it set before the store was made?", p.Type()), nil)
+		return c.t.g.Poison(p.DType)
+	}
+	if c.t.used != nil {
+		c.t.used(key, p, nil)
+	}
+	v := c.t.g.Input(ir.Variable, key, p.Type()).SetSharding(p.Sharding)
+	c.t.params[p], c.t.inputs[p] = v, v
+	return v
+}
+
+// SetParam gives a parameter a new value: from here on in this step, and in
+// the store when the step ends.
+func (c *Ctx) SetParam(p *Param, v *ir.Value) {
+	c.Param(p)
+	if in := c.t.inputs[p]; in != nil {
+		c.t.g.Update(in, v)
+		c.t.params[p] = v
+	}
+}
+
+// Params are the values of the parameters that opt trains.
+func (c *Ctx) Params(opt Trains) []*ir.Value {
+	ps := opt.Params()
+	vs := make([]*ir.Value, len(ps))
+	for i, p := range ps {
+		vs[i] = c.Param(p.Param)
+	}
+	return vs
+}
+
+// State is the value of a state.
+func (c *Ctx) State(s *State) *ir.Value {
+	if v := c.t.states[s]; v != nil {
+		return v
+	}
+	if s.Key == "" {
+		c.t.g.Fail("state", fmt.Sprintf("a state %v has no key and does not belong to the model of this store", s.Type()), nil)
+		return c.t.g.Poison(s.DType)
+	}
+	if c.t.used != nil {
+		c.t.used(s.Key, nil, s)
+	}
+	v := c.t.g.Input(ir.Variable, s.Key, s.Type())
+	c.t.states[s], c.t.stateIns[s] = v, v
+	return v
+}
+
+// SetState gives a state a new value: from here on in this step, and in the
+// store when the step ends.
+func (c *Ctx) SetState(s *State, v *ir.Value) {
+	c.State(s)
+	if in := c.t.stateIns[s]; in != nil {
+		c.t.g.Update(in, v)
+		c.t.states[s] = v
+	}
+}
+
+// A RandomKey is what a random op draws from: seed and step as values, and a
+// number that stands for the module path and the call.
+type RandomKey struct {
+	Seed, Step *ir.Value // u64 scalars
+	Stream     uint64
+}
+
+// Random returns the key of the next random call under the current path. The
+// n-th call of one module has the same key whatever else the model holds.
+func (c *Ctx) Random() RandomKey {
+	path := c.t.g.Path()
+	n := c.t.calls[path]
+	c.t.calls[path]++
+	c.t.ticked = true
+	return RandomKey{c.State(c.t.seed), c.State(c.t.step), rng.Hash(fmt.Sprintf("%s#%d", path, n))}
+}
+
+// Finish ends a trace: a step that drew random numbers counts itself. The
+// function addOne builds v+1; it is given here because ops are built further up.
+func (c *Ctx) Finish(addOne func(v *ir.Value) *ir.Value) {
+	if c.t.ticked {
+		c.SetState(c.t.step, addOne(c.State(c.t.step)))
+	}
+}

@@ -1,0 +1,198 @@
+"""Ten steps of each optimizer on given gradients, and clipping by norm.
+
+    CASE/param/I/init    parameter I before the first step
+    CASE/grad/I/STEP     its gradient at step 1..10
+    CASE/param/I/STEP    its value after that step
+    CASE/lr/STEP         learning rate of each group in that step, float64 [groups]
+    CASE/state/I/NAME    optimizer state after the last step, by PyTorch's names
+
+The metadata gives dtype, the number of steps and of parameters, and for each group the
+indices of its parameters and its options.
+"""
+
+import math
+
+import torch
+
+from golden import Golden
+
+STEPS = 10
+SHAPES = [[3], [2, 3], [2, 1, 2, 2]]
+# Options of torch.optim that say how to run, or that stand at a value not covered here.
+UNRECORDED = {"params", "lr", "foreach", "fused", "capturable", "differentiable", "maximize", "amsgrad",
+              "decoupled_weight_decay", "initial_lr"}
+
+
+def varying(base):
+    """Warm-up, then decay; one step at rate 0."""
+    return lambda step: 0.0 if step == 5 else base * min(step / 3, 1) * 0.8 ** step
+
+
+def trajectory(g, name, optimizer, lr, groups=None, dtype=torch.float32, grad_scale=1.0, sparse=False, **options):
+    """lr: a number or a function of the step; groups: [(parameter indices, lr, options)] in place of one group."""
+    gen = g.generator(name)
+    params = [torch.nn.Parameter(torch.randn(shape, generator=gen, dtype=torch.float64).to(dtype)) for shape in SHAPES]
+    groups = groups or [(list(range(len(params))), lr, {})]
+    rates = [rate if callable(rate) else (lambda step, rate=rate: rate) for _, rate, _ in groups]
+    opt = optimizer([{"params": [params[i] for i in which], "lr": rate(1), **own}
+                     for (which, _, own), rate in zip(groups, rates)], foreach=False, **options)
+    for i, p in enumerate(params):
+        g.put(f"{name}/param/{i}/init", p)
+    for step in range(1, STEPS + 1):
+        for group, rate in zip(opt.param_groups, rates):
+            group["lr"] = rate(step)
+        g.put(f"{name}/lr/{step}", torch.tensor([group["lr"] for group in opt.param_groups], dtype=torch.float64))
+        for i, p in enumerate(params):
+            grad = grad_scale * torch.randn(p.shape, generator=gen, dtype=torch.float64)
+            if sparse:  # half of the elements get no gradient in a step
+                grad *= torch.randint(0, 2, p.shape, generator=gen)
+            p.grad = grad.to(dtype)
+            g.put(f"{name}/grad/{i}/{step}", p.grad)
+        opt.step()
+        for i, p in enumerate(params):
+            g.put(f"{name}/param/{i}/{step}", p)
+    for i, p in enumerate(params):
+        for key, value in opt.state[p].items():
+            if value is not None:
+                g.put(f"{name}/state/{i}/{key}", value)
+    g.add(name, op=optimizer.__name__.lower(), dtype=str(dtype).removeprefix("torch."), steps=STEPS, params=len(params),
+          groups=[{"params": which, **{k: v for k, v in group.items() if k not in UNRECORDED}}
+                  for (which, _, _), group in zip(groups, opt.param_groups)])
+
+
+def two_groups(lr, **own):
+    """Parameters 0 and 2 at lr; parameter 1 at a third of it with options of its own."""
+    return [([0, 2], lr, {}), ([1], lr / 3, own)]
+
+
+def build_sgd(path):
+    g = Golden("optim", path, seed=20)
+    run = lambda name, lr=0.1, **options: trajectory(g, name, torch.optim.SGD, lr, **options)
+    run("plain")
+    run("weight_decay", weight_decay=0.1)
+    run("momentum", momentum=0.9)
+    run("momentum_weight_decay", momentum=0.9, weight_decay=0.05)
+    run("momentum_dampening", momentum=0.8, dampening=0.3)
+    run("momentum_dampening_weight_decay", momentum=0.8, dampening=1.0, weight_decay=0.1)
+    run("nesterov", momentum=0.9, nesterov=True)
+    run("nesterov_weight_decay", momentum=0.7, nesterov=True, weight_decay=0.1)
+    run("varying_lr", varying(0.3))
+    run("varying_lr_momentum", varying(0.3), momentum=0.9)
+    run("varying_lr_nesterov_weight_decay", varying(0.3), momentum=0.9, nesterov=True, weight_decay=0.01)
+    run("two_groups", groups=two_groups(0.1, weight_decay=0.2, momentum=0.5), momentum=0.9, weight_decay=0.0)
+    run("zero_momentum_dampening", momentum=0.0, dampening=0.5)
+    run("float64", momentum=0.9, dampening=0.1, weight_decay=0.1, dtype=torch.float64)
+    run("float64_nesterov", varying(0.2), momentum=0.9, nesterov=True, weight_decay=0.1, dtype=torch.float64)
+    return g
+
+
+def build_adagrad(path):
+    g = Golden("optim", path, seed=21)
+    run = lambda name, lr=0.1, **options: trajectory(g, name, torch.optim.Adagrad, lr, **options)
+    run("default", 0.01)
+    run("large_lr")
+    run("lr_decay", lr_decay=0.1)
+    run("weight_decay", weight_decay=0.1)
+    run("initial_accumulator", initial_accumulator_value=0.5)
+    run("eps", eps=0.1)
+    run("tiny_gradients", grad_scale=1e-7, eps=1e-7)
+    run("sparse_gradients", sparse=True)
+    run("lr_decay_weight_decay", lr_decay=0.5, weight_decay=0.05)
+    run("initial_accumulator_lr_decay_eps", initial_accumulator_value=0.1, lr_decay=0.2, eps=1e-3)
+    run("varying_lr", varying(0.3))
+    run("varying_lr_lr_decay", varying(0.3), lr_decay=0.1, weight_decay=0.01)
+    run("two_groups", groups=two_groups(0.1, weight_decay=0.2, lr_decay=0.3), lr_decay=0.0)
+    run("float64", lr_decay=0.1, weight_decay=0.1, initial_accumulator_value=0.1, dtype=torch.float64)
+    run("float64_eps", varying(0.2), eps=0.01, dtype=torch.float64)
+    return g
+
+
+def build_rmsprop(path):
+    g = Golden("optim", path, seed=22)
+    run = lambda name, lr=0.01, **options: trajectory(g, name, torch.optim.RMSprop, lr, **options)
+    run("default")
+    run("alpha", alpha=0.9)
+    run("weight_decay", weight_decay=0.1)
+    run("momentum", momentum=0.9)
+    run("centered", centered=True)
+    run("centered_momentum", centered=True, momentum=0.8)
+    run("centered_weight_decay_alpha", centered=True, weight_decay=0.1, alpha=0.8)
+    run("all", centered=True, momentum=0.9, weight_decay=0.05, alpha=0.95, eps=1e-3)
+    run("eps", eps=0.1)
+    run("tiny_gradients", grad_scale=1e-7, eps=1e-7)
+    run("varying_lr_momentum", varying(0.03), momentum=0.9)
+    run("two_groups", groups=two_groups(0.02, weight_decay=0.2, alpha=0.8, momentum=0.5), momentum=0.0)
+    run("float64", centered=True, momentum=0.9, weight_decay=0.1, alpha=0.9, dtype=torch.float64)
+    run("float64_eps", varying(0.02), eps=0.01, dtype=torch.float64)
+    return g
+
+
+def build_adam(optimizer, seed):
+    def build(path):
+        g = Golden("optim", path, seed=seed)
+        run = lambda name, lr=0.01, **options: trajectory(g, name, optimizer, lr, **options)
+        run("default", 1e-3)
+        run("large_lr", 0.1)
+        run("betas", betas=(0.8, 0.95))
+        run("betas_zero", betas=(0.0, 0.5))
+        run("no_weight_decay", weight_decay=0.0)
+        run("weight_decay", weight_decay=0.1)
+        run("weight_decay_betas_eps", weight_decay=0.5, betas=(0.95, 0.9), eps=1e-3)
+        run("eps", eps=0.1)
+        run("tiny_gradients", grad_scale=1e-7, eps=1e-7)
+        run("sparse_gradients", sparse=True, weight_decay=0.0)
+        run("varying_lr", varying(0.03))
+        run("varying_lr_weight_decay", varying(0.03), weight_decay=0.3)
+        run("two_groups", groups=two_groups(0.02, weight_decay=0.2, betas=(0.5, 0.9)), weight_decay=0.0)
+        run("float64", weight_decay=0.1, betas=(0.8, 0.99), dtype=torch.float64)
+        run("float64_eps", varying(0.02), eps=0.01, dtype=torch.float64)
+        return g
+
+    return build
+
+
+def build_clip_norm(path):
+    """CASE/in/I: gradients; CASE/out/I: clipped; CASE/norm: the norm before clipping."""
+    g = Golden("optim", path, seed=25)
+
+    def clip(name, max_norm, norm_type=2.0, shapes=SHAPES, dtype=torch.float32, scale=1.0, put=None):
+        gen = g.generator(name)
+        params = [torch.nn.Parameter(torch.zeros(shape, dtype=dtype)) for shape in shapes]
+        for i, p in enumerate(params):
+            p.grad = (scale * torch.randn(p.shape, generator=gen, dtype=torch.float64)).to(dtype)
+            if put is not None and i == 0:
+                p.grad.view(-1)[0] = put
+            g.put(f"{name}/in/{i}", p.grad)
+        norm = torch.nn.utils.clip_grad_norm_(params, max_norm, norm_type, foreach=False)
+        for i, p in enumerate(params):
+            g.put(f"{name}/out/{i}", p.grad)
+        g.put(f"{name}/norm", norm)
+        g.add(name, op="clip_grad_norm", dtype=str(dtype).removeprefix("torch."), params=len(params), max_norm=max_norm,
+              norm_type="inf" if norm_type == math.inf else norm_type)
+
+    clip("above", 1.0)
+    clip("far_above", 0.01, scale=100)
+    clip("below", 100.0)
+    clip("nearly_at", 0.5, shapes=[[4]], scale=0.25)
+    clip("max_norm0", 0.0)
+    clip("zero_gradients", 1.0, scale=0)
+    clip("one_scalar", 0.1, shapes=[[]])
+    clip("many", 1.0, shapes=[[5], [1], [3, 2], [2, 2, 2], [7]])
+    clip("norm1", 2.0, norm_type=1.0)
+    clip("norm_inf", 0.5, norm_type=math.inf)
+    clip("tiny_gradients", 1e-6, scale=1e-6)
+    clip("nan", 1.0, put=math.nan)
+    clip("infinite", 1.0, put=math.inf)
+    clip("float64", 1.0, dtype=torch.float64)
+    clip("float64_below", 50.0, dtype=torch.float64)
+    return g
+
+
+FILES = {
+    "optim/testdata/sgd.safetensors": build_sgd,
+    "optim/testdata/adagrad.safetensors": build_adagrad,
+    "optim/testdata/rmsprop.safetensors": build_rmsprop,
+    "optim/testdata/adam.safetensors": build_adam(torch.optim.Adam, 23),
+    "optim/testdata/adamw.safetensors": build_adam(torch.optim.AdamW, 24),
+    "optim/testdata/clip_norm.safetensors": build_clip_norm,
+}

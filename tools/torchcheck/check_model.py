@@ -1,0 +1,28 @@
+"""Loads the model of a run folder into the same PyTorch network and prints its test accuracy.
+
+python check_model.py runs/mnist --arch lenet
+"""
+
+import argparse
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from nets import NETS, report
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", type=Path, help="a run folder, or a safetensors file")
+    parser.add_argument("--arch", choices=NETS, default="lenet")
+    parser.add_argument("--data", default=Path(__file__).parents[2] / "data/mnist", help="folder of the IDX files")
+    args = parser.parse_args()
+
+    net = NETS[args.arch]()
+    file = args.path / "model/model.safetensors" if args.path.is_dir() else args.path
+    net.load_state_dict(load_file(file), strict=True)
+    report(net, args.data)
+
+
+if __name__ == "__main__":
+    main()
