@@ -273,11 +273,12 @@ func (g *Graph) Add(op Op, in ...*Value) []*Value {
 }
 
 // Poison returns a stand-in for a value that could not be built, after Fail.
+// Its extents are 1, so that the user's own arithmetic on them can't fail.
 func (g *Graph) Poison(dt dtype.DType) *Value {
 	if g.err == nil {
 		g.err = errors.New("ir: internal error: Poison without a mistake")
 	}
-	return g.Add(Input{Arg, "", Type{DType: dt}})[0]
+	return g.Add(Input{Kind: Arg, Type: Type{DType: dt, Shape: harmlessShape}})[0]
 }
 
 func typesOf(in []*Value) []Type {
@@ -288,14 +289,15 @@ func typesOf(in []*Value) []Type {
 	return ts
 }
 
-// harmless gives the results of a wrong op: shapes of extents 1, so that the
-// user's own arithmetic on them can't fail.
+// harmlessShape is the shape of the results of a wrong op.
+var harmlessShape = shape.Of(1, 1, 1, 1, 1, 1, 1, 1)
+
+// harmless gives the results of a wrong op.
 func harmless(op Op, in []*Value) []Type {
-	t := Type{DType: dtype.Float32}
+	t := Type{DType: dtype.Float32, Shape: harmlessShape}
 	if len(in) > 0 {
 		t.DType = in[0].typ.DType
 	}
-	t.Shape = shape.Of(1, 1, 1, 1, 1, 1, 1, 1)
 	n := 1
 	if m, ok := op.(MultiResult); ok {
 		n = m.NumResults()
@@ -330,7 +332,7 @@ const modulePath = "github.com/gradus-ml/gradus/"
 // builders are the rooms of this module whose frames are not the user's.
 var builders = map[string]bool{
 	"ir": true, "ops": true, "grad": true, "pass": true, "backend": true, "exec": true,
-	"module": true, "nn": true, "loss": true, "optim": true, "peft": true, "train": true,
+	"module": true, "nn": true, "model": true, "loss": true, "optim": true, "peft": true, "train": true,
 }
 
 // site finds the first frame that is not a builder's of this module.

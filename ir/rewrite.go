@@ -66,11 +66,11 @@ func Rewrite(g *Graph, f func(to *Graph, n *Node, in []*Value) []*Value) (*Graph
 }
 
 // Expand replaces composites by their expansions until none is left but those
-// that keep says the caller can run.
-func Expand(g *Graph, keep func(op Composite) bool) (*Graph, error) {
+// for which keep says that the caller can run them.
+func Expand(g *Graph, keep func(n *Node) bool) (*Graph, error) {
 	expands := func(n *Node) (Composite, bool) {
 		op, ok := n.op.(Composite)
-		return op, ok && !keep(op)
+		return op, ok && !keep(n)
 	}
 	for {
 		again := false

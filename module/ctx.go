@@ -32,11 +32,13 @@ type trace struct {
 	inputs   map[*Param]*ir.Value
 	states   map[*State]*ir.Value
 	stateIns map[*State]*ir.Value
-	calls    map[string]int // random calls by module path
+	owners   map[string]*State // by key
+	calls    map[string]int    // random calls by module path
 	seed     *State
 	step     *State
 	ticked   bool
 	used     func(key string, p *Param, s *State)
+	visit    func(Visit)
 }
 
 // NewCtx starts a trace into g. The function used, if not nil, is called for
@@ -46,7 +48,8 @@ func NewCtx(g *ir.Graph, tree *Tree, used func(key string, p *Param, s *State)) 
 	t := &trace{g: g, tree: tree, used: used,
 		keys: map[*Param]string{}, params: map[*Param]*ir.Value{}, inputs: map[*Param]*ir.Value{},
 		states: map[*State]*ir.Value{}, stateIns: map[*State]*ir.Value{}, calls: map[string]int{},
-		seed: &State{Key: SeedKey, DType: dtype.Uint64}, step: &State{Key: StepKey, DType: dtype.Uint64}}
+		owners: map[string]*State{},
+		seed:   &State{Key: SeedKey, DType: dtype.Uint64}, step: &State{Key: StepKey, DType: dtype.Uint64}}
 	for _, p := range tree.Params {
 		t.keys[p.Param] = p.Key
 	}
@@ -71,11 +74,43 @@ func (c *Ctx) Training() bool { return c.train }
 func (c *Ctx) Enter(m any) (leave func()) {
 	path, ok := c.t.tree.Path(m)
 	if !ok {
-		return func() {}
+		path = c.t.g.Path()
 	}
-	old := c.t.g.SetPath(path)
+	return c.enter(m, path)
+}
+
+// EnterChild makes what is built now belong to the child called name of the
+// present module: for containers, whose children may not enter themselves.
+func (c *Ctx) EnterChild(name string) (leave func()) {
+	old := c.t.g.SetPath(join(c.t.g.Path(), name))
 	return func() { c.t.g.SetPath(old) }
 }
+
+func (c *Ctx) enter(m any, path string) (leave func()) {
+	g := c.t.g
+	old := g.SetPath(path)
+	if c.t.visit == nil {
+		return func() { g.SetPath(old) }
+	}
+	v := Visit{Module: m, Path: path, From: len(g.Nodes())}
+	c.t.visit(v)
+	return func() {
+		v.Left, v.To = true, len(g.Nodes())
+		c.t.visit(v)
+		g.SetPath(old)
+	}
+}
+
+// A Visit is one time that a forward pass enters a module or leaves it.
+type Visit struct {
+	Module   any
+	Path     string
+	Left     bool
+	From, To int // the nodes made inside; To counts once Left
+}
+
+// Watch calls visit whenever the trace enters or leaves a module.
+func (c *Ctx) Watch(visit func(Visit)) { c.t.visit = visit }
 
 // Param is the value of a parameter.
 func (c *Ctx) Param(p *Param) *ir.Value {
@@ -124,6 +159,11 @@ func (c *Ctx) State(s *State) *ir.Value {
 		c.t.g.Fail("state", fmt.Sprintf("a state %v has no key and does not belong to the model of this store", s.Type()), nil)
 		return c.t.g.Poison(s.DType)
 	}
+	if other := c.t.owners[s.Key]; other != nil {
+		c.t.g.Fail("state", fmt.Sprintf("two states have the key %q; optimizers of one step need different names", s.Key), nil)
+		return c.t.g.Poison(s.DType)
+	}
+	c.t.owners[s.Key] = s
 	if c.t.used != nil {
 		c.t.used(s.Key, nil, s)
 	}

@@ -24,7 +24,8 @@ func (t *Tree) Path(m any) (string, bool) {
 // Walk finds the parameters and states of a model: a pointer to a struct, or
 // a slice of modules. A field's part of the key is its name in snake case, or
 // what its tag `param:"name"` says; elements of slices are numbered; embedded
-// structs add nothing. A tag `param:"-"` hides a field.
+// structs add nothing. A tag `param:"-"` hides a field. A slice with the tag
+// `param:"name#1"` gives its elements the names name1, name2, and so on.
 func Walk(model any) (*Tree, error) {
 	t := &Tree{paths: map[any]string{}}
 	w := walker{t, map[string]bool{}, map[any]bool{}}
@@ -59,14 +60,19 @@ func (w walker) value(v reflect.Value, path string) error {
 		if !holdsModules(v.Type().Elem()) {
 			return nil
 		}
-		for i := range v.Len() {
-			e := v.Index(i)
-			if e.Kind() == reflect.Struct && e.CanAddr() {
-				e = e.Addr()
-			}
-			if err := w.value(e, join(path, strconv.Itoa(i))); err != nil {
-				return err
-			}
+		return w.elements(v, func(i int) string { return join(path, strconv.Itoa(i)) })
+	}
+	return nil
+}
+
+func (w walker) elements(v reflect.Value, path func(i int) string) error {
+	for i := range v.Len() {
+		e := v.Index(i)
+		if e.Kind() == reflect.Struct && e.CanAddr() {
+			e = e.Addr()
+		}
+		if err := w.value(e, path(i)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -74,6 +80,9 @@ func (w walker) value(v reflect.Value, path string) error {
 
 func (w walker) pointer(v reflect.Value, path string) error {
 	ptr := v.Interface()
+	if v.Elem().Type().Size() == 0 {
+		return nil // holds nothing, and all pointers to such modules may be equal
+	}
 	if w.seen[ptr] {
 		return nil // shared: the first key counts
 	}
@@ -112,6 +121,15 @@ func (w walker) pointer(v reflect.Value, path string) error {
 			at = path
 		}
 		fv := e.Field(i)
+		if stem, first, ok := numbered(name); ok && tagged {
+			if fv.Kind() != reflect.Slice && fv.Kind() != reflect.Array {
+				return fmt.Errorf("module: field %s of %v has the tag %q, which is for slices", f.Name, e.Type(), name)
+			}
+			if err := w.elements(fv, func(i int) string { return join(path, stem+strconv.Itoa(first+i)) }); err != nil {
+				return err
+			}
+			continue
+		}
 		if fv.Kind() == reflect.Struct {
 			if !holdsModules(fv.Type()) {
 				continue
@@ -123,6 +141,16 @@ func (w walker) pointer(v reflect.Value, path string) error {
 		}
 	}
 	return nil
+}
+
+// numbered takes a tag such as "layer#1" apart.
+func numbered(tag string) (stem string, first int, ok bool) {
+	stem, number, ok := strings.Cut(tag, "#")
+	if !ok {
+		return "", 0, false
+	}
+	first, err := strconv.Atoi(number)
+	return stem, first, err == nil
 }
 
 func (w walker) claim(key string) error {

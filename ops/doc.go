@@ -28,6 +28,17 @@ func one(dt dtype.DType, s shape.Shape) ([]ir.Type, error) {
 	return []ir.Type{{DType: dt, Shape: s}}, nil
 }
 
+// fail keeps a mistake of a builder in the graph and returns a stand-in for its
+// result.
+func fail(op string, err error, in ...*ir.Value) *ir.Value {
+	in[0].Graph().Fail(op, err.Error(), in)
+	return standIn(in[0])
+}
+
+// standIn is what builders return once a mistake is kept: a value of extents
+// 1, so that the user's own arithmetic on shapes can't fail.
+func standIn(like *ir.Value) *ir.Value { return like.Graph().Poison(like.DType()) }
+
 // operands checks the number of operands.
 func operands(in []ir.Type, want int) error {
 	if len(in) != want {

@@ -24,7 +24,7 @@ func Run(g *ir.Graph, inputs ...*tensor.Tensor) (*Result, error) {
 	if len(inputs) != len(g.Inputs()) {
 		return nil, fmt.Errorf("interp: graph has %d inputs, got %d", len(g.Inputs()), len(inputs))
 	}
-	flat, err := ir.Expand(g, func(ir.Composite) bool { return false })
+	flat, err := ir.Expand(g, func(*ir.Node) bool { return false })
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,138 @@
+// Package cpu compiles graphs for the processor: it chooses layouts, fuses
+// element-wise chains, plans one arena for all intermediate values, and runs
+// the steps on a fixed pool of workers. A compiled step allocates nothing.
+//
+// The result of a run is a function of the graph, its inputs and the kernel
+// set: never of the number of threads.
+package cpu
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"unsafe"
+
+	"github.com/gradus-ml/gradus/backend"
+	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+	"github.com/gradus-ml/gradus/backend/cpu/pool"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// A Backend runs graphs on the processor. All its executables share one arena
+// of the largest need, so one Run of the backend is under way at a time.
+type Backend struct {
+	set     *kernel.Set
+	threads int
+	kernels map[reflect.Type]Lower
+	pool    *pool.Pool
+	arena   arena
+	regions []*mapping
+}
+
+// An Option configures a Backend.
+type Option func(*Backend)
+
+// WithThreads sets the number of threads; the default is GOMAXPROCS.
+func WithThreads(n int) Option { return func(b *Backend) { b.threads = max(1, n) } }
+
+// WithSet sets the kernels; the default is kernel.Best.
+func WithSet(s *kernel.Set) Option { return func(b *Backend) { b.set = s } }
+
+// WithKernel adds the lowering of an op from outside this package, or replaces
+// one: op is any value of the op's type.
+func WithKernel(op ir.Op, f Lower) Option {
+	return func(b *Backend) { b.kernels[reflect.TypeOf(op)] = f }
+}
+
+// New returns a backend with the best kernels of this machine.
+func New(opts ...Option) *Backend {
+	b := &Backend{set: kernel.Best(), threads: runtime.GOMAXPROCS(0), kernels: builtin()}
+	for _, o := range opts {
+		o(b)
+	}
+	b.pool = pool.New(b.threads)
+	return b
+}
+
+// Name is "cpu".
+func (b *Backend) Name() string { return "cpu" }
+
+// Set is the kernel set in use.
+func (b *Backend) Set() *kernel.Set { return b.set }
+
+// Threads is the number of threads in use.
+func (b *Backend) Threads() int { return b.threads }
+
+// Close ends the workers and unmaps all memory. Buffers are invalid then.
+func (b *Backend) Close() error {
+	b.pool.Close()
+	b.arena.free()
+	for _, m := range b.regions {
+		m.free()
+	}
+	b.regions = nil
+	return nil
+}
+
+// buffer is a variable's memory.
+type buffer struct {
+	typ ir.Type
+	mem []byte
+}
+
+// Alloc maps one region outside the Go heap.
+func (b *Backend) Alloc(types []ir.Type) ([]backend.Buffer, error) {
+	size := 0
+	for _, t := range types {
+		size += align(t.SizeBytes())
+	}
+	m, err := newMapping(size)
+	if err != nil {
+		return nil, fmt.Errorf("cpu: %d bytes for %d variables: %w", size, len(types), err)
+	}
+	b.regions = append(b.regions, m)
+	out := make([]backend.Buffer, len(types))
+	at := 0
+	for i, t := range types {
+		n := t.SizeBytes()
+		out[i] = &buffer{t, m.mem[at : at+n : at+n]}
+		at += align(n)
+	}
+	return out, nil
+}
+
+func (x *buffer) Type() ir.Type { return x.typ }
+
+func (x *buffer) Read(dst *tensor.Tensor) error {
+	if err := x.check(dst); err != nil {
+		return err
+	}
+	copy(dst.Bytes(), x.mem)
+	return nil
+}
+
+func (x *buffer) Write(src *tensor.Tensor) error {
+	if err := x.check(src); err != nil {
+		return err
+	}
+	copy(x.mem, src.Bytes())
+	return nil
+}
+
+func (x *buffer) check(t *tensor.Tensor) error {
+	if t.DType() != x.typ.DType || t.Shape() != x.typ.Shape {
+		return fmt.Errorf("cpu: the buffer is %v, the tensor %v", x.typ, t)
+	}
+	return nil
+}
+
+const lineSize = 64
+
+func align(n int) int { return (n + lineSize - 1) / lineSize * lineSize }
+
+// view reads mapped or planned memory as elements of a Go type.
+func view[T any](mem []byte) []T {
+	var z T
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(mem))), len(mem)/int(unsafe.Sizeof(z)))
+}

@@ -1,0 +1,183 @@
+package cpu
+
+import (
+	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// canonicalDots rewrites products so that in every operand the batch axes come
+// first, and the axes that are summed come together, before or after the free
+// ones: what a kernel reads in place, transposed or not.
+func canonicalDots(g *ir.Graph) (*ir.Graph, error) {
+	return ir.Rewrite(g, func(to *ir.Graph, n *ir.Node, in []*ir.Value) []*ir.Value {
+		op, ok := n.Op().(ops.DotOp)
+		if !ok {
+			return nil
+		}
+		x, xb, xc := canonicalOperand(in[0], axes(op.XBatch, op.NBatch), axes(op.XContract, op.NContract))
+		y, yb, yc := canonicalOperand(in[1], axes(op.YBatch, op.NBatch), axes(op.YContract, op.NContract))
+		if x == in[0] && y == in[1] {
+			return nil
+		}
+		return []*ir.Value{ops.DotGeneral(x, y, ops.DotSpec{XBatch: xb, YBatch: yb, XContract: xc, YContract: yc})}
+	})
+}
+
+func axes(list [8]int8, n int8) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = int(list[i])
+	}
+	return out
+}
+
+// run returns first, first+1, ... of length n.
+func run(first, n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = first + i
+	}
+	return out
+}
+
+func equal(a, b []int) bool {
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+// canonicalOperand transposes v, if it must be, and returns where its batch
+// and contracted axes are then.
+func canonicalOperand(v *ir.Value, batch, contract []int) (*ir.Value, []int, []int) {
+	nb, nc, free := len(batch), len(contract), v.Rank()-len(batch)-len(contract)
+	if equal(batch, run(0, nb)) {
+		if equal(contract, run(nb, nc)) || equal(contract, run(nb+free, nc)) {
+			return v, batch, contract
+		}
+	}
+	taken := map[int]bool{}
+	perm := append([]int(nil), batch...)
+	for _, a := range append(append([]int(nil), batch...), contract...) {
+		taken[a] = true
+	}
+	for a := range v.Rank() {
+		if !taken[a] {
+			perm = append(perm, a)
+		}
+	}
+	perm = append(perm, contract...)
+	return ops.Transpose(v, perm...), run(0, nb), run(nb+free, nc)
+}
+
+// A matrixOperand is an operand of a canonical product as matrices.
+type matrixOperand struct {
+	batch, free, contract int
+	contractFirst         bool // stored as contract rows of free
+}
+
+func matrix(v *ir.Value, batch, contract []int) (m matrixOperand) {
+	m.batch, m.free, m.contract = 1, 1, 1
+	for a := range v.Rank() {
+		switch d := v.Dim(a); {
+		case a < len(batch):
+			m.batch *= d
+		case contains(contract, a):
+			m.contract *= d
+		default:
+			m.free *= d
+		}
+	}
+	m.contractFirst = len(contract) > 0 && contract[0] == len(batch) && len(batch)+len(contract) < v.Rank()
+	return m
+}
+
+func contains(list []int, x int) bool {
+	for _, v := range list {
+		if v == x {
+			return true
+		}
+	}
+	return false
+}
+
+// canAnchor reports whether the product or convolution n can run a group at
+// its end: the columns of the product are the last axis of its result.
+func canAnchor(n *ir.Node) bool {
+	switch op := n.Op().(type) {
+	case ops.DotOp:
+		y := n.In()[1]
+		return isF32(n) && y.Rank() == int(op.NBatch+op.NContract)+1
+	case ops.ConvOp, ops.ConvInputOp:
+		return isF32(n)
+	}
+	return false
+}
+
+// epilogue binds what runs on regions of a product's result: phases that must
+// come before, and the machine.
+type epilogue func(m *memory) (*machine, []kernel.Phase)
+
+// product lowers a product or convolution into y, with an epilogue or nil.
+func (l *lowering) product(n *ir.Node, y ref, after epilogue) bool {
+	switch op := n.Op().(type) {
+	case ops.DotOp:
+		l.dot(n, op, y, after)
+	case ops.ConvOp:
+		l.conv(n, op, y, after)
+	case ops.ConvInputOp:
+		l.convInput(n, op, y, after)
+	default:
+		return false
+	}
+	return true
+}
+
+func lowerProduct(l *Lowering, n *ir.Node) {
+	if !isF32(n) {
+		l.interpret(n)
+		return
+	}
+	l.product(n, l.write(n.Out(0)), nil)
+}
+
+// dot lowers a canonical product. Its result [batch, rows, cols] may be of any
+// rank; rows are the free elements of x, cols those of y.
+func (l *lowering) dot(n *ir.Node, op ops.DotOp, out ref, after epilogue) {
+	x, y := n.In()[0], n.In()[1]
+	mx := matrix(x, axes(op.XBatch, op.NBatch), axes(op.XContract, op.NContract))
+	my := matrix(y, axes(op.YBatch, op.NBatch), axes(op.YContract, op.NContract))
+	s := kernel.GemmSpec{
+		Batch: mx.batch, M: mx.free, N: my.free, K: mx.contract,
+		TransA: mx.contractFirst, TransB: !my.contractFirst,
+		LdA: mx.contract, LdB: my.free, LdC: my.free,
+		StrideA: mx.free * mx.contract, StrideB: my.free * my.contract, StrideC: mx.free * my.free,
+	}
+	if s.TransA {
+		s.LdA = s.M
+	}
+	if s.TransB {
+		s.LdB = s.K
+	}
+	k := kernel.NewGemm(l.b.set, s, l.b.threads)
+	a, b, scratch := l.read(x), l.read(y), l.scratch(k.Scratch())
+	l.step("matmul", n, func(m *memory) []kernel.Phase {
+		run, before := regions(m, after, s.M)
+		return append(before, k.Bind(m.f32(a), m.f32(b), m.f32(out), m.f32(scratch), run)...)
+	})
+}
+
+// regions turns an epilogue into what a kernel calls; a matrix has that many
+// rows.
+func regions(m *memory, after epilogue, rows int) (kernel.Epilogue, []kernel.Phase) {
+	if after == nil {
+		return nil, nil
+	}
+	x, before := after(m)
+	return func(worker, b, r0, r1, c0, c1 int) {
+		x.region(worker, b*rows+r0, b*rows+r1, c0, c1)
+	}, before
+}

@@ -1,0 +1,191 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gradus-ml/gradus/backend"
+	"github.com/gradus-ml/gradus/backend/cost"
+	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+	"github.com/gradus-ml/gradus/backend/cpu/pool"
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/pass"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// executable is a planned graph. Binding turns steps into phases over fixed
+// memory; it happens on the first run and when memory has moved.
+type executable struct {
+	b       *Backend
+	l       *lowering
+	inputs  []ir.Type
+	size    int // bytes of the arena, arguments included
+	argAt   []int
+	outputs []ref
+	outType []ir.Type
+	flops   int64
+
+	gen   int64 // of the arena that phases are bound to
+	vars  []backend.Buffer
+	mem   *memory
+	work  []bound
+	names []int // of the step that each phase belongs to
+}
+
+type bound struct {
+	kernel.Phase
+	step int
+}
+
+// Compile lowers a graph.
+func (b *Backend) Compile(g *ir.Graph) (backend.Executable, error) {
+	if err := g.Err(); err != nil {
+		return nil, err
+	}
+	x := &executable{b: b, flops: cost.Flops(g)}
+	for _, v := range g.Inputs() {
+		x.inputs = append(x.inputs, v.Type())
+	}
+	g, err := b.legalise(g)
+	if err != nil {
+		return nil, err
+	}
+	if x.l, err = b.lower(g); err != nil {
+		return nil, err
+	}
+	for _, v := range g.Outputs() {
+		x.outputs = append(x.outputs, x.l.read(v))
+		x.outType = append(x.outType, v.Type())
+	}
+	x.size = x.l.placeSlots()
+	for _, v := range g.Inputs() {
+		if v.Node().Op().(ir.Input).Kind == ir.Arg {
+			x.argAt = append(x.argAt, x.size)
+			x.size += align(v.Type().SizeBytes())
+		}
+	}
+	return x, nil
+}
+
+// legalise brings a graph in the form that lowering takes: images with
+// channels last, composites without a kernel expanded, products canonical.
+func (b *Backend) legalise(g *ir.Graph) (*ir.Graph, error) {
+	for _, p := range []func(*ir.Graph) (*ir.Graph, error){
+		pass.Simplify, channelsLast, b.expand, canonicalDots, pass.Simplify,
+	} {
+		var err error
+		if g, err = p(g); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+func (b *Backend) expand(g *ir.Graph) (*ir.Graph, error) {
+	return ir.Expand(g, b.keeps)
+}
+
+// Stats tells what the plan needs.
+func (x *executable) Stats() backend.Stats {
+	return backend.Stats{Steps: len(x.l.steps), ArenaBytes: int64(x.size), Flops: x.flops, Interpreted: x.l.fallback}
+}
+
+// bind fixes all memory. It is skipped while nothing has moved.
+func (x *executable) bind(vars []backend.Buffer) error {
+	if err := x.b.arena.ensure(x.size); err != nil {
+		return fmt.Errorf("cpu: %d bytes for intermediate values: %w", x.size, err)
+	}
+	if x.mem != nil && x.gen == x.b.arena.gen && same(x.vars, vars) {
+		return nil
+	}
+	m := &memory{slots: x.l.slots}
+	if x.b.arena.m != nil {
+		m.arena = x.b.arena.m.mem
+	}
+	for _, v := range vars {
+		buf, ok := v.(*buffer)
+		if !ok {
+			return errors.New("cpu: a variable lives in another backend")
+		}
+		m.vars = append(m.vars, buf.mem)
+	}
+	k := 0
+	for i, v := range x.l.g.Inputs() {
+		if v.Node().Op().(ir.Input).Kind == ir.Arg {
+			n := x.inputs[i].SizeBytes()
+			m.args = append(m.args, m.arena[x.argAt[k]:x.argAt[k]+n:x.argAt[k]+n])
+			k++
+		}
+	}
+	x.work = x.work[:0]
+	for i, s := range x.l.steps {
+		for _, p := range s.bind(m) {
+			if p.Chunks > 0 {
+				x.work = append(x.work, bound{p, i})
+			}
+		}
+	}
+	x.mem, x.gen = m, x.b.arena.gen
+	x.vars = append(x.vars[:0], vars...)
+	return nil
+}
+
+func same(a, b []backend.Buffer) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Run runs the graph once.
+func (x *executable) Run(vars []backend.Buffer, args, outs []*tensor.Tensor) error {
+	if err := x.bind(vars); err != nil {
+		return err
+	}
+	for i, a := range args {
+		copy(x.mem.args[i], a.Bytes())
+	}
+	for i := range x.work {
+		w := &x.work[i]
+		if err := x.b.pool.Run(w.Chunks, w.Run); err != nil {
+			return x.failed(&x.l.steps[w.step], err)
+		}
+	}
+	for i, r := range x.outputs {
+		copy(outs[i].Bytes(), x.mem.bytes(r))
+	}
+	for _, c := range x.l.copies {
+		copy(x.mem.bytes(c.dst), x.mem.bytes(c.src))
+	}
+	return nil
+}
+
+// failed names the step that a panic came from.
+func (x *executable) failed(s *step, err error) error {
+	var p *pool.Panic
+	if errors.As(err, &p) && s.node != nil {
+		return fmt.Errorf("cpu: %s at %s (%s): %w", s.name, s.node.Path(), s.node.Site(), err)
+	}
+	return fmt.Errorf("cpu: %s: %w", s.name, err)
+}
+
+// isF32 reports whether every operand and result of a node is float32.
+func isF32(n *ir.Node) bool {
+	for _, v := range n.In() {
+		if v.DType() != dtype.Float32 {
+			return false
+		}
+	}
+	for _, v := range n.Outs() {
+		if v.DType() != dtype.Float32 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,311 @@
+package cpu
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/shape"
+)
+
+// A unit is what becomes one step: one node, or a group of element-wise nodes
+// over one shape that run block by block, perhaps at the end of the matrix
+// product or convolution that makes one of its operands.
+type unit struct {
+	nodes  []*ir.Node // in order; the anchor not among them
+	anchor *ir.Node
+	fused  bool
+	lo, hi int // least and largest id of its nodes
+}
+
+// groupNodes bounds a group, so that its registers stay few.
+const groupNodes = 48
+
+// virtual reports whether a node makes no memory of its own unless somebody
+// who can't take it as it is asks: constants, broadcasts, reshapes.
+func virtual(n *ir.Node) bool {
+	switch n.Op().(type) {
+	case ops.ConstantOp, ops.BroadcastOp, ops.ReshapeOp, ir.Input:
+		return true
+	}
+	return false
+}
+
+// fusable reports whether a node can be part of a group: element-wise, on
+// float32 and bool.
+func fusable(n *ir.Node) bool {
+	if !inBlocks(n.Out(0).DType()) {
+		return false
+	}
+	for _, v := range n.In() {
+		if !inBlocks(v.DType()) {
+			return false
+		}
+	}
+	_, ok := vecOf(n)
+	return ok
+}
+
+func inBlocks(d dtype.DType) bool { return d == dtype.Float32 || d == dtype.Bool }
+
+// fuser groups the nodes of a graph.
+type fuser struct {
+	unitOf []*unit // by node id; nil for virtual and dead nodes
+	mark   map[*unit]int
+	round  int
+}
+
+// fuse cuts the live nodes of g in units and returns them in an order in which
+// each comes after those it reads. canAnchor tells the nodes that run an
+// epilogue.
+func fuse(g *ir.Graph, canAnchor func(n *ir.Node) bool) []*unit {
+	f := &fuser{unitOf: make([]*unit, len(g.Nodes())), mark: map[*unit]int{}}
+	live := g.Live()
+	for _, n := range g.Nodes() {
+		if !live[n.ID()] || virtual(n) {
+			continue
+		}
+		u := &unit{nodes: []*ir.Node{n}, fused: fusable(n), lo: n.ID(), hi: n.ID()}
+		f.unitOf[n.ID()] = u
+		if !u.fused {
+			continue
+		}
+		for _, v := range n.In() {
+			p := f.unitOf[v.Node().ID()]
+			if p != nil && p.fused && p != f.unitOf[n.ID()] && v.Shape() == n.Out(0).Shape() {
+				f.merge(p, f.unitOf[n.ID()])
+			}
+		}
+	}
+	f.anchors(g, live, canAnchor)
+	return f.order()
+}
+
+// merge joins b to a, if no path leads from one to the other through a third
+// unit and the group stays small.
+func (f *fuser) merge(a, b *unit) {
+	if len(a.nodes)+len(b.nodes) > groupNodes || f.between(a, b) {
+		return
+	}
+	a.nodes = append(a.nodes, b.nodes...)
+	slices.SortFunc(a.nodes, func(x, y *ir.Node) int { return cmp.Compare(x.ID(), y.ID()) })
+	a.lo, a.hi = min(a.lo, b.lo), max(a.hi, b.hi)
+	for _, n := range b.nodes {
+		f.unitOf[n.ID()] = a
+	}
+}
+
+// between reports whether some unit other than a and b reads one of them and
+// is read, at some distance, by the other.
+func (f *fuser) between(a, b *unit) bool {
+	f.round++
+	least := min(a.lo, b.lo)
+	var reaches func(u *unit) bool
+	reaches = func(u *unit) bool { // does u read a or b?
+		if u == a || u == b {
+			return true
+		}
+		if f.mark[u] == f.round || u.hi < least {
+			return false
+		}
+		f.mark[u] = f.round
+		found := false
+		f.reads(u, func(p *unit) { found = found || reaches(p) })
+		return found
+	}
+	found := false
+	for _, u := range []*unit{a, b} {
+		f.reads(u, func(p *unit) {
+			if p != a && p != b {
+				found = found || reaches(p)
+			}
+		})
+	}
+	return found
+}
+
+// reads calls visit for every unit that makes an operand of u, looking through
+// virtual nodes.
+func (f *fuser) reads(u *unit, visit func(p *unit)) {
+	for _, n := range u.nodes {
+		f.operands(n, u, visit)
+	}
+	if u.anchor != nil {
+		f.operands(u.anchor, u, visit)
+	}
+}
+
+func (f *fuser) operands(n *ir.Node, self *unit, visit func(p *unit)) {
+	for _, v := range n.In() {
+		m := v.Node()
+		if p := f.unitOf[m.ID()]; p != nil {
+			if p != self {
+				visit(p)
+			}
+		} else if virtual(m) {
+			f.operands(m, self, visit)
+		}
+	}
+}
+
+// anchors lets a group run at the end of the product that makes its operand.
+func (f *fuser) anchors(g *ir.Graph, live []bool, canAnchor func(n *ir.Node) bool) {
+	for _, n := range g.Nodes() {
+		if !live[n.ID()] || virtual(n) {
+			continue
+		}
+		u := f.unitOf[n.ID()]
+		if !u.fused {
+			continue
+		}
+		for _, v := range n.In() {
+			m := plain(v).Node()
+			p := f.unitOf[m.ID()]
+			if p == nil || p == u || u.anchor != nil || p.anchor != nil || !canAnchor(m) || !fits(u, m.Out(0)) || f.between(p, u) {
+				continue
+			}
+			u.anchor = m
+			u.lo, u.hi = min(u.lo, p.lo), max(u.hi, p.hi)
+			f.unitOf[m.ID()] = u
+		}
+	}
+}
+
+// plain looks through reshapes: the memory is the same.
+func plain(v *ir.Value) *ir.Value {
+	for {
+		if _, ok := v.Node().Op().(ops.ReshapeOp); !ok {
+			return v
+		}
+		v = v.Node().In()[0]
+	}
+}
+
+// fits reports whether the group's operands can be cut in the rows and columns
+// of y, the result of the product.
+func fits(u *unit, y *ir.Value) bool {
+	s := u.nodes[0].Out(0).Shape()
+	if s.Size() != y.Shape().Size() || y.Rank() == 0 {
+		return false
+	}
+	cols := y.Dim(-1)
+	for _, n := range u.nodes {
+		for _, v := range n.In() {
+			switch k := classify(v, s); k.kind {
+			case rowVector:
+				if k.cols != cols {
+					return false
+				}
+			case colVector:
+				if k.cols != cols {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// order sorts units so that each comes after those it reads; among those that
+// are ready the one whose last node was traced first.
+func (f *fuser) order() []*unit {
+	var units []*unit
+	f.round++
+	for _, u := range f.unitOf {
+		if u != nil && f.mark[u] != f.round {
+			f.mark[u] = f.round
+			units = append(units, u)
+		}
+	}
+	slices.SortStableFunc(units, func(a, b *unit) int { return cmp.Compare(a.hi, b.hi) })
+	f.round++
+	sorted := make([]*unit, 0, len(units))
+	var visit func(u *unit)
+	visit = func(u *unit) {
+		if f.mark[u] == f.round {
+			return
+		}
+		f.mark[u] = f.round
+		f.reads(u, visit)
+		sorted = append(sorted, u)
+	}
+	for _, u := range units {
+		visit(u)
+	}
+	return sorted
+}
+
+// An operandKind says how an operand of a group is laid out against its rows.
+type operandKind uint8
+
+const (
+	full      operandKind = iota // an element for each of the group's
+	constant                     // a number known when compiling
+	scalarRef                    // one element
+	rowVector                    // repeated for each row
+	colVector                    // one element a row
+	general                      // any other broadcast: must be written out
+)
+
+type operandClass struct {
+	kind operandKind
+	cols int       // columns that a row or column vector asks for
+	v    *ir.Value // what lies in memory
+	c    ops.ConstantOp
+}
+
+// classify sees how v, an operand over shape s, can be read without writing
+// the broadcast out.
+func classify(v *ir.Value, s shape.Shape) operandClass {
+	switch op := v.Node().Op().(type) {
+	case ops.ConstantOp:
+		return operandClass{kind: constant, c: op}
+	case ops.BroadcastOp:
+		x := v.Node().In()[0]
+		if c, ok := x.Node().Op().(ops.ConstantOp); ok {
+			return operandClass{kind: constant, c: c}
+		}
+		if x.Shape().Size() == 1 {
+			return operandClass{kind: scalarRef, v: x}
+		}
+		return classifyBroadcast(op, x, s)
+	}
+	return operandClass{kind: full, v: v}
+}
+
+// classifyBroadcast finds out whether the axes that x really has are the last
+// or the first of s, axes of extent 1 aside.
+func classifyBroadcast(op ops.BroadcastOp, x *ir.Value, s shape.Shape) operandClass {
+	var has [shape.MaxRank]bool
+	for i := range x.Rank() {
+		if x.Dim(i) > 1 {
+			has[op.Axes[i]] = true
+		}
+	}
+	edges, prev, inner := 0, false, 1
+	first := false
+	seen := false
+	for a := range s.Rank() {
+		if s.Dim(a) == 1 {
+			continue
+		}
+		if !seen {
+			first, prev, seen = has[a], has[a], true
+		}
+		if has[a] != prev {
+			edges++
+			prev = has[a]
+			inner = 1
+		}
+		inner *= s.Dim(a)
+	}
+	if edges != 1 {
+		return operandClass{kind: general, v: x}
+	}
+	if first {
+		return operandClass{kind: colVector, cols: inner, v: x}
+	}
+	return operandClass{kind: rowVector, cols: inner, v: x}
+}

@@ -1,0 +1,93 @@
+// Command _asm writes the assembly of package kernel, one pair of files a
+// unit: UNIT_amd64.s and UNIT_stub_amd64.go.
+//
+//	go run . [-o dir] [unit ...]
+//
+// Without names it writes every unit.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/pass"
+	"github.com/mmcloughlin/avo/printer"
+)
+
+// A unit is one generated pair of files.
+type unit struct {
+	name  string
+	write func(c *build.Context)
+}
+
+// units lists what there is to generate.
+var units = []unit{
+	{"tile", tile},
+	{"vec_avx2", vecAVX2},
+	{"vec_avx512", vecAVX512},
+}
+
+// files returns the generated files of a unit by name.
+func (u unit) files() (map[string][]byte, error) {
+	c := build.NewContext()
+	c.ConstraintExpr("amd64,!purego")
+	u.write(c)
+	f, err := c.Result()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", u.name, err)
+	}
+	if err := pass.Compile.Execute(f); err != nil {
+		return nil, fmt.Errorf("%s: %w", u.name, err)
+	}
+	cfg := printer.Config{Argv: []string{"go", "run", ".", u.name}, Pkg: "kernel"}
+	text, err := printer.NewGoAsm(cfg).Print(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", u.name, err)
+	}
+	stubs, err := printer.NewStubs(cfg).Print(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", u.name, err)
+	}
+	return map[string][]byte{
+		u.name + "_amd64.s":       text,
+		u.name + "_stub_amd64.go": stubs,
+	}, nil
+}
+
+func main() {
+	dir := flag.String("o", "..", "folder to write to")
+	flag.Parse()
+	if err := run(*dir, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(dir string, names []string) error {
+	wanted := map[string]bool{}
+	for _, n := range names {
+		wanted[n] = true
+	}
+	for _, u := range units {
+		if len(names) > 0 && !wanted[u.name] {
+			continue
+		}
+		delete(wanted, u.name)
+		files, err := u.files()
+		if err != nil {
+			return err
+		}
+		for name, text := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	for n := range wanted {
+		return fmt.Errorf("no unit %q", n)
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package kernel
+
+// A ConvSpec is a convolution of channels-last images, as torch.nn.ConvNd
+// defines it apart from the layout:
+//
+//	x [N In[0] In[1] In[2] C], y [N Out[0] Out[1] Out[2] O]
+//	weight [O C/Groups Kernel[0] Kernel[1] Kernel[2]]
+//	y[n p o] = sum over c, k of x[n, p*Stride - PadLo + k*Dilation, c] * weight[o c k]
+//
+// where x is zero outside the image. Images of fewer than three dimensions
+// have leading sizes of 1 (and kernels 1, strides 1, padding 0, dilation 1).
+// Out is (In + PadLo + PadHi - Dilation*(Kernel-1) - 1)/Stride + 1, rounded
+// down.
+//
+// The order of every sum depends on the spec and the set alone. A product
+// with padding may or may not be formed: infinite or NaN weights give NaN at
+// the border, or don't.
+type ConvSpec struct {
+	N, C, O, Groups                                 int
+	In, Out, Kernel, Stride, PadLo, PadHi, Dilation [3]int
+}
+
+func (s *ConvSpec) taps() int { return s.Kernel[0] * s.Kernel[1] * s.Kernel[2] }
+
+// forward returns the axes along which y gathers from x.
+func (s *ConvSpec) forward() (axes [3]axis) {
+	for d := range axes {
+		axes[d] = forwardAxis(s.In[d], s.Out[d], s.Kernel[d], s.Stride[d], s.PadLo[d], s.Dilation[d])
+	}
+	return axes
+}
+
+// A Conv is a planned convolution, y from x and weight.
+type Conv struct{ correlation }
+
+// NewConv plans y = conv(x, weight). The number of workers decides about
+// chunks and scratch memory.
+func NewConv(set *Set, s ConvSpec, workers int) *Conv {
+	return &Conv{newCorrelation(&set.Tile, workers, s.N, s.Groups, s.C/s.Groups, s.O/s.Groups, s.forward())}
+}
+
+// Bind gives the plan its operands. After may be nil; its rows are the pixels
+// of y and its columns the channels.
+func (c *Conv) Bind(x, weight, y, scratch []float32, after Epilogue) []Phase {
+	return c.bind(x, weight, y, scratch, after, (*correlationRun).packForward)
+}
+
+// A ConvInput is a planned gradient of a convolution by its input.
+type ConvInput struct{ correlation }
+
+// NewConvInput plans dx from dy and weight. With a stride above 1, each
+// residue of the coordinates of dx gathers from dy by taps of its own.
+func NewConvInput(set *Set, s ConvSpec, workers int) *ConvInput {
+	var axes [3]axis
+	for d := range axes {
+		axes[d] = inputAxis(s.In[d], s.Out[d], s.Kernel[d], s.Stride[d], s.PadLo[d], s.Dilation[d])
+	}
+	return &ConvInput{newCorrelation(&set.Tile, workers, s.N, s.Groups, s.O/s.Groups, s.C/s.Groups, axes)}
+}
+
+// Bind gives the plan its operands. After may be nil; its rows are the pixels
+// of dx and its columns the channels.
+func (c *ConvInput) Bind(dy, weight, dx, scratch []float32, after Epilogue) []Phase {
+	return c.bind(dy, weight, dx, scratch, after, (*correlationRun).packInput)
+}

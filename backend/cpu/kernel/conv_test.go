@@ -1,0 +1,280 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// newConvSpec completes a spec with its output sizes.
+func newConvSpec(n, c, o, groups int, in, kernel, stride, lo, hi, dilation [3]int) ConvSpec {
+	s := ConvSpec{N: n, C: c, O: o, Groups: groups, In: in, Kernel: kernel, Stride: stride, PadLo: lo, PadHi: hi, Dilation: dilation}
+	for d := range 3 {
+		s.Out[d] = (in[d]+lo[d]+hi[d]-dilation[d]*(kernel[d]-1)-1)/stride[d] + 1
+	}
+	return s
+}
+
+// conv2d is a spec of square images.
+func conv2d(n, size, c, o, kernel, stride, pad int) ConvSpec {
+	one := [3]int{1, 1, 1}
+	return newConvSpec(n, c, o, 1, [3]int{1, size, size}, [3]int{1, kernel, kernel}, [3]int{1, stride, stride},
+		[3]int{0, pad, pad}, [3]int{0, pad, pad}, one)
+}
+
+func (s *ConvSpec) lens() (x, w, y int) {
+	return s.N * s.In[0] * s.In[1] * s.In[2] * s.C, s.O * s.C / s.Groups * s.taps(), s.N * s.Out[0] * s.Out[1] * s.Out[2] * s.O
+}
+
+// eachProduct visits every product x[i] * weight[j] that enters y[k].
+func (s *ConvSpec) eachProduct(visit func(i, j, k int)) {
+	in, out := s.C/s.Groups, s.O/s.Groups
+	k := 0
+	for n := range s.N {
+		for p0 := range s.Out[0] {
+			for p1 := range s.Out[1] {
+				for p2 := range s.Out[2] {
+					for o := range s.O {
+						for c := range in {
+							t := 0
+							for k0 := range s.Kernel[0] {
+								for k1 := range s.Kernel[1] {
+									for k2 := range s.Kernel[2] {
+										i0 := p0*s.Stride[0] - s.PadLo[0] + k0*s.Dilation[0]
+										i1 := p1*s.Stride[1] - s.PadLo[1] + k1*s.Dilation[1]
+										i2 := p2*s.Stride[2] - s.PadLo[2] + k2*s.Dilation[2]
+										if i0 >= 0 && i0 < s.In[0] && i1 >= 0 && i1 < s.In[1] && i2 >= 0 && i2 < s.In[2] {
+											pixel := ((n*s.In[0]+i0)*s.In[1]+i1)*s.In[2] + i2
+											visit(pixel*s.C+o/out*in+c, (o*in+c)*s.taps()+t, k)
+										}
+										t++
+									}
+								}
+							}
+						}
+						k++
+					}
+				}
+			}
+		}
+	}
+}
+
+// A sum64 is a sum of products and of their magnitudes.
+type sum64 struct {
+	value, size float64
+	n           int
+}
+
+func (s *sum64) add(p float64) {
+	s.value += p
+	s.size += math.Abs(p)
+	s.n++
+}
+
+// checkConv compares the three products of a spec with loops in float64, and
+// the bits for several numbers of workers.
+func checkConv(t *testing.T, set *Set, r *rand.Rand, s ConvSpec) {
+	t.Helper()
+	lx, lw, ly := s.lens()
+	x, w, dy := randomGuarded(r, lx), randomGuarded(r, lw), randomGuarded(r, ly)
+	wantY, wantX, wantW := make([]sum64, ly), make([]sum64, lx), make([]sum64, lw)
+	s.eachProduct(func(i, j, k int) {
+		wantY[k].add(float64(x.s[i]) * float64(w.s[j]))
+		wantX[i].add(float64(dy.s[k]) * float64(w.s[j]))
+		wantW[j].add(float64(x.s[i]) * float64(dy.s[k]))
+	})
+	compare := func(name string, want []sum64, columns int, plan func(workers int) (int, func(out, scratch []float32, after Epilogue) []Phase)) {
+		t.Helper()
+		var first []float32
+		for _, workers := range []int{1, 2, 3, 5, 8} {
+			out := newGuarded(len(want))
+			size, bind := plan(workers)
+			scratch := newGuarded(size)
+			calls := make([]int32, len(want))
+			phases := bind(out.s, scratch.s, func(_, batch, r0, r1, c0, c1 int) {
+				for i := r0; i < r1; i++ {
+					for j := c0; j < c1; j++ {
+						calls[i*columns+j]++
+					}
+				}
+			})
+			runPhases(phases, workers)
+			out.check(t, name)
+			scratch.check(t, "scratch")
+			if first == nil {
+				first = out.s
+				for i, g := range out.s {
+					if !near(g, want[i].value, want[i].size, want[i].n) {
+						t.Fatalf("%s of %+v: element %d is %g, want %g", name, s, i, g, want[i].value)
+					}
+				}
+			}
+			for i, g := range out.s {
+				if math.Float32bits(g) != math.Float32bits(first[i]) {
+					t.Fatalf("%s of %+v: element %d depends on the number of workers: %d give %g, one gives %g", name, s, i, workers, g, first[i])
+				}
+				if name != "dw" && calls[i] != 1 {
+					t.Fatalf("%s of %+v: the epilogue came %d times to element %d", name, s, calls[i], i)
+				}
+			}
+		}
+	}
+	compare("y", wantY, s.O, func(workers int) (int, func(out, scratch []float32, after Epilogue) []Phase) {
+		c := NewConv(set, s, workers)
+		return c.Scratch(), func(out, scratch []float32, after Epilogue) []Phase { return c.Bind(x.s, w.s, out, scratch, after) }
+	})
+	compare("dx", wantX, s.C, func(workers int) (int, func(out, scratch []float32, after Epilogue) []Phase) {
+		c := NewConvInput(set, s, workers)
+		return c.Scratch(), func(out, scratch []float32, after Epilogue) []Phase {
+			return c.Bind(dy.s, w.s, out, scratch, after)
+		}
+	})
+	compare("dw", wantW, 1, func(workers int) (int, func(out, scratch []float32, after Epilogue) []Phase) {
+		c := NewConvWeight(set, s, workers)
+		return c.Scratch(), func(out, scratch []float32, after Epilogue) []Phase { return c.Bind(x.s, dy.s, out, scratch) }
+	})
+}
+
+func TestConvRandom(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(11, 12))
+		for i := 0; i < 250; {
+			groups := []int{1, 1, 1, 2, 3}[r.IntN(5)]
+			c, o := groups*(1+r.IntN(7)), groups*(1+r.IntN(12))
+			if r.IntN(8) == 0 {
+				groups, o = c, c*(1+r.IntN(2)) // depthwise
+			}
+			if r.IntN(8) == 0 {
+				o = groups * (1 + r.IntN(50))
+			}
+			rank := 1 + r.IntN(3)
+			in, kernel, stride, dilation := [3]int{1, 1, 1}, [3]int{1, 1, 1}, [3]int{1, 1, 1}, [3]int{1, 1, 1}
+			var lo, hi [3]int
+			ok := true
+			for d := 3 - rank; d < 3; d++ {
+				in[d] = 1 + r.IntN([]int{6, 20, 70}[3-rank])
+				kernel[d] = 1 + r.IntN(4)
+				stride[d] = 1 + r.IntN(3)
+				dilation[d] = 1 + r.IntN(3)
+				if r.IntN(2) == 0 {
+					stride[d], dilation[d] = 1, 1
+				}
+				lo[d], hi[d] = r.IntN(4), r.IntN(4)
+				ok = ok && in[d]+lo[d]+hi[d]-dilation[d]*(kernel[d]-1)-1 >= 0
+			}
+			if !ok {
+				continue
+			}
+			i++
+			checkConv(t, set, r, newConvSpec(1+r.IntN(3), c, o, groups, in, kernel, stride, lo, hi, dilation))
+		}
+	})
+}
+
+// TestConvLayers has the shapes of usual layers, with fewer images.
+func TestConvLayers(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(13, 14))
+		for _, s := range []ConvSpec{
+			conv2d(5, 28, 1, 32, 5, 1, 0),
+			conv2d(5, 12, 32, 64, 5, 1, 0),
+			conv2d(2, 32, 3, 16, 3, 1, 1),
+			conv2d(2, 32, 16, 16, 3, 1, 1),
+			conv2d(2, 32, 16, 32, 3, 2, 1),
+			conv2d(2, 32, 16, 32, 1, 2, 0),
+			conv2d(3, 8, 64, 64, 3, 1, 1),
+			conv2d(3, 8, 64, 40, 1, 1, 0),
+			conv2d(1, 65, 3, 20, 7, 2, 3),
+			conv2d(1, 9, 130, 33, 3, 1, 2),
+		} {
+			checkConv(t, set, r, s)
+		}
+	})
+}
+
+// TestConvBatch checks that an image alone gives the bits that it gives
+// within a batch.
+func TestConvBatch(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(15, 16))
+		many := conv2d(9, 13, 5, 17, 3, 1, 1)
+		one := many
+		one.N = 1
+		lx, lw, ly := many.lens()
+		x, w := randomGuarded(r, lx), randomGuarded(r, lw)
+		run := func(s ConvSpec, x []float32, n int) []float32 {
+			y := make([]float32, n)
+			c := NewConv(set, s, 2)
+			runPhases(c.Bind(x, w.s, y, make([]float32, c.Scratch()), nil), 2)
+			return y
+		}
+		all := run(many, x.s, ly)
+		for i := range many.N {
+			for e, g := range run(one, x.s[i*lx/many.N:][:lx/many.N], ly/many.N) {
+				if g != all[i*ly/many.N+e] {
+					t.Fatalf("image %d: element %d is %g alone, %g in the batch", i, e, g, all[i*ly/many.N+e])
+				}
+			}
+		}
+	})
+}
+
+func TestConvAllocations(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		s := conv2d(4, 16, 8, 24, 3, 2, 1)
+		lx, lw, ly := s.lens()
+		x, w, y := make([]float32, lx), make([]float32, lw), make([]float32, ly)
+		c, i, g := NewConv(set, s, 2), NewConvInput(set, s, 2), NewConvWeight(set, s, 2)
+		phases := c.Bind(x, w, y, make([]float32, c.Scratch()), nil)
+		phases = append(phases, i.Bind(y, w, x, make([]float32, i.Scratch()), nil)...)
+		phases = append(phases, g.Bind(x, y, w, make([]float32, g.Scratch()))...)
+		if n := testing.AllocsPerRun(3, func() { runPhases(phases, 1) }); n != 0 {
+			t.Errorf("%v allocations a run", n)
+		}
+	})
+}
+
+func BenchmarkConv(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		spec ConvSpec
+	}{
+		{"mnist1 64x28x28x1 32 5x5", conv2d(64, 28, 1, 32, 5, 1, 0)},
+		{"mnist2 64x12x12x32 64 5x5", conv2d(64, 12, 32, 64, 5, 1, 0)},
+		{"resnet0 32x32x32x3 16", conv2d(32, 32, 3, 16, 3, 1, 1)},
+		{"resnet1 32x32x32x16 16", conv2d(32, 32, 16, 16, 3, 1, 1)},
+		{"resnet2 32x32x32x16 32 s2", conv2d(32, 32, 16, 32, 3, 2, 1)},
+		{"resnet2 32x32x32x16 32 1x1 s2", conv2d(32, 32, 16, 32, 1, 2, 0)},
+		{"resnet2 32x16x16x32 32", conv2d(32, 16, 32, 32, 3, 1, 1)},
+		{"resnet3 32x8x8x64 64", conv2d(32, 8, 64, 64, 3, 1, 1)},
+	} {
+		for _, set := range Sets() {
+			if !set.Available {
+				continue
+			}
+			for _, workers := range []int{1, 2} {
+				s := c.spec
+				lx, lw, ly := s.lens()
+				r := rand.New(rand.NewPCG(1, 1))
+				x, w, y := randomGuarded(r, lx).s, randomGuarded(r, lw).s, randomGuarded(r, ly).s
+				flops := 2 * float64(ly/s.O) * float64(lw)
+				run := func(name string, phases []Phase) {
+					b.Run(fmt.Sprintf("%s/%s/%s/%d", c.name, name, set.Name, workers), func(b *testing.B) {
+						pool := newSpinPool(workers)
+						defer pool.stop()
+						for b.Loop() {
+							pool.run(phases)
+						}
+						b.ReportMetric(flops*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+					})
+				}
+				f, i, g := NewConv(set, s, workers), NewConvInput(set, s, workers), NewConvWeight(set, s, workers)
+				run("y", f.Bind(x, w, y, make([]float32, f.Scratch()), nil))
+				run("dx", i.Bind(y, w, make([]float32, lx), make([]float32, i.Scratch()), nil))
+				run("dw", g.Bind(x, y, make([]float32, lw), make([]float32, g.Scratch())))
+			}
+		}
+	}
+}

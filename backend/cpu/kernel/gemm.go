@@ -1,0 +1,243 @@
+package kernel
+
+// A GemmSpec is a batch of matrix products of row-major float32,
+//
+//	C[b] = op(A[b]) * op(B[b])      (+ C[b] if Accumulate)
+//
+// where op(A) has M rows and K columns, op(B) K rows and N columns.
+type GemmSpec struct {
+	Batch, M, N, K int
+	// TransA says that A is stored as K rows of M, TransB that B is stored as
+	// N rows of K.
+	TransA, TransB bool
+	// LdA, LdB and LdC are the elements from one stored row to the next.
+	LdA, LdB, LdC int
+	// StrideA, StrideB and StrideC are the elements from one matrix of the
+	// batch to the next. Zero for A or B: one matrix serves the whole batch.
+	StrideA, StrideB, StrideC int
+	Accumulate                bool
+}
+
+// An Epilogue is called once for every region of the result, after its last
+// sum and while it is in cache: rows r0 to r1 and columns c0 to c1 of matrix
+// batch. The regions tile the result. It may run on several workers at once.
+type Epilogue func(worker, batch, r0, r1, c0, c1 int)
+
+// A Gemm is a planned batch of matrix products. A plan is immutable and may
+// be bound many times.
+//
+// An element of C is summed in blocks of K whose number and size depend on K
+// and the set alone. Within a block products are added in order to a sum that
+// starts at zero; the blocks are added to C in order. So neither the number
+// of workers, nor M, nor N, nor the storage of the operands moves a bit.
+type Gemm struct {
+	spec    GemmSpec
+	tile    *Tile
+	workers int
+
+	depth  int // steps of a block of K, the last may be shorter
+	blocks int // blocks of K
+
+	// A product is done in one phase of strips, columns of C with all rows,
+	// or in phases of packing and phases of regions, see gemm_region.go.
+	regions bool
+	packB   bool // B is packed, else read in place
+	packA   bool // regions only
+	strips  work // strips only: the panels of all batches
+	plan    regionPlan
+}
+
+// A work is a number of equal units cut in chunks.
+type work struct {
+	units, chunks int
+}
+
+// span returns the units of a chunk.
+func (w work) span(chunk int) (lo, hi int) {
+	return chunk * w.units / w.chunks, (chunk + 1) * w.units / w.chunks
+}
+
+const (
+	// tinyNanos is the work below which a fork costs more than it gains.
+	tinyNanos = 30_000
+	// chunkNanos is the work of a good chunk.
+	chunkNanos = 100_000
+	// leastNanos is the least work worth a chunk.
+	leastNanos = 10_000
+)
+
+// cut divides units that take some nanoseconds each among workers.
+func cut(units int, nanos float64, workers int) work {
+	total := float64(units) * nanos
+	if workers == 1 && total <= chunkNanos || total <= tinyNanos || units <= 1 {
+		return work{units, 1}
+	}
+	// Several chunks for each worker, so that one which comes late or is
+	// slower takes fewer of them.
+	n := max(int(total/chunkNanos), min(4*workers, int(total/leastNanos)))
+	if n > workers {
+		n = (n + workers - 1) / workers * workers
+	}
+	return work{units, max(1, min(n, units))}
+}
+
+// NewGemm plans a product. The number of workers decides about chunks and
+// scratch memory.
+func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
+	t := &set.Tile
+	g := &Gemm{spec: spec, tile: t, workers: workers}
+	g.blocks = max(1, ceil(spec.K, t.Depth))
+	g.depth = max(8, roundUp(ceil(spec.K, g.blocks), 8))
+	g.blocks = max(1, ceil(spec.K, g.depth))
+
+	panels := ceil(spec.N, t.Cols)
+	nanos := float64(spec.M) * float64(spec.K) * float64(t.Cols) / t.Speed
+	total := nanos * float64(panels*spec.Batch)
+	// In strips every panel of B is read once and A again for each, from the
+	// second cache at best. They want A to fit there, and enough panels.
+	g.regions = spec.M*min(spec.K, g.depth) > stripElements ||
+		total > tinyNanos && panels*spec.Batch < 2*workers && spec.M > 4*t.Rows
+	g.packB = spec.TransB || spec.M > 4*t.Rows
+	if g.regions {
+		g.planRegions()
+	} else {
+		g.strips = cut(panels*spec.Batch, nanos, workers)
+	}
+	return g
+}
+
+// stripElements is the size of A, within a block of K, up to which it stays
+// in the second cache.
+const stripElements = 128 << 10
+
+// Scratch returns the number of floats that Bind wants as scratch memory.
+func (g *Gemm) Scratch() int {
+	switch {
+	case g.regions:
+		return g.regionScratch() + alignment
+	case g.packB:
+		return g.workers*g.panelSize() + alignment
+	}
+	return 0
+}
+
+// panelSize is the number of floats of a packed panel of B in a block of K.
+func (g *Gemm) panelSize() int { return g.depth * g.tile.Cols }
+
+// Bind gives the plan its operands. The phases read and write these slices
+// whenever they run; C must not overlap the others. After may be nil.
+func (g *Gemm) Bind(a, b, c, scratch []float32, after Epilogue) []Phase {
+	s := &g.spec
+	if s.Batch == 0 || s.M == 0 || s.N == 0 {
+		return nil
+	}
+	if s.K == 0 {
+		return []Phase{{Chunks: 1, Run: func(worker, _ int) { g.empty(worker, c, after) }}}
+	}
+	x := &gemmRun{
+		Gemm: g, a: a, b: b, c: c, after: after,
+		scratch: align(scratch), segs: make([]seg, g.workers),
+	}
+	if g.regions {
+		return x.regionPhases()
+	}
+	return []Phase{{Chunks: g.strips.chunks, Run: x.strip}}
+}
+
+// empty is the product of matrices without a common dimension.
+func (g *Gemm) empty(worker int, c []float32, after Epilogue) {
+	s := &g.spec
+	for b := range s.Batch {
+		if !s.Accumulate {
+			for i := range s.M {
+				clear(c[b*s.StrideC+i*s.LdC:][:s.N])
+			}
+		}
+		if after != nil {
+			after(worker, b, 0, s.M, 0, s.N)
+		}
+	}
+}
+
+// A gemmRun is a plan with its operands.
+type gemmRun struct {
+	*Gemm
+	a, b, c, scratch []float32
+	after            Epilogue
+	segs             []seg // one a worker
+}
+
+// block returns the steps of block p of K.
+func (g *Gemm) block(p int) (k0, k int) {
+	k0 = p * g.depth
+	return k0, min(g.depth, g.spec.K-k0)
+}
+
+// strip computes the panels of a chunk, all rows of each.
+func (x *gemmRun) strip(worker, chunk int) {
+	s, t := &x.spec, x.tile
+	panels := ceil(s.N, t.Cols)
+	var panel []float32
+	if x.packB {
+		panel = x.scratch[worker*x.panelSize():][:x.panelSize()]
+	}
+	g := &x.segs[worker]
+	lo, hi := x.strips.span(chunk)
+	for u := lo; u < hi; u++ {
+		batch, j := u/panels, u%panels*t.Cols
+		n := min(t.Cols, s.N-j)
+		for p := range x.blocks {
+			k0, k := x.block(p)
+			x.setA(g, batch, 0, k0)
+			if x.packB {
+				x.copyB(panel, batch, j, n, k0, k)
+				g.b, g.rsb = at(panel, 0), t.Cols*floatBytes
+			} else {
+				g.b, g.rsb = at(x.b, batch*s.StrideB+k0*s.LdB+j), s.LdB*floatBytes
+			}
+			x.multiply(g, batch, 0, s.M, j, n, p, k)
+		}
+		if x.after != nil {
+			x.after(worker, batch, 0, s.M, j, j+n)
+		}
+	}
+}
+
+// setA points g at row i and step k0 of A where it is stored.
+func (x *gemmRun) setA(g *seg, batch, i, k0 int) {
+	s := &x.spec
+	if s.TransA {
+		g.a, g.rsa, g.csa = at(x.a, batch*s.StrideA+k0*s.LdA+i), floatBytes, s.LdA*floatBytes
+	} else {
+		g.a, g.rsa, g.csa = at(x.a, batch*s.StrideA+i*s.LdA+k0), s.LdA*floatBytes, floatBytes
+	}
+	g.stepA = x.tile.Rows * g.rsa
+}
+
+// copyB copies columns j to j+n of steps k0 to k0+k of B to a panel.
+func (x *gemmRun) copyB(panel []float32, batch, j, n, k0, k int) {
+	s, t := &x.spec, x.tile
+	b := x.b[batch*s.StrideB:]
+	if s.TransB {
+		t.transpose(panel, t.Cols, b[j*s.LdB+k0:], s.LdB, n, k)
+	} else {
+		t.copy(panel, t.Cols, b[k0*s.LdB+j:], s.LdB, k, n)
+	}
+}
+
+// multiply adds block p of K, of k steps, to m rows from i and n columns from
+// j of C, n at most a panel. A and B are set.
+func (x *gemmRun) multiply(g *seg, batch, i, m, j, n, p, k int) {
+	s := &x.spec
+	g.k, g.nseg = k, 1
+	g.acc = 0
+	if s.Accumulate || p > 0 {
+		g.acc = 1
+	}
+	g.c, g.ldc = at(x.c, batch*s.StrideC+i*s.LdC+j), s.LdC*floatBytes
+	x.tile.rows(m, n, g)
+}
+
+func ceil(a, b int) int { return (a + b - 1) / b }
+
+func roundUp(a, b int) int { return ceil(a, b) * b }

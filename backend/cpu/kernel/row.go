@@ -1,0 +1,158 @@
+package kernel
+
+import "math"
+
+// Softmax sets dst[i] = exp(x[i]-m) / sum over j of exp(x[j]-m), m the largest
+// element. dst may be x itself. A NaN, or +Inf, or nothing but -Inf, makes the
+// whole row NaN, as in PyTorch. The sum is that of [Vec.Sum].
+func (v *Vec) Softmax(dst, x []float32) {
+	if len(x) == 0 {
+		return
+	}
+	s := v.expSum(dst, x, v.Max(x))
+	v.Run(MulS, dst[:len(x)], dst, nil, nil, float32(1/s), 0)
+}
+
+// expSum sets dst[i] = exp(x[i]-m) and returns the sum of dst.
+func (v *Vec) expSum(dst, x []float32, m float32) float64 {
+	var s float64
+	for i := 0; i < len(x); i += blockLen {
+		n := min(blockLen, len(x)-i)
+		v.ops[ExpSub](n, &dst[i], &x[i], nil, nil, m, 1)
+		s += float64(v.sum(n, &dst[i], nil, 0))
+	}
+	return s
+}
+
+// LogSoftmax sets dst[i] = x[i] - m - log(sum over j of exp(x[j]-m)), m the
+// largest element. dst may not overlap x. Non-finite rows as in [Vec.Softmax].
+func (v *Vec) LogSoftmax(dst, x []float32) {
+	if len(x) == 0 {
+		return
+	}
+	m := v.Max(x)
+	l := logPositive(v.expSum(dst, x, m))
+	v.subTwo(dst[:len(x)], x, m, l)
+}
+
+// subTwo sets d[i] = (x[i] - m) - l. Taking m away first keeps what l adds to
+// the digits of a large m.
+func (v *Vec) subTwo(d, x []float32, m, l float32) {
+	v.Run(AddS, d, x, nil, nil, -m, 0)
+	v.Run(AddS, d, d, nil, nil, -l, 0)
+}
+
+// logPositive is log(s), rounded once, for the sum of a softmax.
+func logPositive(s float64) float32 {
+	if !(s > 0 && s <= math.MaxFloat64) {
+		return float32(math.NaN())
+	}
+	return float32(log64(s))
+}
+
+// SoftmaxGrad sets dx[i] = y[i] * (dy[i] - sum over j of y[j]*dy[j]), y the
+// result of [Vec.Softmax]. dx may be y or dy.
+func (v *Vec) SoftmaxGrad(dx, y, dy []float32) {
+	s := v.Dot(y, dy)
+	// (dy - s) * 1 * y
+	v.Run(NormMul, dx[:len(y)], dy, y, nil, s, 1)
+}
+
+// LogSoftmaxGrad sets dx[i] = dy[i] - exp(y[i]) * sum over j of dy[j], y the
+// result of [Vec.LogSoftmax]. dx may be y or dy.
+func (v *Vec) LogSoftmaxGrad(dx, y, dy []float32) {
+	v.Run(ExpAxpy, dx[:len(y)], y, dy, nil, -v.Sum(dy[:len(y)]), 0)
+}
+
+// CrossEntropy returns the loss -log softmax(x)[label] of one row and the
+// logarithm of the sum of exp(x[i]). label is in [0, len(x)).
+func (v *Vec) CrossEntropy(x []float32, label int64) (loss, logSumExp float32) {
+	m := v.Max(x)
+	var s float64
+	for i := 0; i < len(x); i += blockLen {
+		s += float64(v.sumExp(min(blockLen, len(x)-i), &x[i], nil, m))
+	}
+	l := logPositive(s)
+	return (m - x[label]) + l, m + l
+}
+
+// CrossEntropyGrad sets dx[i] = dloss * (exp(x[i]-logSumExp) - [i == label]).
+// dx may be x.
+func (v *Vec) CrossEntropyGrad(dx, x []float32, label int64, logSumExp, dloss float32) {
+	v.Run(ExpSub, dx[:len(x)], x, nil, nil, logSumExp, dloss)
+	dx[label] -= dloss
+}
+
+// LayerNorm sets y[i] = (x[i]-mean)*rstd*weight[i] + bias[i] for one row and
+// returns mean and rstd = 1/sqrt(variance+eps), with the biased variance taken
+// around the mean in a second pass. Each of weight and bias may
+// be nil. y may be x.
+func (v *Vec) LayerNorm(y, x, weight, bias []float32, eps float32) (mean, rstd float32) {
+	n := len(x)
+	if n == 0 {
+		return 0, 0
+	}
+	m := v.Sum64(x) / float64(n)
+	mean = float32(m)
+	d := m - float64(mean)
+	variance := v.SumSqDev(x, mean)/float64(n) - float64(d*d)
+	rstd = float32(1 / math.Sqrt(max(variance, 0)+float64(eps)))
+	y = y[:n]
+	switch {
+	case weight != nil && bias != nil:
+		v.Run(NormFma, y, x, weight, bias, mean, rstd)
+	case weight != nil:
+		v.Run(NormMul, y, x, weight, nil, mean, rstd)
+	default:
+		v.Run(NormS, y, x, nil, nil, mean, rstd)
+		if bias != nil {
+			v.Run(Add, y, y, bias, nil, 0, 0)
+		}
+	}
+	return mean, rstd
+}
+
+// LayerNormGrad computes the gradients of one row of [Vec.LayerNorm]: with
+// g = dy*weight and h = (x-mean)*rstd,
+//
+//	dx[i] = rstd * (g[i] - mean of g - h[i] * mean of g*h)
+//	dweight[i] += dy[i] * h[i]
+//	dbias[i] += dy[i]
+//
+// weight, dweight and dbias may be nil. dx may be dy or x.
+func (v *Vec) LayerNormGrad(dx, dy, x, weight, dweight, dbias []float32, mean, rstd float32) {
+	n := len(x)
+	if n == 0 {
+		return
+	}
+	if dbias != nil {
+		v.Run(Add, dbias[:n], dbias, dy, nil, 0, 0)
+	}
+	if dweight != nil {
+		v.Run(NormFma, dweight[:n], x, dy, dweight, mean, rstd)
+	}
+	var sumG, sumGX float64
+	for i := 0; i < n; i += blockLen {
+		r0, r1 := v.normSums(min(blockLen, n-i), &dy[i], &x[i], address(weight, i), mean)
+		sumG += float64(r0)
+		sumGX += float64(r1)
+	}
+	r := float64(rstd)
+	shift := float32(r * sumG / float64(n))
+	slope := float32(r * r * r * sumGX / float64(n))
+	grad := v.normGrad[0]
+	if weight != nil {
+		grad = v.normGrad[1]
+	}
+	for i := 0; i < n; i += maxCall {
+		grad(min(maxCall, n-i), &dx[i], &dy[i], &x[i], address(weight, i), nil, nil, rstd, mean, slope, shift, 0, 0, 0, 0)
+	}
+}
+
+// address returns &s[i], or nil for an empty slice.
+func address(s []float32, i int) *float32 {
+	if len(s) == 0 {
+		return nil
+	}
+	return &s[i]
+}

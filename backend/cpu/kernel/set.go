@@ -1,0 +1,3 @@
+package kernel
+
+var generic = Set{Name: "generic", Available: true, Tile: genericTile, Vec: genericVec}

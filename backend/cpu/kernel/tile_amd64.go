@@ -1,0 +1,164 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "unsafe"
+
+var avx512Tile = Tile{
+	Rows: 12, Cols: 32, Narrow: 16, Depth: 256, Speed: 80,
+	mul: mulAVX512, transpose: transposeRowsAVX512, copy: copyRowsAVX512, add: addSliceAVX512,
+}
+
+var avx2Tile = Tile{
+	Rows: 6, Cols: 16, Narrow: 8, Depth: 384, Speed: 40,
+	mul: mulAVX2, transpose: transposeRowsAVX2, copy: copyRowsAVX2, add: addSliceAVX2,
+}
+
+// words is what the assembly sees of a seg.
+type words = [24]uint64
+
+const _ = uint(unsafe.Sizeof(words{})-unsafe.Sizeof(seg{})) + uint(unsafe.Sizeof(seg{})-unsafe.Sizeof(words{}))
+
+// idleAhead gives a seg with nothing to fetch ahead an address that costs nothing.
+func (s *seg) idleAhead() {
+	if s.aheadStep == 0 {
+		s.ahead, s.ahead2 = uintptr(s.b), 0
+	}
+}
+
+var blocksAVX512 = [2][12]func(*words){
+	{
+		tile1x16AVX512, tile2x16AVX512, tile3x16AVX512, tile4x16AVX512, tile5x16AVX512, tile6x16AVX512,
+		tile7x16AVX512, tile8x16AVX512, tile9x16AVX512, tile10x16AVX512, tile11x16AVX512, tile12x16AVX512,
+	},
+	{
+		tile1x32AVX512, tile2x32AVX512, tile3x32AVX512, tile4x32AVX512, tile5x32AVX512, tile6x32AVX512,
+		tile7x32AVX512, tile8x32AVX512, tile9x32AVX512, tile10x32AVX512, tile11x32AVX512, tile12x32AVX512,
+	},
+}
+
+func mulAVX512(m, n int, s *seg) {
+	s.mask = 1<<n - 1
+	s.idleAhead()
+	blocksAVX512[(n-1)/16][m-1]((*words)(unsafe.Pointer(s)))
+}
+
+// blocksAVX2 is indexed by (vectors-1)*2 + (1 if the last is masked).
+var blocksAVX2 = [4][6]func(*words){
+	{tile1x8AVX2, tile2x8AVX2, tile3x8AVX2, tile4x8AVX2, tile5x8AVX2, tile6x8AVX2},
+	{tile1x8AVX2Masked, tile2x8AVX2Masked, tile3x8AVX2Masked, tile4x8AVX2Masked, tile5x8AVX2Masked, tile6x8AVX2Masked},
+	{tile1x16AVX2, tile2x16AVX2, tile3x16AVX2, tile4x16AVX2, tile5x16AVX2, tile6x16AVX2},
+	{tile1x16AVX2Masked, tile2x16AVX2Masked, tile3x16AVX2Masked, tile4x16AVX2Masked, tile5x16AVX2Masked, tile6x16AVX2Masked},
+}
+
+func mulAVX2(m, n int, s *seg) {
+	s.idleAhead()
+	kind := (n - 1) / 8 * 2
+	if n%8 != 0 {
+		kind++
+		s.lanes = lanesAVX2[n%8]
+	}
+	blocksAVX2[kind][m-1]((*words)(unsafe.Pointer(s)))
+}
+
+// lanesAVX2[n] selects the first n lanes of a vector, all of them for n = 0.
+var lanesAVX2 = [8][8]int32{
+	{-1, -1, -1, -1, -1, -1, -1, -1},
+	{-1},
+	{-1, -1},
+	{-1, -1, -1},
+	{-1, -1, -1, -1},
+	{-1, -1, -1, -1, -1},
+	{-1, -1, -1, -1, -1, -1},
+	{-1, -1, -1, -1, -1, -1, -1},
+}
+
+// packSteps bounds the columns or rows of one call of a copy.
+const packSteps = 4096
+
+func transposeRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	if rows == 0 || cols == 0 {
+		return
+	}
+	_, _ = src[(rows-1)*lds+cols-1], dst[(cols-1)*ldd+rows-1]
+	body := cols &^ 3
+	for i := 0; i < rows; i += 16 {
+		r := min(16, rows-i)
+		for j := 0; j < body; j += packSteps {
+			transposeAVX512(&dst[j*ldd+i], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r, min(packSteps, body-j)/4)
+		}
+	}
+	transposeRest(dst, ldd, src, lds, rows, body, cols)
+}
+
+func transposeRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	if rows == 0 || cols == 0 {
+		return
+	}
+	_, _ = src[(rows-1)*lds+cols-1], dst[(cols-1)*ldd+rows-1]
+	body := cols &^ 3
+	for i := 0; i < rows; i += 8 {
+		r := min(8, rows-i)
+		for j := 0; j < body; j += packSteps {
+			transposeAVX2(&dst[j*ldd+i], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r, min(packSteps, body-j)/4, &lanesAVX2[r%8])
+		}
+	}
+	transposeRest(dst, ldd, src, lds, rows, body, cols)
+}
+
+// transposeRest transposes columns j0 to j1, the few that the assembly leaves.
+func transposeRest(dst []float32, ldd int, src []float32, lds, rows, j0, j1 int) {
+	for j := j0; j < j1; j++ {
+		for i := range rows {
+			dst[j*ldd+i] = src[i*lds+j]
+		}
+	}
+}
+
+func copyRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	if rows == 0 || cols == 0 {
+		return
+	}
+	_, _ = src[(rows-1)*lds+cols-1], dst[(rows-1)*ldd+cols-1]
+	for i := 0; i < rows; i += packSteps {
+		r := min(packSteps, rows-i)
+		for j := 0; j < cols; j += 32 {
+			copyAVX512(&dst[i*ldd+j], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r, 1<<min(32, cols-j)-1)
+		}
+	}
+}
+
+func copyRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	if rows == 0 || cols == 0 {
+		return
+	}
+	_, _ = src[(rows-1)*lds+cols-1], dst[(rows-1)*ldd+cols-1]
+	body := cols &^ 15
+	for i := 0; i < rows; i += packSteps {
+		r := min(packSteps, rows-i)
+		for j := 0; j < body; j += 16 {
+			copy16AVX2(&dst[i*ldd+j], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r)
+		}
+	}
+	if body < cols {
+		copyGeneric(dst[body:], ldd, src[body:], lds, rows, cols-body)
+	}
+}
+
+func addSliceAVX512(dst, src []float32) {
+	src = src[:len(dst)]
+	body := len(dst) &^ 15
+	for i := 0; i < body; i += 16 * packSteps {
+		addAVX512(&dst[i], &src[i], min(packSteps, (body-i)/16))
+	}
+	addGeneric(dst[body:], src[body:])
+}
+
+func addSliceAVX2(dst, src []float32) {
+	src = src[:len(dst)]
+	body := len(dst) &^ 7
+	for i := 0; i < body; i += 8 * packSteps {
+		addAVX2(&dst[i], &src[i], min(packSteps, (body-i)/8))
+	}
+	addGeneric(dst[body:], src[body:])
+}

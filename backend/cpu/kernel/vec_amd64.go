@@ -1,0 +1,237 @@
+//go:build amd64 && !purego
+
+package kernel
+
+// The tables of the assembly kernels, written by _asm. What the assembly
+// lacks is portable: Pow.
+
+var avx2Vec = Vec{
+	ops: [NumVecOps]elementwise{
+		Add:      vecAddAVX2,
+		Sub:      vecSubAVX2,
+		Mul:      vecMulAVX2,
+		Div:      vecDivAVX2,
+		Max:      vecMaxAVX2,
+		Min:      vecMinAVX2,
+		Pow:      genericPow,
+		Fma:      vecFmaAVX2,
+		Axpy:     vecAxpyAVX2,
+		Axpby:    vecAxpbyAVX2,
+		Affine:   vecAffineAVX2,
+		AddS:     vecAddSAVX2,
+		MulS:     vecMulSAVX2,
+		RSubS:    vecRSubSAVX2,
+		RDivS:    vecRDivSAVX2,
+		ClampS:   vecClampSAVX2,
+		Neg:      vecNegAVX2,
+		Abs:      vecAbsAVX2,
+		Sign:     vecSignAVX2,
+		Sqrt:     vecSqrtAVX2,
+		Rsqrt:    vecRsqrtAVX2,
+		Recip:    vecRecipAVX2,
+		Square:   vecSquareAVX2,
+		Exp:      vecExpAVX2,
+		Expm1:    vecExpm1AVX2,
+		Log:      vecLogAVX2,
+		Log1p:    vecLog1pAVX2,
+		Tanh:     vecTanhAVX2,
+		Sigmoid:  vecSigmoidAVX2,
+		Erf:      vecErfAVX2,
+		Sin:      vecSinAVX2,
+		Cos:      vecCosAVX2,
+		Floor:    vecFloorAVX2,
+		Ceil:     vecCeilAVX2,
+		Round:    vecRoundAVX2,
+		Copy:     vecCopyAVX2,
+		Fill:     vecFillAVX2,
+		Relu:     vecReluAVX2,
+		ReluGrad: vecReluGradAVX2,
+		Eq:       vecEqAVX2,
+		Ne:       vecNeAVX2,
+		Lt:       vecLtAVX2,
+		Le:       vecLeAVX2,
+		Gt:       vecGtAVX2,
+		Ge:       vecGeAVX2,
+		EqS:      vecEqSAVX2,
+		NeS:      vecNeSAVX2,
+		LtS:      vecLtSAVX2,
+		LeS:      vecLeSAVX2,
+		GtS:      vecGtSAVX2,
+		GeS:      vecGeSAVX2,
+		Select:   vecSelectAVX2,
+		And:      vecAndAVX2,
+		Or:       vecOrAVX2,
+		Not:      vecNotAVX2,
+		ExpSub:   vecExpSubAVX2,
+		ExpAxpy:  vecExpAxpyAVX2,
+		NormS:    vecNormSAVX2,
+		NormMul:  vecNormMulAVX2,
+		NormFma:  vecNormFmaAVX2,
+		FmaRelu:  vecFmaReluAVX2,
+		SqDevAdd: vecSqDevAddAVX2,
+	},
+
+	sum: vecSumAVX2, dot: vecDotAVX2, sumSq: vecSumSqAVX2, sumSqDev: vecSumSqDevAVX2,
+	sumExp: vecSumExpAVX2, max: vecMaxOfAVX2, min: vecMinOfAVX2,
+
+	normSums: vecNormSumsAnyAVX2,
+	normGrad: [2]fused{vecNormGradAVX2, vecNormGradWeightAVX2},
+
+	sgd: vecSgdAVX2, sgdMomentum: vecSgdMomentumAVX2, sgdNesterov: vecSgdNesterovAVX2,
+	adaGrad: vecAdaGradAVX2, adam: vecAdamAVX2,
+	rmsProp: [4]fused{
+		vecRmsPropAVX2, vecRmsPropCenteredAVX2,
+		vecRmsPropMomentumAVX2, vecRmsPropCenteredMomentumAVX2,
+	},
+	columnSums: vecColumnSumsAVX2, columnGrad: vecColumnGradAVX2,
+
+	maxPool: vecMaxPoolAVX2, maxPoolGrad: vecMaxPoolGradAVX2,
+
+	philox: vecPhiloxAVX2, philoxUniform: vecPhiloxUniformAVX2,
+}
+
+func vecNormSumsAnyAVX2(n int, dy, x, w *float32, mean float32) (float32, float32) {
+	if w == nil {
+		return vecNormSumsAVX2(n, dy, x, x, mean)
+	}
+	return vecNormSumsWeightAVX2(n, dy, x, w, mean)
+}
+
+func vecSinAVX2(n int, d, a, b, c *float32, s0, s1 float32) {
+	trig(n, d, a, vecMaxAbsAVX2, vecSinSmallAVX2, sin32)
+}
+
+func vecCosAVX2(n int, d, a, b, c *float32, s0, s1 float32) {
+	trig(n, d, a, vecMaxAbsAVX2, vecCosSmallAVX2, cos32)
+}
+
+var avx512Vec = Vec{
+	ops: [NumVecOps]elementwise{
+		Add:      vecAddAVX512,
+		Sub:      vecSubAVX512,
+		Mul:      vecMulAVX512,
+		Div:      vecDivAVX512,
+		Max:      vecMaxAVX512,
+		Min:      vecMinAVX512,
+		Pow:      genericPow,
+		Fma:      vecFmaAVX512,
+		Axpy:     vecAxpyAVX512,
+		Axpby:    vecAxpbyAVX512,
+		Affine:   vecAffineAVX512,
+		AddS:     vecAddSAVX512,
+		MulS:     vecMulSAVX512,
+		RSubS:    vecRSubSAVX512,
+		RDivS:    vecRDivSAVX512,
+		ClampS:   vecClampSAVX512,
+		Neg:      vecNegAVX512,
+		Abs:      vecAbsAVX512,
+		Sign:     vecSignAVX512,
+		Sqrt:     vecSqrtAVX512,
+		Rsqrt:    vecRsqrtAVX512,
+		Recip:    vecRecipAVX512,
+		Square:   vecSquareAVX512,
+		Exp:      vecExpAVX512,
+		Expm1:    vecExpm1AVX512,
+		Log:      vecLogAVX512,
+		Log1p:    vecLog1pAVX512,
+		Tanh:     vecTanhAVX512,
+		Sigmoid:  vecSigmoidAVX512,
+		Erf:      vecErfAVX512,
+		Sin:      vecSinAVX512,
+		Cos:      vecCosAVX512,
+		Floor:    vecFloorAVX512,
+		Ceil:     vecCeilAVX512,
+		Round:    vecRoundAVX512,
+		Copy:     vecCopyAVX512,
+		Fill:     vecFillAVX512,
+		Relu:     vecReluAVX512,
+		ReluGrad: vecReluGradAVX512,
+		Eq:       vecEqAVX512,
+		Ne:       vecNeAVX512,
+		Lt:       vecLtAVX512,
+		Le:       vecLeAVX512,
+		Gt:       vecGtAVX512,
+		Ge:       vecGeAVX512,
+		EqS:      vecEqSAVX512,
+		NeS:      vecNeSAVX512,
+		LtS:      vecLtSAVX512,
+		LeS:      vecLeSAVX512,
+		GtS:      vecGtSAVX512,
+		GeS:      vecGeSAVX512,
+		Select:   vecSelectAVX512,
+		And:      vecAndAVX512,
+		Or:       vecOrAVX512,
+		Not:      vecNotAVX512,
+		ExpSub:   vecExpSubAVX512,
+		ExpAxpy:  vecExpAxpyAVX512,
+		NormS:    vecNormSAVX512,
+		NormMul:  vecNormMulAVX512,
+		NormFma:  vecNormFmaAVX512,
+		FmaRelu:  vecFmaReluAVX512,
+		SqDevAdd: vecSqDevAddAVX512,
+	},
+
+	sum: vecSumAVX512, dot: vecDotAVX512, sumSq: vecSumSqAVX512, sumSqDev: vecSumSqDevAVX512,
+	sumExp: vecSumExpAVX512, max: vecMaxOfAVX512, min: vecMinOfAVX512,
+
+	normSums: vecNormSumsAnyAVX512,
+	normGrad: [2]fused{vecNormGradAVX512, vecNormGradWeightAVX512},
+
+	sgd: vecSgdAVX512, sgdMomentum: vecSgdMomentumAVX512, sgdNesterov: vecSgdNesterovAVX512,
+	adaGrad: vecAdaGradAVX512, adam: vecAdamAVX512,
+	rmsProp: [4]fused{
+		vecRmsPropAVX512, vecRmsPropCenteredAVX512,
+		vecRmsPropMomentumAVX512, vecRmsPropCenteredMomentumAVX512,
+	},
+	columnSums: vecColumnSumsAVX512, columnGrad: vecColumnGradAVX512,
+
+	maxPool: vecMaxPoolAVX512, maxPoolGrad: vecMaxPoolGradAVX512,
+
+	philox: vecPhiloxAVX512, philoxUniform: vecPhiloxUniformAVX512,
+}
+
+func vecNormSumsAnyAVX512(n int, dy, x, w *float32, mean float32) (float32, float32) {
+	if w == nil {
+		return vecNormSumsAVX512(n, dy, x, x, mean)
+	}
+	return vecNormSumsWeightAVX512(n, dy, x, w, mean)
+}
+
+func vecSinAVX512(n int, d, a, b, c *float32, s0, s1 float32) {
+	trig(n, d, a, vecMaxAbsAVX512, vecSinSmallAVX512, sin32)
+}
+
+func vecCosAVX512(n int, d, a, b, c *float32, s0, s1 float32) {
+	trig(n, d, a, vecMaxAbsAVX512, vecCosSmallAVX512, cos32)
+}
+
+// trigLimit bounds the arguments of the assembly's sine and cosine.
+const trigLimit = 1 << 16
+
+// trig sets d[i] to the sine or cosine of a[i]: by the assembly in general, by
+// the portable function where |a[i]| is not below trigLimit.
+func trig(n int, d, a *float32, maxAbs reduction, small elementwise, large func(float32) float32) {
+	const block = 64
+	for i := 0; i < n; i += block {
+		size := min(block, n-i)
+		pd, pa := elem(d, i), elem(a, i)
+		if maxAbs(size, pa, nil, 0) < trigLimit {
+			small(size, pd, pa, nil, nil, 0, 0)
+			continue
+		}
+		// d may be a: the large ones come first.
+		var y [block]float32
+		var isLarge [block]bool
+		for j := range size {
+			if x := *elem(pa, j); !(x > -trigLimit && x < trigLimit) {
+				y[j], isLarge[j] = large(x), true
+			}
+		}
+		small(size, pd, pa, nil, nil, 0, 0)
+		for j := range size {
+			if isLarge[j] {
+				*elem(pd, j) = y[j]
+			}
+		}
+	}
+}

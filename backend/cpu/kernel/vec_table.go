@@ -1,0 +1,25 @@
+package kernel
+
+// genericVec holds the portable kernels. The tables of other sets are in
+// vec_amd64.go; what they do not replace they take from here.
+var genericVec = Vec{
+	ops: genericOps,
+
+	sum: sumGeneric, dot: dotGeneric, sumSq: sumSqGeneric, sumSqDev: sumSqDevGeneric,
+	sumExp: sumExpGeneric, max: maxOfGeneric, min: minOfGeneric,
+
+	normSums: normSumsGeneric,
+	normGrad: [2]fused{normGradGeneric, normGradWeightGeneric},
+
+	sgd: sgdGeneric, sgdMomentum: sgdMomentumGeneric, sgdNesterov: sgdNesterovGeneric,
+	adaGrad: adaGradGeneric, adam: adamGeneric,
+	rmsProp: [4]fused{
+		rmsPropGeneric(false, false), rmsPropGeneric(true, false),
+		rmsPropGeneric(false, true), rmsPropGeneric(true, true),
+	},
+	columnSums: columnSumsGeneric, columnGrad: columnGradGeneric,
+
+	maxPool: maxPoolGeneric, maxPoolGrad: maxPoolGradGeneric,
+
+	philox: philoxGeneric, philoxUniform: philoxUniformGeneric,
+}

@@ -1,0 +1,95 @@
+package cpu
+
+import (
+	"reflect"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// builtin lists the ops that have a lowering of their own. Element-wise ops on
+// float32 and bool are not here: groups run them. Any other primitive is
+// interpreted, any other composite expanded.
+func builtin() map[reflect.Type]Lower {
+	table := []struct {
+		op ir.Op
+		f  Lower
+	}{
+		{ops.DotOp{}, lowerProduct},
+		{ops.ConvOp{}, lowerProduct},
+		{ops.ConvInputOp{}, lowerProduct},
+		{ops.ConvWeightOp{}, lowerConvWeight},
+		{ops.MaxPoolOp{}, lowerMaxPool},
+		{ops.MaxPoolGradOp{}, lowerMaxPoolGrad},
+		{ops.MaxPoolGatherOp{}, lowerMaxPoolGather},
+		{ops.AvgPoolOp{}, lowerAvgPool},
+		{ops.AvgPoolGradOp{}, lowerAvgPoolGrad},
+		{ops.SoftmaxOp{}, lowerSoftmax},
+		{ops.SoftmaxGradOp{}, lowerSoftmaxGrad},
+		{ops.LogSoftmaxOp{}, lowerLogSoftmax},
+		{ops.LogSoftmaxGradOp{}, lowerLogSoftmaxGrad},
+		{ops.CrossEntropyOp{}, lowerCrossEntropy},
+		{ops.CrossEntropyGradOp{}, lowerCrossEntropyGrad},
+		{ops.LayerNormOp{}, lowerLayerNorm},
+		{ops.LayerNormGradOp{}, lowerLayerNormGrad},
+		{ops.BatchNormOp{}, lowerBatchNorm},
+		{ops.BatchNormGradOp{}, lowerBatchNormGrad},
+		{ops.DropoutOp{}, lowerDropout},
+		{ops.RandomBitsOp{}, lowerRandomBits},
+		{ops.ReduceOp{}, lowerReduce},
+		{ops.ArgReduceOp{}, lowerArgReduce},
+		{ops.TransposeOp{}, lowerTranspose},
+		{ops.SliceOp{}, lowerSlice},
+		{ops.PadOp{}, lowerPad},
+		{ops.ConcatOp{}, lowerConcat},
+		{ops.IotaOp{}, lowerIota},
+		{ops.TakeOp{}, lowerTake},
+		{ops.IndexAddOp{}, lowerIndexAdd},
+		{ops.GatherOp{}, lowerGather},
+		{ops.ScatterAddOp{}, lowerScatterAdd},
+		{ops.UnaryOp{}, lowerTyped},
+		{ops.BinaryOp{}, lowerTyped},
+		{ops.CompareOp{}, lowerTyped},
+		{ops.SelectOp{}, lowerTyped},
+		{ops.CastOp{}, lowerTyped},
+		{ops.StopGradientOp{}, lowerCopy},
+	}
+	m := make(map[reflect.Type]Lower, len(table))
+	for _, t := range table {
+		m[reflect.TypeOf(t.op)] = t.f
+	}
+	return m
+}
+
+// keeps reports whether the backend runs the composite n itself. The kernels
+// of rows want the row in memory and float32.
+func (b *Backend) keeps(n *ir.Node) bool {
+	last := func(axis int) bool {
+		x := n.In()[0]
+		return x.DType() == dtype.Float32 && axis == x.Rank()-1 && x.Shape().Size() > 0
+	}
+	switch op := n.Op().(type) {
+	case ops.ReLUOp, ops.ReLUGradOp, ops.DropoutOp:
+		return n.Out(0).DType() == dtype.Float32
+	case ops.SoftmaxOp:
+		return last(op.Axis)
+	case ops.SoftmaxGradOp:
+		return last(op.Axis)
+	case ops.LogSoftmaxOp:
+		return last(op.Axis)
+	case ops.LogSoftmaxGradOp:
+		return last(op.Axis)
+	case ops.CrossEntropyOp, ops.CrossEntropyGradOp:
+		return last(1)
+	case ops.LayerNormOp, ops.LayerNormGradOp:
+		return last(n.In()[0].Rank() - 1)
+	case ops.BatchNormOp:
+		return last(op.Axis)
+	case ops.BatchNormGradOp:
+		return last(op.Axis)
+	}
+	return b.kernels[reflect.TypeOf(n.Op())] != nil
+}
+
+func isF32Value(v *ir.Value) bool { return v.DType() == dtype.Float32 }

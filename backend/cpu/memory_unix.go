@@ -1,0 +1,11 @@
+//go:build unix
+
+package cpu
+
+import "golang.org/x/sys/unix"
+
+func mapMemory(size int) ([]byte, error) {
+	return unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+}
+
+func unmap(mem []byte) { _ = unix.Munmap(mem) } // it fails for a wrong address only

@@ -1,0 +1,200 @@
+// Package pool runs pieces of work on a fixed number of workers.
+//
+// Waking a parked goroutine costs more than most kernels of a small model, so
+// workers spin for a while after each job, then park. The caller works too and
+// never waits for a worker that did not arrive: pieces are taken from a shared
+// counter, and when it is empty the gate closes.
+package pool
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// spin is how long a worker looks for the next job before it parks. A
+	// step of training has serial gaps well below this.
+	spin   = 2 * time.Millisecond
+	closed = 1 << 31
+)
+
+type pad [64]byte
+
+// A Pool is a caller and n-1 workers. One Run is under way at a time.
+type Pool struct {
+	_    pad
+	gate atomic.Uint64 // epoch<<32 | closed | number of workers that joined
+	_    pad
+	done atomic.Int64 // workers that have left the job
+	_    pad
+	next atomic.Int64 // the piece to take next
+	_    pad
+
+	fn     func(worker, piece int)
+	pieces int
+	ws     []*worker
+	fail   atomic.Pointer[Panic]
+	stop   atomic.Bool
+	ended  sync.WaitGroup
+}
+
+type worker struct {
+	_      pad
+	parked atomic.Bool
+	wake   chan struct{}
+	_      pad
+}
+
+// A Panic is a piece of work that panicked.
+type Panic struct {
+	Value any
+	Stack []byte
+}
+
+// Error prints the panic's value; the stack is kept for logs.
+func (p *Panic) Error() string { return fmt.Sprintf("panic in a worker: %v", p.Value) }
+
+// New starts a pool of n threads, the caller being one of them.
+func New(n int) *Pool {
+	p := &Pool{}
+	p.gate.Store(closed)
+	for i := 1; i < n; i++ {
+		w := &worker{wake: make(chan struct{}, 1)}
+		p.ws = append(p.ws, w)
+		p.ended.Add(1)
+		go p.work(i, w)
+	}
+	return p
+}
+
+// Threads is the number of threads, the caller included.
+func (p *Pool) Threads() int { return len(p.ws) + 1 }
+
+// Close ends the workers and waits for them.
+func (p *Pool) Close() {
+	p.stop.Store(true)
+	for _, w := range p.ws {
+		p.unpark(w)
+	}
+	p.ended.Wait()
+}
+
+func (p *Pool) work(id int, w *worker) {
+	defer p.ended.Done()
+	var last uint64
+	for {
+		g, ok := p.await(w, last)
+		if !ok {
+			return
+		}
+		for g&closed == 0 {
+			if p.gate.CompareAndSwap(g, g+1) {
+				p.take(id)
+				p.done.Add(1)
+				break
+			}
+			g = p.gate.Load()
+		}
+		last = g >> 32
+	}
+}
+
+func opened(g, last uint64) bool { return g>>32 != last && g&closed == 0 }
+
+// await spins, then parks, until an epoch other than last is open.
+func (p *Pool) await(w *worker, last uint64) (g uint64, ok bool) {
+	for {
+		for t0 := time.Now(); time.Since(t0) < spin; {
+			for range 64 {
+				if g := p.gate.Load(); opened(g, last) {
+					return g, true
+				}
+				pause()
+			}
+			if p.stop.Load() {
+				return 0, false
+			}
+		}
+		w.parked.Store(true)
+		// A job or the end that came before parked was set woke nobody.
+		if g := p.gate.Load(); opened(g, last) || p.stop.Load() {
+			p.unpark(w)
+		}
+		<-w.wake
+		if g := p.gate.Load(); opened(g, last) {
+			return g, true
+		}
+		if p.stop.Load() {
+			return 0, false
+		}
+	}
+}
+
+func (p *Pool) unpark(w *worker) {
+	if w.parked.CompareAndSwap(true, false) {
+		w.wake <- struct{}{}
+	}
+}
+
+// take does pieces until none is left.
+func (p *Pool) take(id int) {
+	defer p.recover()
+	for {
+		i := int(p.next.Add(1)) - 1
+		if i >= p.pieces {
+			return
+		}
+		p.fn(id, i)
+	}
+}
+
+func (p *Pool) recover() {
+	if v := recover(); v != nil {
+		p.fail.CompareAndSwap(nil, &Panic{v, debug.Stack()})
+		p.next.Store(int64(p.pieces)) // the rest is pointless
+	}
+}
+
+// Run calls fn once for each piece, on any worker, and returns when all are
+// done. A panic in a piece ends the run and is returned. It allocates nothing.
+func (p *Pool) Run(pieces int, fn func(worker, piece int)) error {
+	p.fn, p.pieces = fn, pieces
+	p.next.Store(0)
+	if pieces > 1 && len(p.ws) > 0 {
+		p.done.Store(0)
+		p.gate.Store((p.gate.Load()>>32 + 1) << 32)
+		for _, w := range p.ws {
+			if w.parked.Load() {
+				p.unpark(w)
+			}
+		}
+		p.take(0)
+		p.join()
+	} else {
+		p.take(0)
+	}
+	if f := p.fail.Load(); f != nil {
+		p.fail.Store(nil)
+		return f
+	}
+	return nil
+}
+
+// join closes the gate and waits for the workers that came through it.
+func (p *Pool) join() {
+	g := p.gate.Load()
+	for !p.gate.CompareAndSwap(g, g|closed) {
+		g = p.gate.Load()
+	}
+	joined := int64(g & (closed - 1))
+	for i := 1; p.done.Load() != joined; i++ {
+		pause()
+		if i&0xfff == 0 {
+			runtime.Gosched()
+		}
+	}
+}

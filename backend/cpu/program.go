@@ -1,0 +1,515 @@
+package cpu
+
+import (
+	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// A program is a group of element-wise nodes as instructions over blocks. It
+// sees the group's elements as rows of cols elements; a block is some whole
+// rows, or a part of one, at most blockLen elements.
+type program struct {
+	set     *kernel.Set
+	workers int
+	size    int // elements
+	cols    int
+	fold    int // rows in a block
+	streams []stream
+	code    []inst
+	regs    int // scratch blocks after the streams
+}
+
+// blockLen is the length of a block: three or four of them stay in the first
+// cache. (proof/kernels: 1024 and 2048 equal, 512 and less slower.)
+const blockLen = 1024
+
+// chunkBlocks is the number of blocks that a worker takes at a time.
+const chunkBlocks = 16
+
+// serialWork is the number of elements times instructions below which a fork
+// costs more than it gains.
+const serialWork = 48 << 10
+
+// A stream is a register that stands for memory.
+type stream struct {
+	ref  ref
+	kind operandKind
+	bool bool // bytes in memory, 0 and 1
+	out  bool
+}
+
+// An inst is d = op(a, b, c, s0, s1) on registers. A scalar that is known at
+// run time only is read through s0From, an index of program.scalars.
+type inst struct {
+	op         kernel.VecOp
+	d, a, b, c uint8
+	s0, s1     float32
+	s0From     int8 // stream that holds s0, or -1
+}
+
+// assembler turns a unit's nodes into a program.
+type assembler struct {
+	*lowering
+	p       *program
+	reg     map[*ir.Value]uint8 // where a value is
+	isConst map[*ir.Value]float32
+	stream  map[*ir.Value]uint8
+	lastUse map[*ir.Value]int // index of the node that reads it last, in the group
+	free    []uint8
+}
+
+// assemble compiles the group u. Operands are declared to the lowering.
+func (l *lowering) assemble(u *unit) *program {
+	first := u.nodes[0].Out(0)
+	p := &program{set: l.b.set, workers: l.b.threads, size: first.Shape().Size()}
+	a := &assembler{lowering: l, p: p, reg: map[*ir.Value]uint8{}, stream: map[*ir.Value]uint8{}, lastUse: map[*ir.Value]int{}}
+	p.cols = a.columns(u)
+	p.fold = max(1, blockLen/max(p.cols, 1))
+	inside := make(map[*ir.Value]bool, len(u.nodes))
+	for i, n := range u.nodes {
+		inside[n.Out(0)] = true
+		for _, v := range n.In() {
+			a.lastUse[v] = i
+		}
+	}
+	// Streams come first, so that scratch registers can follow them.
+	for _, n := range u.nodes {
+		for _, v := range n.In() {
+			if !inside[v] {
+				a.operand(v, first)
+			}
+		}
+	}
+	for i, n := range u.nodes {
+		if l.escapes(n.Out(0), u) {
+			a.result(u, i)
+		}
+	}
+	for i, n := range u.nodes {
+		a.node(i, n)
+	}
+	return p
+}
+
+// columns picks the row length that the first row or column vector asks for.
+func (a *assembler) columns(u *unit) int {
+	s := u.nodes[0].Out(0).Shape()
+	for _, n := range u.nodes {
+		for _, v := range n.In() {
+			if k := classify(v, s); k.kind == rowVector || k.kind == colVector {
+				return k.cols
+			}
+		}
+	}
+	if u.anchor != nil {
+		return u.anchor.Out(0).Dim(-1)
+	}
+	return min(s.Size(), blockLen)
+}
+
+// operand makes a stream for a value from outside the group.
+func (a *assembler) operand(v, first *ir.Value) {
+	if _, ok := a.stream[v]; ok {
+		return
+	}
+	k := classify(v, first.Shape())
+	s := stream{kind: k.kind, bool: v.DType() == dtype.Bool}
+	switch k.kind {
+	case constant:
+		return
+	case rowVector, colVector:
+		if k.cols != a.p.cols || k.kind == rowVector && s.bool {
+			s.kind, k.v = full, v
+		}
+	case general:
+		s.kind, k.v = full, v
+	}
+	s.ref = a.read(k.v)
+	a.stream[v] = uint8(len(a.p.streams))
+	a.p.streams = append(a.p.streams, s)
+}
+
+// result makes a stream for a value that is wanted outside the group, node i
+// of which makes it: in the memory of an operand that nobody reads later, if
+// there is one.
+func (a *assembler) result(u *unit, i int) {
+	v := u.nodes[i].Out(0)
+	safe := map[ref]bool{}
+	for in, r := range a.stream {
+		s := a.p.streams[r]
+		if s.out {
+			safe[s.ref] = false
+			continue
+		}
+		ok := s.kind == full && a.lastUse[in] <= i
+		if old, seen := safe[s.ref]; seen {
+			ok = ok && old
+		}
+		safe[s.ref] = ok
+	}
+	if u.anchor != nil { // it reads its operands while results are written
+		for _, in := range u.anchor.In() {
+			safe[a.read(in)] = false
+		}
+	}
+	s := stream{kind: full, bool: v.DType() == dtype.Bool, out: true, ref: a.writeOver(v, safe)}
+	a.stream[v] = uint8(len(a.p.streams))
+	a.p.streams = append(a.p.streams, s)
+}
+
+func (a *assembler) scratchReg() uint8 {
+	if n := len(a.free); n > 0 {
+		r := a.free[n-1]
+		a.free = a.free[:n-1]
+		return r
+	}
+	a.p.regs++
+	return uint8(len(a.p.streams) + a.p.regs - 1)
+}
+
+// vector returns a register that holds v for a whole block.
+func (a *assembler) vector(v *ir.Value) uint8 {
+	if r, ok := a.reg[v]; ok {
+		return r
+	}
+	c, src, isScalar := a.scalar(v)
+	if !isScalar {
+		r := a.stream[v]
+		a.reg[v] = r
+		return r
+	}
+	r := a.scratchReg()
+	a.emit(inst{op: kernel.Fill, d: r, s0: c, s0From: src})
+	a.reg[v] = r
+	return r
+}
+
+// scalar returns v as a number: a constant, or the stream to read it from.
+func (a *assembler) scalar(v *ir.Value) (c float32, from int8, ok bool) {
+	if r, inside := a.reg[v]; inside && int(r) >= len(a.p.streams) {
+		return 0, -1, false
+	}
+	s, ok := a.stream[v]
+	if !ok {
+		if op, isConst := constantOf(v); isConst {
+			return float32(op.Float()), -1, true
+		}
+		return 0, -1, false
+	}
+	if a.p.streams[s].kind == scalarRef {
+		return 0, int8(s), true
+	}
+	return 0, -1, false
+}
+
+func constantOf(v *ir.Value) (ops.ConstantOp, bool) {
+	if b, ok := v.Node().Op().(ops.BroadcastOp); ok {
+		_ = b
+		v = v.Node().In()[0]
+	}
+	c, ok := v.Node().Op().(ops.ConstantOp)
+	return c, ok
+}
+
+func (a *assembler) emit(i inst) { a.p.code = append(a.p.code, i) }
+
+// node emits the instruction of one node and releases registers that no later
+// node reads.
+func (a *assembler) node(i int, n *ir.Node) {
+	f, _ := vecOf(n)
+	in := n.In()
+	x := inst{op: f.op, s0From: -1}
+	switch {
+	case len(in) == 2 && f.scalarY != noForm && a.isScalar(in[1]):
+		x.op = f.scalarY
+		x.s0, x.s0From, _ = a.scalar(in[1])
+		x.a = a.vector(in[0])
+	case len(in) == 2 && f.scalarX != noForm && a.isScalar(in[0]):
+		x.op = f.scalarX
+		x.s0, x.s0From, _ = a.scalar(in[0])
+		x.a = a.vector(in[1])
+	case f.op == kernel.ReluGrad:
+		x.a, x.b = a.vector(in[1]), a.vector(in[0])
+	default:
+		x.a = a.vector(in[0])
+		if len(in) > 1 {
+			x.b = a.vector(in[1])
+		}
+		if len(in) > 2 {
+			x.c = a.vector(in[2])
+		}
+	}
+	for _, v := range in {
+		a.release(v, i)
+	}
+	out := n.Out(0)
+	if s, ok := a.stream[out]; ok {
+		x.d = s
+	} else {
+		x.d = a.scratchReg()
+	}
+	a.reg[out] = x.d
+	if !a.mulAdd(n, x) {
+		a.emit(x)
+	}
+}
+
+func (a *assembler) isScalar(v *ir.Value) bool {
+	_, _, ok := a.scalar(v)
+	return ok
+}
+
+func (a *assembler) release(v *ir.Value, i int) {
+	r, ok := a.reg[v]
+	if ok && a.lastUse[v] == i && int(r) >= len(a.p.streams) {
+		a.lastUse[v] = -1 // an operand that is named twice is released once
+		a.free = append(a.free, r)
+	}
+}
+
+// mulAdd joins the instruction before, a product that only x reads, with x, a
+// sum, to one that rounds once.
+func (a *assembler) mulAdd(n *ir.Node, x inst) bool {
+	if x.op != kernel.Add || len(a.p.code) == 0 || n.Out(0).DType() != dtype.Float32 {
+		return false
+	}
+	m := &a.p.code[len(a.p.code)-1]
+	if m.op != kernel.MulS && m.op != kernel.Mul || int(m.d) < len(a.p.streams) || x.a == x.b {
+		return false
+	}
+	other := x.b
+	switch m.d {
+	case x.a:
+	case x.b:
+		other = x.a
+	default:
+		return false
+	}
+	// The product's register was free to be reused as x.d: then nobody else
+	// reads it. Otherwise it is still wanted.
+	if !a.dead(m.d, x.d) {
+		return false
+	}
+	if m.op == kernel.MulS {
+		m.op, m.b = kernel.Axpy, other
+	} else {
+		m.op, m.c = kernel.Fma, other
+	}
+	m.d = x.d
+	return true
+}
+
+// dead reports whether scratch register r is free, or has just become d.
+func (a *assembler) dead(r, d uint8) bool {
+	if r == d {
+		return true
+	}
+	for _, f := range a.free {
+		if f == r {
+			return true
+		}
+	}
+	return false
+}
+
+// scratchFloats is the memory a program wants: tiled row vectors, and blocks
+// for each worker.
+func (p *program) scratchFloats() int {
+	return p.tiles()*p.tileLen() + p.workers*p.blocks()*p.blockFloats()
+}
+
+func (p *program) tiles() (n int) {
+	for _, s := range p.streams {
+		if s.kind == rowVector {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *program) tileLen() int { return p.fold * p.cols }
+
+func (p *program) blockFloats() int { return min(max(p.tileLen(), 1), blockLen) }
+
+// blocks counts the scratch blocks of a worker: registers, and streams whose
+// elements are not float32 in memory one by one.
+func (p *program) blocks() (n int) {
+	for _, s := range p.streams {
+		if s.bool || s.kind == colVector {
+			n++
+		}
+	}
+	return n + p.regs
+}
+
+// machine runs a program on bound memory.
+type machine struct {
+	*program
+	f32   [][]float32 // by stream: memory, tiles for row vectors
+	bytes [][]byte    // by stream: memory of bools
+	vec   [][]float32 // by stream: the row vector itself
+	reg   [][][]float32
+}
+
+// bind gives a program its memory.
+func (p *program) bind(m *memory, scratch []float32) *machine {
+	x := &machine{program: p, f32: make([][]float32, len(p.streams)), bytes: make([][]byte, len(p.streams)), vec: make([][]float32, len(p.streams))}
+	take := func(n int) []float32 {
+		b := scratch[:n:n]
+		scratch = scratch[n:]
+		return b
+	}
+	for i, s := range p.streams {
+		switch {
+		case s.bool:
+			x.bytes[i] = m.bytes(s.ref)
+		case s.kind == rowVector:
+			x.vec[i] = m.f32(s.ref)
+			x.f32[i] = take(p.tileLen())
+		default:
+			x.f32[i] = m.f32(s.ref)
+		}
+	}
+	for range p.workers {
+		regs := make([][]float32, len(p.streams)+p.regs)
+		for i := range regs {
+			if i >= len(p.streams) || p.streams[i].bool || p.streams[i].kind == colVector {
+				regs[i] = take(p.blockFloats())
+			}
+		}
+		x.reg = append(x.reg, regs)
+	}
+	return x
+}
+
+// prepare repeats row vectors, so that one block can be several rows. It
+// returns no phase when there are none.
+func (x *machine) prepare() []kernel.Phase {
+	if x.tiles() == 0 {
+		return nil
+	}
+	return []kernel.Phase{{Chunks: 1, Run: func(_, _ int) {
+		for i, v := range x.vec {
+			for t := x.f32[i]; v != nil && len(t) > 0; t = t[len(v):] {
+				copy(t, v)
+			}
+		}
+	}}}
+}
+
+// phases runs the program over all its elements.
+func (x *machine) phases() []kernel.Phase {
+	if x.size == 0 {
+		return nil
+	}
+	step := x.fold * x.cols // elements of a full block
+	if x.cols > blockLen {
+		step = x.cols
+	}
+	blocks := (x.size + step - 1) / step
+	per := max(1, chunkBlocks*blockLen/step)
+	if x.size*len(x.code) < serialWork {
+		per = blocks
+	}
+	run := func(worker, chunk int) {
+		for b := chunk * per; b < min((chunk+1)*per, blocks); b++ {
+			x.flat(worker, b*step, min((b+1)*step, x.size))
+		}
+	}
+	return append(x.prepare(), kernel.Phase{Chunks: (blocks + per - 1) / per, Run: run})
+}
+
+// region runs the program over rows r0..r1 and columns c0..c1; it serves as
+// the epilogue of a product, whose matrices of rows lie one after another.
+func (x *machine) region(worker, r0, r1, c0, c1 int) {
+	if c0 == 0 && c1 == x.cols {
+		step := x.fold * x.cols
+		for lo := r0 * x.cols; lo < r1*x.cols; lo += step {
+			x.flat(worker, lo, min(lo+step, r1*x.cols))
+		}
+		return
+	}
+	for r := r0; r < r1; r++ {
+		for c := c0; c < c1; c += blockLen {
+			x.block(worker, r*x.cols+c, r*x.cols+min(c+blockLen, c1), c)
+		}
+	}
+}
+
+// flat runs whole rows, or one long row in parts.
+func (x *machine) flat(worker, lo, hi int) {
+	if x.cols <= blockLen {
+		x.block(worker, lo, hi, 0)
+		return
+	}
+	for at := lo; at < hi; at += blockLen {
+		x.block(worker, at, min(at+blockLen, hi), at-lo)
+	}
+}
+
+// block runs the program over elements lo..hi, the first of which is in column
+// col. They are within one row or begin a row.
+func (x *machine) block(worker, lo, hi, col int) {
+	regs, n := x.reg[worker], hi-lo
+	for i := range x.streams {
+		s := &x.streams[i]
+		switch {
+		case s.kind == scalarRef || s.out && s.bool:
+		case s.kind == rowVector:
+			regs[i] = x.f32[i][col : col+n]
+		case s.kind == colVector:
+			x.spread(regs[i], x.f32[i], x.bytes[i], lo, n)
+		case s.bool:
+			for j, b := range x.bytes[i][lo:hi] {
+				regs[i][j] = float32(b)
+			}
+		default:
+			regs[i] = x.f32[i][lo:hi]
+		}
+	}
+	v := &x.set.Vec
+	for i := range x.code {
+		c := &x.code[i]
+		s0 := c.s0
+		if c.s0From >= 0 {
+			s0 = x.number(int(c.s0From))
+		}
+		v.Run(c.op, regs[c.d][:n], regs[c.a], regs[c.b], regs[c.c], s0, c.s1)
+	}
+	for i := range x.streams {
+		if s := &x.streams[i]; s.out && s.bool {
+			for j, f := range regs[i][:n] {
+				b := byte(0)
+				if f != 0 {
+					b = 1
+				}
+				x.bytes[i][lo+j] = b
+			}
+		}
+	}
+}
+
+func (x *machine) number(stream int) float32 {
+	if b := x.bytes[stream]; b != nil {
+		return float32(b[0])
+	}
+	return x.f32[stream][0]
+}
+
+// spread fills a block with the values of a column vector: one for each row.
+func (x *machine) spread(dst, f32 []float32, bytes []byte, lo, n int) {
+	for at := 0; at < n; {
+		row := (lo + at) / x.cols
+		end := min(n, (row+1)*x.cols-lo)
+		v := float32(0)
+		if bytes != nil {
+			v = float32(bytes[row])
+		} else {
+			v = f32[row]
+		}
+		x.set.Vec.Run(kernel.Fill, dst[at:end], nil, nil, nil, v, 0)
+		at = end
+	}
+}

@@ -1,0 +1,145 @@
+package cpu
+
+import (
+	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// lowerTyped lowers one element-wise op on types that groups do not handle:
+// plain loops, a type at a time.
+func lowerTyped(l *Lowering, n *ir.Node) {
+	var f func(m *memory, in []ref, out ref) func(lo, hi int)
+	switch op := n.Op().(type) {
+	case ops.CastOp:
+		f = castLoop(n.In()[0].DType(), op.To)
+	case ops.SelectOp:
+		f = selectLoop(n.Out(0).DType().Size())
+	default:
+		form, _ := vecOf(n)
+		f = arithmeticLoop(n.In()[0].DType(), form.op, n.Out(0).DType() == dtype.Bool)
+	}
+	if f == nil {
+		l.interpret(n)
+		return
+	}
+	var in []ref
+	for _, v := range n.In() {
+		in = append(in, l.read(v))
+	}
+	out := l.dst(n)
+	size := n.Out(0).Shape().Size()
+	l.step(n.Op().Name(), n, func(m *memory) []kernel.Phase {
+		loop := f(m, in, out)
+		per := reducePart
+		return []kernel.Phase{{Chunks: (size + per - 1) / per, Run: func(_, i int) { loop(i*per, min((i+1)*per, size)) }}}
+	})
+}
+
+type loop = func(m *memory, in []ref, out ref) func(lo, hi int)
+
+func arithmeticLoop(d dtype.DType, op kernel.VecOp, compares bool) loop {
+	switch d {
+	case dtype.Float64:
+		return arithmetic[float64](op, compares)
+	case dtype.Int32:
+		return arithmetic[int32](op, compares)
+	case dtype.Int64:
+		return arithmetic[int64](op, compares)
+	case dtype.Uint8, dtype.Bool:
+		return arithmetic[uint8](op, compares)
+	case dtype.Uint32:
+		return arithmetic[uint32](op, compares)
+	case dtype.Uint64:
+		return arithmetic[uint64](op, compares)
+	}
+	return nil
+}
+
+func arithmetic[T kernel.Number](op kernel.VecOp, compares bool) loop {
+	return func(m *memory, in []ref, out ref) func(lo, hi int) {
+		x := view[T](m.bytes(in[0]))
+		y := x
+		if len(in) > 1 {
+			y = view[T](m.bytes(in[1]))
+		}
+		if compares {
+			z := view[bool](m.bytes(out))
+			return func(lo, hi int) { kernel.Compare(op, z[lo:hi], x[lo:hi], y[lo:hi]) }
+		}
+		z := view[T](m.bytes(out))
+		return func(lo, hi int) { kernel.RunTyped(op, z[lo:hi], x[lo:hi], y[lo:hi], nil, 0, 0) }
+	}
+}
+
+func selectLoop(size int) loop {
+	switch size {
+	case 1:
+		return choose[uint8]
+	case 4:
+		return choose[uint32]
+	}
+	return choose[uint64]
+}
+
+func choose[T kernel.Element](m *memory, in []ref, out ref) func(lo, hi int) {
+	c, x, y, z := view[bool](m.bytes(in[0])), view[T](m.bytes(in[1])), view[T](m.bytes(in[2])), view[T](m.bytes(out))
+	return func(lo, hi int) { kernel.Choose(z[lo:hi], c[lo:hi], x[lo:hi], y[lo:hi]) }
+}
+
+func castLoop(from, to dtype.DType) loop {
+	switch from {
+	case dtype.Float32:
+		return castFrom[float32](to)
+	case dtype.Float64:
+		return castFrom[float64](to)
+	case dtype.Int32:
+		return castFrom[int32](to)
+	case dtype.Int64:
+		return castFrom[int64](to)
+	case dtype.Uint8, dtype.Bool:
+		return castFrom[uint8](to)
+	case dtype.Uint32:
+		return castFrom[uint32](to)
+	case dtype.Uint64:
+		return castFrom[uint64](to)
+	}
+	return nil
+}
+
+func castFrom[S kernel.Number](to dtype.DType) loop {
+	switch to {
+	case dtype.Float32:
+		return convert[float32, S]
+	case dtype.Float64:
+		return convert[float64, S]
+	case dtype.Int32:
+		return convert[int32, S]
+	case dtype.Int64:
+		return convert[int64, S]
+	case dtype.Uint8:
+		return convert[uint8, S]
+	case dtype.Uint32:
+		return convert[uint32, S]
+	case dtype.Uint64:
+		return convert[uint64, S]
+	case dtype.Bool:
+		return truth[S]
+	}
+	return nil
+}
+
+func convert[D, S kernel.Number](m *memory, in []ref, out ref) func(lo, hi int) {
+	x, z := view[S](m.bytes(in[0])), view[D](m.bytes(out))
+	return func(lo, hi int) { kernel.Convert(z[lo:hi], x[lo:hi]) }
+}
+
+func truth[S kernel.Number](m *memory, in []ref, out ref) func(lo, hi int) {
+	x, z := view[S](m.bytes(in[0])), view[bool](m.bytes(out))
+	return func(lo, hi int) {
+		for i, v := range x[lo:hi] {
+			z[lo+i] = v != 0
+		}
+	}
+}

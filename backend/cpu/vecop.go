@@ -1,0 +1,73 @@
+package cpu
+
+import (
+	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// A vecForm is how a node becomes one vector instruction: op on vectors, or,
+// where an operand is the same for all elements, the form with a scalar first
+// or second. NumVecOps marks a form that there is not.
+type vecForm struct{ op, scalarY, scalarX kernel.VecOp }
+
+const noForm = kernel.NumVecOps
+
+var unaryForms = map[ops.UnaryFunc]kernel.VecOp{
+	ops.NegFunc: kernel.Neg, ops.AbsFunc: kernel.Abs, ops.SignFunc: kernel.Sign,
+	ops.SqrtFunc: kernel.Sqrt, ops.RsqrtFunc: kernel.Rsqrt, ops.ExpFunc: kernel.Exp,
+	ops.Expm1Func: kernel.Expm1, ops.LogFunc: kernel.Log, ops.Log1pFunc: kernel.Log1p,
+	ops.TanhFunc: kernel.Tanh, ops.SigmoidFunc: kernel.Sigmoid, ops.ErfFunc: kernel.Erf,
+	ops.SinFunc: kernel.Sin, ops.CosFunc: kernel.Cos, ops.FloorFunc: kernel.Floor,
+	ops.CeilFunc: kernel.Ceil, ops.RoundFunc: kernel.Round,
+}
+
+var binaryForms = map[ops.BinaryFunc]vecForm{
+	ops.AddFunc: {kernel.Add, kernel.AddS, kernel.AddS},
+	ops.SubFunc: {kernel.Sub, noForm, kernel.RSubS},
+	ops.MulFunc: {kernel.Mul, kernel.MulS, kernel.MulS},
+	ops.DivFunc: {kernel.Div, noForm, kernel.RDivS},
+	ops.MaxFunc: {kernel.Max, noForm, noForm},
+	ops.MinFunc: {kernel.Min, noForm, noForm},
+	ops.PowFunc: {kernel.Pow, noForm, noForm},
+	ops.AndFunc: {kernel.And, noForm, noForm},
+	ops.OrFunc:  {kernel.Or, noForm, noForm},
+}
+
+var compareForms = map[ops.CompareFunc]vecForm{
+	ops.EqFunc: {kernel.Eq, kernel.EqS, kernel.EqS},
+	ops.NeFunc: {kernel.Ne, kernel.NeS, kernel.NeS},
+	ops.LtFunc: {kernel.Lt, kernel.LtS, kernel.GtS},
+	ops.LeFunc: {kernel.Le, kernel.LeS, kernel.GeS},
+	ops.GtFunc: {kernel.Gt, kernel.GtS, kernel.LtS},
+	ops.GeFunc: {kernel.Ge, kernel.GeS, kernel.LeS},
+}
+
+// vecOf returns the instruction for a node whose operands and result are
+// float32 or bool, a bool being 1 or 0.
+func vecOf(n *ir.Node) (vecForm, bool) {
+	switch op := n.Op().(type) {
+	case ops.UnaryOp:
+		f, ok := unaryForms[op.F]
+		return vecForm{f, noForm, noForm}, ok
+	case ops.BinaryOp:
+		f, ok := binaryForms[op.F]
+		return f, ok
+	case ops.CompareOp:
+		f, ok := compareForms[op.F]
+		return f, ok
+	case ops.SelectOp:
+		return vecForm{kernel.Select, noForm, noForm}, true
+	case ops.ReLUOp:
+		return vecForm{kernel.Relu, noForm, noForm}, true
+	case ops.ReLUGradOp: // operands y, g; the instruction takes g first
+		return vecForm{kernel.ReluGrad, noForm, noForm}, true
+	case ops.CastOp:
+		if op.To == dtype.Bool && n.In()[0].DType() == dtype.Float32 {
+			return vecForm{kernel.NeS, noForm, noForm}, true
+		}
+		return vecForm{kernel.Copy, noForm, noForm}, true
+	}
+	return vecForm{}, false
+}

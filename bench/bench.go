@@ -1,0 +1,159 @@
+// Package bench measures fixed workloads: training steps on one random batch,
+// float32, with the data in memory. The same steps in other programs give
+// figures to compare with.
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/gradus-ml/gradus/backend/cpu"
+	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+)
+
+// A Workload is a step to measure.
+type Workload struct {
+	Name string
+	// Flops is the arithmetic of one step in floating-point operations: the
+	// products and convolutions of forward and backward pass alone, a
+	// multiply-add being two.
+	Flops int64
+	build func(b *cpu.Backend) (*Step, error)
+}
+
+// All lists the workloads.
+func All() []Workload { return []Workload{Matmul(1024), MLP(), CNN(), ResNet20()} }
+
+// Names lists the names of the workloads.
+func Names() []string {
+	var names []string
+	for _, w := range All() {
+		names = append(names, w.Name)
+	}
+	return names
+}
+
+// Find returns the workload of a name.
+func Find(name string) (Workload, bool) {
+	for _, w := range All() {
+		if w.Name == name {
+			return w, true
+		}
+	}
+	return Workload{}, false
+}
+
+// A Result is what was measured of one workload.
+type Result struct {
+	Workload   string   `json:"workload"`
+	Threads    int      `json:"threads"`
+	ISA        string   `json:"isa"`
+	MedianMS   float64  `json:"median_ms"` // milliseconds a step
+	P10MS      float64  `json:"p10_ms"`
+	P90MS      float64  `json:"p90_ms"`
+	GFLOPS     float64  `json:"gflops"`     // 1e9 operations a second, at the median
+	Efficiency float64  `json:"efficiency"` // GFLOPS over the best of any square product
+	FirstLoss  *float64 `json:"first_loss"` // nats; null where nothing is trained
+	LastLoss   *float64 `json:"last_loss"`
+	PeakBytes  int64    `json:"peak_bytes"` // the most memory that the process held meanwhile
+}
+
+// Steps before the measurement, and the least and most steps in it.
+const (
+	warmSteps = 5
+	minSteps  = 5
+	maxSteps  = 3000
+)
+
+// A Session measures workloads under the same conditions.
+type Session struct {
+	Threads int
+	Set     *kernel.Set
+	Seconds float64 // how long to measure a workload
+
+	rate float64 // best of the square products so far, operations a second
+}
+
+// Rate is the best rate, in operations a second, that a square product of 512
+// and up has reached in this session. The first call measures 512 and 1024.
+func (s *Session) Rate(ctx context.Context) (float64, error) {
+	if s.rate == 0 {
+		for _, n := range []int{512, 1024} {
+			if _, err := s.measure(ctx, Matmul(n), s.Seconds/4); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return s.rate, nil
+}
+
+// Run measures one workload.
+func (s *Session) Run(ctx context.Context, w Workload) (Result, error) {
+	if _, err := s.Rate(ctx); err != nil {
+		return Result{}, err
+	}
+	r, err := s.measure(ctx, w, s.Seconds)
+	if err != nil {
+		return Result{}, fmt.Errorf("bench: %s: %w", w.Name, err)
+	}
+	r.Efficiency = r.GFLOPS * 1e9 / s.rate
+	return r, nil
+}
+
+// measure runs a workload for a time, efficiency left out.
+func (s *Session) measure(ctx context.Context, w Workload, seconds float64) (Result, error) {
+	debug.FreeOSMemory()
+	resetPeak()
+	b := cpu.New(cpu.WithThreads(s.Threads), cpu.WithSet(s.Set))
+	defer b.Close()
+	step, err := w.build(b)
+	if err != nil {
+		return Result{}, err
+	}
+	first, err := step.Run(ctx)
+	for range warmSteps {
+		if err == nil {
+			_, err = step.Run(ctx)
+		}
+	}
+	last := first
+	var took []float64
+	for begin := time.Now(); err == nil && len(took) < maxSteps &&
+		(len(took) < minSteps || time.Since(begin).Seconds() < seconds); {
+		t := time.Now()
+		last, err = step.Run(ctx)
+		took = append(took, time.Since(t).Seconds())
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	slices.Sort(took)
+	r := Result{
+		Workload: w.Name, Threads: s.Threads, ISA: s.Set.Name,
+		MedianMS: 1e3 * quantile(took, 0.5), P10MS: 1e3 * quantile(took, 0.1), P90MS: 1e3 * quantile(took, 0.9),
+		GFLOPS:    float64(w.Flops) / quantile(took, 0.5) / 1e9,
+		FirstLoss: number(first), LastLoss: number(last), PeakBytes: PeakBytes(),
+	}
+	if w.square() {
+		s.rate = max(s.rate, r.GFLOPS*1e9)
+	}
+	return r, nil
+}
+
+// quantile returns the element at a share q of the way through a sorted list.
+func quantile(sorted []float64, q float64) float64 {
+	return sorted[int(q*float64(len(sorted)-1)+0.5)]
+}
+
+// number is nil for a loss that does not exist or is no number, which JSON
+// can't hold.
+func number(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}

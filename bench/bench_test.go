@@ -1,0 +1,72 @@
+package bench
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+)
+
+func TestArithmetic(t *testing.T) {
+	// GFLOP a step; counted by hand, layer by layer.
+	for name, want := range map[string]float64{"matmul": 2.147, "mlp": 0.026, "cnn": 1.58, "resnet20": 7.9} {
+		w, ok := Find(name)
+		if !ok {
+			t.Fatalf("no workload %s", name)
+		}
+		if got := float64(w.Flops) / 1e9; math.Abs(got-want) > 0.02*want {
+			t.Errorf("%s: %.4f GFLOP, want about %v", name, got, want)
+		}
+	}
+}
+
+func TestWorkloads(t *testing.T) {
+	ctx := context.Background()
+	s := &Session{Threads: 2, Set: kernel.Best(), Seconds: 0.2}
+	for _, w := range All() {
+		r, err := s.Run(ctx, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%+v", r)
+		if r.Workload != w.Name || r.Threads != 2 || r.ISA != s.Set.Name {
+			t.Errorf("%s: result of %s on %d threads with %s", w.Name, r.Workload, r.Threads, r.ISA)
+		}
+		if !(0 < r.P10MS && r.P10MS <= r.MedianMS && r.MedianMS <= r.P90MS) {
+			t.Errorf("%s: times %v %v %v", w.Name, r.P10MS, r.MedianMS, r.P90MS)
+		}
+		if !(r.Efficiency > 0 && r.GFLOPS > 0 && r.PeakBytes > 0) {
+			t.Errorf("%s: efficiency %v, GFLOPS %v, peak %v", w.Name, r.Efficiency, r.GFLOPS, r.PeakBytes)
+		}
+		if w.square() {
+			if r.FirstLoss != nil {
+				t.Errorf("%s has a loss", w.Name)
+			}
+			if r.Efficiency > 1 {
+				t.Errorf("%s: efficiency %v; this product is among those it is measured by", w.Name, r.Efficiency)
+			}
+			continue
+		}
+		if r.FirstLoss == nil || math.Abs(*r.FirstLoss-math.Log(classes)) > 1.5 {
+			t.Errorf("%s: first loss %v, want near %v", w.Name, r.FirstLoss, math.Log(classes))
+		} else if r.LastLoss == nil || *r.LastLoss >= *r.FirstLoss {
+			t.Errorf("%s: the loss does not fall: %v to %v", w.Name, *r.FirstLoss, r.LastLoss)
+		}
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	s := &Session{Threads: 1, Set: kernel.Best(), Seconds: 0.1}
+	if _, err := s.Run(ctx, MLP()); err == nil {
+		t.Error("a cancelled run gives a result")
+	}
+}
+
+func TestBandwidth(t *testing.T) {
+	if rate := Bandwidth(1); rate < 1e8 {
+		t.Errorf("%v bytes a second", rate)
+	}
+}

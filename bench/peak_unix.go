@@ -1,0 +1,25 @@
+//go:build unix && !linux
+
+package bench
+
+import (
+	"runtime"
+	"syscall"
+)
+
+// PeakBytes is the most memory that the process held at a time since its
+// start: its resident set.
+func PeakBytes() int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	switch runtime.GOOS {
+	case "darwin", "ios":
+		return int64(u.Maxrss)
+	}
+	return int64(u.Maxrss) << 10
+}
+
+// resetPeak does nothing: these systems keep the peak since the start.
+func resetPeak() {}

@@ -1,0 +1,138 @@
+package bench
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/gradus-ml/gradus/backend/cpu"
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/exec"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/model/lenet"
+	"github.com/gradus-ml/gradus/model/mlp"
+	"github.com/gradus-ml/gradus/model/resnet"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/optim"
+	"github.com/gradus-ml/gradus/rng"
+	"github.com/gradus-ml/gradus/shape"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+const classes = 10
+
+// Matmul is C = A B of square matrices, without training. All three live in
+// the store, so that nothing but the product is measured. Its name is
+// "matmul", followed by the size if that is not 1024.
+func Matmul(n int) Workload {
+	name := "matmul"
+	if n != 1024 {
+		name += "-" + strconv.Itoa(n)
+	}
+	return Workload{Name: name, Flops: product{int64(n), int64(n), int64(n)}.flops(), build: func(b *cpu.Backend) (*Step, error) {
+		m := &matrices{A: module.NewParam(normal, n, n), B: module.NewParam(normal, n, n),
+			C: &module.State{DType: dtype.Float32, Shape: shape.Of(n, n)}}
+		store, err := exec.NewStore(b, m, exec.Seed(seed))
+		if err != nil {
+			return nil, err
+		}
+		fn := exec.NewFunc(store, func(c *module.Ctx, _ []*ir.Value) []*ir.Value {
+			c.SetState(m.C, ops.MatMul(c.Param(m.A), c.Param(m.B)))
+			return nil
+		})
+		return &Step{fn: fn}, nil
+	}}
+}
+
+type matrices struct {
+	A, B *module.Param
+	C    *module.State
+}
+
+// square tells the workloads whose rate counts as what the machine can do.
+func (w Workload) square() bool { return strings.HasPrefix(w.Name, "matmul") }
+
+// MLP is 784-128-10 with ReLU, SGD 0.01, batch 64.
+func MLP() Workload {
+	const batch = 64
+	flops := trainingFlops([]product{{batch, 784, 128}, {batch, 128, classes}})
+	return Workload{"mlp", flops, func(b *cpu.Backend) (*Step, error) {
+		model, err := mlp.New(mlp.MNIST())
+		if err != nil {
+			return nil, err
+		}
+		return training(b, model, optim.DefaultSGD(), 0.01, random(uniform, batch, 784), labels(batch))
+	}}
+}
+
+// CNN is the network of package lenet on 28x28 images, SGD 0.01, batch 64.
+func CNN() Workload {
+	const batch = 64
+	flops := trainingFlops([]product{conv(batch, 1, 32, 24, 5), conv(batch, 32, 64, 8, 5), {batch, 1024, 512}, {batch, 512, classes}})
+	return Workload{"cnn", flops, func(b *cpu.Backend) (*Step, error) {
+		model, err := lenet.New(lenet.MNIST())
+		if err != nil {
+			return nil, err
+		}
+		return training(b, model, optim.DefaultSGD(), 0.01, random(uniform, batch, 1, 28, 28), labels(batch))
+	}}
+}
+
+// ResNet20 is ResNet-20 on 32x32 colour images, SGD 0.1 with momentum 0.9 and
+// weight decay 1e-4, batch 32, batch norm in training mode.
+func ResNet20() Workload {
+	const batch = 32
+	layers := []product{conv(batch, 3, 16, 32, 3)}
+	in, side := int64(16), int64(32)
+	for stage, width := range []int64{16, 32, 64} {
+		for block := range 3 {
+			if stage > 0 && block == 0 {
+				side /= 2
+				layers = append(layers, conv(batch, in, width, side, 1)) // the shortcut
+			}
+			layers = append(layers, conv(batch, in, width, side, 3), conv(batch, width, width, side, 3))
+			in = width
+		}
+	}
+	layers = append(layers, product{batch, in, classes})
+	return Workload{"resnet20", trainingFlops(layers), func(b *cpu.Backend) (*Step, error) {
+		model, err := resnet.New(resnet.ResNet20())
+		if err != nil {
+			return nil, err
+		}
+		sgd := optim.DefaultSGD()
+		sgd.Momentum, sgd.WeightDecay = 0.9, 1e-4
+		return training(b, model, sgd, 0.1, random(normal, batch, 3, 32, 32), labels(batch))
+	}}
+}
+
+// random is a batch drawn from init.
+func random(init module.Init, dims ...int) *tensor.Tensor {
+	t := tensor.New(dtype.Float32, shape.Of(dims...))
+	init(rng.NewStream(seed, "bench.input", 0), t)
+	return t
+}
+
+// labels are random classes.
+func labels(n int) *tensor.Tensor {
+	r := rng.NewStream(seed, "bench.labels", 0)
+	t := tensor.New(dtype.Int64, shape.Of(n))
+	for i := range n {
+		t.SetInt(i, int64(r.IntN(classes)))
+	}
+	return t
+}
+
+// normal draws from N(0, 1).
+func normal(r *rng.Stream, t *tensor.Tensor) {
+	for i := range t.F32() {
+		t.F32()[i] = float32(r.Normal())
+	}
+}
+
+// uniform draws from U(-1, 1).
+func uniform(r *rng.Stream, t *tensor.Tensor) {
+	for i := range t.F32() {
+		t.F32()[i] = 2*r.Float32() - 1
+	}
+}

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// unknownCommand refuses the arguments of a command that only has others
+// below it, and names the nearest of them.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return unknown("command", args[0], names)
+}
+
+// flagError names the flag nearest to one that does not exist.
+func flagError(cmd *cobra.Command, err error) error {
+	var missing *pflag.NotExistError
+	if !errors.As(err, &missing) {
+		return usage(err)
+	}
+	if missing.GetSpecifiedShortnames() != "" {
+		return usagef("unknown flag -%s; %s --help lists the flags", missing.GetSpecifiedName(), cmd.CommandPath())
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	return unknown("flag", "--"+missing.GetSpecifiedName(), names)
+}
+
+// unknown says that a name is none of the known ones, and which is nearest.
+func unknown(kind, name string, known []string) error {
+	if n, ok := nearest(name, known); ok {
+		return usagef("unknown %s %s; did you mean %s?", kind, name, n)
+	}
+	return usagef("unknown %s %s; there are %s", kind, name, strings.Join(known, ", "))
+}
+
+// nearest returns the known name that the fewest edits turn name into, if they
+// are at most a third of its letters and one more; the first of several.
+func nearest(name string, known []string) (string, bool) {
+	best, least := "", len(name)/3+2
+	for _, k := range known {
+		if d := distance(strings.ToLower(name), k); d < least {
+			best, least = k, d
+		}
+	}
+	return best, best != ""
+}
+
+// distance is the number of bytes to insert, delete, replace or swap with
+// their neighbour to turn a into b (optimal string alignment).
+func distance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, last, row = last, row, before
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			replace := last[j-1]
+			if a[i-1] != b[j-1] {
+				replace++
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, replace)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+	}
+	return row[len(b)]
+}
+
+// atLeast checks a flag whose value has a smallest one.
+func atLeast[T int | float64](flag string, value, least T) error {
+	if !(value >= least) {
+		return fmt.Errorf("--%s must be at least %v, got %v", flag, least, value)
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package loss
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/shape"
+)
+
+// CrossEntropyConfig describes a cross-entropy.
+type CrossEntropyConfig struct {
+	IgnoreIndex    int64     `json:"ignore_index" yaml:"ignore_index"`       // label of positions that do not count
+	LabelSmoothing float64   `json:"label_smoothing" yaml:"label_smoothing"` // part of the target spread evenly, 0..1
+	Reduction      Reduction `json:"reduction" yaml:"reduction"`
+}
+
+// DefaultCrossEntropy takes the mean, without smoothing; label -100 is ignored.
+func DefaultCrossEntropy() CrossEntropyConfig { return CrossEntropyConfig{IgnoreIndex: -100} }
+
+// Validate tells all that is wrong.
+func (cfg CrossEntropyConfig) Validate() error {
+	var errs []error
+	if s := cfg.LabelSmoothing; !(s >= 0 && s <= 1) {
+		errs = append(errs, fmt.Errorf("loss: label smoothing %v is outside 0..1", s))
+	}
+	return errors.Join(append(errs, cfg.Reduction.validate())...)
+}
+
+// CrossEntropy is the mean cross-entropy between the softmax of logits and
+// targets, in nats: DefaultCrossEntropy().Apply(logits, target, nil).
+func CrossEntropy(logits, target *ir.Value) *ir.Value {
+	return DefaultCrossEntropy().Apply(logits, target, nil)
+}
+
+// Apply gives, for each position n with logits x over C classes,
+//
+//	loss[n] = -sum over c of weight[c] * q[n,c] * log softmax(x[n])[c]
+//	q[n,c]  = (1-s) p[n,c] + s/C
+//
+// with s for LabelSmoothing and p for the target. Logits are [B C] or
+// [B C ...]. The target is either labels of an integer type, [B] or [B ...]
+// (p is 1 at the label), or probabilities of the type of the logits. The weight
+// [C] may be nil for ones.
+//
+// With labels, the positions of label IgnoreIndex have loss 0, and the mean
+// divides by the sum of weight[label] over the others; NaN where that is 0. A
+// label that is neither a class nor IgnoreIndex gives NaN. With probabilities
+// the mean divides by the number of positions. Without reduction the result is
+// [B] or [B ...]. A logit of -Inf is a class that can't be: fine while its
+// weight is in no loss.
+//
+// Source: torch.nn.functional.cross_entropy.
+func (cfg CrossEntropyConfig) Apply(logits, target, weight *ir.Value) *ir.Value {
+	const name = "cross_entropy"
+	in := []*ir.Value{logits, target}
+	if weight != nil {
+		in = append(in, weight)
+	}
+	if logits.Graph().Err() != nil {
+		return logits
+	}
+	if err := cfg.check(logits, target, weight); err != nil {
+		return fail(name, err.Error(), in...)
+	}
+	classes := logits.Dim(1)
+	positions := logits.Shape().Dims() // [B ...]
+	positions = append(positions[:1], positions[2:]...)
+	logits = rows(logits)
+	var losses, total *ir.Value // total is what the mean divides by
+	switch {
+	case target.DType().IsFloat():
+		losses = cfg.probabilities(logits, rows(target), weight)
+		total = ops.Scalar(logits, float64(logits.Dim(0)))
+	case weight == nil:
+		target = ops.Reshape(target, logits.Dim(0))
+		losses = ops.CrossEntropyRows(logits, target, cfg.IgnoreIndex, cfg.LabelSmoothing)
+		total = ops.Sum(ops.Cast(ops.Ne(target, cfg.ignored(target)), logits.DType()))
+	default:
+		target = ops.Reshape(target, logits.Dim(0))
+		losses, total = cfg.weighted(logits, target, weight, classes)
+	}
+	switch cfg.Reduction {
+	case Mean:
+		return ops.Div(ops.Sum(losses), total)
+	case Sum:
+		return ops.Sum(losses)
+	}
+	return ops.Reshape(losses, positions...)
+}
+
+func (cfg CrossEntropyConfig) check(logits, target, weight *ir.Value) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if !logits.DType().IsFloat() {
+		return fmt.Errorf("wants logits of a floating-point type, got %v", logits.DType())
+	}
+	if logits.Rank() < 2 || logits.Dim(1) == 0 {
+		return errors.New("wants logits [B C] or [B C ...] with at least one class")
+	}
+	dims := logits.Shape().Dims()
+	switch labels := shape.Of(append(dims[:1:1], dims[2:]...)...); {
+	case target.DType().IsFloat() && target.Type() != logits.Type():
+		return errors.New("wants probabilities of the type of the logits")
+	case target.DType().IsInt() && target.Shape() != labels:
+		return fmt.Errorf("wants labels %v for these logits", labels)
+	case target.DType() == dtype.Bool:
+		return errors.New("wants labels of an integer type or probabilities")
+	}
+	if want := (ir.Type{DType: logits.DType(), Shape: shape.Of(dims[1])}); weight != nil && weight.Type() != want {
+		return fmt.Errorf("wants a weight %v, one for each class", want)
+	}
+	return nil
+}
+
+// rows turns [B C ...] into [positions C].
+func rows(x *ir.Value) *ir.Value {
+	if x.Rank() == 2 {
+		return x
+	}
+	perm := []int{0}
+	for a := 2; a < x.Rank(); a++ {
+		perm = append(perm, a)
+	}
+	n := x.Shape().Size() / x.Dim(1)
+	return ops.Reshape(ops.Transpose(x, append(perm, 1)...), n, x.Dim(1))
+}
+
+// ignored is IgnoreIndex as a scalar of the type of the labels.
+func (cfg CrossEntropyConfig) ignored(labels *ir.Value) *ir.Value {
+	return ops.FullInt(labels.Graph(), labels.DType(), shape.Shape{}, cfg.IgnoreIndex)
+}
+
+// probabilities is the loss of each row for p [N C].
+func (cfg CrossEntropyConfig) probabilities(logits, p, weight *ir.Value) *ir.Value {
+	if s := cfg.LabelSmoothing; s > 0 {
+		p = ops.Add(ops.Mul(p, ops.Scalar(p, 1-s)), ops.Scalar(p, s/float64(logits.Dim(1))))
+	}
+	if weight != nil {
+		p = ops.Mul(p, weight)
+	}
+	return ops.Neg(ops.Sum(ops.Mul(p, ops.LogSoftmax(logits, 1)), 1))
+}
+
+// weighted gives the loss of each row for labels [N], and the sum of the
+// weights of the labels.
+func (cfg CrossEntropyConfig) weighted(logits, labels, weight *ir.Value, classes int) (losses, total *ir.Value) {
+	labels = ops.Cast(labels, dtype.Int64)
+	skip := ops.Eq(labels, cfg.ignored(labels))
+	zero := ops.Scalar(logits, 0)
+	labels = ops.Select(skip, ops.Scalar(labels, 0), labels) // an ignored one need not be a class
+	logp := ops.LogSoftmax(logits, 1)                        // [N C]
+	w := ops.Select(skip, zero, ops.Take(weight, labels, 0)) // [N]
+	picked := ops.Reshape(ops.Gather(logp, ops.Unsqueeze(labels, 1), 1), labels.Dim(0))
+	losses = ops.Neg(ops.Mul(picked, w))
+	if s := cfg.LabelSmoothing; s > 0 {
+		even := ops.Neg(ops.Sum(ops.Mul(logp, weight), 1))
+		losses = ops.Add(ops.Mul(losses, ops.Scalar(losses, 1-s)), ops.Mul(even, ops.Scalar(even, s/float64(classes))))
+	}
+	return ops.Select(skip, zero, losses), ops.Sum(w)
+}

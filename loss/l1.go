@@ -1,0 +1,25 @@
+package loss
+
+import (
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// L1Config describes a mean absolute error.
+type L1Config struct {
+	Reduction Reduction `json:"reduction" yaml:"reduction"`
+}
+
+// L1 is the mean of |x - target| over all elements; both have one type. Where
+// they are equal the gradient is 0.
+//
+// Source: torch.nn.functional.l1_loss.
+func L1(x, target *ir.Value) *ir.Value { return L1Config{}.Apply(x, target) }
+
+// Apply gives |x - target|, reduced.
+func (cfg L1Config) Apply(x, target *ir.Value) *ir.Value {
+	if !alike("l1", x, target) {
+		return x
+	}
+	return cfg.Reduction.apply("l1", ops.Abs(ops.Sub(x, target)))
+}

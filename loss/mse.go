@@ -1,0 +1,25 @@
+package loss
+
+import (
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// MSEConfig describes a mean squared error.
+type MSEConfig struct {
+	Reduction Reduction `json:"reduction" yaml:"reduction"`
+}
+
+// MSE is the mean of (x - target)^2 over all elements; both have one type.
+//
+// Source: torch.nn.functional.mse_loss.
+func MSE(x, target *ir.Value) *ir.Value { return MSEConfig{}.Apply(x, target) }
+
+// Apply gives (x - target)^2, reduced.
+func (cfg MSEConfig) Apply(x, target *ir.Value) *ir.Value {
+	if !alike("mse", x, target) {
+		return x
+	}
+	d := ops.Sub(x, target)
+	return cfg.Reduction.apply("mse", ops.Mul(d, d))
+}

@@ -1,0 +1,183 @@
+// Package resnet is the residual network of basic blocks, for small images
+// (ResNet-20) and large ones (ResNet-18).
+//
+// Source: He and others, "Deep residual learning for image recognition" (2015),
+// sections 3.3 and 4.2, with projection shortcuts throughout (option B).
+package resnet
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/nn"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// Stem names what stands before the blocks.
+type Stem string
+
+// The stems.
+const (
+	// SmallStem is a convolution 3x3.
+	SmallStem Stem = "3x3"
+	// LargeStem is a convolution 7x7 with stride 2, then maxima of 3x3 with
+	// stride 2: the image shrinks to a quarter.
+	LargeStem Stem = "7x7"
+)
+
+// Config describes a [Model].
+type Config struct {
+	InChannels int   `json:"in_channels" yaml:"in_channels"` // of the image
+	Stem       Stem  `json:"stem" yaml:"stem"`
+	Widths     []int `json:"widths" yaml:"widths"` // channels of each stage; all but the first halve the image
+	Blocks     []int `json:"blocks" yaml:"blocks"` // number of blocks of each stage
+	Classes    int   `json:"classes" yaml:"classes"`
+}
+
+// ResNet20 is the network for CIFAR-10: 32x32 colour images of 10 classes.
+func ResNet20() Config {
+	return Config{InChannels: 3, Stem: SmallStem, Widths: []int{16, 32, 64}, Blocks: []int{3, 3, 3}, Classes: 10}
+}
+
+// ResNet18 is the network for ImageNet: 224x224 colour images of 1000 classes.
+// Its keys are those of torchvision's resnet18.
+func ResNet18() Config {
+	return Config{InChannels: 3, Stem: LargeStem, Widths: []int{64, 128, 256, 512}, Blocks: []int{2, 2, 2, 2}, Classes: 1000}
+}
+
+// Validate tells all that is wrong.
+func (cfg Config) Validate() error {
+	var errs []error
+	add := func(format string, a ...any) { errs = append(errs, fmt.Errorf("resnet: "+format, a...)) }
+	if cfg.Stem != SmallStem && cfg.Stem != LargeStem {
+		add("there is no stem %q; there are %s and %s", cfg.Stem, SmallStem, LargeStem)
+	}
+	if len(cfg.Widths) == 0 || len(cfg.Widths) != len(cfg.Blocks) {
+		add("widths and blocks must name the same stages, at least one, got %v and %v", cfg.Widths, cfg.Blocks)
+	}
+	for i, w := range cfg.Widths {
+		if i == 0 {
+			if err := nn.DefaultConv2d(cfg.InChannels, w, 7).Validate(); err != nil {
+				add("stem: %w", err)
+			}
+		}
+		if err := nn.DefaultConv2d(w, w, 3).Validate(); err != nil {
+			add("width %d: %w", w, err)
+		}
+	}
+	for _, n := range cfg.Blocks {
+		if n < 1 {
+			add("a stage must have at least one block, got %d", n)
+		}
+	}
+	if n := len(cfg.Widths); n > 0 {
+		if err := nn.DefaultLinear(cfg.Widths[n-1], cfg.Classes).Validate(); err != nil {
+			add("fc: %w", err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Model is a stem, stages of blocks, the mean over the image and a linear
+// layer. Its keys are torchvision's: conv1, bn1, layer1.0.conv1,
+// layer2.0.downsample.0, fc and so on.
+type Model struct {
+	Config Config `param:"-"`
+	Conv1  *nn.Conv2d
+	BN1    *nn.BatchNorm2d
+	Pool   *nn.MaxPool2d // nil with a small stem
+	Stages [][]*Block    `param:"layer#1"`
+	FC     *nn.Linear
+}
+
+// New makes a model. Convolutions are drawn from N(0, 2/(fan out)), the scales
+// of batch norm are 1.
+func New(cfg Config) (*Model, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	m := &Model{Config: cfg}
+	width := cfg.Widths[0]
+	if cfg.Stem == LargeStem {
+		m.Conv1 = conv(cfg.InChannels, width, 7, 2)
+		pool := nn.DefaultMaxPool2d(3)
+		pool.Stride, pool.Padding = [2]int{2, 2}, [2]int{1, 1}
+		m.Pool = pool.Build()
+	} else {
+		m.Conv1 = conv(cfg.InChannels, width, 3, 1)
+	}
+	m.BN1 = nn.NewBatchNorm2d(width)
+	for i, to := range cfg.Widths {
+		var stage []*Block
+		for j := range cfg.Blocks[i] {
+			stride := 1
+			if i > 0 && j == 0 {
+				stride = 2
+			}
+			stage = append(stage, newBlock(width, to, stride))
+			width = to
+		}
+		m.Stages = append(m.Stages, stage)
+	}
+	m.FC = nn.NewLinear(width, cfg.Classes)
+	return m, nil
+}
+
+// conv keeps the size of the image but for the stride, and has no bias, which
+// batch norm would take away.
+func conv(in, out, kernel, stride int) *nn.Conv2d {
+	cfg := nn.DefaultConv2d(in, out, kernel)
+	cfg.Stride = [2]int{stride, stride}
+	cfg.Padding = [2]int{kernel / 2, kernel / 2}
+	cfg.Bias = false
+	l := cfg.Build()
+	l.Weight.Init = nn.KaimingNormal(nn.FanOut, nn.ReLUGain)
+	return l
+}
+
+// Forward gives the logits [B classes] of images x [B C Y X].
+func (m *Model) Forward(c *nn.Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(m)()
+	x = ops.ReLU(m.BN1.Forward(c, m.Conv1.Forward(c, x)))
+	if m.Pool != nil {
+		x = m.Pool.Forward(c, x)
+	}
+	for _, stage := range m.Stages {
+		for _, b := range stage {
+			x = b.Forward(c, x)
+		}
+	}
+	return m.FC.Forward(c, ops.Mean(x, 2, 3))
+}
+
+// Block is the basic block: two convolutions 3x3 beside a shortcut.
+type Block struct {
+	Conv1      *nn.Conv2d
+	BN1        *nn.BatchNorm2d
+	Conv2      *nn.Conv2d
+	BN2        *nn.BatchNorm2d
+	Downsample *nn.Sequential // projection 1x1; nil where x keeps its shape
+}
+
+func newBlock(in, out, stride int) *Block {
+	b := &Block{
+		Conv1: conv(in, out, 3, stride), BN1: nn.NewBatchNorm2d(out),
+		Conv2: conv(out, out, 3, 1), BN2: nn.NewBatchNorm2d(out),
+	}
+	if in != out || stride != 1 {
+		b.Downsample = nn.NewSequential(conv(in, out, 1, stride), nn.NewBatchNorm2d(out))
+	}
+	return b
+}
+
+// Forward is x [B C Y X] to [B C' Y/stride X/stride].
+func (b *Block) Forward(c *nn.Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(b)()
+	y := ops.ReLU(b.BN1.Forward(c, b.Conv1.Forward(c, x)))
+	y = b.BN2.Forward(c, b.Conv2.Forward(c, y))
+	if b.Downsample != nil {
+		x = b.Downsample.Forward(c, x)
+	}
+	return ops.ReLU(ops.Add(y, x))
+}

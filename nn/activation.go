@@ -1,0 +1,151 @@
+package nn
+
+import (
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// The activations as modules, for [Sequential]. In a Forward of one's own the
+// functions of package ops are shorter. Formula and source stand there.
+
+// ReLU is max(x, 0).
+type ReLU struct{}
+
+// ReLU6 is x limited to 0..6.
+type ReLU6 struct{}
+
+// LeakyReLU is x where x > 0, Slope*x elsewhere; PyTorch's default is 0.01.
+type LeakyReLU struct{ Slope float64 }
+
+// ELU is x where x > 0, Alpha*(e^x - 1) elsewhere; PyTorch's default is 1.
+type ELU struct{ Alpha float64 }
+
+// SELU is the self-normalising ELU.
+type SELU struct{}
+
+// GELU is x times the probability that a standard normal number is below x.
+type GELU struct{ Tanh bool } // Tanh takes the approximation by tanh
+
+// SiLU is x * sigmoid(x).
+type SiLU struct{}
+
+// Mish is x * tanh(log(1 + e^x)).
+type Mish struct{}
+
+// Softplus is log(1 + e^(Beta x)) / Beta; PyTorch's defaults are 1 and 20.
+type Softplus struct{ Beta, Threshold float64 }
+
+// Hardswish is x * (x/6 + 1/2 limited to 0..1).
+type Hardswish struct{}
+
+// Tanh is the hyperbolic tangent.
+type Tanh struct{}
+
+// Sigmoid is 1/(1 + e^-x).
+type Sigmoid struct{}
+
+// Softmax is e^x over the sum of e^x along an axis.
+type Softmax struct{ Axis int }
+
+// LogSoftmax is the logarithm of [Softmax].
+type LogSoftmax struct{ Axis int }
+
+// PReLU is x where x > 0, weight*x elsewhere, with a weight that is trained:
+// one for all, or one for each channel on axis 1. It starts at 0.25.
+type PReLU struct{ Weight *Param }
+
+// NewPReLU has n weights: 1, or the number of channels.
+func NewPReLU(n int) *PReLU { return &PReLU{newParam(Constant(0.25), max(n, 1))} }
+
+// Forward applies the function.
+func (l *ReLU) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.ReLU(x)
+}
+
+// Forward applies the function.
+func (l *ReLU6) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.ReLU6(x)
+}
+
+// Forward applies the function.
+func (l *LeakyReLU) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.LeakyReLU(x, l.Slope)
+}
+
+// Forward applies the function.
+func (l *ELU) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.ELU(x, l.Alpha)
+}
+
+// Forward applies the function.
+func (l *SELU) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.SELU(x)
+}
+
+// Forward applies the function.
+func (l *GELU) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	if l.Tanh {
+		return ops.GELUTanh(x)
+	}
+	return ops.GELU(x)
+}
+
+// Forward applies the function.
+func (l *SiLU) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.SiLU(x)
+}
+
+// Forward applies the function.
+func (l *Mish) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Mish(x)
+}
+
+// Forward applies the function.
+func (l *Softplus) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Softplus(x, l.Beta, l.Threshold)
+}
+
+// Forward applies the function.
+func (l *Hardswish) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Hardswish(x)
+}
+
+// Forward applies the function.
+func (l *Tanh) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Tanh(x)
+}
+
+// Forward applies the function.
+func (l *Sigmoid) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Sigmoid(x)
+}
+
+// Forward applies the function.
+func (l *Softmax) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Softmax(x, l.Axis)
+}
+
+// Forward applies the function.
+func (l *LogSoftmax) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.LogSoftmax(x, l.Axis)
+}
+
+// Forward applies the function.
+func (l *PReLU) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.PReLU(x, c.Param(l.Weight))
+}

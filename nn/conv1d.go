@@ -1,0 +1,60 @@
+package nn
+
+import "github.com/gradus-ml/gradus/ir"
+
+// Conv1dConfig describes a [Conv1d].
+type Conv1dConfig struct {
+	In       int  `json:"in" yaml:"in"`             // channels of the operand
+	Out      int  `json:"out" yaml:"out"`           // channels of the result
+	Kernel   int  `json:"kernel" yaml:"kernel"`     // taps
+	Stride   int  `json:"stride" yaml:"stride"`     // positions between results
+	Padding  int  `json:"padding" yaml:"padding"`   // zeros at each end
+	Dilation int  `json:"dilation" yaml:"dilation"` // positions between taps
+	Groups   int  `json:"groups" yaml:"groups"`     // separate sets of channels
+	Bias     bool `json:"bias" yaml:"bias"`         // adds a bias to each channel
+}
+
+// DefaultConv1d has stride 1, no padding, one group and a bias.
+func DefaultConv1d(in, out, kernel int) Conv1dConfig {
+	return Conv1dConfig{In: in, Out: out, Kernel: kernel, Stride: 1, Dilation: 1, Groups: 1, Bias: true}
+}
+
+// Validate tells all that is wrong.
+func (cfg Conv1dConfig) Validate() error {
+	return validateConv(cfg.In, cfg.Out, cfg.Groups, []int{cfg.Kernel}, []int{cfg.Stride}, []int{cfg.Padding}, []int{cfg.Dilation})
+}
+
+// Conv1d correlates along one axis:
+//
+//	y[b, o, t] = bias[o] + sum over i, k of weight[o, i, k] * x[b, i, t*Stride + k*Dilation - Padding]
+//
+// where i runs over the channels of o's group and x is 0 outside.
+// x [B In T], y [B Out T'], T' = (T + 2 Padding - Dilation (Kernel-1) - 1)/Stride + 1.
+// weight [Out In/Groups Kernel], bias [Out].
+//
+// Source: torch.nn.Conv1d with padding_mode zeros.
+type Conv1d struct {
+	Config Conv1dConfig `param:"-"`
+	Weight *Param
+	Bias   *Param // nil without
+	conv
+}
+
+// Build makes the layer.
+func (cfg Conv1dConfig) Build() *Conv1d {
+	l := &Conv1d{Config: cfg, conv: conv{name: "conv1d", err: cfg.Validate()}}
+	if l.err == nil {
+		l.op = convOp([]int{cfg.Stride}, []int{cfg.Padding}, []int{cfg.Dilation}, cfg.Groups)
+		l.Weight, l.Bias = convParams(cfg.In, cfg.Out, cfg.Groups, []int{cfg.Kernel}, cfg.Bias)
+	}
+	return l
+}
+
+// NewConv1d is DefaultConv1d(in, out, kernel).Build().
+func NewConv1d(in, out, kernel int) *Conv1d { return DefaultConv1d(in, out, kernel).Build() }
+
+// Forward convolves x [B In T].
+func (l *Conv1d) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return l.forward(c, x, l.Weight, l.Bias)
+}

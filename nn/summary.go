@@ -1,0 +1,166 @@
+package nn
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/module"
+)
+
+// A Summary lists what a model does to an input, without running it.
+type Summary struct {
+	Rows   []SummaryRow // in the order in which the modules are entered
+	Params int          // elements of all parameters, a shared one once
+	Flops  int64        // floating-point operations of a forward pass, a multiply-add being two
+}
+
+// A SummaryRow is a module as it was used once. Parameters and arithmetic are
+// its own: those of the modules inside it stand in their rows.
+type SummaryRow struct {
+	Path   string  // "layer1.0.conv1"; "" for the model
+	Type   string  // "Conv2d"
+	Depth  int     // modules that it stands in
+	Output ir.Type // of the last value made in it, or before it if it made none
+	Params int     // 0 if an earlier row has them
+	Flops  int64
+}
+
+// Summarize traces the forward pass of a model in evaluation mode for one input
+// of the given type.
+func Summarize(model Forwarder, input ir.Type) (*Summary, error) {
+	tree, err := module.Walk(model)
+	if err != nil {
+		return nil, err
+	}
+	g := ir.NewGraph()
+	c := module.NewCtx(g, tree, nil)
+	s := &Summary{}
+	var open []int // rows that are not left yet
+	counted := map[int]bool{}
+	c.Watch(func(v module.Visit) {
+		if !v.Left {
+			s.Rows = append(s.Rows, SummaryRow{Path: v.Path, Type: reflect.Indirect(reflect.ValueOf(v.Module)).Type().Name(), Depth: len(open)})
+			open = append(open, len(s.Rows)-1)
+			return
+		}
+		row := &s.Rows[open[len(open)-1]]
+		open = open[:len(open)-1]
+		for _, n := range g.Nodes()[v.From:v.To] {
+			if !counted[n.ID()] { // nodes of inner modules have been
+				counted[n.ID()] = true
+				row.Flops += flops(n)
+			}
+		}
+		row.Output = newest(g.Nodes()[:v.To]).Type()
+	})
+	model.Forward(c, g.Input(ir.Arg, "input", input))
+	if err := g.Err(); err != nil {
+		return nil, err
+	}
+	s.countParams(tree)
+	for _, r := range s.Rows {
+		s.Flops += r.Flops
+	}
+	return s, nil
+}
+
+// newest is the last value that is computed, or the input.
+func newest(nodes []*ir.Node) *ir.Value {
+	for i := len(nodes) - 1; i > 0; i-- {
+		if in, ok := nodes[i].Op().(ir.Input); !ok || in.Kind == ir.Arg {
+			return nodes[i].Out(0)
+		}
+	}
+	return nodes[0].Out(0)
+}
+
+// flops is the arithmetic of a node: what its op says, or one operation an
+// element of the result.
+func flops(n *ir.Node) int64 {
+	switch op := n.Op().(type) {
+	case ir.Input:
+		return 0
+	case ir.Coster:
+		in := make([]ir.Type, len(n.In()))
+		for i, v := range n.In() {
+			in[i] = v.Type()
+		}
+		out := make([]ir.Type, n.NumOut())
+		for i := range out {
+			out[i] = n.Out(i).Type()
+		}
+		return op.Flops(in, out)
+	case ir.Elementwise, ir.Composite:
+		return int64(n.Out(0).Shape().Size())
+	}
+	return 0 // moves elements
+}
+
+// countParams gives each parameter to the first row of the module that holds it:
+// the one with the longest path that its key begins with.
+func (s *Summary) countParams(tree *module.Tree) {
+	for _, p := range tree.Params {
+		n := p.Shape.Size()
+		s.Params += n
+		holder := -1
+		for i, r := range s.Rows {
+			within := r.Path == "" || strings.HasPrefix(p.Key, r.Path+".")
+			if within && (holder < 0 || len(r.Path) > len(s.Rows[holder].Path)) {
+				holder = i
+			}
+		}
+		if holder >= 0 {
+			s.Rows[holder].Params += n
+		}
+	}
+}
+
+// String is a table with a row for each module, and the sums.
+func (s *Summary) String() string {
+	cells := [][]string{{"layer", "type", "output", "parameters", "operations"}}
+	for _, r := range s.Rows {
+		name := r.Path
+		if name == "" {
+			name = "(model)"
+		}
+		cells = append(cells, []string{strings.Repeat("  ", r.Depth) + name, r.Type, r.Output.String(), count(int64(r.Params)), count(r.Flops)})
+	}
+	cells = append(cells, []string{"total", "", "", grouped(int64(s.Params)), grouped(s.Flops)})
+	var width [5]int
+	for _, row := range cells {
+		for i, cell := range row {
+			width[i] = max(width[i], len(cell))
+		}
+	}
+	total := 2 * (len(width) - 1)
+	for _, w := range width {
+		total += w
+	}
+	var b strings.Builder
+	for i, row := range cells {
+		if i == 1 || i == len(cells)-1 {
+			b.WriteString(strings.Repeat("-", total) + "\n")
+		}
+		fmt.Fprintf(&b, "%-*s  %-*s  %-*s  %*s  %*s\n", width[0], row[0], width[1], row[1], width[2], row[2], width[3], row[3], width[4], row[4])
+	}
+	return b.String()
+}
+
+// count leaves out a zero.
+func count(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return grouped(n)
+}
+
+// grouped separates thousands: 1,663,370.
+func grouped(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,63 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// ConvInputOp is the gradient of a convolution by its input, a transposed
+// convolution: of dy, the gradient by the result, and the weight it makes dx,
+// whose spatial extents are In.
+type ConvInputOp struct {
+	ConvOp
+	In [3]int
+}
+
+// Name is "conv_input".
+func (ConvInputOp) Name() string { return "conv_input" }
+
+// Infer gives the images of the input.
+func (op ConvInputOp) Infer(in []ir.Type) ([]ir.Type, error) {
+	if err := operands(in, 2); err != nil {
+		return nil, err
+	}
+	dy, w := in[0].Shape, in[1].Shape
+	n := dy.Rank() - 2
+	if err := op.check(n); err != nil {
+		return nil, err
+	}
+	if w.Rank() != dy.Rank() || w.Dim(0) != dy.Dim(op.channels(dy.Rank())) {
+		return nil, errors.New("weight and gradient differ in channels or rank")
+	}
+	x := ir.Type{DType: in[0].DType, Shape: op.image(dy.Dim(0), w.Dim(1)*op.Groups, op.In[:n])}
+	y, err := op.ConvOp.Infer([]ir.Type{x, in[1]})
+	if err != nil {
+		return nil, err
+	}
+	if y[0] != in[0] {
+		return nil, fmt.Errorf("a convolution of %v has the result %v", x, y[0])
+	}
+	return []ir.Type{x}, nil
+}
+
+// Flops is that of the convolution.
+func (op ConvInputOp) Flops(in, out []ir.Type) int64 {
+	return op.ConvOp.Flops([]ir.Type{out[0], in[1]}, in[:1])
+}
+
+// Eval sends each product back.
+func (op ConvInputOp) Eval(in, out []*tensor.Tensor) {
+	dy, w, dx := in[0], in[1], out[0]
+	acc := make([]float64, dx.Size())
+	op.products(dx.Shape(), w.Shape(), dy.Shape(), func(px, pw, py int) { acc[px] += dy.Float(py) * w.Float(pw) })
+	store(dx, acc)
+}
+
+// Grad is a convolution and a ConvWeight.
+func (op ConvInputOp) Grad(in, _, gout []*ir.Value) []*ir.Value {
+	dy, w, g := in[0], in[1], gout[0]
+	return []*ir.Value{Conv(g, w, op.ConvOp), op.weightGrad(g, dy, w.Shape())}
+}

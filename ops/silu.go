@@ -1,0 +1,33 @@
+package ops
+
+import "github.com/gradus-ml/gradus/ir"
+
+// SiLUOp is the sigmoid linear unit, also called swish,
+//
+//	y = x / (1 + e^-x)
+//
+// for a floating-point operand of any shape. NaN stays NaN; -Inf gives NaN, as
+// in PyTorch.
+//
+// Source: Hendrycks, Gimpel, "Gaussian error linear units" (2016), section 2.
+type SiLUOp struct{}
+
+// SiLU returns x * sigmoid(x).
+func SiLU(x *ir.Value) *ir.Value { return ir.Apply1(SiLUOp{}, x) }
+
+// Name is "silu".
+func (SiLUOp) Name() string { return "silu" }
+
+// Infer wants one floating-point operand.
+func (SiLUOp) Infer(in []ir.Type) ([]ir.Type, error) { return inferFloats(in, 1) }
+
+// Flops counts a product and a function worth about ten.
+func (SiLUOp) Flops(in, _ []ir.Type) int64 { return 11 * int64(in[0].Shape.Size()) }
+
+// Transposed is the op itself.
+func (op SiLUOp) Transposed([]int, []ir.Type) (ir.Op, bool) { return op, true }
+
+// Expand is the formula.
+func (SiLUOp) Expand(in []*ir.Value) []*ir.Value {
+	return []*ir.Value{Mul(in[0], Sigmoid(in[0]))}
+}

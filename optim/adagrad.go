@@ -1,0 +1,72 @@
+package optim
+
+import (
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/rng"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// AdaGrad divides by the root of the sum of all squared gradients. For
+// parameter p with gradient g, in step t = 1, 2, ...:
+//
+//	g   = g + WeightDecay*p
+//	sum = sum + g^2                  from InitialAccumulator
+//	p   = p - lr/(1 + (t-1)*LRDecay) * g / (sqrt(sum) + Eps)
+//
+// Source: Duchi, Hazan, Singer, "Adaptive subgradient methods" (2011), figure 1
+// with a diagonal matrix; torch.optim.Adagrad.
+type AdaGrad struct {
+	Name               string  `json:"name" yaml:"name"` // first part of the keys of its state
+	LR                 float64 `json:"lr" yaml:"lr"`     // where a schedule starts from; a step takes the rate it is given
+	LRDecay            float64 `json:"lr_decay" yaml:"lr_decay"`
+	InitialAccumulator float64 `json:"initial_accumulator" yaml:"initial_accumulator"`
+	Eps                float64 `json:"eps" yaml:"eps"`
+	WeightDecay        float64 `json:"weight_decay" yaml:"weight_decay"`
+}
+
+// DefaultAdaGrad has rate 0.01, eps 1e-10 and no decay.
+func DefaultAdaGrad() AdaGrad { return AdaGrad{Name: "optim", LR: 1e-2, Eps: 1e-10} }
+
+// Build makes an optimizer of one group.
+func (cfg AdaGrad) Build(params []module.Named) (Optimizer, error) {
+	return buildOne(cfg.Name, cfg, params)
+}
+
+// Validate tells all that is wrong.
+func (cfg AdaGrad) Validate() error {
+	var c checker
+	c.atLeast0("lr", cfg.LR)
+	c.atLeast0("lr_decay", cfg.LRDecay)
+	c.atLeast0("initial_accumulator", cfg.InitialAccumulator)
+	c.atLeast0("eps", cfg.Eps)
+	c.atLeast0("weight_decay", cfg.WeightDecay)
+	return c.err()
+}
+
+// Slots is sum.
+func (cfg AdaGrad) Slots() []Slot {
+	return []Slot{{"sum", func(_ *rng.Stream, t *tensor.Tensor) {
+		for i := range t.Size() {
+			t.SetFloat(i, cfg.InitialAccumulator)
+		}
+	}}}
+}
+
+// Start builds the decayed rate.
+func (cfg AdaGrad) Start(s *Step) Update {
+	rate := s.LR
+	if cfg.LRDecay != 0 {
+		t := s.Count()
+		one := ops.Scalar(t, 1)
+		slower := ops.Add(one, scale(ops.Sub(t, one), cfg.LRDecay))
+		rate = s.scalar(ops.Div(ops.Cast(s.LR, t.DType()), slower))
+	}
+	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
+		g = decayed(g, p, cfg.WeightDecay)
+		sum := ops.Add(state[0], ops.Mul(g, g))
+		root := ops.Add(ops.Sqrt(sum), ops.Scalar(sum, cfg.Eps))
+		return ops.Sub(p, ops.Mul(rate, ops.Div(g, root))), []*ir.Value{sum}
+	}
+}

@@ -1,0 +1,56 @@
+package optim
+
+import (
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// AdamW is [Adam] with weight decay apart from the gradient:
+//
+//	p = p * (1 - lr*WeightDecay)
+//
+// and then the step of Adam without decay.
+//
+// Source: Loshchilov, Hutter, "Decoupled weight decay regularization" (2017),
+// algorithm 2; torch.optim.AdamW.
+type AdamW struct {
+	Name        string  `json:"name" yaml:"name"` // first part of the keys of its state
+	LR          float64 `json:"lr" yaml:"lr"`     // where a schedule starts from; a step takes the rate it is given
+	Beta1       float64 `json:"beta1" yaml:"beta1"`
+	Beta2       float64 `json:"beta2" yaml:"beta2"`
+	Eps         float64 `json:"eps" yaml:"eps"`
+	WeightDecay float64 `json:"weight_decay" yaml:"weight_decay"` // per unit of learning rate
+}
+
+// DefaultAdamW has rate 0.001, betas 0.9 and 0.999, eps 1e-8 and decay 0.01.
+func DefaultAdamW() AdamW {
+	return AdamW{Name: "optim", LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 1e-2}
+}
+
+// Build makes an optimizer of one group.
+func (cfg AdamW) Build(params []module.Named) (Optimizer, error) {
+	return buildOne(cfg.Name, cfg, params)
+}
+
+// Validate tells all that is wrong.
+func (cfg AdamW) Validate() error { return Adam(cfg).Validate() }
+
+// Slots are exp_avg and exp_avg_sq.
+func (cfg AdamW) Slots() []Slot { return Adam(cfg).Slots() }
+
+// Start builds the shrinking factor and what Adam shares.
+func (cfg AdamW) Start(s *Step) Update {
+	step := adamStep(s, cfg.Beta1, cfg.Beta2, cfg.Eps)
+	var keep *ir.Value
+	if cfg.WeightDecay != 0 {
+		keep = ops.Sub(ops.Scalar(s.LR, 1), scale(s.LR, cfg.WeightDecay))
+	}
+	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
+		d, state := step(g, state)
+		if keep != nil {
+			p = ops.Mul(p, keep)
+		}
+		return ops.Sub(p, d), state
+	}
+}

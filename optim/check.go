@@ -1,0 +1,61 @@
+package optim
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// A checker collects what is wrong with settings.
+type checker struct{ errs []error }
+
+// atLeast0 wants a finite number that is not negative.
+func (c *checker) atLeast0(name string, v float64) {
+	if !(v >= 0 && v-v == 0) {
+		c.errs = append(c.errs, fmt.Errorf("%s must be a finite number and not negative, got %v", name, v))
+	}
+}
+
+// below1 wants a number from 0 up to but not 1.
+func (c *checker) below1(name string, v float64) {
+	if !(v >= 0 && v < 1) {
+		c.errs = append(c.errs, fmt.Errorf("%s must be at least 0 and below 1, got %v", name, v))
+	}
+}
+
+func (c *checker) that(ok bool, problem string) {
+	if !ok {
+		c.errs = append(c.errs, errors.New(problem))
+	}
+}
+
+func (c *checker) err() error { return errors.Join(c.errs...) }
+
+// scale is x * k; x itself where k is 1.
+func scale(x *ir.Value, k float64) *ir.Value {
+	if k == 1 {
+		return x
+	}
+	return ops.Mul(x, ops.Scalar(x, k))
+}
+
+// mix is a*x + b*y without the terms whose factor is 0.
+func mix(a float64, x *ir.Value, b float64, y *ir.Value) *ir.Value {
+	switch {
+	case a == 0:
+		return scale(y, b)
+	case b == 0:
+		return scale(x, a)
+	}
+	return ops.Add(scale(x, a), scale(y, b))
+}
+
+// decayed adds L2 decay to a gradient: g + decay*p.
+func decayed(g, p *ir.Value, decay float64) *ir.Value {
+	if decay == 0 {
+		return g
+	}
+	return ops.Add(g, scale(p, decay))
+}

@@ -1,0 +1,231 @@
+// Package optim has the optimizers: what a step does to parameters, given their
+// gradients and a learning rate.
+//
+// A config such as [SGD] or [AdamW] is data; its Build gives an [Optimizer] for
+// some parameters. [Build] makes one of several groups with settings of their
+// own. Several optimizers in one step are fine if their names differ.
+//
+// A config is a [Rule]: it lists the state of one parameter and builds its
+// update. Groups, rates, the step number and clipping live outside the rules
+// and serve every one of them, also rules written elsewhere.
+//
+// The arithmetic is PyTorch's (torch.optim, version 2.15), in the type of each
+// parameter; what depends on the step number alone is computed in float64.
+// Results do not depend on the number of threads.
+package optim
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/shape"
+)
+
+// An Optimizer updates parameters.
+type Optimizer interface {
+	module.Trains
+	// Update makes the parameters, and the optimizer's state, take new values
+	// when the step ends. grads are in the order of Params; lr is a scalar.
+	Update(c *module.Ctx, grads []*ir.Value, lr *ir.Value)
+}
+
+// A Rule is the arithmetic of an optimizer on one parameter, as comparable data.
+type Rule interface {
+	// Validate tells all that is wrong with the settings.
+	Validate() error
+	// Slots lists the state that each parameter has.
+	Slots() []Slot
+	// Start builds what the parameters of a group share in a step, and returns
+	// what updates one of them.
+	Start(s *Step) Update
+}
+
+// A Slot is state of the shape and type of its parameter.
+type Slot struct {
+	Name string      // as PyTorch calls it, such as "exp_avg"
+	Init module.Init // nil fills with zeros
+}
+
+// An Update builds the new value of parameter p with gradient g, and of its
+// state, in the order of Slots.
+type Update func(p, g *ir.Value, state []*ir.Value) (newP *ir.Value, newState []*ir.Value)
+
+// A Step is what a rule knows of the present step.
+type Step struct {
+	// LR is the learning rate: a scalar of the type of the parameters.
+	LR    *ir.Value
+	count func() *ir.Value
+}
+
+// Count is the number of this step as a float64 scalar, 1 in the first. An
+// optimizer keeps count if one of its rules asks.
+func (s *Step) Count() *ir.Value { return s.count() }
+
+// scalar rounds a float64 scalar to the type of the parameters.
+func (s *Step) scalar(v *ir.Value) *ir.Value { return ops.Cast(v, s.LR.DType()) }
+
+// A Group is a set of parameters with a rule of their own.
+type Group struct {
+	Rule    Rule
+	Params  []module.Named
+	LRScale float64 // factor of the learning rate of the step
+}
+
+// Build makes an optimizer of groups. The name is the first part of the keys of
+// its state, NAME.PARAMETER.SLOT and NAME.step; optimizers that are used in one
+// step or saved in one checkpoint need different ones.
+func Build(name string, groups ...Group) (Optimizer, error) {
+	o := &optimizer{name: name, step: &module.State{Key: name + ".step", DType: dtype.Int64}}
+	var errs []error
+	if name == "" {
+		errs = append(errs, errors.New("optim: an optimizer must have a name"))
+	}
+	if len(groups) == 0 {
+		errs = append(errs, errors.New("optim: an optimizer must have at least one group"))
+	}
+	seen := map[*module.Param]bool{}
+	for i, g := range groups {
+		if g.Rule == nil {
+			errs = append(errs, fmt.Errorf("optim: group %d has no rule", i))
+			continue
+		}
+		if !reflect.TypeOf(g.Rule).Comparable() {
+			errs = append(errs, fmt.Errorf("optim: group %d: rule %T can't be compared; make it a struct of plain settings", i, g.Rule))
+			continue
+		}
+		if err := g.Rule.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("optim: group %d: %w", i, err))
+		}
+		if !(g.LRScale >= 0) {
+			errs = append(errs, fmt.Errorf("optim: group %d: the scale of the learning rate must not be negative, got %v", i, g.LRScale))
+		}
+		for _, p := range g.Params {
+			switch {
+			case seen[p.Param]:
+				errs = append(errs, fmt.Errorf("optim: parameter %s is given twice", p.Key))
+			case !p.DType.IsFloat():
+				errs = append(errs, fmt.Errorf("optim: parameter %s is %v and has no gradient", p.Key, p.Type()))
+			}
+			seen[p.Param] = true
+			o.add(g, p)
+		}
+	}
+	if len(o.params) == 0 && len(errs) == 0 {
+		errs = append(errs, errors.New("optim: there is no parameter to train"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// buildOne makes an optimizer of one group.
+func buildOne(name string, rule Rule, params []module.Named) (Optimizer, error) {
+	return Build(name, Group{Rule: rule, Params: params, LRScale: 1})
+}
+
+type optimizer struct {
+	name   string
+	params []module.Named
+	member []member // of params
+	step   *module.State
+}
+
+// A member is what the optimizer knows of one parameter.
+type member struct {
+	shared shared
+	slots  []*module.State
+}
+
+// shared is what parameters have in common that share a Start.
+type shared struct {
+	rule    Rule
+	lrScale float64
+	dt      dtype.DType
+}
+
+func (o *optimizer) add(g Group, p module.Named) {
+	m := member{shared: shared{g.Rule, g.LRScale, p.DType}}
+	for _, s := range g.Rule.Slots() {
+		m.slots = append(m.slots, &module.State{Key: o.name + "." + p.Key + "." + s.Name, DType: p.DType, Shape: p.Shape, Init: s.Init})
+	}
+	o.params, o.member = append(o.params, p), append(o.member, m)
+}
+
+// Params lists the parameters, group after group.
+func (o *optimizer) Params() []module.Named { return o.params }
+
+// States lists the state of all parameters, and the step number.
+func (o *optimizer) States() []*module.State {
+	all := []*module.State{o.step}
+	for _, m := range o.member {
+		all = append(all, m.slots...)
+	}
+	return all
+}
+
+// Update builds the updates of all parameters.
+func (o *optimizer) Update(c *module.Ctx, grads []*ir.Value, lr *ir.Value) {
+	g := c.Graph()
+	defer g.SetPath(g.SetPath(o.name))
+	if g.Err() != nil {
+		return
+	}
+	if len(grads) != len(o.params) {
+		g.Fail("optim", fmt.Sprintf("%d gradients for %d parameters", len(grads), len(o.params)), nil)
+		return
+	}
+	if lr.Rank() != 0 || !lr.DType().IsFloat() {
+		g.Fail("optim", "the learning rate must be a scalar of a floating-point type", []*ir.Value{lr})
+		return
+	}
+	count := o.counter(c)
+	starts := map[shared]Update{}
+	for i, p := range o.params {
+		m := o.member[i]
+		v := c.Param(p.Param)
+		if g.Err() == nil && grads[i].Type() != v.Type() {
+			g.Fail("optim", fmt.Sprintf("gradient of %s has another type than the parameter", p.Key), []*ir.Value{v, grads[i]})
+		}
+		if g.Err() != nil {
+			return
+		}
+		update := starts[m.shared]
+		if update == nil {
+			rate := ops.Cast(lr, m.shared.dt)
+			if m.shared.lrScale != 1 {
+				rate = ops.Mul(rate, ops.Scalar(rate, m.shared.lrScale))
+			}
+			update = m.shared.rule.Start(&Step{rate, count})
+			starts[m.shared] = update
+		}
+		state := make([]*ir.Value, len(m.slots))
+		for j, s := range m.slots {
+			state[j] = c.State(s)
+		}
+		v, state = update(v, grads[i], state)
+		c.SetParam(p.Param, v)
+		for j, s := range m.slots {
+			c.SetState(s, state[j])
+		}
+	}
+}
+
+// counter returns a function that counts the step when it is first called.
+func (o *optimizer) counter(c *module.Ctx) func() *ir.Value {
+	var n *ir.Value
+	return func() *ir.Value {
+		if n == nil {
+			old := c.State(o.step)
+			now := ops.Add(old, ops.FullInt(c.Graph(), dtype.Int64, shape.Shape{}, 1))
+			c.SetState(o.step, now)
+			n = ops.Cast(now, dtype.Float64)
+		}
+		return n
+	}
+}

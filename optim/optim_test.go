@@ -1,0 +1,267 @@
+package optim
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/grad"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/module/moduletest"
+	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/shape"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// weights is a model of parameters alone: keys "0", "1" and so on.
+type weights struct{ List }
+
+type List []*module.Param
+
+func f32Weights(shapes ...shape.Shape) *weights {
+	m := &weights{}
+	for _, s := range shapes {
+		m.List = append(m.List, &module.Param{DType: dtype.Float32, Shape: s})
+	}
+	return m
+}
+
+func named(t *testing.T, m any) []module.Named {
+	t.Helper()
+	tree, err := module.Walk(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree.Params
+}
+
+// A validate case and its problems.
+func TestValidate(t *testing.T) {
+	for _, tc := range []struct {
+		rule Rule
+		want []string // one for each problem; none for good settings
+	}{
+		{DefaultSGD(), nil}, {DefaultAdaGrad(), nil}, {DefaultRMSprop(), nil}, {DefaultAdam(), nil}, {DefaultAdamW(), nil},
+		{SGD{Momentum: 0.9, Nesterov: true}, nil},
+		{SGD{LR: -1, Momentum: -0.5, WeightDecay: -2, Nesterov: true},
+			[]string{"lr must be a finite number and not negative, got -1", "momentum must be", "weight_decay must be", "nesterov needs a momentum above 0"}},
+		{SGD{Momentum: 0.9, Dampening: 0.1, Nesterov: true}, []string{"nesterov needs"}},
+		{AdaGrad{LR: -1, LRDecay: -1, InitialAccumulator: -1, Eps: -1, WeightDecay: -1},
+			[]string{"lr must", "lr_decay must", "initial_accumulator must", "eps must", "weight_decay must"}},
+		{RMSprop{LR: -1, Alpha: 1, Eps: -1, WeightDecay: -1, Momentum: -1},
+			[]string{"lr must", "alpha must be at least 0 and below 1, got 1", "eps must", "weight_decay must", "momentum must"}},
+		{Adam{LR: -1, Beta1: 1, Beta2: -0.1, Eps: -1, WeightDecay: -1}, []string{"lr must", "beta1 must", "beta2 must", "eps must", "weight_decay must"}},
+		{AdamW{Beta1: 2}, []string{"beta1 must"}},
+	} {
+		err := tc.rule.Validate()
+		if len(tc.want) == 0 {
+			if err != nil {
+				t.Errorf("%T: %v", tc.rule, err)
+			}
+			continue
+		}
+		if err == nil {
+			t.Errorf("%+v is valid", tc.rule)
+			continue
+		}
+		if n := strings.Count(err.Error(), "\n") + 1; n != len(tc.want) {
+			t.Errorf("%+v has %d problems, want %d:\n%v", tc.rule, n, len(tc.want), err)
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%+v lacks %q:\n%v", tc.rule, want, err)
+			}
+		}
+	}
+}
+
+type listRule struct{ SGD }
+
+type notComparable struct {
+	SGD
+	List []int
+}
+
+func TestBuildErrors(t *testing.T) {
+	m := f32Weights(shape.Of(2))
+	params := named(t, m)
+	whole := []module.Named{{Key: "n", Param: &module.Param{DType: dtype.Int64}}}
+	for _, tc := range []struct {
+		label  string
+		name   string
+		groups []Group
+		want   string
+	}{
+		{"no name", "", []Group{{DefaultSGD(), params, 1}}, "must have a name"},
+		{"no group", "optim", nil, "at least one group"},
+		{"no parameter", "optim", []Group{{DefaultSGD(), nil, 1}}, "no parameter to train"},
+		{"no rule", "optim", []Group{{nil, params, 1}}, "group 0 has no rule"},
+		{"bad rule", "optim", []Group{{DefaultSGD(), params, 1}, {SGD{LR: -1}, nil, 1}}, "group 1: lr must"},
+		{"bad scale", "optim", []Group{{DefaultSGD(), params, -1}}, "scale of the learning rate"},
+		{"twice", "optim", []Group{{DefaultSGD(), params, 1}, {DefaultAdam(), params, 1}}, "parameter 0 is given twice"},
+		{"integers", "optim", []Group{{DefaultSGD(), whole, 1}}, "parameter n is i64[] and has no gradient"},
+		{"not comparable", "optim", []Group{{notComparable{}, params, 1}}, "can't be compared"},
+	} {
+		if _, err := Build(tc.name, tc.groups...); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: error %v, want %q", tc.label, err, tc.want)
+		}
+	}
+	if _, err := Build("optim", Group{listRule{DefaultSGD()}, params, 0}); err != nil {
+		t.Errorf("a rule of one's own and a scale of 0: %v", err)
+	}
+}
+
+func TestUpdateMistakes(t *testing.T) {
+	m := f32Weights(shape.Of(2), shape.Of(3))
+	for _, tc := range []struct {
+		name  string
+		build func(c *module.Ctx, g *ir.Graph, opt Optimizer)
+		want  string
+	}{
+		{"too few gradients", func(c *module.Ctx, g *ir.Graph, opt Optimizer) {
+			opt.Update(c, c.Params(opt)[:1], scalar32(g))
+		}, "optim: 1 gradients for 2 parameters"},
+		{"gradients in another order", func(c *module.Ctx, g *ir.Graph, opt Optimizer) {
+			ps := c.Params(opt)
+			opt.Update(c, []*ir.Value{ps[1], ps[0]}, scalar32(g))
+		}, "gradient of 0 has another type than the parameter: 0 f32[2], 1 f32[3]; at optim"},
+		{"rate of rank 1", func(c *module.Ctx, g *ir.Graph, opt Optimizer) {
+			opt.Update(c, c.Params(opt), g.Input(ir.Arg, "lr", ir.Type{DType: dtype.Float32, Shape: shape.Of(1)}))
+		}, "learning rate must be a scalar"},
+		{"two optimizers of one name", func(c *module.Ctx, g *ir.Graph, _ Optimizer) {
+			for _, p := range named(t, m) {
+				opt, err := DefaultAdam().Build([]module.Named{p})
+				if err != nil {
+					t.Fatal(err)
+				}
+				opt.Update(c, c.Params(opt), scalar32(g))
+			}
+		}, `two states have the key "optim.step"`},
+	} {
+		opt, err := DefaultSGD().Build(named(t, m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, err := module.Walk(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := ir.NewGraph()
+		tc.build(module.NewCtx(g, tree, nil), g, opt)
+		if err := g.Err(); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: error %v, want %q", tc.name, err, tc.want)
+		}
+	}
+}
+
+func scalar32(g *ir.Graph) *ir.Value { return g.Input(ir.Arg, "lr", ir.Type{DType: dtype.Float32}) }
+
+// Two optimizers of one step keep their states apart, and each trains its own.
+func TestTwoOptimizers(t *testing.T) {
+	m := f32Weights(shape.Of(2), shape.Of(2))
+	ps := named(t, m)
+	first, second := DefaultAdam(), DefaultAdam()
+	first.Name, second.Name = "generator", "critic"
+	a, err := first.Build(ps[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := second.Build(ps[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := moduletest.NewStore(t, m, 0)
+	for range 3 {
+		s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+			pa, pb := c.Params(a), c.Params(b)
+			l := ops.Sum(ops.Add(pa[0], ops.Mul(pb[0], ops.Scalar(pb[0], -1))))
+			a.Update(c, grad.Of(l, pa...), in[0])
+			b.Update(c, grad.Of(l, pb...), in[0])
+			return []*ir.Value{l}
+		}, tensor.Scalar[float32](0.5))
+	}
+	for key, want := range map[string]float64{"generator.step": 3, "critic.step": 3, "0": -1.5, "1": 1.5} {
+		if v := s.Values[key]; v == nil || v.Float(0)-want > 1e-5 || want-v.Float(0) > 1e-5 {
+			t.Errorf("%s is %v, want %v", key, v, want)
+		}
+	}
+	for _, key := range []string{"generator.0.exp_avg", "generator.0.exp_avg_sq", "critic.1.exp_avg", "critic.1.exp_avg_sq"} {
+		if s.Values[key] == nil {
+			t.Errorf("there is no state %s", key)
+		}
+	}
+	if s.Values["generator.1.exp_avg"] != nil {
+		t.Error("an optimizer keeps state of a parameter it does not train")
+	}
+}
+
+// The chain of a parameter stays short: it is one pass over memory.
+func TestOpsOfAParameter(t *testing.T) {
+	plain, momentum := DefaultSGD(), DefaultSGD()
+	momentum.Momentum, momentum.WeightDecay = 0.9, 1e-4
+	for _, tc := range []struct {
+		name string
+		cfg  interface {
+			Build([]module.Named) (Optimizer, error)
+		}
+		want int
+	}{{"sgd", plain, 2}, {"momentum", momentum, 6}, {"adagrad", DefaultAdaGrad(), 7}, {"rmsprop", DefaultRMSprop(), 9}, {"adam", DefaultAdam(), 12}, {"adamw", DefaultAdamW(), 13}} {
+		m := f32Weights(shape.Of(7))
+		opt, err := tc.cfg.Build(named(t, m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := moduletest.NewStore(t, m, 0).Trace(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+			opt.Update(c, in[:1], in[1])
+			return nil
+		}, tensor.New(dtype.Float32, shape.Of(7)), tensor.Scalar[float32](0.1))
+		if err := g.Err(); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for i, live := range g.Live() {
+			node := g.Nodes()[i]
+			if _, ok := node.Op().(ir.Elementwise); ok && live && node.Out(0).Shape() == shape.Of(7) {
+				n++
+			}
+		}
+		if n != tc.want {
+			t.Errorf("%s takes %d ops an element, want %d", tc.name, n, tc.want)
+		}
+	}
+}
+
+// The corrections of Adam stay exact when the step number is large: with equal
+// gradients the step is the learning rate.
+func TestAdamAfterManySteps(t *testing.T) {
+	for _, steps := range []int64{0, 1, 999, 1 << 20, 1 << 40} {
+		m := f32Weights(shape.Of(1))
+		opt, err := DefaultAdam().Build(named(t, m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := moduletest.NewStore(t, m, 0)
+		s.Values["optim.step"] = tensor.Scalar(steps)
+		// the means that steps equal gradients of 1 leave
+		s.Values["optim.0.exp_avg"] = tensor.Must(tensor.Of([]float32{float32(1 - pow(0.9, steps))}))
+		s.Values["optim.0.exp_avg_sq"] = tensor.Must(tensor.Of([]float32{float32(1 - pow(0.999, steps))}))
+		s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+			opt.Update(c, in[:1], in[1])
+			return nil
+		}, tensor.Must(tensor.Of([]float32{1})), tensor.Scalar[float32](0.25))
+		moduletest.Near(t, fmt.Sprint("after ", steps), s.Values["0"], tensor.Must(tensor.Of([]float32{-0.25})))
+		if got := s.Values["optim.step"].Int(0); got != steps+1 {
+			t.Errorf("step %d after %d", got, steps)
+		}
+	}
+}
+
+func pow(x float64, n int64) float64 {
+	y := 1.0
+	for ; n > 0 && y > 1e-300; n-- {
+		y *= x
+	}
+	return y
+}

@@ -1,0 +1,85 @@
+package optim
+
+import (
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// RMSprop divides by the root of the mean of recent squared gradients. For
+// parameter p with gradient g:
+//
+//	g    = g + WeightDecay*p
+//	v    = Alpha*v + (1-Alpha)*g^2
+//	d    = g / (sqrt(v) + Eps)
+//	buf  = Momentum*buf + d          with Momentum; d = buf
+//	p    = p - lr*d
+//
+// Centered takes v - gbar^2 in place of v under the root, where
+// gbar = Alpha*gbar + (1-Alpha)*g.
+//
+// Source: Hinton, lecture 6e of "Neural networks for machine learning" (2012);
+// Centered after Graves, "Generating sequences with recurrent neural networks"
+// (2013); torch.optim.RMSprop.
+type RMSprop struct {
+	Name        string  `json:"name" yaml:"name"` // first part of the keys of its state
+	LR          float64 `json:"lr" yaml:"lr"`     // where a schedule starts from; a step takes the rate it is given
+	Alpha       float64 `json:"alpha" yaml:"alpha"`
+	Eps         float64 `json:"eps" yaml:"eps"`
+	WeightDecay float64 `json:"weight_decay" yaml:"weight_decay"`
+	Momentum    float64 `json:"momentum" yaml:"momentum"`
+	Centered    bool    `json:"centered" yaml:"centered"`
+}
+
+// DefaultRMSprop has rate 0.01, alpha 0.99 and eps 1e-8.
+func DefaultRMSprop() RMSprop { return RMSprop{Name: "optim", LR: 1e-2, Alpha: 0.99, Eps: 1e-8} }
+
+// Build makes an optimizer of one group.
+func (cfg RMSprop) Build(params []module.Named) (Optimizer, error) {
+	return buildOne(cfg.Name, cfg, params)
+}
+
+// Validate tells all that is wrong.
+func (cfg RMSprop) Validate() error {
+	var c checker
+	c.atLeast0("lr", cfg.LR)
+	c.below1("alpha", cfg.Alpha)
+	c.atLeast0("eps", cfg.Eps)
+	c.atLeast0("weight_decay", cfg.WeightDecay)
+	c.atLeast0("momentum", cfg.Momentum)
+	return c.err()
+}
+
+// Slots are square_avg, then grad_avg if centered, then momentum_buffer if
+// there is momentum.
+func (cfg RMSprop) Slots() []Slot {
+	slots := []Slot{{Name: "square_avg"}}
+	if cfg.Centered {
+		slots = append(slots, Slot{Name: "grad_avg"})
+	}
+	if cfg.Momentum != 0 {
+		slots = append(slots, Slot{Name: "momentum_buffer"})
+	}
+	return slots
+}
+
+// Start has nothing to share but the rate.
+func (cfg RMSprop) Start(s *Step) Update {
+	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
+		g = decayed(g, p, cfg.WeightDecay)
+		v := mix(cfg.Alpha, state[0], 1-cfg.Alpha, ops.Mul(g, g))
+		next := []*ir.Value{v}
+		variance := v
+		if cfg.Centered {
+			mean := mix(cfg.Alpha, state[1], 1-cfg.Alpha, g)
+			variance = ops.Sub(v, ops.Mul(mean, mean))
+			next = append(next, mean)
+		}
+		d := ops.Div(g, ops.Add(ops.Sqrt(variance), ops.Scalar(v, cfg.Eps)))
+		if cfg.Momentum != 0 {
+			d = ops.Add(scale(state[len(next)], cfg.Momentum), d)
+			next = append(next, d)
+		}
+		return ops.Sub(p, ops.Mul(s.LR, d)), next
+	}
+}

@@ -1,0 +1,79 @@
+package optim
+
+import (
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// SGD is gradient descent with momentum. For parameter p with gradient g:
+//
+//	g   = g + WeightDecay*p
+//	buf = g                                  in the first step
+//	buf = Momentum*buf + (1-Dampening)*g     in the others
+//	d   = g + Momentum*buf with Nesterov, buf without; g where Momentum is 0
+//	p   = p - lr*d
+//
+// Source: torch.optim.SGD.
+type SGD struct {
+	Name        string  `json:"name" yaml:"name"` // first part of the keys of its state
+	LR          float64 `json:"lr" yaml:"lr"`     // where a schedule starts from; a step takes the rate it is given
+	Momentum    float64 `json:"momentum" yaml:"momentum"`
+	Dampening   float64 `json:"dampening" yaml:"dampening"`
+	Nesterov    bool    `json:"nesterov" yaml:"nesterov"` // needs momentum and no dampening
+	WeightDecay float64 `json:"weight_decay" yaml:"weight_decay"`
+}
+
+// DefaultSGD is plain gradient descent at a rate of 0.001.
+func DefaultSGD() SGD { return SGD{Name: "optim", LR: 1e-3} }
+
+// Build makes an optimizer of one group.
+func (cfg SGD) Build(params []module.Named) (Optimizer, error) {
+	return buildOne(cfg.Name, cfg, params)
+}
+
+// Validate tells all that is wrong.
+func (cfg SGD) Validate() error {
+	var c checker
+	c.atLeast0("lr", cfg.LR)
+	c.atLeast0("momentum", cfg.Momentum)
+	c.atLeast0("weight_decay", cfg.WeightDecay)
+	c.that(cfg.Dampening-cfg.Dampening == 0, "dampening must be a finite number")
+	c.that(!cfg.Nesterov || cfg.Momentum > 0 && cfg.Dampening == 0, "nesterov needs a momentum above 0 and a dampening of 0")
+	return c.err()
+}
+
+// Slots is momentum_buffer, if there is momentum.
+func (cfg SGD) Slots() []Slot {
+	if cfg.Momentum == 0 {
+		return nil
+	}
+	return []Slot{{Name: "momentum_buffer"}}
+}
+
+// Start builds the part of g that enters the momentum. The buffer is 0 at
+// first, so that without dampening the first step is like any other.
+func (cfg SGD) Start(s *Step) Update {
+	var part *ir.Value
+	if cfg.Momentum != 0 && cfg.Dampening != 0 {
+		n := s.Count()
+		first := ops.Eq(n, ops.Scalar(n, 1))
+		part = s.scalar(ops.Select(first, ops.Scalar(n, 1), ops.Scalar(n, 1-cfg.Dampening)))
+	}
+	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
+		g = decayed(g, p, cfg.WeightDecay)
+		if cfg.Momentum == 0 {
+			return ops.Sub(p, ops.Mul(s.LR, g)), nil
+		}
+		entering := g
+		if part != nil {
+			entering = ops.Mul(part, g)
+		}
+		buf := ops.Add(scale(state[0], cfg.Momentum), entering)
+		d := buf
+		if cfg.Nesterov {
+			d = ops.Add(g, scale(buf, cfg.Momentum))
+		}
+		return ops.Sub(p, ops.Mul(s.LR, d)), []*ir.Value{buf}
+	}
+}

@@ -1,0 +1,152 @@
+// Package runlog keeps the record of a training run as plain files in one
+// folder:
+//
+//	metrics.jsonl  one JSON object a line: step, epoch, split, then each metric
+//	env.json       the program and the machine
+//	curves.png     the metrics drawn
+//
+// and whatever else the run writes with [Run.WriteFile], such as recipe.yaml
+// and model/. All files but metrics.jsonl are replaced as a whole, so that a
+// full disk or a killed process loses no earlier one.
+package runlog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/gradus-ml/gradus/internal/atomicfile"
+)
+
+// The names of the files that this package writes.
+const (
+	MetricsFile = "metrics.jsonl"
+	EnvFile     = "env.json"
+	CurvesFile  = "curves.png"
+)
+
+// ErrExists is wrapped by Create's error for a folder that already holds the
+// metrics of a run.
+var ErrExists = errors.New("already holds a run")
+
+// A Run is a run folder that is being written. Its methods may be called
+// concurrently.
+type Run struct {
+	dir string
+
+	mu      sync.Mutex
+	metrics *os.File
+	size    int64 // of the complete lines
+	line    []byte
+}
+
+// An Option changes what Create does.
+type Option func(*options)
+
+type options struct{ overwrite bool }
+
+// WithOverwrite lets Create begin anew in the folder of an earlier run: its
+// metrics are dropped at once, every other file when the new run writes it.
+func WithOverwrite() Option { return func(o *options) { o.overwrite = true } }
+
+// Create makes the folder, with those above it, and finds out whether files
+// can be written there before any work is spent. It refuses a folder that
+// holds metrics of an earlier run; other files there are no obstacle.
+func Create(dir string, opts ...Option) (*Run, error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fmt.Errorf("run folder: %w", err)
+	}
+	if err := probe(dir); err != nil {
+		return nil, fmt.Errorf("run folder %s can't be written: %w", dir, err)
+	}
+	path := filepath.Join(dir, MetricsFile)
+	if st, err := os.Stat(path); err == nil && st.Size() > 0 && !o.overwrite {
+		return nil, fmt.Errorf("run folder %s %w (%s has %d bytes): choose another folder, or ask to overwrite", dir, ErrExists, MetricsFile, st.Size())
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("run folder: %w", err)
+	}
+	return &Run{dir: dir, metrics: f}, nil
+}
+
+// probe writes a small file and removes it.
+func probe(dir string) error {
+	f, err := os.CreateTemp(dir, ".probe-*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, 4096))
+	return errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name()))
+}
+
+// Dir is the folder.
+func (r *Run) Dir() string { return r.dir }
+
+// Path is the path of a file in the folder, such as "model/config.json".
+func (r *Run) Path(name string) string { return filepath.Join(r.dir, filepath.FromSlash(name)) }
+
+// WriteFile replaces a file of the folder as a whole by what write writes.
+// When write or the disk fails, an earlier file of this name stays. Folders in
+// the name, such as model/config.json, are made.
+func (r *Run) WriteFile(name string, write func(io.Writer) error) error {
+	if !filepath.IsLocal(filepath.FromSlash(name)) {
+		return fmt.Errorf("run folder %s: file name %q leads out of it", r.dir, name)
+	}
+	path := r.Path(name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return fmt.Errorf("run folder: %w", err)
+	}
+	if err := atomicfile.Write(path, write); err != nil {
+		return fmt.Errorf("run folder: %w", err)
+	}
+	return nil
+}
+
+// Log appends one line to metrics.jsonl, with one write. If it fails, the
+// lines before it stay whole.
+func (r *Run) Log(rec Record) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	line, err := rec.appendJSON(r.line[:0])
+	if err != nil {
+		return fmt.Errorf("run folder: %s: %w", MetricsFile, err)
+	}
+	r.line = line
+	if _, err := r.metrics.WriteAt(line, r.size); err != nil {
+		return fmt.Errorf("run folder: %w", errors.Join(err, r.metrics.Truncate(r.size)))
+	}
+	r.size += int64(len(line))
+	return nil
+}
+
+// WriteCurves draws what was logged so far into curves.png. With nothing to
+// draw it writes no file.
+func (r *Run) WriteCurves(title string) error {
+	records, err := ReadMetrics(r.Path(MetricsFile))
+	if err != nil {
+		return err
+	}
+	c := NewCurves(title, records)
+	if c.Empty() {
+		return nil
+	}
+	return r.WriteFile(CurvesFile, c.WritePNG)
+}
+
+// Close brings metrics.jsonl to the disk and closes it.
+func (r *Run) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := errors.Join(r.metrics.Sync(), r.metrics.Close()); err != nil {
+		return fmt.Errorf("run folder: %w", err)
+	}
+	return nil
+}
