@@ -13,6 +13,7 @@ import (
 
 	"github.com/gradus-ml/gradus/backend/cpu"
 	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+	"github.com/gradus-ml/gradus/internal/machine"
 )
 
 // A Workload is a step to measure.
@@ -107,7 +108,7 @@ func (s *Session) Run(ctx context.Context, w Workload) (Result, error) {
 // measure runs a workload for a time, efficiency left out.
 func (s *Session) measure(ctx context.Context, w Workload, seconds float64) (Result, error) {
 	debug.FreeOSMemory()
-	resetPeak()
+	machine.ResetPeak()
 	b := cpu.New(cpu.WithThreads(s.Threads), cpu.WithSet(s.Set))
 	defer b.Close()
 	step, err := w.build(b)
@@ -136,7 +137,7 @@ func (s *Session) measure(ctx context.Context, w Workload, seconds float64) (Res
 		Workload: w.Name, Threads: s.Threads, ISA: s.Set.Name,
 		MedianMS: 1e3 * quantile(took, 0.5), P10MS: 1e3 * quantile(took, 0.1), P90MS: 1e3 * quantile(took, 0.9),
 		GFLOPS:    float64(w.Flops) / quantile(took, 0.5) / 1e9,
-		FirstLoss: number(first), LastLoss: number(last), PeakBytes: PeakBytes(),
+		FirstLoss: number(first), LastLoss: number(last), PeakBytes: machine.PeakBytes(),
 	}
 	if w.square() {
 		s.rate = max(s.rate, r.GFLOPS*1e9)

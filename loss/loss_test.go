@@ -44,34 +44,34 @@ func TestGoldens(t *testing.T) {
 			t.Errorf("%s has %d cases", file, len(cases))
 		}
 		for name, a := range cases {
-			t.Run(file+"/"+name, func(t *testing.T) { golden(t, g, name, a) })
+			t.Run(file+"/"+name, func(t *testing.T) { golden(t, g.In(t, name), a) })
 		}
 	}
 }
 
-func golden(t *testing.T, g *moduletest.Golden, name string, a attrs) {
+func golden(t *testing.T, g *moduletest.Golden, a attrs) {
 	var args []*tensor.Tensor
 	var which []int // operand that each argument is
 	for i := range 4 {
-		if key := name + "/in/" + string(rune('0'+i)); g.Has(key) {
+		if key := "in/" + string(rune('0'+i)); g.Has(key) {
 			args, which = append(args, g.Tensor(key)), append(which, i)
 		}
 	}
-	args = append(args, g.Tensor(name+"/gout/0"))
+	args = append(args, g.Tensor("gout/0"))
 	var wanted []string // gradients
 	out := moduletest.NewStore(t, &struct{}{}, 0).Run(t, func(_ *module.Ctx, vs []*ir.Value) []*ir.Value {
 		var in [4]*ir.Value
 		var xs []*ir.Value
 		for j, i := range which {
 			in[i] = vs[j]
-			if key := name + "/gin/" + string(rune('0'+i)); g.Has(key) {
+			if key := "gin/" + string(rune('0'+i)); g.Has(key) {
 				xs, wanted = append(xs, vs[j]), append(wanted, key)
 			}
 		}
 		y := a.apply(in)
 		return append([]*ir.Value{y}, grad.VJP([]*ir.Value{y}, vs[len(vs)-1:], xs...)...)
 	}, args...)
-	moduletest.Near(t, "loss", out[0], g.Tensor(name+"/out/0"))
+	moduletest.Near(t, "loss", out[0], g.Tensor("out/0"))
 	for i, key := range wanted {
 		moduletest.Near(t, key, out[1+i], g.Tensor(key))
 	}

@@ -92,12 +92,16 @@ func (op BroadcastOp) Eval(in, out []*tensor.Tensor) {
 func gatherStrided(in, out *tensor.Tensor, strides []int) {
 	size := out.DType().Size()
 	walk(out.Shape(), func(i int, at []int) {
-		from := 0
-		for a, p := range at {
-			from += p * strides[a]
-		}
-		copy(out.Bytes()[i*size:(i+1)*size], in.Bytes()[from*size:])
+		copy(out.Bytes()[i*size:(i+1)*size], in.Bytes()[offset(at, strides)*size:])
 	})
+}
+
+// offset is the place of a position in an array with strides.
+func offset(at, strides []int) (i int) {
+	for a, p := range at {
+		i += p * strides[a]
+	}
+	return i
 }
 
 // walk calls f for every position of a shape in row-major order.

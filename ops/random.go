@@ -10,15 +10,16 @@ import (
 	"github.com/gradus-ml/gradus/tensor"
 )
 
-// RandomBitsOp draws uniform u32 numbers. Operands: seed and step, u64
-// scalars. Element i is element i of the stream with key rng.Mix(seed, Stream)
-// and step number step (package rng): a function of position alone.
+// RandomBitsOp makes 32 random bits an element, u32, from the operands seed
+// and step, u64 of rank 0. Element i, in row-major order, is element i of the
+// stream with key rng.Mix(seed, Stream) and number step, as package rng defines
+// it: it depends on nothing else, neither threads nor other ops.
 type RandomBitsOp struct {
-	Stream uint64
+	Stream uint64 // rng.Hash of the place in the model
 	Shape  shape.Shape
 }
 
-// RandomBits draws a tensor of uniform u32 numbers.
+// RandomBits makes random bits of a shape.
 func RandomBits(seed, step *ir.Value, stream uint64, s shape.Shape) *ir.Value {
 	return ir.Apply1(RandomBitsOp{stream, s}, seed, step)
 }
@@ -37,11 +38,14 @@ func (op RandomBitsOp) Infer(in []ir.Type) ([]ir.Type, error) {
 	return one(dtype.Uint32, op.Shape)
 }
 
-// Eval draws.
+// Flops counts the ten rounds of the generator as ten operations an element.
+func (RandomBitsOp) Flops(_, out []ir.Type) int64 { return 10 * int64(out[0].Shape.Size()) }
+
+// Eval reads the stream.
 func (op RandomBitsOp) Eval(in, out []*tensor.Tensor) {
 	seed, step := tensor.Data[uint64](in[0])[0], tensor.Data[uint64](in[1])[0]
 	rng.Bits(tensor.Data[uint32](out[0]), rng.Mix(seed, op.Stream), step, 0)
 }
 
 // Grad has nothing to return.
-func (RandomBitsOp) Grad(in, _, _ []*ir.Value) []*ir.Value { return make([]*ir.Value, len(in)) }
+func (RandomBitsOp) Grad(_, _, _ []*ir.Value) []*ir.Value { return []*ir.Value{nil, nil} }

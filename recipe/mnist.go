@@ -48,13 +48,6 @@ func (w WarmupCosine) Build(lr float64, steps int) schedule.Schedule {
 	return schedule.Warmup(warmup, schedule.Cosine(lr, w.FinalShare*lr, steps-warmup))
 }
 
-// Machine is what a run computes with. The number of threads does not change
-// results; the instruction set changes their last bits.
-type Machine struct {
-	Threads int    `json:"threads" yaml:"threads"`
-	ISA     string `json:"isa" yaml:"isa"`
-}
-
 // DefaultMNIST reaches more than 99 % on the test images within five epochs.
 func DefaultMNIST(machine Machine) MNIST {
 	sgd := optim.DefaultSGD()
@@ -89,6 +82,6 @@ func (r MNIST) Validate() error {
 	p.that(r.Schedule.WarmupShare >= 0 && r.Schedule.WarmupShare <= 1, "warmup_share must be in 0..1, got %v", r.Schedule.WarmupShare)
 	p.that(r.Schedule.FinalShare >= 0 && r.Schedule.FinalShare <= 1, "final_share must be in 0..1, got %v", r.Schedule.FinalShare)
 	p.that(r.LogEvery >= 1, "log_every must be at least 1, got %d", r.LogEvery)
-	p.that(r.Machine.Threads >= 1, "threads must be at least 1, got %d", r.Machine.Threads)
+	p.add(r.Machine.Validate())
 	return p.err()
 }

@@ -49,18 +49,31 @@ func newPanel(metric string, records []Record) panel {
 
 func (p panel) empty() bool { return len(p.train)+len(p.test) == 0 }
 
-// smooth returns the mean of each point and those before it, with weights that
-// fall by a factor e over n/smoothParts points, n the number of points:
+// smooth returns the mean of each point and its neighbours on both sides, with
+// weights that fall by a factor e over n/smoothParts points, n the number of
+// points. Fewer than smoothParts points are their own mean.
 //
-//	s[i] = a s[i-1] + (1-a) x[i], divided by 1 - a^(i+1)
+// The weighted sums of the points up to i, and of those from i on, each follow
+// from their neighbour: f[i] = x[i] + a f[i-1], b[i] = x[i] + a b[i+1]. The
+// mean is (f[i] + b[i] - x[i]), divided by the same for x = 1.
 func smooth(points []point) []point {
-	a := math.Exp(-smoothParts / float64(len(points)))
-	out := make([]point, len(points))
-	var sum, weight float64
+	n := len(points)
+	if n < smoothParts {
+		return points
+	}
+	a := math.Exp(-smoothParts / float64(n))
+	out := make([]point, n)
+	weight := make([]float64, n)
+	var sum, w float64
 	for i, p := range points {
-		sum = a*sum + (1-a)*p.value
-		weight = a*weight + 1 - a
-		out[i] = point{p.step, sum / weight}
+		sum, w = p.value+a*sum, 1+a*w
+		out[i] = point{p.step, sum - p.value}
+		weight[i] = w - 1
+	}
+	sum, w = 0, 0
+	for i := n - 1; i >= 0; i-- {
+		sum, w = points[i].value+a*sum, 1+a*w
+		out[i].value = (out[i].value + sum) / (weight[i] + w)
 	}
 	return out
 }

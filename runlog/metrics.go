@@ -27,7 +27,7 @@ type Metric struct {
 // missing number, and are read back as NaN.
 type Record struct {
 	Step    int    // optimizer steps done
-	Epoch   int    // epochs begun, so 1 in the first
+	Epoch   int    // epochs begun: 1 during the first
 	Split   string // "train", "test"
 	Metrics []Metric
 }

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"github.com/gradus-ml/gradus/backend"
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/data/mnist"
 	"github.com/gradus-ml/gradus/exec"
@@ -10,9 +9,9 @@ import (
 	"github.com/gradus-ml/gradus/recipe"
 )
 
-// MNIST makes the trainer of a recipe. The store is the trainer's; closing it
-// closes the backend.
-func MNIST(b backend.Backend, r recipe.MNIST, train, test *mnist.Set) (*Trainer, error) {
+// MNIST makes the trainer of a recipe: it reads the images, makes the backend,
+// the model and the optimizer. The caller closes the trainer's store.
+func MNIST(r recipe.MNIST) (*Trainer, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
@@ -21,18 +20,37 @@ func MNIST(b backend.Backend, r recipe.MNIST, train, test *mnist.Set) (*Trainer,
 		return nil, err
 	}
 	t := &Trainer{Model: model, Epochs: r.Epochs, Loss: func(y, label *ir.Value) *ir.Value { return r.Loss.Apply(y, label, nil) }}
-	if t.Train, err = mnistLoader(train, r.Data.Normalize, data.LoaderConfig{Batch: r.Data.Batch, Shuffle: true, Seed: r.Seed}); err != nil {
-		return nil, err
-	}
-	if t.Test, err = mnistLoader(test, r.Data.Normalize, data.LoaderConfig{Batch: r.Data.TestBatch}); err != nil {
+	if t.Train, t.Test, err = mnistLoaders(r); err != nil {
 		return nil, err
 	}
 	t.Schedule = r.Schedule.Build(r.Optimizer.LR, r.Epochs*t.Train.Batches())
+	b, err := r.Machine.Backend()
+	if err != nil {
+		return nil, err
+	}
 	if t.Store, err = exec.NewStore(b, model, exec.Seed(r.Seed)); err != nil {
 		return nil, err
 	}
 	t.Optimizer, err = r.Optimizer.Build(t.Store.Params())
 	return t, err
+}
+
+// mnistLoaders reads the images that a recipe names.
+func mnistLoaders(r recipe.MNIST) (train, test *data.Loader, err error) {
+	read := mnist.Load
+	if dir := r.Data.Dir; dir != nil {
+		read = func() (train, test *mnist.Set, err error) { return mnist.Dir(*dir) }
+	}
+	trainSet, testSet, err := read()
+	if err != nil {
+		return nil, nil, err
+	}
+	train, err = mnistLoader(trainSet, r.Data.Normalize, data.LoaderConfig{Batch: r.Data.Batch, Shuffle: true, Seed: r.Seed})
+	if err != nil {
+		return nil, nil, err
+	}
+	test, err = mnistLoader(testSet, r.Data.Normalize, data.LoaderConfig{Batch: r.Data.TestBatch})
+	return train, test, err
 }
 
 func mnistLoader(set *mnist.Set, n data.Normalize, cfg data.LoaderConfig) (*data.Loader, error) {

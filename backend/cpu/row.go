@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/gradus-ml/gradus/backend/cpu/kernel"
-	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
 )

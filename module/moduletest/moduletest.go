@@ -5,7 +5,9 @@ package moduletest
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/gradus-ml/gradus/dtype"
@@ -121,8 +123,9 @@ func (s *Store) Run(t testing.TB, f Func, args ...*tensor.Tensor) []*tensor.Tens
 
 // A Golden is a file of reference values.
 type Golden struct {
-	t testing.TB
-	f *safetensors.File
+	t    testing.TB
+	f    *safetensors.File
+	from string // what all names begin with
 }
 
 // Open opens a file of reference values for the time of a test.
@@ -133,7 +136,7 @@ func Open(t testing.TB, path string) *Golden {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	return &Golden{t, f}
+	return &Golden{t, f, ""}
 }
 
 // Cases decodes the attributes of the cases into a map from their names.
@@ -144,23 +147,58 @@ func (g *Golden) Cases(into any) {
 	}
 }
 
+// In is the part of a file that belongs to a case, for the test of that case.
+func (g *Golden) In(t testing.TB, name string) *Golden { return &Golden{t, g.f, g.from + name + "/"} }
+
 // Names lists the tensors.
-func (g *Golden) Names() []string { return g.f.Names() }
+func (g *Golden) Names() (names []string) {
+	for _, name := range g.f.Names() {
+		if rest, ok := strings.CutPrefix(name, g.from); ok {
+			names = append(names, rest)
+		}
+	}
+	return names
+}
 
 // Has reports whether there is a tensor.
 func (g *Golden) Has(name string) bool {
-	_, ok := g.f.Info(name)
+	_, ok := g.f.Info(g.from + name)
 	return ok
 }
 
 // Tensor reads a tensor.
 func (g *Golden) Tensor(name string) *tensor.Tensor {
 	g.t.Helper()
-	v, err := g.f.Tensor(name)
+	v, err := g.f.Tensor(g.from + name)
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	return v
+}
+
+// Load gives a store the values under param/ and state/, and fails if the file
+// has other keys, types or shapes than the model.
+func (g *Golden) Load(s *Store) {
+	g.t.Helper()
+	left := maps.Clone(s.Values)
+	delete(left, module.SeedKey)
+	for _, name := range g.Names() {
+		key, ok := strings.CutPrefix(name, "param/")
+		if !ok {
+			if key, ok = strings.CutPrefix(name, "state/"); !ok {
+				continue
+			}
+		}
+		v := g.Tensor(name)
+		if own := s.Values[key]; own == nil || own.DType() != v.DType() || own.Shape() != v.Shape() {
+			g.t.Errorf("%s is %v in the file, %v in the model", key, v, own)
+		}
+		s.Values[key] = v
+		delete(left, key)
+	}
+	for key := range left {
+		g.t.Errorf("%s is not in the file", key)
+	}
 }
 
 // tolerance is what values may differ by: relative to each value, and to the

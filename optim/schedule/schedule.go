@@ -36,12 +36,11 @@ func Cosine(lr, low float64, total int) Schedule {
 	}
 }
 
-// Warmup rises in steps of equal size to the first value of then, which it
-// reaches after so many steps; from there on then runs, from its own step 0. The rate of
-// step 0 is not 0 but the first step up: then(0)/steps.
+// Warmup rises from then(0)/steps in the first step to then(0) in the last of
+// so many steps, by equal amounts; after them then runs, from its own step 0.
 //
-// Source: torch.optim.lr_scheduler.LinearLR with start_factor 1/steps, one step
-// earlier at full rate.
+// Source: torch.optim.lr_scheduler.LinearLR with start_factor 1/steps and
+// total_iters steps-1, followed by then.
 func Warmup(steps int, then Schedule) Schedule {
 	return func(step int) float64 {
 		if step < steps {

@@ -41,12 +41,12 @@ func NewBatchNorm(set *Set, rows, cols, workers int) *BatchNorm {
 // Scratch returns the number of floats of scratch memory that a Bind needs.
 // Their contents need not be kept between runs.
 func (b *BatchNorm) Scratch() int {
-	return 2*b.chunks*b.cols + 3*b.wide + 3*b.workers*b.wide
+	return 3*b.chunks*b.cols + 3*b.wide + 3*b.workers*b.wide
 }
 
-// scratch cuts the scratch memory.
+// A bnScratch is the scratch memory, cut.
 type bnScratch struct {
-	partial [][2][]float32 // [chunk] two sums by column
+	partial [][3][]float32 // [chunk] three values by column
 	param   [3][]float32   // three values by column, repeated
 	worker  [][3][]float32 // [worker] three wide rows
 }
@@ -58,7 +58,7 @@ func (b *BatchNorm) cut(mem []float32) (s bnScratch) {
 		return p
 	}
 	for range b.chunks {
-		s.partial = append(s.partial, [2][]float32{take(b.cols), take(b.cols)})
+		s.partial = append(s.partial, [3][]float32{take(b.cols), take(b.cols), take(b.cols)})
 	}
 	for i := range s.param {
 		s.param[i] = take(b.wide)
@@ -98,11 +98,12 @@ func (b *BatchNorm) foldInto(dst, wide []float32) {
 	}
 }
 
-// stats computes the means and squared deviations of each chunk.
+// stats computes for each chunk a mean, near the exact one, and the sums of the
+// deviations from it and of their squares.
 func (b *BatchNorm) stats(x []float32, s bnScratch) Phase {
 	v := b.v
 	return Phase{Chunks: b.chunks, Run: func(worker, chunk int) {
-		sum, mean := s.worker[worker][0], s.worker[worker][1]
+		sum, sumSq, mean := s.worker[worker][0], s.worker[worker][1], s.worker[worker][2]
 		part := s.partial[chunk]
 		from, to := b.span(chunk)
 		clear(sum)
@@ -116,11 +117,15 @@ func (b *BatchNorm) stats(x []float32, s bnScratch) Phase {
 			copy(mean[i:], part[0])
 		}
 		clear(sum)
+		clear(sumSq)
 		for i := from; i < to; i += b.wide {
 			n := min(b.wide, to-i)
-			v.Run(SqDevAdd, sum[:n], x[i:], mean, sum, 0, 0)
+			for j := 0; j < n; j += maxCall {
+				v.columnDevs(min(maxCall, n-j), &sum[j], &sumSq[j], &x[i+j], &mean[j], nil, nil, 0, 0, 0, 0, 0, 0, 0, 0)
+			}
 		}
 		b.foldInto(part[1], sum)
+		b.foldInto(part[2], sumSq)
 	}}
 }
 
@@ -130,10 +135,11 @@ func (b *BatchNorm) combine(s bnScratch, c int) (mean, variance float64) {
 	for chunk, part := range s.partial {
 		from, to := b.span(chunk)
 		n := float64((to - from) / b.cols)
-		delta := float64(part[0][c]) - mean
+		off := float64(part[1][c]) / n
+		delta := float64(part[0][c]) + off - mean
 		total := count + n
 		mean += float64(delta * (n / total))
-		m2 += float64(part[1][c]) + float64(delta*delta*(count*n/total))
+		m2 += float64(part[2][c]) - float64(off*off*n) + float64(delta*delta*(count*n/total))
 		count = total
 	}
 	return mean, m2 / count

@@ -24,6 +24,15 @@ func (v *Vec) expSum(dst, x []float32, m float32) float64 {
 	return s
 }
 
+// sumExps returns the sum of exp(x[i]-m).
+func (v *Vec) sumExps(x []float32, m float32) float64 {
+	var s float64
+	for i := 0; i < len(x); i += blockLen {
+		s += float64(v.sumExp(min(blockLen, len(x)-i), &x[i], nil, m))
+	}
+	return s
+}
+
 // LogSoftmax sets dst[i] = x[i] - m - log(sum over j of exp(x[j]-m)), m the
 // largest element. dst may not overlap x. Non-finite rows as in [Vec.Softmax].
 func (v *Vec) LogSoftmax(dst, x []float32) {
@@ -31,7 +40,7 @@ func (v *Vec) LogSoftmax(dst, x []float32) {
 		return
 	}
 	m := v.Max(x)
-	l := logPositive(v.expSum(dst, x, m))
+	l := logPositive(v.sumExps(x, m))
 	v.subTwo(dst[:len(x)], x, m, l)
 }
 
@@ -68,11 +77,7 @@ func (v *Vec) LogSoftmaxGrad(dx, y, dy []float32) {
 // logarithm of the sum of exp(x[i]). label is in [0, len(x)).
 func (v *Vec) CrossEntropy(x []float32, label int64) (loss, logSumExp float32) {
 	m := v.Max(x)
-	var s float64
-	for i := 0; i < len(x); i += blockLen {
-		s += float64(v.sumExp(min(blockLen, len(x)-i), &x[i], nil, m))
-	}
-	l := logPositive(s)
+	l := logPositive(v.sumExps(x, m))
 	return (m - x[label]) + l, m + l
 }
 
@@ -92,10 +97,17 @@ func (v *Vec) LayerNorm(y, x, weight, bias []float32, eps float32) (mean, rstd f
 	if n == 0 {
 		return 0, 0
 	}
-	m := v.Sum64(x) / float64(n)
-	mean = float32(m)
-	d := m - float64(mean)
-	variance := v.SumSqDev(x, mean)/float64(n) - float64(d*d)
+	mean = float32(v.Sum64(x) / float64(n))
+	// The second pass also finds how far the first mean is off.
+	var sum, sumSq float64
+	for i := 0; i < n; i += blockLen {
+		r0, r1 := v.devSums(min(blockLen, n-i), &x[i], nil, nil, mean)
+		sum += float64(r0)
+		sumSq += float64(r1)
+	}
+	d := sum / float64(n)
+	variance := sumSq/float64(n) - float64(d*d)
+	mean = float32(float64(mean) + d)
 	rstd = float32(1 / math.Sqrt(max(variance, 0)+float64(eps)))
 	y = y[:n]
 	switch {

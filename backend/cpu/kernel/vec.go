@@ -81,13 +81,12 @@ const (
 
 	// The following serve the kernels of this package first.
 
-	ExpSub   // Exp(a - s0) * s1
-	ExpAxpy  // s0*Exp(a) + b
-	NormS    // (a - s0) * s1
-	NormMul  // (a - s0) * s1 * b
-	NormFma  // (a - s0) * s1 * b + c
-	FmaRelu  // Relu(a*b + c)
-	SqDevAdd // (a - b)^2 + c
+	ExpSub  // Exp(a - s0) * s1
+	ExpAxpy // s0*Exp(a) + b
+	NormS   // (a - s0) * s1
+	NormMul // (a - s0) * s1 * b
+	NormFma // (a - s0) * s1 * b + c
+	FmaRelu // Relu(a*b + c)
 
 	NumVecOps = iota
 )
@@ -106,7 +105,6 @@ var operands = [NumVecOps]uint8{
 	EqS: 1, NeS: 1, LtS: 1, LeS: 1, GtS: 1, GeS: 1,
 	Select: 3, And: 2, Or: 2, Not: 1,
 	ExpSub: 1, ExpAxpy: 2, NormS: 1, NormMul: 2, NormFma: 3, FmaRelu: 3,
-	SqDevAdd: 3,
 }
 
 var vecOpNames = [NumVecOps]string{
@@ -121,7 +119,6 @@ var vecOpNames = [NumVecOps]string{
 	EqS: "EqS", NeS: "NeS", LtS: "LtS", LeS: "LeS", GtS: "GtS", GeS: "GeS",
 	Select: "Select", And: "And", Or: "Or", Not: "Not",
 	ExpSub: "ExpSub", ExpAxpy: "ExpAxpy", NormS: "NormS", NormMul: "NormMul", NormFma: "NormFma", FmaRelu: "FmaRelu",
-	SqDevAdd: "SqDevAdd",
 }
 
 // String returns the name of the constant.
@@ -161,12 +158,13 @@ type Vec struct {
 
 	sum, dot, sumSq, sumSqDev, sumExp, max, min reduction
 
-	normSums reduction2 // see normSumsGeneric
-	normGrad [2]fused   // without and with weight, see normGradGeneric
+	devSums, normSums reduction2 // see devSumsGeneric, normSumsGeneric
+	normGrad          [2]fused   // without and with weight, see normGradGeneric
 
 	sgd, sgdMomentum, sgdNesterov fused
 	adaGrad, adam                 fused
 	rmsProp                       [4]fused // bit 0 centered, bit 1 momentum
+	columnDevs                    fused    // see columnDevsGeneric
 	columnSums, columnGrad        fused    // see columnSumsGeneric
 
 	maxPool     func(channels, pixels, xStep, taps int, offsets *int, ids *int32, x, y *float32, index *int32)

@@ -68,13 +68,12 @@ var avx2Vec = Vec{
 		NormMul:  vecNormMulAVX2,
 		NormFma:  vecNormFmaAVX2,
 		FmaRelu:  vecFmaReluAVX2,
-		SqDevAdd: vecSqDevAddAVX2,
 	},
 
 	sum: vecSumAVX2, dot: vecDotAVX2, sumSq: vecSumSqAVX2, sumSqDev: vecSumSqDevAVX2,
 	sumExp: vecSumExpAVX2, max: vecMaxOfAVX2, min: vecMinOfAVX2,
 
-	normSums: vecNormSumsAnyAVX2,
+	devSums: vecDevSumsAVX2, normSums: vecNormSumsAnyAVX2,
 	normGrad: [2]fused{vecNormGradAVX2, vecNormGradWeightAVX2},
 
 	sgd: vecSgdAVX2, sgdMomentum: vecSgdMomentumAVX2, sgdNesterov: vecSgdNesterovAVX2,
@@ -83,7 +82,7 @@ var avx2Vec = Vec{
 		vecRmsPropAVX2, vecRmsPropCenteredAVX2,
 		vecRmsPropMomentumAVX2, vecRmsPropCenteredMomentumAVX2,
 	},
-	columnSums: vecColumnSumsAVX2, columnGrad: vecColumnGradAVX2,
+	columnDevs: vecColumnDevsAVX2, columnSums: vecColumnSumsAVX2, columnGrad: vecColumnGradAVX2,
 
 	maxPool: vecMaxPoolAVX2, maxPoolGrad: vecMaxPoolGradAVX2,
 
@@ -168,13 +167,12 @@ var avx512Vec = Vec{
 		NormMul:  vecNormMulAVX512,
 		NormFma:  vecNormFmaAVX512,
 		FmaRelu:  vecFmaReluAVX512,
-		SqDevAdd: vecSqDevAddAVX512,
 	},
 
 	sum: vecSumAVX512, dot: vecDotAVX512, sumSq: vecSumSqAVX512, sumSqDev: vecSumSqDevAVX512,
 	sumExp: vecSumExpAVX512, max: vecMaxOfAVX512, min: vecMinOfAVX512,
 
-	normSums: vecNormSumsAnyAVX512,
+	devSums: vecDevSumsAVX512, normSums: vecNormSumsAnyAVX512,
 	normGrad: [2]fused{vecNormGradAVX512, vecNormGradWeightAVX512},
 
 	sgd: vecSgdAVX512, sgdMomentum: vecSgdMomentumAVX512, sgdNesterov: vecSgdNesterovAVX512,
@@ -183,7 +181,7 @@ var avx512Vec = Vec{
 		vecRmsPropAVX512, vecRmsPropCenteredAVX512,
 		vecRmsPropMomentumAVX512, vecRmsPropCenteredMomentumAVX512,
 	},
-	columnSums: vecColumnSumsAVX512, columnGrad: vecColumnGradAVX512,
+	columnDevs: vecColumnDevsAVX512, columnSums: vecColumnSumsAVX512, columnGrad: vecColumnGradAVX512,
 
 	maxPool: vecMaxPoolAVX512, maxPoolGrad: vecMaxPoolGradAVX512,
 

@@ -5253,88 +5253,6 @@ done4:
 	VZEROUPPER
 	RET
 
-// func vecSqDevAddAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
-// Requires: AVX, FMA3
-TEXT ·vecSqDevAddAVX2(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ d+8(FP), CX
-	MOVQ a+16(FP), DX
-	MOVQ b+24(FP), BX
-	MOVQ c+32(FP), SI
-	XORQ DI, DI
-	MOVQ AX, R8
-	SUBQ $0x20, R8
-	JL   single2
-
-many1:
-	VMOVUPS     (DX)(DI*4), Y0
-	VMOVUPS     (BX)(DI*4), Y1
-	VMOVUPS     (SI)(DI*4), Y2
-	VSUBPS      Y1, Y0, Y0
-	VMOVUPS     Y2, Y1
-	VFMADD231PS Y0, Y0, Y1
-	VMOVUPS     Y1, (CX)(DI*4)
-	VMOVUPS     32(DX)(DI*4), Y0
-	VMOVUPS     32(BX)(DI*4), Y1
-	VMOVUPS     32(SI)(DI*4), Y2
-	VSUBPS      Y1, Y0, Y0
-	VMOVUPS     Y2, Y1
-	VFMADD231PS Y0, Y0, Y1
-	VMOVUPS     Y1, 32(CX)(DI*4)
-	VMOVUPS     64(DX)(DI*4), Y0
-	VMOVUPS     64(BX)(DI*4), Y1
-	VMOVUPS     64(SI)(DI*4), Y2
-	VSUBPS      Y1, Y0, Y0
-	VMOVUPS     Y2, Y1
-	VFMADD231PS Y0, Y0, Y1
-	VMOVUPS     Y1, 64(CX)(DI*4)
-	VMOVUPS     96(DX)(DI*4), Y0
-	VMOVUPS     96(BX)(DI*4), Y1
-	VMOVUPS     96(SI)(DI*4), Y2
-	VSUBPS      Y1, Y0, Y0
-	VMOVUPS     Y2, Y1
-	VFMADD231PS Y0, Y0, Y1
-	VMOVUPS     Y1, 96(CX)(DI*4)
-	ADDQ        $0x20, DI
-	CMPQ        DI, R8
-	JLE         many1
-
-single2:
-	MOVQ AX, R8
-	SUBQ $0x08, R8
-
-one5:
-	CMPQ        DI, R8
-	JG          rest3
-	VMOVUPS     (DX)(DI*4), Y0
-	VMOVUPS     (BX)(DI*4), Y1
-	VMOVUPS     (SI)(DI*4), Y2
-	VSUBPS      Y1, Y0, Y0
-	VMOVUPS     Y2, Y1
-	VFMADD231PS Y0, Y0, Y1
-	VMOVUPS     Y1, (CX)(DI*4)
-	ADDQ        $0x08, DI
-	JMP         one5
-
-rest3:
-	MOVQ        AX, R8
-	SUBQ        DI, R8
-	JZ          done4
-	NEGQ        R8
-	LEAQ        lanesAVX2<>+0(SB), AX
-	VMOVUPS     32(AX)(R8*4), Y0
-	VMASKMOVPS  (DX)(DI*4), Y0, Y1
-	VMASKMOVPS  (BX)(DI*4), Y0, Y2
-	VMASKMOVPS  (SI)(DI*4), Y0, Y3
-	VSUBPS      Y2, Y1, Y1
-	VMOVUPS     Y3, Y2
-	VFMADD231PS Y1, Y1, Y2
-	VMASKMOVPS  Y2, Y0, (CX)(DI*4)
-
-done4:
-	VZEROUPPER
-	RET
-
 // func vecSumAVX2(n int, a *float32, b *float32, s0 float32) (r float32)
 // Requires: AVX, AVX2
 TEXT ·vecSumAVX2(SB), NOSPLIT, $0-36
@@ -8215,14 +8133,182 @@ done3:
 	VZEROUPPER
 	RET
 
-// func vecNormSumsAVX2(n int, dy *float32, x *float32, w *float32, mean float32) (r0 float32, r1 float32)
+// func vecDevSumsAVX2(n int, a *float32, b *float32, c *float32, s0 float32) (r0 float32, r1 float32)
+// Requires: AVX, AVX2
+TEXT ·vecDevSumsAVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s0+32(FP), Y0
+	VPXOR        Y1, Y1, Y1
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y7, Y7, Y7
+	VPXOR        Y8, Y8, Y8
+	SUBQ         $0x20, AX
+	JL           rest2
+
+many1:
+	VMOVUPS (CX), Y9
+	VSUBPS  Y0, Y9, Y9
+	VMULPS  Y9, Y9, Y10
+	VADDPS  Y9, Y1, Y1
+	VADDPS  Y10, Y2, Y2
+	VMOVUPS 32(CX), Y9
+	VSUBPS  Y0, Y9, Y9
+	VMULPS  Y9, Y9, Y10
+	VADDPS  Y9, Y3, Y3
+	VADDPS  Y10, Y4, Y4
+	VMOVUPS 64(CX), Y9
+	VSUBPS  Y0, Y9, Y9
+	VMULPS  Y9, Y9, Y10
+	VADDPS  Y9, Y5, Y5
+	VADDPS  Y10, Y6, Y6
+	VMOVUPS 96(CX), Y9
+	VSUBPS  Y0, Y9, Y9
+	VMULPS  Y9, Y9, Y10
+	VADDPS  Y9, Y7, Y7
+	VADDPS  Y10, Y8, Y8
+	ADDQ    $0x00000080, CX
+	SUBQ    $0x20, AX
+	JGE     many1
+
+rest2:
+	ADDQ    $0x20, AX
+	JZ      done3
+	CMPQ    AX, $0x08
+	JL      part4
+	VMOVUPS (CX), Y9
+	VSUBPS  Y0, Y9, Y9
+	VMULPS  Y9, Y9, Y10
+	VADDPS  Y9, Y1, Y1
+	VADDPS  Y10, Y2, Y2
+	SUBQ    $0x08, AX
+	JZ      done3
+	JMP     next5
+
+part4:
+	NEGQ       AX
+	LEAQ       lanesAVX2<>+0(SB), DX
+	VMOVUPS    32(DX)(AX*4), Y9
+	VMASKMOVPS (CX), Y9, Y10
+	VSUBPS     Y0, Y10, Y0
+	VMULPS     Y0, Y0, Y10
+	VANDPS     Y0, Y9, Y0
+	VANDPS     Y10, Y9, Y9
+	VADDPS     Y0, Y1, Y1
+	VADDPS     Y9, Y2, Y2
+	JMP        done3
+
+next5:
+	CMPQ    AX, $0x08
+	JL      part6
+	VMOVUPS 32(CX), Y9
+	VSUBPS  Y0, Y9, Y9
+	VMULPS  Y9, Y9, Y10
+	VADDPS  Y9, Y3, Y3
+	VADDPS  Y10, Y4, Y4
+	SUBQ    $0x08, AX
+	JZ      done3
+	JMP     next7
+
+part6:
+	NEGQ       AX
+	LEAQ       lanesAVX2<>+0(SB), DX
+	VMOVUPS    32(DX)(AX*4), Y9
+	VMASKMOVPS 32(CX), Y9, Y10
+	VSUBPS     Y0, Y10, Y0
+	VMULPS     Y0, Y0, Y10
+	VANDPS     Y0, Y9, Y0
+	VANDPS     Y10, Y9, Y9
+	VADDPS     Y0, Y3, Y3
+	VADDPS     Y9, Y4, Y4
+	JMP        done3
+
+next7:
+	CMPQ    AX, $0x08
+	JL      part8
+	VMOVUPS 64(CX), Y9
+	VSUBPS  Y0, Y9, Y9
+	VMULPS  Y9, Y9, Y10
+	VADDPS  Y9, Y5, Y5
+	VADDPS  Y10, Y6, Y6
+	SUBQ    $0x08, AX
+	JZ      done3
+	JMP     next9
+
+part8:
+	NEGQ       AX
+	LEAQ       lanesAVX2<>+0(SB), DX
+	VMOVUPS    32(DX)(AX*4), Y9
+	VMASKMOVPS 64(CX), Y9, Y10
+	VSUBPS     Y0, Y10, Y0
+	VMULPS     Y0, Y0, Y10
+	VANDPS     Y0, Y9, Y0
+	VANDPS     Y10, Y9, Y9
+	VADDPS     Y0, Y5, Y5
+	VADDPS     Y9, Y6, Y6
+	JMP        done3
+
+next9:
+	CMPQ    AX, $0x08
+	JL      part10
+	VMOVUPS 96(CX), Y9
+	VSUBPS  Y0, Y9, Y0
+	VMULPS  Y0, Y0, Y9
+	VADDPS  Y0, Y7, Y7
+	VADDPS  Y9, Y8, Y8
+	SUBQ    $0x08, AX
+	JZ      done3
+	JMP     next11
+
+part10:
+	NEGQ       AX
+	LEAQ       lanesAVX2<>+0(SB), DX
+	VMOVUPS    32(DX)(AX*4), Y9
+	VMASKMOVPS 96(CX), Y9, Y10
+	VSUBPS     Y0, Y10, Y0
+	VMULPS     Y0, Y0, Y10
+	VANDPS     Y0, Y9, Y0
+	VANDPS     Y10, Y9, Y9
+	VADDPS     Y0, Y7, Y7
+	VADDPS     Y9, Y8, Y8
+	JMP        done3
+
+next11:
+done3:
+	VADDPS     Y5, Y1, Y0
+	VADDPS     Y7, Y3, Y1
+	VADDPS     Y1, Y0, Y0
+	VPERM2F128 $0x11, Y0, Y0, Y1
+	VADDPS     Y1, Y0, Y0
+	VPERMILPS  $0xee, Y0, Y1
+	VADDPS     Y1, Y0, Y0
+	VPERMILPS  $0x55, Y0, Y1
+	VADDPS     Y1, Y0, Y0
+	VMOVSS     X0, r0+40(FP)
+	VADDPS     Y6, Y2, Y0
+	VADDPS     Y8, Y4, Y1
+	VADDPS     Y1, Y0, Y0
+	VPERM2F128 $0x11, Y0, Y0, Y1
+	VADDPS     Y1, Y0, Y0
+	VPERMILPS  $0xee, Y0, Y1
+	VADDPS     Y1, Y0, Y0
+	VPERMILPS  $0x55, Y0, Y1
+	VADDPS     Y1, Y0, Y0
+	VMOVSS     X0, r1+44(FP)
+	VZEROUPPER
+	RET
+
+// func vecNormSumsAVX2(n int, a *float32, b *float32, c *float32, s0 float32) (r0 float32, r1 float32)
 // Requires: AVX, AVX2
 TEXT ·vecNormSumsAVX2(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
-	MOVQ         dy+8(FP), CX
-	MOVQ         x+16(FP), DX
-	MOVQ         w+24(FP), BX
-	VBROADCASTSS mean+32(FP), Y0
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	VBROADCASTSS s0+32(FP), Y0
 	VPXOR        Y1, Y1, Y1
 	VPXOR        Y2, Y2, Y2
 	VPXOR        Y3, Y3, Y3
@@ -8259,9 +8345,8 @@ many1:
 	VMULPS  Y10, Y9, Y10
 	VADDPS  Y9, Y7, Y7
 	VADDPS  Y10, Y8, Y8
-	ADDQ    $0x80, CX
-	ADDQ    $0x80, DX
-	ADDQ    $0x80, BX
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000080, DX
 	SUBQ    $0x20, AX
 	JGE     many1
 
@@ -8288,6 +8373,7 @@ part4:
 	VMASKMOVPS (DX), Y9, Y11
 	VSUBPS     Y0, Y11, Y0
 	VMULPS     Y0, Y10, Y0
+	VANDPS     Y10, Y9, Y10
 	VANDPS     Y0, Y9, Y0
 	VADDPS     Y10, Y1, Y1
 	VADDPS     Y0, Y2, Y2
@@ -8314,6 +8400,7 @@ part6:
 	VMASKMOVPS 32(DX), Y9, Y11
 	VSUBPS     Y0, Y11, Y0
 	VMULPS     Y0, Y10, Y0
+	VANDPS     Y10, Y9, Y10
 	VANDPS     Y0, Y9, Y0
 	VADDPS     Y10, Y3, Y3
 	VADDPS     Y0, Y4, Y4
@@ -8340,6 +8427,7 @@ part8:
 	VMASKMOVPS 64(DX), Y9, Y11
 	VSUBPS     Y0, Y11, Y0
 	VMULPS     Y0, Y10, Y0
+	VANDPS     Y10, Y9, Y10
 	VANDPS     Y0, Y9, Y0
 	VADDPS     Y10, Y5, Y5
 	VADDPS     Y0, Y6, Y6
@@ -8366,6 +8454,7 @@ part10:
 	VMASKMOVPS 96(DX), Y9, Y11
 	VSUBPS     Y0, Y11, Y0
 	VMULPS     Y0, Y10, Y0
+	VANDPS     Y10, Y9, Y10
 	VANDPS     Y0, Y9, Y0
 	VADDPS     Y10, Y7, Y7
 	VADDPS     Y0, Y8, Y8
@@ -8396,14 +8485,14 @@ done3:
 	VZEROUPPER
 	RET
 
-// func vecNormSumsWeightAVX2(n int, dy *float32, x *float32, w *float32, mean float32) (r0 float32, r1 float32)
+// func vecNormSumsWeightAVX2(n int, a *float32, b *float32, c *float32, s0 float32) (r0 float32, r1 float32)
 // Requires: AVX, AVX2
 TEXT ·vecNormSumsWeightAVX2(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
-	MOVQ         dy+8(FP), CX
-	MOVQ         x+16(FP), DX
-	MOVQ         w+24(FP), BX
-	VBROADCASTSS mean+32(FP), Y0
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         c+24(FP), BX
+	VBROADCASTSS s0+32(FP), Y0
 	VPXOR        Y1, Y1, Y1
 	VPXOR        Y2, Y2, Y2
 	VPXOR        Y3, Y3, Y3
@@ -8417,40 +8506,40 @@ TEXT ·vecNormSumsWeightAVX2(SB), NOSPLIT, $0-48
 
 many1:
 	VMOVUPS (CX), Y9
-	VMOVUPS (BX), Y10
-	VMULPS  Y10, Y9, Y9
 	VMOVUPS (DX), Y10
+	VMOVUPS (BX), Y11
+	VMULPS  Y11, Y9, Y9
 	VSUBPS  Y0, Y10, Y10
 	VMULPS  Y10, Y9, Y10
 	VADDPS  Y9, Y1, Y1
 	VADDPS  Y10, Y2, Y2
 	VMOVUPS 32(CX), Y9
-	VMOVUPS 32(BX), Y10
-	VMULPS  Y10, Y9, Y9
 	VMOVUPS 32(DX), Y10
+	VMOVUPS 32(BX), Y11
+	VMULPS  Y11, Y9, Y9
 	VSUBPS  Y0, Y10, Y10
 	VMULPS  Y10, Y9, Y10
 	VADDPS  Y9, Y3, Y3
 	VADDPS  Y10, Y4, Y4
 	VMOVUPS 64(CX), Y9
-	VMOVUPS 64(BX), Y10
-	VMULPS  Y10, Y9, Y9
 	VMOVUPS 64(DX), Y10
+	VMOVUPS 64(BX), Y11
+	VMULPS  Y11, Y9, Y9
 	VSUBPS  Y0, Y10, Y10
 	VMULPS  Y10, Y9, Y10
 	VADDPS  Y9, Y5, Y5
 	VADDPS  Y10, Y6, Y6
 	VMOVUPS 96(CX), Y9
-	VMOVUPS 96(BX), Y10
-	VMULPS  Y10, Y9, Y9
 	VMOVUPS 96(DX), Y10
+	VMOVUPS 96(BX), Y11
+	VMULPS  Y11, Y9, Y9
 	VSUBPS  Y0, Y10, Y10
 	VMULPS  Y10, Y9, Y10
 	VADDPS  Y9, Y7, Y7
 	VADDPS  Y10, Y8, Y8
-	ADDQ    $0x80, CX
-	ADDQ    $0x80, DX
-	ADDQ    $0x80, BX
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000080, DX
+	ADDQ    $0x00000080, BX
 	SUBQ    $0x20, AX
 	JGE     many1
 
@@ -8460,9 +8549,9 @@ rest2:
 	CMPQ    AX, $0x08
 	JL      part4
 	VMOVUPS (CX), Y9
-	VMOVUPS (BX), Y10
-	VMULPS  Y10, Y9, Y9
 	VMOVUPS (DX), Y10
+	VMOVUPS (BX), Y11
+	VMULPS  Y11, Y9, Y9
 	VSUBPS  Y0, Y10, Y10
 	VMULPS  Y10, Y9, Y10
 	VADDPS  Y9, Y1, Y1
@@ -8476,11 +8565,12 @@ part4:
 	LEAQ       lanesAVX2<>+0(SB), SI
 	VMOVUPS    32(SI)(AX*4), Y9
 	VMASKMOVPS (CX), Y9, Y10
-	VMASKMOVPS (BX), Y9, Y11
-	VMULPS     Y11, Y10, Y10
 	VMASKMOVPS (DX), Y9, Y11
+	VMASKMOVPS (BX), Y9, Y12
+	VMULPS     Y12, Y10, Y10
 	VSUBPS     Y0, Y11, Y0
 	VMULPS     Y0, Y10, Y0
+	VANDPS     Y10, Y9, Y10
 	VANDPS     Y0, Y9, Y0
 	VADDPS     Y10, Y1, Y1
 	VADDPS     Y0, Y2, Y2
@@ -8490,9 +8580,9 @@ next5:
 	CMPQ    AX, $0x08
 	JL      part6
 	VMOVUPS 32(CX), Y9
-	VMOVUPS 32(BX), Y10
-	VMULPS  Y10, Y9, Y9
 	VMOVUPS 32(DX), Y10
+	VMOVUPS 32(BX), Y11
+	VMULPS  Y11, Y9, Y9
 	VSUBPS  Y0, Y10, Y10
 	VMULPS  Y10, Y9, Y10
 	VADDPS  Y9, Y3, Y3
@@ -8506,11 +8596,12 @@ part6:
 	LEAQ       lanesAVX2<>+0(SB), SI
 	VMOVUPS    32(SI)(AX*4), Y9
 	VMASKMOVPS 32(CX), Y9, Y10
-	VMASKMOVPS 32(BX), Y9, Y11
-	VMULPS     Y11, Y10, Y10
 	VMASKMOVPS 32(DX), Y9, Y11
+	VMASKMOVPS 32(BX), Y9, Y12
+	VMULPS     Y12, Y10, Y10
 	VSUBPS     Y0, Y11, Y0
 	VMULPS     Y0, Y10, Y0
+	VANDPS     Y10, Y9, Y10
 	VANDPS     Y0, Y9, Y0
 	VADDPS     Y10, Y3, Y3
 	VADDPS     Y0, Y4, Y4
@@ -8520,9 +8611,9 @@ next7:
 	CMPQ    AX, $0x08
 	JL      part8
 	VMOVUPS 64(CX), Y9
-	VMOVUPS 64(BX), Y10
-	VMULPS  Y10, Y9, Y9
 	VMOVUPS 64(DX), Y10
+	VMOVUPS 64(BX), Y11
+	VMULPS  Y11, Y9, Y9
 	VSUBPS  Y0, Y10, Y10
 	VMULPS  Y10, Y9, Y10
 	VADDPS  Y9, Y5, Y5
@@ -8536,11 +8627,12 @@ part8:
 	LEAQ       lanesAVX2<>+0(SB), SI
 	VMOVUPS    32(SI)(AX*4), Y9
 	VMASKMOVPS 64(CX), Y9, Y10
-	VMASKMOVPS 64(BX), Y9, Y11
-	VMULPS     Y11, Y10, Y10
 	VMASKMOVPS 64(DX), Y9, Y11
+	VMASKMOVPS 64(BX), Y9, Y12
+	VMULPS     Y12, Y10, Y10
 	VSUBPS     Y0, Y11, Y0
 	VMULPS     Y0, Y10, Y0
+	VANDPS     Y10, Y9, Y10
 	VANDPS     Y0, Y9, Y0
 	VADDPS     Y10, Y5, Y5
 	VADDPS     Y0, Y6, Y6
@@ -8550,9 +8642,9 @@ next9:
 	CMPQ    AX, $0x08
 	JL      part10
 	VMOVUPS 96(CX), Y9
-	VMOVUPS 96(BX), Y10
-	VMULPS  Y10, Y9, Y9
 	VMOVUPS 96(DX), Y10
+	VMOVUPS 96(BX), Y11
+	VMULPS  Y11, Y9, Y9
 	VSUBPS  Y0, Y10, Y0
 	VMULPS  Y0, Y9, Y0
 	VADDPS  Y9, Y7, Y7
@@ -8566,11 +8658,12 @@ part10:
 	LEAQ       lanesAVX2<>+0(SB), SI
 	VMOVUPS    32(SI)(AX*4), Y9
 	VMASKMOVPS 96(CX), Y9, Y10
-	VMASKMOVPS 96(BX), Y9, Y11
-	VMULPS     Y11, Y10, Y10
 	VMASKMOVPS 96(DX), Y9, Y11
+	VMASKMOVPS 96(BX), Y9, Y12
+	VMULPS     Y12, Y10, Y10
 	VSUBPS     Y0, Y11, Y0
 	VMULPS     Y0, Y10, Y0
+	VANDPS     Y10, Y9, Y10
 	VANDPS     Y0, Y9, Y0
 	VADDPS     Y10, Y7, Y7
 	VADDPS     Y0, Y8, Y8
@@ -8755,6 +8848,86 @@ rest3:
 	VSUBPS     Y1, Y0, Y0
 	VSUBPS     Y3, Y0, Y0
 	VMASKMOVPS Y0, Y4, (SI)(DI*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+// func vecColumnDevsAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
+// Requires: AVX
+TEXT ·vecColumnDevsAVX2(SB), NOSPLIT, $0-88
+	MOVQ n+0(FP), AX
+	MOVQ p0+8(FP), CX
+	MOVQ p1+16(FP), DX
+	MOVQ p2+24(FP), BX
+	MOVQ p3+32(FP), SI
+	XORQ DI, DI
+	MOVQ AX, R8
+	SUBQ $0x10, R8
+	JL   single2
+
+many1:
+	VMOVUPS (CX)(DI*4), Y0
+	VMOVUPS (DX)(DI*4), Y1
+	VMOVUPS (BX)(DI*4), Y2
+	VMOVUPS (SI)(DI*4), Y3
+	VSUBPS  Y3, Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	VMULPS  Y2, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y0, (CX)(DI*4)
+	VMOVUPS Y1, (DX)(DI*4)
+	VMOVUPS 32(CX)(DI*4), Y0
+	VMOVUPS 32(DX)(DI*4), Y1
+	VMOVUPS 32(BX)(DI*4), Y2
+	VMOVUPS 32(SI)(DI*4), Y3
+	VSUBPS  Y3, Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	VMULPS  Y2, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y0, 32(CX)(DI*4)
+	VMOVUPS Y1, 32(DX)(DI*4)
+	ADDQ    $0x10, DI
+	CMPQ    DI, R8
+	JLE     many1
+
+single2:
+	MOVQ AX, R8
+	SUBQ $0x08, R8
+
+one5:
+	CMPQ    DI, R8
+	JG      rest3
+	VMOVUPS (CX)(DI*4), Y0
+	VMOVUPS (DX)(DI*4), Y1
+	VMOVUPS (BX)(DI*4), Y2
+	VMOVUPS (SI)(DI*4), Y3
+	VSUBPS  Y3, Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	VMULPS  Y2, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y0, (CX)(DI*4)
+	VMOVUPS Y1, (DX)(DI*4)
+	ADDQ    $0x08, DI
+	JMP     one5
+
+rest3:
+	MOVQ       AX, R8
+	SUBQ       DI, R8
+	JZ         done4
+	NEGQ       R8
+	LEAQ       lanesAVX2<>+0(SB), AX
+	VMOVUPS    32(AX)(R8*4), Y0
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VMASKMOVPS (DX)(DI*4), Y0, Y2
+	VMASKMOVPS (BX)(DI*4), Y0, Y3
+	VMASKMOVPS (SI)(DI*4), Y0, Y4
+	VSUBPS     Y4, Y3, Y3
+	VADDPS     Y3, Y1, Y1
+	VMULPS     Y3, Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VMASKMOVPS Y1, Y0, (CX)(DI*4)
+	VMASKMOVPS Y2, Y0, (DX)(DI*4)
 
 done4:
 	VZEROUPPER

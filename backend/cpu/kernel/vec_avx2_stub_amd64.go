@@ -304,11 +304,6 @@ func vecNormFmaAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 fl
 //go:noescape
 func vecFmaReluAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
-// vecSqDevAddAVX2 sets the first n elements of d; see the VecOp of the name.
-//
-//go:noescape
-func vecSqDevAddAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
-
 // vecSumAVX2 reduces n elements in 64 lanes; see the portable version.
 //
 //go:noescape
@@ -349,15 +344,20 @@ func vecMinOfAVX2(n int, a *float32, b *float32, s0 float32) (r float32)
 //go:noescape
 func vecMaxAbsAVX2(n int, a *float32, b *float32, s0 float32) (r float32)
 
+// vecDevSumsAVX2 returns two sums in 32 lanes each; see the portable version.
+//
+//go:noescape
+func vecDevSumsAVX2(n int, a *float32, b *float32, c *float32, s0 float32) (r0 float32, r1 float32)
+
 // vecNormSumsAVX2 returns two sums in 32 lanes each; see the portable version.
 //
 //go:noescape
-func vecNormSumsAVX2(n int, dy *float32, x *float32, w *float32, mean float32) (r0 float32, r1 float32)
+func vecNormSumsAVX2(n int, a *float32, b *float32, c *float32, s0 float32) (r0 float32, r1 float32)
 
 // vecNormSumsWeightAVX2 returns two sums in 32 lanes each; see the portable version.
 //
 //go:noescape
-func vecNormSumsWeightAVX2(n int, dy *float32, x *float32, w *float32, mean float32) (r0 float32, r1 float32)
+func vecNormSumsWeightAVX2(n int, a *float32, b *float32, c *float32, s0 float32) (r0 float32, r1 float32)
 
 // vecNormGradAVX2 is one pass over n elements; see the portable version.
 //
@@ -368,6 +368,11 @@ func vecNormGradAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, 
 //
 //go:noescape
 func vecNormGradWeightAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
+
+// vecColumnDevsAVX2 is one pass over n elements; see the portable version.
+//
+//go:noescape
+func vecColumnDevsAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
 
 // vecColumnSumsAVX2 is one pass over n elements; see the portable version.
 //

@@ -5627,88 +5627,6 @@ done4:
 	VZEROUPPER
 	RET
 
-// func vecSqDevAddAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·vecSqDevAddAVX512(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ d+8(FP), CX
-	MOVQ a+16(FP), DX
-	MOVQ b+24(FP), BX
-	MOVQ c+32(FP), SI
-	XORQ DI, DI
-	MOVQ AX, R8
-	SUBQ $0x40, R8
-	JL   single2
-
-many1:
-	VMOVUPS     (DX)(DI*4), Z0
-	VMOVUPS     (BX)(DI*4), Z1
-	VMOVUPS     (SI)(DI*4), Z2
-	VSUBPS      Z1, Z0, Z0
-	VMOVUPS     Z2, Z1
-	VFMADD231PS Z0, Z0, Z1
-	VMOVUPS     Z1, (CX)(DI*4)
-	VMOVUPS     64(DX)(DI*4), Z0
-	VMOVUPS     64(BX)(DI*4), Z1
-	VMOVUPS     64(SI)(DI*4), Z2
-	VSUBPS      Z1, Z0, Z0
-	VMOVUPS     Z2, Z1
-	VFMADD231PS Z0, Z0, Z1
-	VMOVUPS     Z1, 64(CX)(DI*4)
-	VMOVUPS     128(DX)(DI*4), Z0
-	VMOVUPS     128(BX)(DI*4), Z1
-	VMOVUPS     128(SI)(DI*4), Z2
-	VSUBPS      Z1, Z0, Z0
-	VMOVUPS     Z2, Z1
-	VFMADD231PS Z0, Z0, Z1
-	VMOVUPS     Z1, 128(CX)(DI*4)
-	VMOVUPS     192(DX)(DI*4), Z0
-	VMOVUPS     192(BX)(DI*4), Z1
-	VMOVUPS     192(SI)(DI*4), Z2
-	VSUBPS      Z1, Z0, Z0
-	VMOVUPS     Z2, Z1
-	VFMADD231PS Z0, Z0, Z1
-	VMOVUPS     Z1, 192(CX)(DI*4)
-	ADDQ        $0x40, DI
-	CMPQ        DI, R8
-	JLE         many1
-
-single2:
-	MOVQ AX, R8
-	SUBQ $0x10, R8
-
-one5:
-	CMPQ        DI, R8
-	JG          rest3
-	VMOVUPS     (DX)(DI*4), Z0
-	VMOVUPS     (BX)(DI*4), Z1
-	VMOVUPS     (SI)(DI*4), Z2
-	VSUBPS      Z1, Z0, Z0
-	VMOVUPS     Z2, Z1
-	VFMADD231PS Z0, Z0, Z1
-	VMOVUPS     Z1, (CX)(DI*4)
-	ADDQ        $0x10, DI
-	JMP         one5
-
-rest3:
-	MOVQ        AX, R8
-	SUBQ        DI, R8
-	JZ          done4
-	MOVL        $-1, AX
-	BZHIL       R8, AX, AX
-	KMOVW       AX, K1
-	VMOVUPS.Z   (DX)(DI*4), K1, Z0
-	VMOVUPS.Z   (BX)(DI*4), K1, Z1
-	VMOVUPS.Z   (SI)(DI*4), K1, Z2
-	VSUBPS      Z1, Z0, Z0
-	VMOVUPS     Z2, Z1
-	VFMADD231PS Z0, Z0, Z1
-	VMOVUPS     Z1, K1, (CX)(DI*4)
-
-done4:
-	VZEROUPPER
-	RET
-
 // func vecSumAVX512(n int, a *float32, b *float32, s0 float32) (r float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·vecSumAVX512(SB), NOSPLIT, $0-36
@@ -7191,14 +7109,118 @@ done3:
 	VZEROUPPER
 	RET
 
-// func vecNormSumsAVX512(n int, dy *float32, x *float32, w *float32, mean float32) (r0 float32, r1 float32)
+// func vecDevSumsAVX512(n int, a *float32, b *float32, c *float32, s0 float32) (r0 float32, r1 float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecDevSumsAVX512(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s0+32(FP), Z0
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	SUBQ         $0x20, AX
+	JL           rest2
+
+many1:
+	VMOVUPS (CX), Z5
+	VSUBPS  Z0, Z5, Z5
+	VMULPS  Z5, Z5, Z6
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z6, Z2, Z2
+	VMOVUPS 64(CX), Z5
+	VSUBPS  Z0, Z5, Z5
+	VMULPS  Z5, Z5, Z6
+	VADDPS  Z5, Z3, Z3
+	VADDPS  Z6, Z4, Z4
+	ADDQ    $0x00000080, CX
+	SUBQ    $0x20, AX
+	JGE     many1
+
+rest2:
+	ADDQ    $0x20, AX
+	JZ      done3
+	CMPQ    AX, $0x10
+	JL      part4
+	VMOVUPS (CX), Z5
+	VSUBPS  Z0, Z5, Z5
+	VMULPS  Z5, Z5, Z6
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z6, Z2, Z2
+	SUBQ    $0x10, AX
+	JZ      done3
+	JMP     next5
+
+part4:
+	MOVL      $-1, DX
+	BZHIL     AX, DX, DX
+	KMOVW     DX, K1
+	VMOVUPS.Z (CX), K1, Z5
+	VSUBPS    Z0, Z5, Z0
+	VMULPS    Z0, Z0, Z5
+	VMOVUPS.Z Z0, K1, Z0
+	VMOVUPS.Z Z5, K1, Z5
+	VADDPS    Z0, Z1, Z1
+	VADDPS    Z5, Z2, Z2
+	JMP       done3
+
+next5:
+	CMPQ    AX, $0x10
+	JL      part6
+	VMOVUPS 64(CX), Z5
+	VSUBPS  Z0, Z5, Z0
+	VMULPS  Z0, Z0, Z5
+	VADDPS  Z0, Z3, Z3
+	VADDPS  Z5, Z4, Z4
+	SUBQ    $0x10, AX
+	JZ      done3
+	JMP     next7
+
+part6:
+	MOVL      $-1, DX
+	BZHIL     AX, DX, DX
+	KMOVW     DX, K1
+	VMOVUPS.Z 64(CX), K1, Z5
+	VSUBPS    Z0, Z5, Z0
+	VMULPS    Z0, Z0, Z5
+	VMOVUPS.Z Z0, K1, Z0
+	VMOVUPS.Z Z5, K1, Z5
+	VADDPS    Z0, Z3, Z3
+	VADDPS    Z5, Z4, Z4
+	JMP       done3
+
+next7:
+done3:
+	VADDPS     Z3, Z1, Z0
+	VSHUFF32X4 $0xee, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFF32X4 $0x55, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VPERMILPS  $0xee, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VPERMILPS  $0x55, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVSS     X0, r0+40(FP)
+	VADDPS     Z4, Z2, Z0
+	VSHUFF32X4 $0xee, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFF32X4 $0x55, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VPERMILPS  $0xee, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VPERMILPS  $0x55, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVSS     X0, r1+44(FP)
+	VZEROUPPER
+	RET
+
+// func vecNormSumsAVX512(n int, a *float32, b *float32, c *float32, s0 float32) (r0 float32, r1 float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·vecNormSumsAVX512(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
-	MOVQ         dy+8(FP), CX
-	MOVQ         x+16(FP), DX
-	MOVQ         w+24(FP), BX
-	VBROADCASTSS mean+32(FP), Z0
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	VBROADCASTSS s0+32(FP), Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
 	VPXORD       Z3, Z3, Z3
@@ -7219,9 +7241,8 @@ many1:
 	VMULPS  Z6, Z5, Z6
 	VADDPS  Z5, Z3, Z3
 	VADDPS  Z6, Z4, Z4
-	ADDQ    $0x80, CX
-	ADDQ    $0x80, DX
-	ADDQ    $0x80, BX
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000080, DX
 	SUBQ    $0x20, AX
 	JGE     many1
 
@@ -7248,6 +7269,7 @@ part4:
 	VMOVUPS.Z (DX), K1, Z6
 	VSUBPS    Z0, Z6, Z0
 	VMULPS    Z0, Z5, Z0
+	VMOVUPS.Z Z5, K1, Z5
 	VMOVUPS.Z Z0, K1, Z0
 	VADDPS    Z5, Z1, Z1
 	VADDPS    Z0, Z2, Z2
@@ -7274,6 +7296,7 @@ part6:
 	VMOVUPS.Z 64(DX), K1, Z6
 	VSUBPS    Z0, Z6, Z0
 	VMULPS    Z0, Z5, Z0
+	VMOVUPS.Z Z5, K1, Z5
 	VMOVUPS.Z Z0, K1, Z0
 	VADDPS    Z5, Z3, Z3
 	VADDPS    Z0, Z4, Z4
@@ -7304,14 +7327,14 @@ done3:
 	VZEROUPPER
 	RET
 
-// func vecNormSumsWeightAVX512(n int, dy *float32, x *float32, w *float32, mean float32) (r0 float32, r1 float32)
+// func vecNormSumsWeightAVX512(n int, a *float32, b *float32, c *float32, s0 float32) (r0 float32, r1 float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·vecNormSumsWeightAVX512(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
-	MOVQ         dy+8(FP), CX
-	MOVQ         x+16(FP), DX
-	MOVQ         w+24(FP), BX
-	VBROADCASTSS mean+32(FP), Z0
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         c+24(FP), BX
+	VBROADCASTSS s0+32(FP), Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
 	VPXORD       Z3, Z3, Z3
@@ -7321,24 +7344,24 @@ TEXT ·vecNormSumsWeightAVX512(SB), NOSPLIT, $0-48
 
 many1:
 	VMOVUPS (CX), Z5
-	VMOVUPS (BX), Z6
-	VMULPS  Z6, Z5, Z5
 	VMOVUPS (DX), Z6
+	VMOVUPS (BX), Z7
+	VMULPS  Z7, Z5, Z5
 	VSUBPS  Z0, Z6, Z6
 	VMULPS  Z6, Z5, Z6
 	VADDPS  Z5, Z1, Z1
 	VADDPS  Z6, Z2, Z2
 	VMOVUPS 64(CX), Z5
-	VMOVUPS 64(BX), Z6
-	VMULPS  Z6, Z5, Z5
 	VMOVUPS 64(DX), Z6
+	VMOVUPS 64(BX), Z7
+	VMULPS  Z7, Z5, Z5
 	VSUBPS  Z0, Z6, Z6
 	VMULPS  Z6, Z5, Z6
 	VADDPS  Z5, Z3, Z3
 	VADDPS  Z6, Z4, Z4
-	ADDQ    $0x80, CX
-	ADDQ    $0x80, DX
-	ADDQ    $0x80, BX
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000080, DX
+	ADDQ    $0x00000080, BX
 	SUBQ    $0x20, AX
 	JGE     many1
 
@@ -7348,9 +7371,9 @@ rest2:
 	CMPQ    AX, $0x10
 	JL      part4
 	VMOVUPS (CX), Z5
-	VMOVUPS (BX), Z6
-	VMULPS  Z6, Z5, Z5
 	VMOVUPS (DX), Z6
+	VMOVUPS (BX), Z7
+	VMULPS  Z7, Z5, Z5
 	VSUBPS  Z0, Z6, Z6
 	VMULPS  Z6, Z5, Z6
 	VADDPS  Z5, Z1, Z1
@@ -7364,11 +7387,12 @@ part4:
 	BZHIL     AX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (CX), K1, Z5
-	VMOVUPS.Z (BX), K1, Z6
-	VMULPS    Z6, Z5, Z5
 	VMOVUPS.Z (DX), K1, Z6
+	VMOVUPS.Z (BX), K1, Z7
+	VMULPS    Z7, Z5, Z5
 	VSUBPS    Z0, Z6, Z0
 	VMULPS    Z0, Z5, Z0
+	VMOVUPS.Z Z5, K1, Z5
 	VMOVUPS.Z Z0, K1, Z0
 	VADDPS    Z5, Z1, Z1
 	VADDPS    Z0, Z2, Z2
@@ -7378,9 +7402,9 @@ next5:
 	CMPQ    AX, $0x10
 	JL      part6
 	VMOVUPS 64(CX), Z5
-	VMOVUPS 64(BX), Z6
-	VMULPS  Z6, Z5, Z5
 	VMOVUPS 64(DX), Z6
+	VMOVUPS 64(BX), Z7
+	VMULPS  Z7, Z5, Z5
 	VSUBPS  Z0, Z6, Z0
 	VMULPS  Z0, Z5, Z0
 	VADDPS  Z5, Z3, Z3
@@ -7394,11 +7418,12 @@ part6:
 	BZHIL     AX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z 64(CX), K1, Z5
-	VMOVUPS.Z 64(BX), K1, Z6
-	VMULPS    Z6, Z5, Z5
 	VMOVUPS.Z 64(DX), K1, Z6
+	VMOVUPS.Z 64(BX), K1, Z7
+	VMULPS    Z7, Z5, Z5
 	VSUBPS    Z0, Z6, Z0
 	VMULPS    Z0, Z5, Z0
+	VMOVUPS.Z Z5, K1, Z5
 	VMOVUPS.Z Z0, K1, Z0
 	VADDPS    Z5, Z3, Z3
 	VADDPS    Z0, Z4, Z4
@@ -7583,6 +7608,86 @@ rest3:
 	VSUBPS    Z1, Z0, Z0
 	VSUBPS    Z3, Z0, Z0
 	VMOVUPS   Z0, K1, (SI)(DI*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+// func vecColumnDevsAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecColumnDevsAVX512(SB), NOSPLIT, $0-88
+	MOVQ n+0(FP), AX
+	MOVQ p0+8(FP), CX
+	MOVQ p1+16(FP), DX
+	MOVQ p2+24(FP), BX
+	MOVQ p3+32(FP), SI
+	XORQ DI, DI
+	MOVQ AX, R8
+	SUBQ $0x20, R8
+	JL   single2
+
+many1:
+	VMOVUPS (CX)(DI*4), Z0
+	VMOVUPS (DX)(DI*4), Z1
+	VMOVUPS (BX)(DI*4), Z2
+	VMOVUPS (SI)(DI*4), Z3
+	VSUBPS  Z3, Z2, Z2
+	VADDPS  Z2, Z0, Z0
+	VMULPS  Z2, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS Z0, (CX)(DI*4)
+	VMOVUPS Z1, (DX)(DI*4)
+	VMOVUPS 64(CX)(DI*4), Z0
+	VMOVUPS 64(DX)(DI*4), Z1
+	VMOVUPS 64(BX)(DI*4), Z2
+	VMOVUPS 64(SI)(DI*4), Z3
+	VSUBPS  Z3, Z2, Z2
+	VADDPS  Z2, Z0, Z0
+	VMULPS  Z2, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS Z0, 64(CX)(DI*4)
+	VMOVUPS Z1, 64(DX)(DI*4)
+	ADDQ    $0x20, DI
+	CMPQ    DI, R8
+	JLE     many1
+
+single2:
+	MOVQ AX, R8
+	SUBQ $0x10, R8
+
+one5:
+	CMPQ    DI, R8
+	JG      rest3
+	VMOVUPS (CX)(DI*4), Z0
+	VMOVUPS (DX)(DI*4), Z1
+	VMOVUPS (BX)(DI*4), Z2
+	VMOVUPS (SI)(DI*4), Z3
+	VSUBPS  Z3, Z2, Z2
+	VADDPS  Z2, Z0, Z0
+	VMULPS  Z2, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS Z0, (CX)(DI*4)
+	VMOVUPS Z1, (DX)(DI*4)
+	ADDQ    $0x10, DI
+	JMP     one5
+
+rest3:
+	MOVQ      AX, R8
+	SUBQ      DI, R8
+	JZ        done4
+	MOVL      $-1, AX
+	BZHIL     R8, AX, AX
+	KMOVW     AX, K1
+	VMOVUPS.Z (CX)(DI*4), K1, Z0
+	VMOVUPS.Z (DX)(DI*4), K1, Z1
+	VMOVUPS.Z (BX)(DI*4), K1, Z2
+	VMOVUPS.Z (SI)(DI*4), K1, Z3
+	VSUBPS    Z3, Z2, Z2
+	VADDPS    Z2, Z0, Z0
+	VMULPS    Z2, Z2, Z2
+	VADDPS    Z2, Z1, Z1
+	VMOVUPS   Z0, K1, (CX)(DI*4)
+	VMOVUPS   Z1, K1, (DX)(DI*4)
 
 done4:
 	VZEROUPPER

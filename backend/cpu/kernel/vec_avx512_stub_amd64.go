@@ -304,11 +304,6 @@ func vecNormFmaAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 
 //go:noescape
 func vecFmaReluAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
-// vecSqDevAddAVX512 sets the first n elements of d; see the VecOp of the name.
-//
-//go:noescape
-func vecSqDevAddAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
-
 // vecSumAVX512 reduces n elements in 64 lanes; see the portable version.
 //
 //go:noescape
@@ -349,15 +344,20 @@ func vecMinOfAVX512(n int, a *float32, b *float32, s0 float32) (r float32)
 //go:noescape
 func vecMaxAbsAVX512(n int, a *float32, b *float32, s0 float32) (r float32)
 
+// vecDevSumsAVX512 returns two sums in 32 lanes each; see the portable version.
+//
+//go:noescape
+func vecDevSumsAVX512(n int, a *float32, b *float32, c *float32, s0 float32) (r0 float32, r1 float32)
+
 // vecNormSumsAVX512 returns two sums in 32 lanes each; see the portable version.
 //
 //go:noescape
-func vecNormSumsAVX512(n int, dy *float32, x *float32, w *float32, mean float32) (r0 float32, r1 float32)
+func vecNormSumsAVX512(n int, a *float32, b *float32, c *float32, s0 float32) (r0 float32, r1 float32)
 
 // vecNormSumsWeightAVX512 returns two sums in 32 lanes each; see the portable version.
 //
 //go:noescape
-func vecNormSumsWeightAVX512(n int, dy *float32, x *float32, w *float32, mean float32) (r0 float32, r1 float32)
+func vecNormSumsWeightAVX512(n int, a *float32, b *float32, c *float32, s0 float32) (r0 float32, r1 float32)
 
 // vecNormGradAVX512 is one pass over n elements; see the portable version.
 //
@@ -368,6 +368,11 @@ func vecNormGradAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32
 //
 //go:noescape
 func vecNormGradWeightAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
+
+// vecColumnDevsAVX512 is one pass over n elements; see the portable version.
+//
+//go:noescape
+func vecColumnDevsAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
 
 // vecColumnSumsAVX512 is one pass over n elements; see the portable version.
 //

@@ -27,6 +27,16 @@ func normGradWeightGeneric(n int, pdx, pdy, px, pw, _, _ *float32, rstd, mean, s
 	}
 }
 
+// columnDevsGeneric adds x-center to s and its square to sq.
+func columnDevsGeneric(n int, ps, psq, px, pcenter, _, _ *float32, _, _, _, _, _, _, _, _ float32) {
+	s, sq, x, center := unsafe.Slice(ps, n), unsafe.Slice(psq, n), unsafe.Slice(px, n), unsafe.Slice(pcenter, n)
+	for i, c := range center {
+		d := x[i] - c
+		s[i] += d
+		sq[i] += float32(d * d)
+	}
+}
+
 // columnSumsGeneric adds dy to s and dy*(x-mean) to sx.
 func columnSumsGeneric(n int, ps, psx, pdy, px, pmean, _ *float32, _, _, _, _, _, _, _, _ float32) {
 	s, sx, dy, x, mean := unsafe.Slice(ps, n), unsafe.Slice(psx, n), unsafe.Slice(pdy, n), unsafe.Slice(px, n), unsafe.Slice(pmean, n)

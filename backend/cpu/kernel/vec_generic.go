@@ -106,7 +106,6 @@ var genericOps = [NumVecOps]elementwise{
 	NormMul:  genericNormMul,
 	NormFma:  genericNormFma,
 	FmaRelu:  genericFmaRelu,
-	SqDevAdd: genericSqDevAdd,
 }
 
 func genericAdd(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
@@ -279,16 +278,6 @@ func genericNormFma(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
 	c := unsafe.Slice(pc, n)[:len(d)]
 	for i, x := range a {
 		d[i] = float32((x-s0)*s1*b[i]) + c[i]
-	}
-}
-
-func genericSqDevAdd(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
-	d := unsafe.Slice(pd, n)
-	a := unsafe.Slice(pa, n)[:len(d)]
-	b := unsafe.Slice(pb, n)[:len(d)]
-	c := unsafe.Slice(pc, n)[:len(d)]
-	for i, x := range a {
-		d[i] = float32((x-b[i])*(x-b[i])) + c[i]
 	}
 }
 

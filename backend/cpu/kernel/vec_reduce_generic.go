@@ -66,6 +66,18 @@ func minOfGeneric(n int, pa, _ *float32, _ float32) float32 {
 	return m
 }
 
+// devSumsGeneric returns the sums of a[i]-center and of its square, in 32 lanes
+// each.
+func devSumsGeneric(n int, pa, _, _ *float32, center float32) (float32, float32) {
+	var l0, l1 lanes
+	for i, x := range unsafe.Slice(pa, n) {
+		d := x - center
+		l0[i%32] += d
+		l1[i%32] += float32(d * d)
+	}
+	return l0.fold(32), l1.fold(32)
+}
+
 // normSumsGeneric returns the sums of g and of g*(x-mean), g = dy*w or dy where
 // w is nil. It keeps 32 lanes for each sum.
 func normSumsGeneric(n int, pdy, px, pw *float32, mean float32) (float32, float32) {

@@ -8,7 +8,7 @@ var genericVec = Vec{
 	sum: sumGeneric, dot: dotGeneric, sumSq: sumSqGeneric, sumSqDev: sumSqDevGeneric,
 	sumExp: sumExpGeneric, max: maxOfGeneric, min: minOfGeneric,
 
-	normSums: normSumsGeneric,
+	devSums: devSumsGeneric, normSums: normSumsGeneric,
 	normGrad: [2]fused{normGradGeneric, normGradWeightGeneric},
 
 	sgd: sgdGeneric, sgdMomentum: sgdMomentumGeneric, sgdNesterov: sgdNesterovGeneric,
@@ -17,7 +17,7 @@ var genericVec = Vec{
 		rmsPropGeneric(false, false), rmsPropGeneric(true, false),
 		rmsPropGeneric(false, true), rmsPropGeneric(true, true),
 	},
-	columnSums: columnSumsGeneric, columnGrad: columnGradGeneric,
+	columnDevs: columnDevsGeneric, columnSums: columnSumsGeneric, columnGrad: columnGradGeneric,
 
 	maxPool: maxPoolGeneric, maxPoolGrad: maxPoolGradGeneric,
 

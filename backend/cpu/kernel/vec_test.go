@@ -67,7 +67,7 @@ func fill(r *rand.Rand, x []float32) {
 // oneRounding lists the ops whose formula holds a product and a sum: the error
 // is a rounding of the product and one of the result.
 var oneRounding = map[VecOp]bool{
-	Fma: true, Axpy: true, Axpby: true, Affine: true, NormFma: true, FmaRelu: true, SqDevAdd: true, ExpAxpy: true,
+	Fma: true, Axpy: true, Axpby: true, Affine: true, NormFma: true, FmaRelu: true, ExpAxpy: true,
 }
 
 // inexact lists the ops whose bits differ between sets.
@@ -96,8 +96,6 @@ func nearOp(op VecOp, got, want, a, b, c, s0, s1 float32) bool {
 			terms = append(terms, f(s0)*f(a), f(s1))
 		case NormFma:
 			terms = append(terms, f(a-s0)*f(s1)*f(b), f(c), f((a-s0)*s1)*f(b))
-		case SqDevAdd:
-			terms = append(terms, f(a-b)*f(a-b), f(c))
 		case ExpAxpy:
 			terms = append(terms, 8*f(s0)*math.Exp(float64(a)), f(b))
 		}

@@ -100,5 +100,4 @@ func (g *vec) elementwiseOps() {
 	g.elementwise("normMul", 2, 2, 4, func(x, s []v) v { return g.mul(g.mul(g.sub(x[0], s[0]), s[1]), x[1]) })
 	g.elementwise("normFma", 3, 2, 4, func(x, s []v) v { return g.fma(g.mul(g.sub(x[0], s[0]), s[1]), x[1], x[2]) })
 	g.elementwise("fmaRelu", 3, 0, 4, func(x, s []v) v { return relu(g.fma(x[0], x[1], x[2])) })
-	g.elementwise("sqDevAdd", 3, 0, 4, func(x, s []v) v { d := g.sub(x[0], x[1]); return g.fma(d, d, x[2]) })
 }

@@ -146,43 +146,46 @@ func (g *vec) reductions() {
 	g.reduce("maxOf", 1, infinity|signMask, false, func(x []v, _ v) v { return x[0] }, g.larger)
 	g.reduce("minOf", 1, infinity, false, func(x []v, _ v) v { return x[0] }, g.smaller)
 	g.reduce("maxAbs", 1, 0, false, func(x []v, _ v) v { return g.and(x[0], g.bits(restMask)) }, g.larger)
-	g.normSums("normSums", false)
-	g.normSums("normSumsWeight", true)
+	// Sums of a-center and its square; of g and g*(b-center) with g = a, or a*c.
+	g.twoSums("devSums", 1, func(x []v, center v) (v, v) { d := g.sub(x[0], center); return d, g.mul(d, d) })
+	g.twoSums("normSums", 2, func(x []v, mean v) (v, v) { return x[0], g.mul(x[0], g.sub(x[1], mean)) })
+	g.twoSums("normSumsWeight", 3, func(x []v, mean v) (v, v) {
+		d := g.mul(x[0], x[2])
+		return d, g.mul(d, g.sub(x[1], mean))
+	})
 }
 
-// normSums writes the two sums of the gradient of a normalised row, 32 lanes
-// each.
-func (g *vec) normSums(name string, weight bool) {
-	g.function(name, "func(n int, dy, x, w *float32, mean float32) (r0, r1 float32)",
+// twoSums writes a reduction to two sums, 32 lanes each.
+func (g *vec) twoSums(name string, operands int, terms func(x []v, s0 v) (v, v)) {
+	g.function(name, "func(n int, a, b, c *float32, s0 float32) (r0, r1 float32)",
 		"returns two sums in 32 lanes each; see the portable version.")
 	n := g.Load(g.Param("n"), g.GP64())
-	dy := g.Load(g.Param("dy"), g.GP64())
-	x := g.Load(g.Param("x"), g.GP64())
-	w := g.Load(g.Param("w"), g.GP64())
-	mean := g.broadcast("mean")
+	var from []reg.Register
+	for _, p := range []string{"a", "b", "c"}[:operands] {
+		from = append(from, g.Load(g.Param(p), g.GP64()))
+	}
+	s0 := g.broadcast("s0")
 	count := lanes / 2 / g.width
 	acc0, acc1 := make([]v, count), make([]v, count)
 	for k := range count {
 		acc0[k], acc1[k] = g.zero(), g.zero()
 	}
 	step := func(k int, mask m) {
-		at := func(p reg.Register) v {
-			from := Mem{Base: p, Disp: 4 * g.width * k}
+		var x []v
+		for _, p := range from {
+			at := Mem{Base: p, Disp: 4 * g.width * k}
 			if mask == nil {
-				return g.load(from)
+				x = append(x, g.load(at))
+			} else {
+				x = append(x, g.loadTail(mask, at))
 			}
-			return g.loadTail(mask, from)
 		}
-		d := at(dy)
-		if weight {
-			d = g.mul(d, at(w))
-		}
-		t := g.mul(d, g.sub(at(x), mean))
+		t0, t1 := terms(x, s0)
 		if mask != nil {
-			t = g.keep(mask, t)
+			t0, t1 = g.keep(mask, t0), g.keep(mask, t1)
 		}
-		g.VADDPS(d, acc0[k], acc0[k])
-		g.VADDPS(t, acc1[k], acc1[k])
+		g.VADDPS(t0, acc0[k], acc0[k])
+		g.VADDPS(t1, acc1[k], acc1[k])
 	}
 	many, rest, done := g.label("many"), g.label("rest"), g.label("done")
 	g.SUBQ(Imm(lanes/2), n)
@@ -191,8 +194,8 @@ func (g *vec) normSums(name string, weight bool) {
 	for k := range count {
 		step(k, nil)
 	}
-	for _, p := range []reg.Register{dy, x, w} {
-		g.ADDQ(Imm(4*lanes/2), p)
+	for _, p := range from {
+		g.ADDQ(U32(4*lanes/2), p)
 	}
 	g.SUBQ(Imm(lanes/2), n)
 	g.JGE(LabelRef(many))

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package bench
+package machine
 
 import "runtime"
 
@@ -12,4 +12,5 @@ func PeakBytes() int64 {
 	return int64(m.Sys)
 }
 
-func resetPeak() {}
+// ResetPeak does nothing here.
+func ResetPeak() {}

@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package bench
+package machine
 
 import (
 	"runtime"
@@ -21,5 +21,5 @@ func PeakBytes() int64 {
 	return int64(u.Maxrss) << 10
 }
 
-// resetPeak does nothing: these systems keep the peak since the start.
-func resetPeak() {}
+// ResetPeak does nothing: these systems keep the peak since the start.
+func ResetPeak() {}

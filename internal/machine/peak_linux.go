@@ -1,4 +1,4 @@
-package bench
+package machine
 
 import (
 	"bytes"
@@ -10,9 +10,9 @@ import (
 // set, since the last reset.
 func PeakBytes() int64 { return status("VmHWM:") }
 
-// resetPeak makes the peak begin at what the process holds now. A kernel that
+// ResetPeak makes the peak begin at what the process holds now. A kernel that
 // refuses leaves the peak since the start.
-func resetPeak() { os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
+func ResetPeak() { os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
 
 // status reads a size from the process's status: "VmHWM:   12345 kB".
 func status(key string) int64 {

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gradus-ml/gradus/bench"
+)
+
+func newBench() *cobra.Command {
+	var machine machineFlags
+	var asJSON bool
+	seconds := 10.0
+	cmd := &cobra.Command{
+		Use:   "bench [WORKLOAD ...]",
+		Short: "Measure fixed training steps",
+		Long: "Measure fixed training steps on random data. Without names, all of them:\n" +
+			strings.Join(bench.Names(), ", ") + ".",
+		ValidArgs: bench.Names(),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			m, err := machine.machine()
+			if err != nil {
+				return err
+			}
+			if err := atLeast("seconds", seconds, 0); err != nil {
+				return usage(err)
+			}
+			workloads, err := findWorkloads(names)
+			if err != nil {
+				return err
+			}
+			set, err := m.Kernels()
+			if err != nil {
+				return usage(err)
+			}
+			s := &bench.Session{Threads: m.Threads, Set: set, Seconds: seconds}
+			return runBench(cmd, s, workloads, asJSON)
+		},
+	}
+	machine.add(cmd)
+	cmd.Flags().Float64Var(&seconds, "seconds", seconds, "time for each workload")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	return cmd
+}
+
+// findWorkloads returns the workloads of the names, matmul first: its rate is
+// what the others are compared with.
+func findWorkloads(names []string) ([]bench.Workload, error) {
+	if len(names) == 0 {
+		return bench.All(), nil
+	}
+	var found []bench.Workload
+	for _, name := range names {
+		w, ok := bench.Find(name)
+		if !ok {
+			return nil, unknown("workload", name, bench.Names())
+		}
+		found = append(found, w)
+	}
+	slices.SortStableFunc(found, func(a, b bench.Workload) int {
+		return slices.Index(bench.Names(), a.Name) - slices.Index(bench.Names(), b.Name)
+	})
+	return found, nil
+}
+
+func runBench(cmd *cobra.Command, s *bench.Session, workloads []bench.Workload, asJSON bool) error {
+	out := cmd.OutOrStdout()
+	if !asJSON {
+		fmt.Fprintf(out, "%d threads, %s\n%-10s %10s %10s %10s %10s %11s %10s %10s %9s\n", s.Threads, s.Set.Name,
+			"workload", "median ms", "p10 ms", "p90 ms", "GFLOP/s", "efficiency", "first loss", "last loss", "peak")
+	}
+	lines := json.NewEncoder(out)
+	for _, w := range workloads {
+		r, err := s.Run(cmd.Context(), w)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			err = lines.Encode(r)
+		} else {
+			_, err = fmt.Fprintf(out, "%-10s %10.3f %10.3f %10.3f %10.1f %11.2f %10s %10s %9s\n", r.Workload,
+				r.MedianMS, r.P10MS, r.P90MS, r.GFLOPS, r.Efficiency, lossText(r.FirstLoss), lossText(r.LastLoss), size(r.PeakBytes))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func lossText(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.5f", *v)
+}

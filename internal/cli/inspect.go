@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gradus-ml/gradus/format/safetensors"
+	"github.com/gradus-ml/gradus/recipe"
+	"github.com/gradus-ml/gradus/runlog"
+	"github.com/gradus-ml/gradus/train"
+)
+
+func newInspect() *cobra.Command {
+	return &cobra.Command{
+		Use:   "inspect PATH",
+		Short: "Tell what a safetensors file or a run folder holds",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("inspect takes one path, got %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			st, err := os.Stat(args[0])
+			if err != nil {
+				return usage(err)
+			}
+			if st.IsDir() {
+				return usage(inspectRun(cmd.OutOrStdout(), args[0]))
+			}
+			return usage(inspectFile(cmd.OutOrStdout(), args[0]))
+		},
+	}
+}
+
+// inspectFile prints the tensors of a file in the order of their bytes.
+func inspectFile(out io.Writer, path string) error {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "tensor\ttype\tshape\tsize")
+	var elements, bytes int64
+	for _, name := range f.Names() {
+		info, _ := f.Info(name)
+		n := int64(1)
+		for _, d := range info.Shape {
+			n *= int64(d)
+		}
+		elements += n
+		bytes += info.SizeBytes
+		fmt.Fprintf(w, "%s\t%s\t%v\t%s\n", name, info.DType, info.Shape, size(info.SizeBytes))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d tensors, %s elements, %s\n", len(f.Names()), count(elements), size(bytes))
+	metadata := f.Metadata()
+	for _, key := range slices.Sorted(maps.Keys(metadata)) {
+		fmt.Fprintf(out, "%s: %s\n", key, metadata[key])
+	}
+	return nil
+}
+
+// inspectRun prints the layers of a run's model and how well it does.
+func inspectRun(out io.Writer, dir string) error {
+	n, err := recipe.ReadNetwork(filepath.Join(dir, filepath.FromSlash(train.ConfigFile)))
+	if err != nil {
+		return err
+	}
+	s, err := n.Summary()
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "layer\tkind\toutput\tparameters\tarithmetic")
+	for _, l := range s.Layers {
+		fmt.Fprintf(w, "%s\t%s\t%v\t%s\t%s\n", indent(l.Path), l.Kind, l.Output, count(l.Parameters), scaled(float64(l.Flops), "FLOP"))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s: input %v, %s parameters, %s an item forward\n", n.Type, n.Item, count(s.Parameters), scaled(float64(s.Flops), "FLOP"))
+	return inspectMetrics(out, filepath.Join(dir, runlog.MetricsFile))
+}
+
+// indent shows the place of a layer in the tree.
+func indent(path string) string { return strings.Repeat("  ", strings.Count(path, ".")) + path }
+
+// inspectMetrics prints the last result on test data, if there is one.
+func inspectMetrics(out io.Writer, path string) error {
+	records, err := runlog.ReadMetrics(path)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range slices.Backward(records) {
+		if r.Split != "test" {
+			continue
+		}
+		fmt.Fprintf(out, "test after step %d, epoch %d:", r.Step, r.Epoch)
+		for _, m := range r.Metrics {
+			fmt.Fprintf(out, " %s %.4f", m.Name, m.Value)
+		}
+		fmt.Fprintln(out)
+		break
+	}
+	return nil
+}

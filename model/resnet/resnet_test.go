@@ -1,0 +1,149 @@
+package resnet
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/grad"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/module/moduletest"
+	"github.com/gradus-ml/gradus/nn"
+	"github.com/gradus-ml/gradus/shape"
+)
+
+func build(t *testing.T, cfg Config) *Model {
+	t.Helper()
+	m, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// Loss, logits, all gradients and the running statistics of one step are
+// PyTorch's.
+func TestStep(t *testing.T) {
+	cfg := ResNet20()
+	cfg.Widths, cfg.Blocks = []int{4, 8}, []int{1, 1}
+	m := build(t, cfg)
+	moduletest.Double(t, m)
+	g := moduletest.Open(t, "../../nn/testdata/resnet_step.safetensors")
+	s := moduletest.NewStore(t, m, 0)
+	g.Load(s)
+	params := module.ParamList(s.Tree.Params)
+	out := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		logits := m.Forward(c.Train(), in[0])
+		l := loss.CrossEntropy(logits, in[1])
+		return append([]*ir.Value{l, logits}, grad.Of(l, c.Params(params)...)...)
+	}, g.Tensor("in/0"), g.Tensor("in/1"))
+	moduletest.Near(t, "loss", out[0], g.Tensor("out/0"))
+	moduletest.Near(t, "logits", out[1], g.Tensor("out/1"))
+	for i, p := range params {
+		moduletest.Near(t, "gradient of "+p.Key, out[2+i], g.Tensor("grad/"+p.Key))
+	}
+	if len(s.Tree.States) != 18 {
+		t.Errorf("%d states", len(s.Tree.States))
+	}
+	for _, st := range s.Tree.States {
+		moduletest.Near(t, st.Key, s.Values[st.Key], g.Tensor("after/"+st.Key))
+	}
+}
+
+// testdata/resnet18.txt lists key and shape of torchvision's resnet18, in the
+// order of its state dict.
+func TestResNet18Keys(t *testing.T) {
+	list, err := os.ReadFile("testdata/resnet18.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{}
+	for line := range strings.Lines(string(list)) {
+		key, dims, _ := strings.Cut(strings.TrimSpace(line), " ")
+		want[key] = dims
+	}
+	tree, err := module.Walk(build(t, ResNet18()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	check := func(key string, typ ir.Type) {
+		n++
+		if got := typ.Shape.String(); got != want[key] {
+			t.Errorf("%s is %s, want %q", key, got, want[key])
+		}
+	}
+	params := 0
+	for _, p := range tree.Params {
+		check(p.Key, p.Type())
+		params += p.Shape.Size()
+	}
+	for _, s := range tree.States {
+		check(s.Key, s.Type())
+	}
+	if n != len(want) || params != 11689512 {
+		t.Errorf("%d keys and %d parameters, want %d and 11689512", n, params, len(want))
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for _, tc := range []struct {
+		name          string
+		cfg           Config
+		image, logits shape.Shape
+		params        int
+		flops         int64 // of the convolutions and the last layer, by hand
+	}{
+		{"20", ResNet20(), shape.Of(2, 3, 32, 32), shape.Of(2, 10), 272474, 4 * 40_813_184},
+		{"18", ResNet18(), shape.Of(1, 3, 224, 224), shape.Of(1, 1000), 11689512, 2 * 1_814_073_344},
+	} {
+		s, err := nn.Summarize(build(t, tc.cfg), ir.Type{DType: dtype.Float32, Shape: tc.image})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Rows[0].Output.Shape != tc.logits || s.Params != tc.params {
+			t.Errorf("%s: logits %v and %d parameters, want %v and %d", tc.name, s.Rows[0].Output.Shape, s.Params, tc.logits, tc.params)
+		}
+		var flops int64
+		for _, r := range s.Rows {
+			if r.Type == "Conv2d" || r.Type == "Linear" {
+				flops += r.Flops
+			}
+		}
+		if flops != tc.flops {
+			t.Errorf("%s: %d operations, want %d", tc.name, flops, tc.flops)
+		}
+	}
+}
+
+func TestConfig(t *testing.T) {
+	for i, tc := range []struct {
+		edit func(c *Config)
+		want []string
+	}{
+		{func(c *Config) { *c = Config{} }, []string{"no stem", "widths and blocks"}},
+		{func(c *Config) { c.InChannels = 0; c.Classes = 0 }, []string{"stem: in must be", "fc: out must be"}},
+		{func(c *Config) { c.Blocks = []int{1, 0} }, []string{"widths and blocks must name the same stages", "at least one block"}},
+		{func(c *Config) { c.Widths[1] = 0 }, []string{"width 0"}},
+		{func(c *Config) { c.InChannels = 1 << 58 }, []string{"stem: shape"}},
+	} {
+		cfg := ResNet20()
+		tc.edit(&cfg)
+		_, err := New(cfg)
+		for _, want := range tc.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("case %d: %q is missing in %v", i, want, err)
+			}
+		}
+	}
+}
+
+func TestWrongImage(t *testing.T) {
+	_, err := nn.Summarize(build(t, ResNet20()), ir.Type{DType: dtype.Float32, Shape: shape.Of(2, 1, 32, 32)})
+	if err == nil || !strings.Contains(err.Error(), "; at conv1 (resnet_test.go:") {
+		t.Errorf("error %v", err)
+	}
+}

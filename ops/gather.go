@@ -1,0 +1,154 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/shape"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// GatherOp takes single elements of x along an axis. Operands: x, and idx of
+// the rank of x and any integer type, on no other axis longer than x. The
+// result has the shape of idx:
+//
+//	y[a, i, b] = x[a, idx[a, i, b], b]
+//
+// An index outside 0..n-1, negative ones included, gives NaN, or 0 for
+// integers and false for bool.
+//
+// Source: torch.gather.
+type GatherOp struct{ Axis int }
+
+// Gather takes elements of x along an axis; a negative axis counts from the
+// end.
+func Gather(x, idx *ir.Value, axis int) *ir.Value {
+	return ir.Apply1(GatherOp{fromStart(x, axis)}, x, idx)
+}
+
+// Name is "gather".
+func (GatherOp) Name() string { return "gather" }
+
+func (op GatherOp) String() string { return fmt.Sprintf("axis %d", op.Axis) }
+
+// Infer gives the shape of idx.
+func (op GatherOp) Infer(in []ir.Type) ([]ir.Type, error) {
+	if err := operands(in, 2); err != nil {
+		return nil, err
+	}
+	if err := gathered(in[0], in[1], op.Axis); err != nil {
+		return nil, err
+	}
+	return one(in[0].DType, in[1].Shape)
+}
+
+// gathered checks that an index fits x.
+func gathered(x, idx ir.Type, axis int) error {
+	if err := indexed(x, idx, axis); err != nil {
+		return err
+	}
+	if idx.Shape.Rank() != x.Shape.Rank() {
+		return errors.New("wants an index of the operand's rank")
+	}
+	for a := range x.Shape.Rank() {
+		if a != axis && idx.Shape.Dim(a) > x.Shape.Dim(a) {
+			return fmt.Errorf("the index is longer than the operand on axis %d: %d against %d", a, idx.Shape.Dim(a), x.Shape.Dim(a))
+		}
+	}
+	return nil
+}
+
+// Flops is 0: elements are copied.
+func (GatherOp) Flops(_, _ []ir.Type) int64 { return 0 }
+
+// eachGathered calls f with all positions in idx, and those of the elements of
+// x that they stand for, or -1 where the index is outside.
+func eachGathered(x shape.Shape, idx *tensor.Tensor, axis int, f func(yi, xi int)) {
+	strides := x.Strides()
+	walk(idx.Shape(), func(yi int, at []int) {
+		i := idx.Int(yi)
+		if i < 0 || i >= int64(x.Dim(axis)) {
+			f(yi, -1)
+			return
+		}
+		f(yi, offset(at, strides)+(int(i)-at[axis])*strides[axis])
+	})
+}
+
+// Eval copies.
+func (op GatherOp) Eval(in, out []*tensor.Tensor) {
+	x, idx, y := in[0], in[1], out[0]
+	eachGathered(x.Shape(), idx, op.Axis, func(yi, xi int) {
+		if xi < 0 {
+			outside(y, yi)
+		} else {
+			copyElement(y, yi, x, xi)
+		}
+	})
+}
+
+// Grad adds the gradient where elements were taken.
+func (op GatherOp) Grad(in, _, gout []*ir.Value) []*ir.Value {
+	if !in[0].DType().IsFloat() {
+		return []*ir.Value{nil, nil}
+	}
+	return []*ir.Value{ir.Apply1(ScatterAddOp(op), ZerosLike(in[0]), in[1], gout[0]), nil}
+}
+
+// ScatterAddOp adds single elements into a tensor along an axis. Operands: x;
+// idx as for [GatherOp]; src of the shape of idx. The result is x, with
+//
+//	y[a, idx[a, i, b], b] += src[a, i, b]
+//
+// for all positions of idx in row-major order; one index may come several
+// times. An index outside adds nothing, and the gradient by its element of src
+// is NaN.
+//
+// Source: torch.Tensor.scatter_add, which also takes a src larger than idx.
+type ScatterAddOp struct{ Axis int }
+
+// ScatterAdd adds elements src into x along an axis; a negative axis counts
+// from the end.
+func ScatterAdd(x, idx, src *ir.Value, axis int) *ir.Value {
+	return ir.Apply1(ScatterAddOp{fromStart(x, axis)}, x, idx, src)
+}
+
+// Name is "scatter_add".
+func (ScatterAddOp) Name() string { return "scatter_add" }
+
+func (op ScatterAddOp) String() string { return fmt.Sprintf("axis %d", op.Axis) }
+
+// Infer wants x, idx and src.
+func (op ScatterAddOp) Infer(in []ir.Type) ([]ir.Type, error) {
+	if err := operands(in, 3); err != nil {
+		return nil, err
+	}
+	if err := gathered(in[0], in[1], op.Axis); err != nil {
+		return nil, err
+	}
+	if want := (ir.Type{DType: in[0].DType, Shape: in[1].Shape}); in[2] != want {
+		return nil, fmt.Errorf("wants a source %v", want)
+	}
+	if in[0].DType == boolType {
+		return nil, errors.New("is not defined for bool")
+	}
+	return in[:1], nil
+}
+
+// Flops is an addition for each element of src.
+func (ScatterAddOp) Flops(in, _ []ir.Type) int64 { return int64(in[2].Shape.Size()) }
+
+// Eval adds up in float64, or exactly.
+func (op ScatterAddOp) Eval(in, out []*tensor.Tensor) {
+	x, idx, src := in[0], in[1], in[2]
+	addInto(x, src, out[0], func(f func(si, yi int)) { eachGathered(x.Shape(), idx, op.Axis, f) })
+}
+
+// Grad passes on to x, and gathers for src.
+func (op ScatterAddOp) Grad(in, _, gout []*ir.Value) []*ir.Value {
+	if !in[0].DType().IsFloat() {
+		return []*ir.Value{nil, nil, nil}
+	}
+	return []*ir.Value{gout[0], nil, ir.Apply1(GatherOp(op), gout[0], in[1])}
+}

@@ -1,0 +1,85 @@
+package recipe
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gradus-ml/gradus/backend/cost"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/shape"
+)
+
+// A Summary tells what a model is made of.
+type Summary struct {
+	Layers     []Layer // in the order in which the forward pass comes to them
+	Parameters int64   // elements of all parameters
+	Flops      int64   // arithmetic of a forward pass of one item
+}
+
+// A Layer is one call of a module that has a path of its own. What it tells
+// includes the modules inside it.
+type Layer struct {
+	Path       string // such as "layer1.0.conv1"
+	Kind       string // the Go type, such as "Conv2d"
+	Output     ir.Type
+	Parameters int64
+	Flops      int64
+}
+
+// Summary traces a forward pass of a batch of one in evaluation mode.
+func (n *Network) Summary() (*Summary, error) {
+	tree, err := module.Walk(n.Model)
+	if err != nil {
+		return nil, err
+	}
+	batch, err := shape.Make(append([]int{1}, n.Item.Shape.Dims()...)...)
+	if err != nil {
+		return nil, err
+	}
+	s := &Summary{}
+	g := ir.NewGraph()
+	c := module.NewCtx(g, tree, nil)
+	var open []int // layers that were entered and not left
+	c.Watch(func(v module.Visit) {
+		if v.Path == "" {
+			return
+		}
+		if !v.Left {
+			open = append(open, len(s.Layers))
+			s.Layers = append(s.Layers, Layer{Path: v.Path, Kind: kind(v.Module)})
+			return
+		}
+		l := &s.Layers[open[len(open)-1]]
+		open = open[:len(open)-1]
+		for _, node := range g.Nodes()[v.From:v.To] {
+			l.Flops += cost.Node(node)
+		}
+		if v.To > v.From {
+			l.Output = g.Nodes()[v.To-1].Out(0).Type()
+		}
+	})
+	n.Model.Forward(c.Eval(), g.Input(ir.Arg, "input", ir.Type{DType: n.Item.DType, Shape: batch}))
+	if err := g.Err(); err != nil {
+		return nil, err
+	}
+	for _, node := range g.Nodes() {
+		s.Flops += cost.Node(node)
+	}
+	for _, p := range tree.Params {
+		size := int64(p.Shape.Size())
+		s.Parameters += size
+		for i := range s.Layers {
+			if l := &s.Layers[i]; strings.HasPrefix(p.Key, l.Path+".") {
+				l.Parameters += size
+			}
+		}
+	}
+	return s, nil
+}
+
+// kind is the name of a module's type.
+func kind(m any) string {
+	name := fmt.Sprintf("%T", m)
+	return name[strings.LastIndexByte(name, '.')+1:]
+}

@@ -1,0 +1,103 @@
+"""Layers of torch.nn with their state dicts, in float64.
+
+    CASE/param/KEY, CASE/state/KEY   parameters and buffers at first
+    CASE/in/I                        operand of call I, in training mode
+    CASE/out/I, CASE/gout/I          its result, and a cotangent
+    CASE/gin/I                       gradient of the operand, where it is floating-point
+    CASE/grad/KEY                    gradients of the parameters, added up over the calls
+    CASE/after/KEY                   buffers after all calls
+    CASE/eval/0                      result for in/0 in evaluation mode, after all calls
+"""
+
+import torch
+from torch import nn
+
+from golden import Golden, integers, normal
+from net import fill
+
+
+def layer(g, name, net, inputs, **attrs):
+    """attrs: the arguments of the layer's config in Go."""
+    gen = g.generator(name)
+    net = net.double().train()
+    fill(net, gen)
+    for key, p in net.named_parameters():
+        g.put(f"{name}/param/{key}", p)
+    for key, b in net.named_buffers():
+        g.put(f"{name}/state/{key}", b)
+    ins = [make(gen) for make in inputs]
+    for i, x in enumerate(ins):
+        x = x.clone().requires_grad_(x.is_floating_point())
+        y = net(x)
+        cotangent = torch.randn(y.shape, generator=gen, dtype=torch.float64)
+        y.backward(cotangent)
+        for kind, value in (("in", x), ("out", y), ("gout", cotangent), ("gin", x.grad)):
+            if value is not None:
+                g.put(f"{name}/{kind}/{i}", value)
+    for key, p in net.named_parameters():
+        g.put(f"{name}/grad/{key}", p.grad)
+    for key, b in net.named_buffers():
+        g.put(f"{name}/after/{key}", b)
+    g.put(f"{name}/eval/0", net.eval()(ins[0]))
+    g.add(name, op=type(net).__name__, calls=len(ins), **attrs)
+
+
+def build(path):
+    g = Golden("layers", path, seed=32)
+    three = lambda *shape: [normal(*shape, mean=0.5), normal(*shape, std=2.0), normal(*shape)]
+
+    layer(g, "linear", nn.Linear(5, 3), [normal(4, 5)], In=5, Out=3, Bias=True)
+    layer(g, "linear_no_bias_rank3", nn.Linear(5, 1, bias=False), [normal(2, 3, 5)], In=5, Out=1, Bias=False)
+    layer(g, "linear_rank1", nn.Linear(2, 3), [normal(2)], In=2, Out=3, Bias=True)
+
+    def conv1d(name, c_in, c_out, size, kernel, stride=1, padding=0, dilation=1, groups=1, bias=True):
+        layer(g, name, nn.Conv1d(c_in, c_out, kernel, stride, padding, dilation, groups, bias), [normal(2, c_in, size)],
+              In=c_in, Out=c_out, Kernel=kernel, Stride=stride, Padding=padding, Dilation=dilation, Groups=groups, Bias=bias)
+
+    def conv2d(name, c_in, c_out, size, kernel, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1, bias=True):
+        layer(g, name, nn.Conv2d(c_in, c_out, kernel, stride, padding, dilation, groups, bias), [normal(2, c_in, *size)],
+              In=c_in, Out=c_out, Kernel=kernel, Stride=stride, Padding=padding, Dilation=dilation, Groups=groups, Bias=bias)
+
+    conv1d("conv1d", 2, 3, 7, 3)
+    conv1d("conv1d_options", 4, 6, 11, 3, stride=2, padding=2, dilation=2, groups=2, bias=False)
+    conv2d("conv2d", 2, 3, (5, 6), (3, 3))
+    conv2d("conv2d_uneven", 2, 3, (7, 8), (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2))
+    conv2d("conv2d_depthwise_no_bias", 4, 4, (5, 5), (3, 3), padding=(1, 1), groups=4, bias=False)
+
+    layer(g, "max_pool2d", nn.MaxPool2d(2), [normal(2, 3, 5, 6)], Kernel=(2, 2), Stride=(2, 2), Padding=(0, 0), Dilation=(1, 1))
+    layer(g, "max_pool2d_options", nn.MaxPool2d((3, 2), (2, 1), (1, 1), (1, 2)), [normal(2, 2, 7, 6)],
+          Kernel=(3, 2), Stride=(2, 1), Padding=(1, 1), Dilation=(1, 2))
+    layer(g, "avg_pool2d", nn.AvgPool2d(2), [normal(2, 3, 5, 6)], Kernel=(2, 2), Stride=(2, 2), Padding=(0, 0), CountIncludePad=True)
+    layer(g, "avg_pool2d_padding", nn.AvgPool2d((3, 2), (2, 1), (1, 1)), [normal(2, 2, 7, 6)],
+          Kernel=(3, 2), Stride=(2, 1), Padding=(1, 1), CountIncludePad=True)
+    layer(g, "avg_pool2d_exclude_padding", nn.AvgPool2d((3, 2), (2, 1), (1, 1), count_include_pad=False), [normal(2, 2, 7, 6)],
+          Kernel=(3, 2), Stride=(2, 1), Padding=(1, 1), CountIncludePad=False)
+
+    def batch_norm(name, make, inputs, channels, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True):
+        layer(g, name, make(channels, eps, momentum, affine, track_running_stats), inputs,
+              Channels=channels, Eps=eps, Momentum=momentum, Affine=affine, TrackRunningStats=track_running_stats)
+
+    batch_norm("batch_norm1d", nn.BatchNorm1d, three(4, 3), 3)
+    batch_norm("batch_norm1d_time", nn.BatchNorm1d, three(2, 3, 4), 3, eps=0.1, momentum=0.3)
+    batch_norm("batch_norm1d_two_elements", nn.BatchNorm1d, [normal(2, 3)], 3)
+    batch_norm("batch_norm2d", nn.BatchNorm2d, three(2, 3, 2, 4), 3)
+    batch_norm("batch_norm2d_cumulative", nn.BatchNorm2d, three(2, 3, 2, 2), 3, momentum=None)
+    batch_norm("batch_norm2d_momentum1", nn.BatchNorm2d, three(2, 1, 3, 2), 1, momentum=1.0)
+    batch_norm("batch_norm2d_momentum0", nn.BatchNorm2d, three(2, 2, 3, 2), 2, momentum=0.0)
+    batch_norm("batch_norm2d_not_affine", nn.BatchNorm2d, three(3, 2, 2, 2), 2, affine=False)
+    batch_norm("batch_norm2d_not_tracking", nn.BatchNorm2d, three(3, 2, 2, 2), 2, track_running_stats=False)
+    batch_norm("batch_norm2d_bare", nn.BatchNorm2d, three(3, 2, 2, 2), 2, affine=False, track_running_stats=False)
+
+    layer(g, "layer_norm", nn.LayerNorm(6), [normal(3, 2, 6)], Shape=[6], Eps=1e-5, Affine=True, Bias=True)
+    layer(g, "layer_norm_two_axes", nn.LayerNorm([3, 4], eps=0.1), [normal(2, 3, 4)], Shape=[3, 4], Eps=0.1, Affine=True, Bias=True)
+    layer(g, "layer_norm_no_bias", nn.LayerNorm(5, bias=False), [normal(2, 5)], Shape=[5], Eps=1e-5, Affine=True, Bias=False)
+    layer(g, "layer_norm_not_affine", nn.LayerNorm(5, elementwise_affine=False), [normal(2, 5)],
+          Shape=[5], Eps=1e-5, Affine=False, Bias=False)
+
+    layer(g, "embedding", nn.Embedding(7, 3), [integers(0, 7, 2, 5), integers(0, 7, 4)], Count=7, Width=3)
+    layer(g, "embedding_padding", nn.Embedding(4, 3, padding_idx=2), [integers(0, 4, 3, 5)], Count=4, Width=3, PaddingIdx=2)
+    layer(g, "prelu", nn.PReLU(3), [normal(2, 3, 4)], N=3)
+    return g
+
+
+FILES = {"nn/testdata/layers.safetensors": build}

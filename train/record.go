@@ -1,0 +1,125 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/gradus-ml/gradus/exec"
+	"github.com/gradus-ml/gradus/format/safetensors"
+	"github.com/gradus-ml/gradus/recipe"
+	"github.com/gradus-ml/gradus/runlog"
+)
+
+// The files of a run folder that hold the model, and the settings of the run.
+const (
+	WeightsFile = "model/model.safetensors"
+	ConfigFile  = "model/config.json"
+	RecipeFile  = "recipe.yaml"
+)
+
+// A Recorder keeps a run in its folder: metrics as they come, the model after
+// every epoch and at the end, the curves at the end. A run that was cancelled
+// is kept too, with the weights as they are then; one that failed leaves the
+// model of the last full epoch.
+type Recorder struct {
+	Run      *runlog.Run
+	Store    *exec.Store
+	Config   any                       // of the model's family, for config.json
+	Title    string                    // of the curves
+	LogEvery int                       // steps between lines of split "train"
+	Heard    func(runlog.Record) error // gets every line too; may be nil
+
+	sum     sums // since the last line
+	written int  // step of the last line
+}
+
+// Handle is the callback.
+func (r *Recorder) Handle(e Event) error {
+	switch e := e.(type) {
+	case *Stepped:
+		r.sum.add(e.Samples, e.Loss, e.Correct)
+		if e.Step-r.written < r.LogEvery {
+			return nil
+		}
+		s := r.sum.score()
+		r.sum, r.written = sums{}, e.Step
+		return r.log(e.Step, e.Epoch, "train", s, runlog.Metric{Name: "lr", Value: e.LR})
+	case *Scored:
+		if e.Split == "train" {
+			return r.saveWeights()
+		}
+		return r.log(e.Step, e.Epoch, e.Split, e.Score)
+	case *Ended:
+		return r.end(e)
+	}
+	return nil
+}
+
+func (r *Recorder) log(step, epoch int, split string, s Score, more ...runlog.Metric) error {
+	rec := runlog.Record{Step: step, Epoch: epoch, Split: split,
+		Metrics: append([]runlog.Metric{{Name: "loss", Value: s.Loss}, {Name: "accuracy", Value: s.Accuracy}}, more...)}
+	if err := r.Run.Log(rec); err != nil || r.Heard == nil {
+		return err
+	}
+	return r.Heard(rec)
+}
+
+func (r *Recorder) end(e *Ended) error {
+	var saved error
+	if e.Err == nil || errors.Is(e.Err, context.Canceled) {
+		saved = r.saveWeights()
+	}
+	return errors.Join(saved, r.Run.WriteCurves(r.Title))
+}
+
+// saveWeights replaces the model in the folder.
+func (r *Recorder) saveWeights() error {
+	err := r.Run.WriteFile(ConfigFile, func(w io.Writer) error { return recipe.WriteConfig(w, r.Config) })
+	if err != nil {
+		return err
+	}
+	return SaveModel(r.Run.Path(WeightsFile), r.Store)
+}
+
+// SaveModel writes the parameters and states of a store's model under their
+// keys. An earlier file stays if that fails.
+func SaveModel(path string, s *exec.Store) error {
+	var named []safetensors.Named
+	for _, key := range s.Model() {
+		t, err := s.Get(key)
+		if err != nil {
+			return err
+		}
+		named = append(named, safetensors.Named{Name: key, Tensor: t})
+	}
+	return safetensors.Write(path, named, map[string]string{"format": "pt"})
+}
+
+// LoadModel gives a store's model the values of a file, which must hold exactly
+// the model's keys.
+func LoadModel(path string, s *exec.Store) error {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	wanted := map[string]bool{}
+	for _, key := range s.Model() {
+		wanted[key] = true
+		t, err := f.Tensor(key)
+		if err != nil {
+			return err
+		}
+		if err := s.Set(key, t); err != nil {
+			return fmt.Errorf("train: %s: %w", path, err)
+		}
+	}
+	for _, name := range f.Names() {
+		if !wanted[name] {
+			return fmt.Errorf("train: %s: tensor %q belongs to no parameter of the model", path, name)
+		}
+	}
+	return nil
+}
