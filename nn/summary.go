@@ -143,7 +143,8 @@ func (s *Summary) String() string {
 		if i == 1 || i == len(cells)-1 {
 			b.WriteString(strings.Repeat("-", total) + "\n")
 		}
-		fmt.Fprintf(&b, "%-*s  %-*s  %-*s  %*s  %*s\n", width[0], row[0], width[1], row[1], width[2], row[2], width[3], row[3], width[4], row[4])
+		line := fmt.Sprintf("%-*s  %-*s  %-*s  %*s  %*s", width[0], row[0], width[1], row[1], width[2], row[2], width[3], row[3], width[4], row[4])
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	return b.String()
 }

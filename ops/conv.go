@@ -18,7 +18,11 @@ import (
 //
 // where x is 0 outside, and the result has
 // (n + PadLo + PadHi - Dilation*(kernel-1) - 1)/Stride + 1 elements, rounded
-// down. Entries beyond the spatial rank are 0.
+// down. Entries beyond the spatial rank are 0. Channels are in Groups groups;
+// those of the result see the channels of their own group of x alone.
+//
+// [ConvInputOp] and [ConvWeightOp] are its gradients; each of the three is
+// linear in both operands and differentiates into the other two.
 type ConvOp struct {
 	Stride, PadLo, PadHi, Dilation [3]int
 	Groups                         int
@@ -48,11 +52,11 @@ func (op ConvOp) channels(rank int) int {
 }
 
 // image builds the shape of images.
-func (op ConvOp) image(batch, channels int, spatial []int) shape.Shape {
+func (op ConvOp) image(batch, channels int, spatial []int) (shape.Shape, error) {
 	if op.ChannelsLast {
-		return shape.Of(append(append([]int{batch}, spatial...), channels)...)
+		return shape.Make(append(append([]int{batch}, spatial...), channels)...)
 	}
-	return shape.Of(append([]int{batch, channels}, spatial...)...)
+	return shape.Make(append([]int{batch, channels}, spatial...)...)
 }
 
 // check validates attributes against a spatial rank.
@@ -63,7 +67,13 @@ func (op ConvOp) check(n int) error {
 	if op.Groups < 1 {
 		return fmt.Errorf("groups %d is below 1", op.Groups)
 	}
-	for i := range n {
+	for i := range 3 {
+		if i >= n {
+			if op.Stride[i]|op.Dilation[i]|op.PadLo[i]|op.PadHi[i] != 0 {
+				return fmt.Errorf("there are %d spatial axes, but attributes for axis %d", n, i)
+			}
+			continue
+		}
 		if op.Stride[i] < 1 || op.Dilation[i] < 1 {
 			return fmt.Errorf("stride %v and dilation %v must be at least 1", op.Stride[:n], op.Dilation[:n])
 		}
@@ -107,12 +117,17 @@ func (op ConvOp) Infer(in []ir.Type) ([]ir.Type, error) {
 	}
 	dims := make([]int, n)
 	for i := range dims {
-		size := x.Dim(op.spatial() + i)
-		if dims[i] = op.out(i, size, w.Dim(2+i)); dims[i] < 1 || size+op.PadLo[i]+op.PadHi[i] < op.Dilation[i]*(w.Dim(2+i)-1)+1 {
-			return nil, fmt.Errorf("the kernel is larger than the padded input: spatial axis %d has %d elements", i, size+op.PadLo[i]+op.PadHi[i])
+		kernel, padded := w.Dim(2+i), x.Dim(op.spatial()+i)+op.PadLo[i]+op.PadHi[i]
+		if kernel < 1 || padded < op.Dilation[i]*(kernel-1)+1 {
+			return nil, fmt.Errorf("a kernel of %d elements does not fit: spatial axis %d has %d with its padding", kernel, i, padded)
 		}
+		dims[i] = op.out(i, x.Dim(op.spatial()+i), kernel)
 	}
-	return one(in[0].DType, op.image(x.Dim(0), w.Dim(0), dims))
+	y, err := op.image(x.Dim(0), w.Dim(0), dims)
+	if err != nil {
+		return nil, err
+	}
+	return one(in[0].DType, y)
 }
 
 // Flops is two operations for each product, padding included.

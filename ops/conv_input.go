@@ -10,10 +10,22 @@ import (
 
 // ConvInputOp is the gradient of a convolution by its input, a transposed
 // convolution: of dy, the gradient by the result, and the weight it makes dx,
-// whose spatial extents are In.
+// whose spatial extents are In; they are an attribute because images of several
+// extents have results of one. The embedded ConvOp is the convolution.
 type ConvInputOp struct {
 	ConvOp
 	In [3]int
+}
+
+// ConvInput spreads dy by w over images with the spatial extents in; op is the
+// convolution that it turns around.
+func ConvInput(dy, w *ir.Value, op ConvOp, in ...int) *ir.Value {
+	to := ConvInputOp{ConvOp: op}
+	if dy.Graph().Err() == nil && len(in) != dy.Rank()-2 {
+		return fail(to.Name(), fmt.Errorf("wants %d spatial extents, got %v", dy.Rank()-2, in), dy, w)
+	}
+	copy(to.In[:], in)
+	return ir.Apply1(to, dy, w)
 }
 
 // Name is "conv_input".
@@ -32,7 +44,11 @@ func (op ConvInputOp) Infer(in []ir.Type) ([]ir.Type, error) {
 	if w.Rank() != dy.Rank() || w.Dim(0) != dy.Dim(op.channels(dy.Rank())) {
 		return nil, errors.New("weight and gradient differ in channels or rank")
 	}
-	x := ir.Type{DType: in[0].DType, Shape: op.image(dy.Dim(0), w.Dim(1)*op.Groups, op.In[:n])}
+	s, err := op.image(dy.Dim(0), w.Dim(1)*op.Groups, op.In[:n])
+	if err != nil {
+		return nil, err
+	}
+	x := ir.Type{DType: in[0].DType, Shape: s}
 	y, err := op.ConvOp.Infer([]ir.Type{x, in[1]})
 	if err != nil {
 		return nil, err

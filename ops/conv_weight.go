@@ -11,7 +11,9 @@ import (
 
 // ConvWeightOp is the gradient of a convolution by its weight: of the input x
 // and dy, the gradient by the result, it makes dw [O C/Groups kernel], whose
-// spatial extents are Kernel.
+// spatial extents are Kernel; they are an attribute because weights of several
+// extents have results of one. ChannelsLast does not move the axes of dw. The
+// embedded ConvOp is the convolution.
 type ConvWeightOp struct {
 	ConvOp
 	Kernel [3]int
@@ -34,7 +36,11 @@ func (op ConvWeightOp) Infer(in []ir.Type) ([]ir.Type, error) {
 		return nil, errors.New("input and gradient differ in rank")
 	}
 	ch := op.channels(x.Rank())
-	w := ir.Type{DType: in[0].DType, Shape: shape.Of(append([]int{dy.Dim(ch), x.Dim(ch) / op.Groups}, op.Kernel[:n]...)...)}
+	s, err := shape.Make(append([]int{dy.Dim(ch), x.Dim(ch) / op.Groups}, op.Kernel[:n]...)...)
+	if err != nil {
+		return nil, err
+	}
+	w := ir.Type{DType: in[0].DType, Shape: s}
 	y, err := op.ConvOp.Infer([]ir.Type{in[0], w})
 	if err != nil {
 		return nil, err

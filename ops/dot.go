@@ -3,6 +3,7 @@ package ops
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/shape"
@@ -16,7 +17,8 @@ import (
 //
 // where b stands for the batch axes, k for the contracted ones, m and n for
 // what is left of x and y, in their order. The first NBatch and NContract
-// entries of the lists count.
+// entries of the lists count, the rest are 0. A sum over nothing is 0; integers
+// wrap around.
 type DotOp struct {
 	NBatch, NContract int8
 	XBatch, YBatch    [shape.MaxRank]int8
@@ -30,9 +32,11 @@ type DotSpec struct{ XBatch, YBatch, XContract, YContract []int }
 // DotGeneral returns the product of x and y, with axes: batch, rest of x, rest
 // of y.
 func DotGeneral(x, y *ir.Value, s DotSpec) *ir.Value {
+	if x.Graph().Err() != nil {
+		return standIn(x)
+	}
 	if len(s.XBatch) != len(s.YBatch) || len(s.XContract) != len(s.YContract) || len(s.XBatch)+len(s.XContract) > shape.MaxRank {
-		x.Graph().Fail("dot", "wants as many axes of x as of y", []*ir.Value{x, y})
-		return x.Graph().Poison(x.DType())
+		return fail("dot", errors.New("wants as many axes of x as of y"), x, y)
 	}
 	op := DotOp{NBatch: int8(len(s.XBatch)), NContract: int8(len(s.XContract))}
 	for i := range s.XBatch {
@@ -48,20 +52,17 @@ func DotGeneral(x, y *ir.Value, s DotSpec) *ir.Value {
 // rank 1 is a row (x) or a column (y) whose axis is dropped from the result,
 // and axes before the last two are batches that broadcast.
 func MatMul(x, y *ir.Value) *ir.Value {
-	g := x.Graph()
-	if g.Err() != nil {
-		return x
+	if x.Graph().Err() != nil {
+		return standIn(x)
 	}
 	if x.Rank() == 0 || y.Rank() == 0 {
-		g.Fail("matmul", "wants operands of rank 1 and up", []*ir.Value{x, y})
-		return x
+		return fail("matmul", errors.New("wants operands of rank 1 and up"), x, y)
 	}
 	inner := y.Dim(max(0, y.Rank()-2))
 	if x.Dim(-1) != inner {
-		g.Fail("matmul", fmt.Sprintf("inner sizes differ: %d and %d", x.Dim(-1), inner), []*ir.Value{x, y})
-		return x
+		return fail("matmul", fmt.Errorf("inner sizes differ: %d and %d", x.Dim(-1), inner), x, y)
 	}
-	if y.Rank() <= 2 || x.Rank() == 1 && y.Rank() == 2 {
+	if y.Rank() <= 2 {
 		return DotGeneral(x, y, DotSpec{XContract: []int{x.Rank() - 1}, YContract: []int{max(0, y.Rank()-2)}})
 	}
 	row := x.Rank() == 1
@@ -71,8 +72,7 @@ func MatMul(x, y *ir.Value) *ir.Value {
 	xb, yb := batchOf(x), batchOf(y)
 	b, err := shape.Broadcast(xb, yb)
 	if err != nil {
-		g.Fail("matmul", err.Error(), []*ir.Value{x, y})
-		return x
+		return fail("matmul", err, x, y)
 	}
 	x = Broadcast(x, shape.Of(append(b.Dims(), x.Dim(-2), x.Dim(-1))...))
 	y = Broadcast(y, shape.Of(append(b.Dims(), y.Dim(-2), y.Dim(-1))...))
@@ -88,11 +88,15 @@ func batchOf(v *ir.Value) shape.Shape { return shape.Of(v.Shape().Dims()[:v.Rank
 
 // Linear returns x wᵀ + b for x [... I], w [O I] and b [O], which may be nil.
 func Linear(x, w, b *ir.Value) *ir.Value {
-	g := x.Graph()
-	if g.Err() == nil && (x.Rank() == 0 || w.Rank() != 2 || x.Dim(-1) != w.Dim(1)) {
-		g.Fail("linear", "wants x [... I] and weight [O I]: the last axis of x must have I elements", []*ir.Value{x, w})
+	switch {
+	case x.Graph().Err() != nil:
+		return standIn(x)
+	case x.Rank() == 0 || w.Rank() != 2 || x.Dim(-1) != w.Dim(1):
+		return fail("linear", errors.New("wants x [... I] and weight [O I]: the last axis of x must have I elements"), x, w)
+	case b != nil && (b.Rank() != 1 || b.Dim(0) != w.Dim(0)):
+		return fail("linear", fmt.Errorf("wants a bias of %d elements", w.Dim(0)), x, w, b)
 	}
-	y := DotGeneral(x, w, DotSpec{XContract: []int{max(0, x.Rank()-1)}, YContract: []int{1}})
+	y := DotGeneral(x, w, DotSpec{XContract: []int{x.Rank() - 1}, YContract: []int{1}})
 	if b != nil {
 		y = Add(y, b)
 	}
@@ -234,27 +238,41 @@ func (op DotOp) Eval(in, out []*tensor.Tensor) {
 }
 
 // Grad multiplies the gradient with the other operand, over the other's free
-// axes, and brings the axes back in order.
+// axes.
 func (op DotOp) Grad(in, _, gout []*ir.Value) []*ir.Value {
 	if !in[0].DType().IsFloat() {
 		return []*ir.Value{nil, nil}
 	}
 	nb, nc := int(op.NBatch), int(op.NContract)
 	x, y, g := in[0], in[1], gout[0]
-	xf := free(x.Rank(), op.XBatch[:nb], op.XContract[:nc])
-	yf := free(y.Rank(), op.YBatch[:nb], op.YContract[:nc])
-	span := func(from, n int) []int {
-		axes := make([]int, n)
-		for i := range axes {
-			axes[i] = from + i
-		}
-		return axes
-	}
-	gx := DotGeneral(g, y, DotSpec{span(0, nb), ints(op.YBatch[:nb]), span(nb+len(xf), len(yf)), yf}) // batch, xf, contract in y's order
-	gx = restore(gx, ints(op.XBatch[:nb]), xf, inOrderOf(op.YContract[:nc], op.XContract[:nc]))
-	gy := DotGeneral(g, x, DotSpec{span(0, nb), ints(op.XBatch[:nb]), span(nb, len(xf)), xf}) // batch, yf, contract in x's order
-	gy = restore(gy, ints(op.YBatch[:nb]), yf, inOrderOf(op.XContract[:nc], op.YContract[:nc]))
+	xb, xc, yb, yc := op.XBatch[:nb], op.XContract[:nc], op.YBatch[:nb], op.YContract[:nc]
+	xf, yf := free(x.Rank(), xb, xc), free(y.Rank(), yb, yc)
+	inX, inY := span(nb, len(xf)), span(nb+len(xf), len(yf)) // where g has the free axes
+	gx := dotGrad(g, y, DotSpec{span(0, nb), ints(yb), inY, yf}, ints(xb), xf, inOrderOf(yc, xc))
+	gy := dotGrad(g, x, DotSpec{span(0, nb), ints(xb), inX, xf}, ints(yb), yf, inOrderOf(xc, yc))
 	return []*ir.Value{gx, gy}
+}
+
+// span lists n axes from first on.
+func span(first, n int) []int {
+	axes := make([]int, n)
+	for i := range axes {
+		axes[i] = first + i
+	}
+	return axes
+}
+
+// dotGrad is the gradient by an operand whose axes are batch, free and
+// contract, the last in the order that their partners have in the other
+// operand. The product has the free axes from g and the contracted ones from
+// the other; where the other order of factors gives the operand's own order of
+// axes, it is taken, and no transpose is needed.
+func dotGrad(g, other *ir.Value, s DotSpec, batch, free, contract []int) *ir.Value {
+	axes := slices.Concat(batch, free, contract)
+	if turned := slices.Concat(batch, contract, free); slices.IsSorted(turned) && !slices.IsSorted(axes) {
+		return DotGeneral(other, g, DotSpec{s.YBatch, s.XBatch, s.YContract, s.XContract})
+	}
+	return Transpose(DotGeneral(g, other, s), Inverse(axes)...)
 }
 
 // inOrderOf lists axes, partners of keys, in rising order of keys.
@@ -268,14 +286,4 @@ func inOrderOf(keys, axes []int8) []int {
 		}
 	}
 	return out
-}
-
-// restore transposes a gradient whose axes are, in order, the named axes of
-// the operand.
-func restore(g *ir.Value, groups ...[]int) *ir.Value {
-	var now []int
-	for _, axes := range groups {
-		now = append(now, axes...)
-	}
-	return Transpose(g, Inverse(now)...)
 }

@@ -103,7 +103,7 @@ func allAxes(rank int) []int {
 
 func applyReduce(f ReduceFunc, x *ir.Value, axes []int) *ir.Value {
 	if x.Graph().Err() != nil {
-		return x
+		return standIn(x)
 	}
 	op := ReduceOp{F: f}
 	if len(axes) == 0 {
@@ -115,8 +115,7 @@ func applyReduce(f ReduceFunc, x *ir.Value, axes []int) *ir.Value {
 			err = fmt.Errorf("axis %d is named twice", a)
 		}
 		if err != nil {
-			x.Graph().Fail(op.Name(), err.Error(), []*ir.Value{x})
-			return x
+			return fail(op.Name(), err, x)
 		}
 		op.Axes |= 1 << i
 	}

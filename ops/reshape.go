@@ -15,7 +15,7 @@ type ReshapeOp struct{ Shape shape.Shape }
 // then computed. x itself is returned when it has that shape.
 func Reshape(x *ir.Value, dims ...int) *ir.Value {
 	if x.Graph().Err() != nil {
-		return x
+		return standIn(x)
 	}
 	dims = append([]int(nil), dims...)
 	free, n := -1, 1
@@ -28,15 +28,13 @@ func Reshape(x *ir.Value, dims ...int) *ir.Value {
 	}
 	if free >= 0 {
 		if n <= 0 || x.Shape().Size()%n != 0 {
-			x.Graph().Fail("reshape", fmt.Sprintf("%d elements do not divide into %v", x.Shape().Size(), dims), []*ir.Value{x})
-			return x
+			return fail("reshape", fmt.Errorf("%d elements do not divide into %v", x.Shape().Size(), dims), x)
 		}
 		dims[free] = x.Shape().Size() / n
 	}
 	s, err := shape.Make(dims...)
 	if err != nil {
-		x.Graph().Fail("reshape", err.Error(), []*ir.Value{x})
-		return x
+		return fail("reshape", err, x)
 	}
 	if s == x.Shape() {
 		return x
@@ -47,12 +45,11 @@ func Reshape(x *ir.Value, dims ...int) *ir.Value {
 // Flatten merges the axes from start on into one, as nn.Flatten does.
 func Flatten(x *ir.Value, start int) *ir.Value {
 	if x.Graph().Err() != nil {
-		return x
+		return standIn(x)
 	}
 	start, err := x.Shape().Axis(start)
 	if err != nil {
-		x.Graph().Fail("flatten", err.Error(), []*ir.Value{x})
-		return x
+		return fail("flatten", err, x)
 	}
 	dims, n := x.Shape().Dims(), 1
 	for _, d := range dims[start:] {
@@ -68,8 +65,7 @@ func Unsqueeze(x *ir.Value, axis int) *ir.Value {
 		axis += len(dims) + 1
 	}
 	if axis < 0 || axis > len(dims) {
-		x.Graph().Fail("unsqueeze", fmt.Sprintf("axis %d is outside a tensor of rank %d", axis, len(dims)), []*ir.Value{x})
-		return x
+		return fail("unsqueeze", fmt.Errorf("axis %d is outside a tensor of rank %d", axis, len(dims)), x)
 	}
 	dims = append(dims[:axis], append([]int{1}, dims[axis:]...)...)
 	return Reshape(x, dims...)

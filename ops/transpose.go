@@ -16,7 +16,7 @@ type TransposeOp struct{ Perm [shape.MaxRank]int8 }
 // x itself is returned when perm changes nothing.
 func Transpose(x *ir.Value, perm ...int) *ir.Value {
 	if x.Graph().Err() != nil {
-		return x
+		return standIn(x)
 	}
 	var op TransposeOp
 	moved := len(perm) != x.Rank()
@@ -30,8 +30,7 @@ func Transpose(x *ir.Value, perm ...int) *ir.Value {
 		return x
 	}
 	if len(perm) != x.Rank() {
-		x.Graph().Fail("transpose", fmt.Sprintf("%v is not an order of %d axes", perm, x.Rank()), []*ir.Value{x})
-		return x
+		return fail("transpose", fmt.Errorf("%v is not an order of %d axes", perm, x.Rank()), x)
 	}
 	return ir.Apply1(op, x)
 }
@@ -41,8 +40,7 @@ func SwapAxes(x *ir.Value, a, b int) *ir.Value {
 	i, err1 := x.Shape().Axis(a)
 	j, err2 := x.Shape().Axis(b)
 	if err1 != nil || err2 != nil {
-		x.Graph().Fail("transpose", fmt.Sprintf("axes %d and %d are not both inside a tensor of rank %d", a, b, x.Rank()), []*ir.Value{x})
-		return x
+		return fail("transpose", fmt.Errorf("axes %d and %d are not both inside a tensor of rank %d", a, b, x.Rank()), x)
 	}
 	perm := make([]int, x.Rank())
 	for k := range perm {

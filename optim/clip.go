@@ -12,7 +12,7 @@ import (
 // about maxNorm:
 //
 //	norm = sqrt(sum of g^2 over all elements of all gradients)
-//	g    = g * min(1, maxNorm/(norm + 1e-8))
+//	g    = g * min(1, maxNorm/(norm + 1e-6))
 //
 // It returns the scaled gradients and the norm before, a scalar of the type of
 // the first. A NaN or infinite gradient makes the norm so, and the gradients
@@ -53,7 +53,7 @@ func ClipNormOf(grads []*ir.Value, maxNorm, p float64) (clipped []*ir.Value, nor
 	case p != 1 && !math.IsInf(p, 1):
 		norm = ops.Pow(norm, ops.Scalar(norm, 1/p))
 	}
-	factor := ops.Div(ops.Scalar(norm, maxNorm), ops.Add(norm, ops.Scalar(norm, 1e-8)))
+	factor := ops.Div(ops.Scalar(norm, maxNorm), ops.Add(norm, ops.Scalar(norm, 1e-6)))
 	factor = ops.Minimum(factor, ops.Scalar(norm, 1))
 	for _, x := range grads {
 		clipped = append(clipped, ops.Mul(x, ops.Cast(factor, x.DType())))

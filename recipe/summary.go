@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gradus-ml/gradus/backend/cost"
@@ -55,9 +56,7 @@ func (n *Network) Summary() (*Summary, error) {
 		for _, node := range g.Nodes()[v.From:v.To] {
 			l.Flops += cost.Node(node)
 		}
-		if v.To > v.From {
-			l.Output = g.Nodes()[v.To-1].Out(0).Type()
-		}
+		l.Output = lastResult(g.Nodes()[:v.To])
 	})
 	n.Model.Forward(c.Eval(), g.Input(ir.Arg, "input", ir.Type{DType: n.Item.DType, Shape: batch}))
 	if err := g.Err(); err != nil {
@@ -76,6 +75,17 @@ func (n *Network) Summary() (*Summary, error) {
 		}
 	}
 	return s, nil
+}
+
+// lastResult is the type of what was computed last: the result of the module
+// just left, also of one that passes its operand on.
+func lastResult(nodes []*ir.Node) ir.Type {
+	for _, n := range slices.Backward(nodes) {
+		if in, ok := n.Op().(ir.Input); !ok || in.Kind == ir.Arg {
+			return n.Out(0).Type()
+		}
+	}
+	return ir.Type{}
 }
 
 // kind is the name of a module's type.

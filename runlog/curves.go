@@ -22,7 +22,7 @@ type panel struct {
 type point struct{ step, value float64 }
 
 // NewCurves takes the metrics "loss" and "accuracy" (a fraction of 1) out of
-// the records. Numbers that are not finite are left out.
+// the records. Numbers that are not finite, or beyond 1e100, are left out.
 func NewCurves(title string, records []Record) *Curves {
 	return &Curves{title, newPanel("loss", records), newPanel("accuracy", records)}
 }
@@ -34,7 +34,7 @@ func newPanel(metric string, records []Record) panel {
 	p := panel{metric: metric}
 	for _, r := range records {
 		v, ok := r.Value(metric)
-		if !ok || math.IsNaN(v) || math.IsInf(v, 0) {
+		if !ok || !(math.Abs(v) <= 1e100) {
 			continue
 		}
 		switch at := (point{float64(r.Step), v}); r.Split {

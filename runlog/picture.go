@@ -116,7 +116,7 @@ func (p panel) limits(smoothed []point) (lo, hi float64) {
 func lossView(p panel) view {
 	v := view{panel: p, name: "Loss", smooth: smooth(p.train), last: func(x float64) string { return fmt.Sprintf("%.3g", x) }}
 	v.lo, v.hi = p.limits(v.smooth)
-	v.log = v.lo > 0 && v.hi > 5*v.lo
+	v.log = v.lo > 1e-100 && v.hi > 5*v.lo
 	rawLo, rawHi := v.lo, v.hi
 	if len(p.train) > 0 {
 		rawLo, rawHi = min(rawLo, quantile(p.train, .01)), max(rawHi, quantile(p.train, .99))
@@ -128,7 +128,7 @@ func lossView(p panel) view {
 	}
 	v.ticks = linearTicks{6, compact}
 	room := 0.06 * (rawHi - rawLo)
-	if room == 0 {
+	if room <= 1e-6*math.Abs(rawHi) {
 		room = max(0.1*math.Abs(rawHi), 1e-3)
 	}
 	v.lo, v.hi = rawLo-room, rawHi+room

@@ -24,24 +24,32 @@ func (t linearTicks) Ticks(lo, hi float64) []plot.Tick {
 		}
 	}
 	var ticks []plot.Tick
-	for i := math.Ceil(lo/step - 1e-9); i*step <= hi+1e-9*step; i++ {
-		ticks = append(ticks, plot.Tick{Value: i * step, Label: t.format(i * step)})
+	first := math.Ceil(lo/step - 1e-9)
+	for i := range t.n + 1 {
+		if v := (first + float64(i)) * step; v <= hi+1e-9*step {
+			ticks = append(ticks, plot.Tick{Value: v, Label: t.format(v)})
+		}
 	}
 	return ticks
 }
 
 // logTicks puts ticks at 1, 2 and 5 times the powers of ten; over more than
-// three powers, at the powers alone.
+// three powers at the powers alone, at most about eight of them.
 type logTicks struct{ format func(float64) string }
 
 // Ticks returns the ticks from lo to hi, both positive.
 func (t logTicks) Ticks(lo, hi float64) []plot.Tick {
 	multiples := []float64{1, 2, 5}
+	first, last := int(math.Floor(math.Log10(lo))), int(math.Ceil(math.Log10(hi)))
 	if hi/lo > 1e3 {
 		multiples = multiples[:1]
 	}
+	every := (last - first + 7) / 8
 	var ticks []plot.Tick
-	for e := int(math.Floor(math.Log10(lo))); e <= int(math.Ceil(math.Log10(hi))); e++ {
+	for e := first; e <= last; e++ {
+		if e%every != 0 {
+			continue
+		}
 		for _, m := range multiples {
 			v, err := strconv.ParseFloat(strconv.FormatFloat(m, 'f', -1, 64)+"e"+strconv.Itoa(e), 64)
 			if err == nil && v >= lo && v <= hi {
@@ -53,12 +61,7 @@ func (t logTicks) Ticks(lo, hi float64) []plot.Tick {
 }
 
 // compact prints up to four digits: 0.02, 1.5, 1e-06.
-func compact(v float64) string {
-	if math.Abs(v) < 1e-12 {
-		return "0"
-	}
-	return strconv.FormatFloat(v, 'g', 4, 64)
-}
+func compact(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
 
 // percentTicks are those of a fraction of 1, none beyond 1.
 type percentTicks struct{}

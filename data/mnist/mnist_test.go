@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gradus-ml/gradus/dtype"
@@ -35,11 +36,18 @@ func TestChecksums(t *testing.T) {
 	}
 }
 
+// loaded is what Load gives, decoded once for all tests.
+var loaded = sync.OnceValues(func() (sets [2]*Set, err error) {
+	sets[0], sets[1], err = Load()
+	return sets, err
+})
+
 func TestLoad(t *testing.T) {
-	train, test, err := Load()
+	sets, err := loaded()
 	if err != nil {
 		t.Fatal(err)
 	}
+	train, test := sets[0], sets[1]
 	// The numbers of each digit are those of the published database.
 	for _, c := range []struct {
 		set  *Set
@@ -71,10 +79,11 @@ func TestLoad(t *testing.T) {
 // The constants are the mean and the deviation of the training images, so
 // normalised they have mean 0 and deviation 1 within the constants' rounding.
 func TestNormalized(t *testing.T) {
-	train, _, err := Load()
+	sets, err := loaded()
 	if err != nil {
 		t.Fatal(err)
 	}
+	train := sets[0]
 	x, err := train.Float32()
 	if err != nil {
 		t.Fatal(err)

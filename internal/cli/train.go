@@ -121,7 +121,6 @@ func fit(cmd *cobra.Command, t *train.Trainer, run *runlog.Run, flags runFlags, 
 	return err
 }
 
-
 // machineFlags choose what to compute with.
 type machineFlags struct {
 	threads int

@@ -95,10 +95,10 @@ func TestSizes(t *testing.T) {
 		cfg           Config
 		image, logits shape.Shape
 		params        int
-		flops         int64 // of the convolutions and the last layer, by hand
+		flops         int64 // of the convolutions and the last layer with its bias, by hand
 	}{
-		{"20", ResNet20(), shape.Of(2, 3, 32, 32), shape.Of(2, 10), 272474, 4 * 40_813_184},
-		{"18", ResNet18(), shape.Of(1, 3, 224, 224), shape.Of(1, 1000), 11689512, 2 * 1_814_073_344},
+		{"20", ResNet20(), shape.Of(2, 3, 32, 32), shape.Of(2, 10), 272474, 4*40_813_184 + 2*10},
+		{"18", ResNet18(), shape.Of(1, 3, 224, 224), shape.Of(1, 1000), 11689512, 2*1_814_073_344 + 1000},
 	} {
 		s, err := nn.Summarize(build(t, tc.cfg), ir.Type{DType: dtype.Float32, Shape: tc.image})
 		if err != nil {

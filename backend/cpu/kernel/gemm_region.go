@@ -14,13 +14,13 @@ const (
 	partElements = 4 << 20
 	// regionNanos is the work of a region: long enough to pay for bringing
 	// its panels to the cache.
-	regionNanos = 500_000
+	regionNanos = 800_000
 	// regionCols is the most columns of a region, and regionBlocks the blocks
 	// of rows that it should have: it packs its rows of A, which are packed
 	// again by the region beside it, and brings its panels of B from the last
 	// cache, as the region below does. Found with BenchmarkGemm.
 	regionCols   = 512
-	regionBlocks = 7
+	regionBlocks = 6
 	// packedColumns is the least width of a region that pays for packing A.
 	packedColumns = 160
 )
@@ -144,7 +144,8 @@ func (v *regionRun) copyA(packed []float32, i, m, p int) {
 // rows, so that the panel stays in a near cache and A in the second.
 func (v *regionRun) run(worker, chunk int) {
 	s, t, r := &v.spec, v.tile, &v.plan
-	i0, j0 := chunk/v.across*r.rows, chunk%v.across*r.cols
+	// Neighbouring chunks share their panels of B.
+	i0, j0 := chunk%v.down*r.rows, chunk/v.down*r.cols
 	m, n := min(r.rows, s.M-i0), min(r.cols, v.n-j0)
 	g := &v.segs[worker]
 	packed := v.scratch[r.sizeB+worker*r.sizeA:][:r.sizeA]

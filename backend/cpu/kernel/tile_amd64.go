@@ -5,7 +5,7 @@ package kernel
 import "unsafe"
 
 var avx512Tile = Tile{
-	Rows: 12, Cols: 32, Narrow: 16, Depth: 256, Speed: 80,
+	Rows: 12, Cols: 32, Narrow: 16, Depth: 512, Speed: 80,
 	mul: mulAVX512, transpose: transposeRowsAVX512, copy: copyRowsAVX512, add: addSliceAVX512,
 }
 

@@ -1,0 +1,249 @@
+package nn
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/module/moduletest"
+	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/rng"
+	"github.com/gradus-ml/gradus/shape"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+func f32(dims ...int) ir.Type { return ir.Type{DType: dtype.Float32, Shape: shape.Of(dims...)} }
+
+func random(dims ...int) *tensor.Tensor {
+	v := tensor.New(dtype.Float32, shape.Of(dims...))
+	Normal(0, 1)(rng.NewStream(1, "x", 0), v)
+	return v
+}
+
+// forward runs one layer in both modes.
+func forward(t *testing.T, s *moduletest.Store, l Forwarder, x *tensor.Tensor) (train, eval *tensor.Tensor) {
+	t.Helper()
+	out := s.Run(t, func(c *Ctx, in []*ir.Value) []*ir.Value {
+		return []*ir.Value{l.Forward(c.Train(), in[0]), l.Forward(c.Eval(), in[0])}
+	}, x)
+	return out[0], out[1]
+}
+
+func TestDropout(t *testing.T) {
+	type net struct {
+		Other []*Dropout
+		Drop  *Dropout
+	}
+	x := tensor.New(dtype.Float32, shape.Of(100, 100))
+	Ones()(nil, x)
+	run := func(m *net, s *moduletest.Store) *tensor.Tensor {
+		out := s.Run(t, func(c *Ctx, in []*ir.Value) []*ir.Value {
+			for _, d := range m.Other {
+				d.Forward(c.Train(), in[0])
+			}
+			return []*ir.Value{m.Drop.Forward(c.Train(), in[0]), m.Drop.Forward(c.Eval(), in[0])}
+		}, x)
+		moduletest.Near(t, "evaluation", out[1], x)
+		return out[0]
+	}
+	m := &net{Drop: NewDropout(0.25)}
+	s := moduletest.NewStore(t, m, 5)
+	first := run(m, s)
+	kept := 0
+	for _, v := range first.F32() {
+		if v != 0 {
+			kept++
+			if math.Abs(float64(v)-4.0/3) > 1e-6 {
+				t.Fatalf("an element kept is %v", v)
+			}
+		}
+	}
+	if kept < 7300 || kept > 7700 { // 7500 and seven deviations
+		t.Errorf("%d of 10000 kept", kept)
+	}
+	if string(run(m, s).Bytes()) == string(first.Bytes()) {
+		t.Error("two steps have one mask")
+	}
+	large := &net{Other: []*Dropout{NewDropout(0.5)}, Drop: NewDropout(0.25)}
+	if string(run(large, moduletest.NewStore(t, large, 5)).Bytes()) != string(first.Bytes()) {
+		t.Error("a layer elsewhere moves the mask")
+	}
+	if string(run(m, moduletest.NewStore(t, m, 6)).Bytes()) == string(first.Bytes()) {
+		t.Error("two seeds have one mask")
+	}
+	all, _ := forward(t, moduletest.NewStore(t, m, 5), NewDropout(1), x)
+	if mean, _, _, _ := moments(all); mean != 0 {
+		t.Error("a probability of 1 keeps elements")
+	}
+	none, _ := forward(t, moduletest.NewStore(t, m, 5), NewDropout(0), x)
+	moduletest.Near(t, "probability 0", none, x)
+}
+
+func TestSequential(t *testing.T) {
+	inner := NewSequential(NewLinear(4, 3), &ReLU{})
+	l := NewSequential(NewFlatten(), inner, &Dropout{0}, NewLinear(3, 2))
+	s := moduletest.NewStore(t, l, 1)
+	var keys []string
+	for _, p := range s.Tree.Params {
+		keys = append(keys, p.Key)
+	}
+	if got := strings.Join(keys, " "); got != "1.0.weight 1.0.bias 3.weight 3.bias" {
+		t.Errorf("keys %s", got)
+	}
+	x := random(5, 2, 2)
+	train, _ := forward(t, s, l, x)
+	by := s.Run(t, func(c *Ctx, in []*ir.Value) []*ir.Value {
+		h := ops.ReLU(inner.Modules[0].Forward(c, ops.Reshape(in[0], 5, 4)))
+		return []*ir.Value{l.Modules[3].Forward(c, h)}
+	}, x)
+	moduletest.Near(t, "chain", train, by[0])
+
+	empty, _ := forward(t, s, NewSequential(), x)
+	moduletest.Near(t, "empty chain", empty, x)
+}
+
+// Modules give what the functions of package ops give.
+func TestActivations(t *testing.T) {
+	axis := 1
+	for name, tc := range map[string]struct {
+		l Forwarder
+		f func(x *ir.Value) *ir.Value
+	}{
+		"ReLU":       {&ReLU{}, ops.ReLU},
+		"ReLU6":      {&ReLU6{}, ops.ReLU6},
+		"LeakyReLU":  {&LeakyReLU{0.2}, func(x *ir.Value) *ir.Value { return ops.LeakyReLU(x, 0.2) }},
+		"ELU":        {&ELU{0.5}, func(x *ir.Value) *ir.Value { return ops.ELU(x, 0.5) }},
+		"SELU":       {&SELU{}, ops.SELU},
+		"GELU":       {&GELU{}, ops.GELU},
+		"GELU tanh":  {&GELU{Tanh: true}, ops.GELUTanh},
+		"SiLU":       {&SiLU{}, ops.SiLU},
+		"Mish":       {&Mish{}, ops.Mish},
+		"Softplus":   {&Softplus{2, 1}, func(x *ir.Value) *ir.Value { return ops.Softplus(x, 2, 1) }},
+		"Hardswish":  {&Hardswish{}, ops.Hardswish},
+		"Tanh":       {&Tanh{}, ops.Tanh},
+		"Sigmoid":    {&Sigmoid{}, ops.Sigmoid},
+		"Softmax":    {&Softmax{axis}, func(x *ir.Value) *ir.Value { return ops.Softmax(x, axis) }},
+		"LogSoftmax": {&LogSoftmax{axis}, func(x *ir.Value) *ir.Value { return ops.LogSoftmax(x, axis) }},
+	} {
+		out := moduletest.NewStore(t, tc.l, 0).Run(t, func(c *Ctx, in []*ir.Value) []*ir.Value {
+			return []*ir.Value{tc.l.Forward(c, in[0]), tc.f(in[0]), in[0]}
+		}, random(4, 7))
+		moduletest.Near(t, name, out[0], out[1])
+		if string(out[0].Bytes()) == string(out[2].Bytes()) {
+			t.Errorf("%s does nothing", name)
+		}
+	}
+}
+
+// One step may hold one layer in both modes.
+func TestBatchNormInBothModes(t *testing.T) {
+	l := NewBatchNorm1d(2)
+	s := moduletest.NewStore(t, l, 0)
+	x := random(50, 2)
+	train, eval := forward(t, s, l, x)
+	if mean, std, _, _ := moments(train); math.Abs(mean) > 1e-5 || math.Abs(std-1) > 1e-3 {
+		t.Errorf("training: mean %v and deviation %v", mean, std)
+	}
+	if string(train.Bytes()) == string(eval.Bytes()) {
+		t.Error("evaluation uses the statistics of the batch")
+	}
+	if n := s.Values["num_batches_tracked"].Int(0); n != 1 {
+		t.Errorf("%d batches tracked", n)
+	}
+}
+
+func TestEmbeddingIndexOutside(t *testing.T) {
+	l := NewEmbedding(3, 2)
+	s := moduletest.NewStore(t, l, 0)
+	for _, bad := range []int32{-1, 3, 1 << 30} {
+		y, _ := forward(t, s, l, tensor.Must(tensor.Of([]int32{2, bad})))
+		if v := y.F32(); v[0] != v[0] || v[2] == v[2] || v[3] == v[3] {
+			t.Errorf("index %d gives %v", bad, v)
+		}
+	}
+}
+
+// A mistake says what was wanted, what came, and where in model and program.
+func TestMistakes(t *testing.T) {
+	bad2d := DefaultConv2d(4, 6, 3)
+	bad2d.Groups, bad2d.Padding[1], bad2d.Stride[0] = 4, -1, 0
+	groups := DefaultConv1d(4, 6, 3)
+	groups.Groups = 4
+	pool := DefaultMaxPool2d(3)
+	pool.Padding[0] = 2
+	norm := DefaultBatchNorm(0)
+	norm.Eps, norm.Momentum = -1, new(2.0)
+	layerNorm := DefaultLayerNorm()
+	layerNorm.Affine = false
+	embedding := DefaultEmbedding(4, 2)
+	embedding.PaddingIdx = new(4)
+	for _, tc := range []struct {
+		name  string
+		layer Forwarder
+		in    ir.Type
+		want  []string
+	}{
+		{"linear", NewLinear(4, 2), f32(3, 5), []string{"linear: ", "f32[3 5]", "weight f32[2 4]"}},
+		{"linear config", NewLinear(0, -2), f32(3, 5), []string{"linear: in must be at least 1, got 0\nout must be at least 1, got -2"}},
+		{"linear too large", NewLinear(1<<40, 1<<40), f32(3, 5), []string{"too many elements"}},
+		{"conv2d channels", NewConv2d(3, 4, 3), f32(2, 1, 8, 8), []string{"conv", "f32[2 1 8 8]", "weight f32[4 3 3 3]"}},
+		{"conv2d rank", NewConv2d(3, 4, 3), f32(2, 3, 8), []string{"conv", "f32[2 3 8]"}},
+		{"conv2d window", NewConv2d(3, 4, 3), f32(2, 3, 2, 8), []string{"conv", "f32[2 3 2 8]"}},
+		{"conv1d rank", NewConv1d(3, 4, 3), f32(2, 3, 8, 8), []string{"conv", "f32[2 3 8 8]"}},
+		{"conv2d config", bad2d.Build(), f32(2, 4, 8, 8), []string{"conv2d: ", "stride must be at least 1, got 0", "padding must not be negative, got -1"}},
+		{"conv1d groups", groups.Build(), f32(2, 4, 8), []string{"conv1d: 4 channels in and 6 out do not both divide into 4 groups"}},
+		{"max pool", NewMaxPool2d(2), f32(2, 3, 8), []string{"max_pool: wants an operand [B C Y X]: x f32[2 3 8]"}},
+		{"max pool window", NewMaxPool2d(9), f32(2, 3, 8, 8), []string{"max_pool: ", "x f32[2 3 8 8]"}},
+		{"max pool config", pool.Build(), f32(2, 3, 8, 8), []string{"max_pool: padding must be at least 0 and at most half of the kernel 3, got 2"}},
+		{"avg pool", NewAvgPool2d(2), f32(8, 8), []string{"avg_pool: wants an operand [B C Y X]"}},
+		{"avg pool config", NewAvgPool2d(0), f32(1, 1, 8, 8), []string{"avg_pool: kernel must be at least 1"}},
+		{"batch norm channels", NewBatchNorm2d(4), f32(2, 3, 8, 8), []string{"batch_norm: wants 4 channels on axis 1: x f32[2 3 8 8]"}},
+		{"batch norm rank", NewBatchNorm2d(3), f32(2, 3, 8), []string{"batch_norm: wants an operand [B C Y X]"}},
+		{"batch norm 1d rank", NewBatchNorm1d(3), f32(2, 3, 8, 8), []string{"batch_norm: wants an operand [B C] or [B C T]"}},
+		{"batch norm of one element", NewBatchNorm1d(3), f32(1, 3), []string{"batch_norm: wants more than one element a channel in training mode"}},
+		{"batch norm config", norm.Build1d(), f32(2, 3), []string{"channels must be", "eps must not be negative", "momentum must be in 0..1, got 2"}},
+		{"layer norm", NewLayerNorm(3, 4), f32(2, 4, 3), []string{"layer_norm: wants the last axes to be [3 4]: x f32[2 4 3]"}},
+		{"layer norm rank", NewLayerNorm(3, 4), f32(4), []string{"layer_norm: wants the last axes to be [3 4]"}},
+		{"layer norm config", layerNorm.Build(), f32(4), []string{"shape must name at least one axis", "bias needs affine"}},
+		{"embedding", NewEmbedding(4, 2), f32(3), []string{"embedding: wants indices of an integer type: x f32[3]"}},
+		{"embedding config", embedding.Build(), f32(3), []string{"embedding: padding index 4 is outside 0..3"}},
+		{"dropout", NewDropout(1.5), f32(3), []string{"dropout: probability 1.5 is outside 0..1"}},
+		{"flatten", &Flatten{Start: 3}, f32(3, 2), []string{"flatten: ", "x f32[3 2]"}},
+		{"prelu", NewPReLU(4), f32(3, 2), []string{"prelu: ", "x f32[3 2]"}},
+	} {
+		m := &struct{ Block *Sequential }{NewSequential(tc.layer, NewFlatten())}
+		tree, err := module.Walk(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := ir.NewGraph()
+		m.Block.Forward(module.NewCtx(g, tree, nil).Train(), g.Input(ir.Arg, "x", tc.in))
+		err = g.Err()
+		if err == nil {
+			t.Errorf("%s: no error", tc.name)
+			continue
+		}
+		for _, want := range append(tc.want, "; at block.0 (nn_test.go:") {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %q lacks %q", tc.name, err, want)
+			}
+		}
+	}
+}
+
+// After a mistake every layer still gives something, whatever its shape.
+func TestLayersAfterAMistake(t *testing.T) {
+	m := NewSequential(NewConv2d(3, 4, 3), NewBatchNorm2d(4), &ReLU{}, NewMaxPool2d(2), NewAvgPool2d(2), NewDropout(0.5), NewFlatten(),
+		NewLinear(4, 4), NewBatchNorm1d(4), NewLayerNorm(4), NewConv1d(4, 4, 1), &Softmax{-1}, NewPReLU(4), NewEmbedding(3, 2), &GELU{})
+	tree, err := module.Walk(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := ir.NewGraph()
+	if y := m.Forward(module.NewCtx(g, tree, nil).Train(), g.Input(ir.Arg, "x", f32(7))); y == nil || g.Err() == nil {
+		t.Errorf("result %v, error %v", y, g.Err())
+	}
+}

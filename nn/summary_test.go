@@ -1,0 +1,78 @@
+package nn
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/gradus-ml/gradus/ir"
+)
+
+type summed struct {
+	Body *Sequential
+	Tied *Linear
+}
+
+func (m *summed) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(m)()
+	x = m.Body.Forward(c, x)
+	return m.Tied.Forward(c, m.Tied.Forward(c, x))
+}
+
+func TestSummary(t *testing.T) {
+	m := &summed{NewSequential(NewConv2d(1, 2, 3), &ReLU{}, NewMaxPool2d(2), NewFlatten(), NewDropout(0.5)), NewLinear(18, 18)}
+	s, err := Summarize(m, f32(4, 1, 8, 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// convolution 4*2*6*6 results of 9 products and a bias; a linear layer twice
+	conv, linear := int64(4*2*36*19), int64(4*18*37)
+	want := []SummaryRow{
+		{"", "summed", 0, f32(4, 18), 0, 0},
+		{"body", "Sequential", 1, f32(4, 18), 0, 0},
+		{"body.0", "Conv2d", 2, f32(4, 2, 6, 6), 20, conv},
+		{"body.1", "ReLU", 2, f32(4, 2, 6, 6), 0, 288},
+		{"body.2", "MaxPool2d", 2, f32(4, 2, 3, 3), 0, 288},
+		{"body.3", "Flatten", 2, f32(4, 18), 0, 0},
+		{"body.4", "Dropout", 2, f32(4, 18), 0, 0},
+		{"tied", "Linear", 1, f32(4, 18), 342, linear},
+		{"tied", "Linear", 1, f32(4, 18), 0, linear},
+	}
+	if len(s.Rows) != len(want) {
+		t.Fatalf("%d rows, want %d:\n%v", len(s.Rows), len(want), s)
+	}
+	total := int64(0)
+	for i, r := range s.Rows {
+		if r != want[i] {
+			t.Errorf("row %d is %v, want %v", i, r, want[i])
+		}
+		total += r.Flops
+	}
+	if s.Params != 362 || s.Flops != total {
+		t.Errorf("%d parameters and %d operations, want 362 and %d", s.Params, s.Flops, total)
+	}
+}
+
+func TestSummaryString(t *testing.T) {
+	s := &Summary{Rows: []SummaryRow{
+		{"", "Net", 0, f32(1, 10), 0, 0},
+		{"fc1", "Linear", 1, f32(1, 10), 1234567, 999},
+	}, Params: 1234567, Flops: 1000}
+	want := strings.TrimPrefix(`
+layer    type    output     parameters  operations
+--------------------------------------------------
+(model)  Net     f32[1 10]
+  fc1    Linear  f32[1 10]   1,234,567         999
+--------------------------------------------------
+total                        1,234,567       1,000
+`, "\n")
+	if got := s.String(); got != want {
+		t.Errorf("table\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestSummaryOfAMistake(t *testing.T) {
+	_, err := Summarize(NewLinear(4, 2), f32(3, 5))
+	if err == nil || !strings.Contains(err.Error(), "input f32[3 5]") {
+		t.Errorf("error %v", err)
+	}
+}
