@@ -16,6 +16,9 @@ import (
 // which may be any values of the graph, inputs or not. A gradient that is
 // constantly zero is returned as zeros.
 func Of(y *ir.Value, xs ...*ir.Value) []*ir.Value {
+	if !y.DType().IsFloat() {
+		y.Graph().Fail("grad", "wants a loss of a floating-point type", []*ir.Value{y})
+	}
 	if y.Graph().Err() == nil && y.Shape().Size() != 1 {
 		y.Graph().Fail("grad", "wants a loss of one element; take a mean or a sum, or use grad.VJP", []*ir.Value{y})
 	}

@@ -62,12 +62,19 @@ func (v *Value) Shape() shape.Shape { return v.typ.Shape }
 // Rank is the number of axes.
 func (v *Value) Rank() int { return v.typ.Shape.Rank() }
 
-// Dim is the extent of an axis; a negative axis counts from the end.
+// Dim is the extent of an axis; a negative axis counts from the end. It is 1
+// for an axis that does not exist, which is kept as a mistake, and wherever a
+// mistake is kept: nothing computed from shapes may fail then.
 func (v *Value) Dim(axis int) int {
-	if v.Graph().err != nil {
-		return 1 // a mistake is kept: nothing computed from shapes may fail now
+	g := v.Graph()
+	a, err := v.typ.Shape.Axis(axis)
+	if err != nil {
+		g.Fail("dim", err.Error(), []*Value{v})
 	}
-	return v.typ.Shape.Dim(axis)
+	if g.err != nil {
+		return 1
+	}
+	return v.typ.Shape.Dim(a)
 }
 
 // Sharding is the annotation of the value.
@@ -152,7 +159,14 @@ func (g *Graph) Inputs() []*Value { return g.inputs }
 func (g *Graph) Outputs() []*Value { return g.outputs }
 
 // SetOutputs names the values that a run returns.
-func (g *Graph) SetOutputs(vs ...*Value) { g.outputs = vs }
+func (g *Graph) SetOutputs(vs ...*Value) {
+	for _, v := range vs {
+		if v.Graph() != g {
+			g.Fail("output", "the value comes from another graph", []*Value{v})
+		}
+	}
+	g.outputs = vs
+}
 
 // Updates lists what variables become when a run ends.
 func (g *Graph) Updates() []Update { return g.updates }
@@ -163,6 +177,10 @@ func (g *Graph) Update(variable, v *Value) {
 	in, ok := variable.node.op.(Input)
 	if !ok || in.Kind != Variable {
 		g.Fail("update", fmt.Sprintf("%s is not a variable", describe(variable)), nil)
+		return
+	}
+	if variable.Graph() != g || v.Graph() != g {
+		g.Fail("update", "variable or value comes from another graph", []*Value{variable, v})
 		return
 	}
 	if g.err == nil && variable.typ != v.typ {

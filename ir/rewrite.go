@@ -137,7 +137,8 @@ func (g *Graph) Uses() map[*Value]int {
 }
 
 // Verify checks what every graph must satisfy: operands come first and belong
-// to the graph, types are those that the ops infer, and every op can be run.
+// to the graph, types are those that the ops infer, every op can be run, and
+// outputs and updates belong to the graph.
 func (g *Graph) Verify() error {
 	if g.err != nil {
 		return g.err
@@ -170,6 +171,18 @@ func (g *Graph) Verify() error {
 		case Input, Primitive, Composite:
 		default:
 			return fail("is neither primitive nor composite")
+		}
+	}
+	ends := append([]*Value(nil), g.outputs...)
+	for _, u := range g.updates {
+		if u.Variable.typ != u.New.typ {
+			return fmt.Errorf("ir: internal error: a variable %v becomes %v", u.Variable.typ, u.New.typ)
+		}
+		ends = append(ends, u.Variable, u.New)
+	}
+	for _, v := range ends {
+		if v.node.graph != g {
+			return fmt.Errorf("ir: internal error: an output or update of another graph")
 		}
 	}
 	return nil

@@ -15,7 +15,9 @@ type layer struct {
 	cache        *Param
 }
 
-func newLayer() *layer { return &layer{Weight: NewParam(nil, 2), Bias: NewParam(nil, 3)} }
+func newLayer() *layer {
+	return &layer{Weight: NewParam(nil, 2), Bias: NewParam(nil, 3), cache: NewParam(nil, 1)}
+}
 
 type norm struct {
 	Weight *Param

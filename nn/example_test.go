@@ -56,12 +56,26 @@ func Example() {
 
 func ExampleSummarize() {
 	s, err := nn.Summarize(newNet(), ir.Type{DType: dtype.Float32, Shape: shape.Of(1, 3, 32, 32)})
-	fmt.Println(s, err)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Print(s)
 	// Output:
+	// layer         type         output          parameters  operations
+	// -----------------------------------------------------------------
+	// (model)       Net          f32[1 10]                       16,392
+	//   conv        Conv2d       f32[1 8 32 32]         216     442,368
+	//   bn          BatchNorm2d  f32[1 8 32 32]          16      16,432
+	//   drop        Dropout      f32[1 8]
+	//   classifier  Linear       f32[1 10]               90         170
+	// -----------------------------------------------------------------
+	// total                                             322     475,362
 }
 
 func ExampleConv2d_Forward_mistake() {
 	_, err := nn.Summarize(newNet(), ir.Type{DType: dtype.Float32, Shape: shape.Of(1, 1, 32, 32)})
 	fmt.Println(err)
 	// Output:
+	// conv: the input has 1 channels, the weight wants 3: input f32[1 1 32 32], conv.weight f32[8 3 3 3]; at conv (example_test.go:23)
 }

@@ -30,11 +30,18 @@ func Broadcast(x *ir.Value, to shape.Shape) *ir.Value {
 
 // BroadcastInDim stretches x to a shape; axis i of x becomes axis axes[i].
 func BroadcastInDim(x *ir.Value, to shape.Shape, axes ...int) *ir.Value {
+	if x.Graph().Err() != nil {
+		return standIn(x)
+	}
 	op := BroadcastOp{Shape: to}
+	if len(axes) != x.Rank() {
+		return fail(op.Name(), fmt.Errorf("axes %v do not place %d axes", axes, x.Rank()), x)
+	}
 	for i, a := range axes {
-		if i < len(op.Axes) {
-			op.Axes[i] = int8(a)
+		if a < 0 || a >= to.Rank() {
+			return fail(op.Name(), fmt.Errorf("axes %v do not place %v in %v", axes, x.Shape(), to), x)
 		}
+		op.Axes[i] = int8(a)
 	}
 	return ir.Apply1(op, x)
 }

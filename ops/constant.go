@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/gradus-ml/gradus/dtype"
@@ -58,18 +59,20 @@ func (op ConstantOp) Float() float64 {
 func (ConstantOp) Name() string { return "constant" }
 
 // Infer returns the constant's own type.
-func (op ConstantOp) Infer([]ir.Type) ([]ir.Type, error) { return one(op.DType, op.Shape) }
+func (op ConstantOp) Infer([]ir.Type) ([]ir.Type, error) {
+	if op.DType == dtype.Invalid || op.DType > dtype.Bool {
+		return nil, fmt.Errorf("there is no element type %v", op.DType)
+	}
+	return one(op.DType, op.Shape)
+}
 
 // Eval fills.
 func (op ConstantOp) Eval(_, out []*tensor.Tensor) {
 	for i := range out[0].Size() {
-		switch op.DType {
-		case dtype.Int64:
-			tensor.Data[int64](out[0])[i] = int64(op.Bits)
-		case dtype.Uint64:
-			tensor.Data[uint64](out[0])[i] = op.Bits
-		default:
+		if op.DType.IsFloat() {
 			out[0].SetFloat(i, op.Float())
+		} else {
+			out[0].SetInt(i, int64(op.Bits))
 		}
 	}
 }

@@ -88,6 +88,9 @@ func KeepDims(reduced, x *ir.Value, axes ...int) *ir.Value {
 		axes = allAxes(x.Rank())
 	}
 	for _, a := range axes {
+		if _, err := s.Axis(a); err != nil {
+			return fail("keep_dims", err, x)
+		}
 		s = s.With(a, 1)
 	}
 	return Reshape(reduced, s.Dims()...)

@@ -19,18 +19,19 @@ func Transpose(x *ir.Value, perm ...int) *ir.Value {
 		return standIn(x)
 	}
 	var op TransposeOp
-	moved := len(perm) != x.Rank()
+	if len(perm) != x.Rank() {
+		return fail(op.Name(), fmt.Errorf("%v is not an order of %d axes", perm, x.Rank()), x)
+	}
+	moved := false
 	for i, p := range perm {
-		if i < len(op.Perm) {
-			op.Perm[i] = int8(p)
+		if p < 0 || p >= x.Rank() {
+			return fail(op.Name(), fmt.Errorf("%v is not an order of %d axes", perm, x.Rank()), x)
 		}
+		op.Perm[i] = int8(p)
 		moved = moved || p != i
 	}
 	if !moved {
 		return x
-	}
-	if len(perm) != x.Rank() {
-		return fail("transpose", fmt.Errorf("%v is not an order of %d axes", perm, x.Rank()), x)
 	}
 	return ir.Apply1(op, x)
 }

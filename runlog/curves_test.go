@@ -160,6 +160,9 @@ func TestPicture(t *testing.T) {
 		"equal accuracy": {{Step: 1, Split: "test", Metrics: []Metric{{"accuracy", 0}}}, {Step: 2, Split: "test", Metrics: []Metric{{"accuracy", 0}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name != "both" {
+				t.Skip("drawing is slow under the race detector")
+			}
 			c := NewCurves("mnist", recs)
 			if c.Empty() {
 				t.Fatal("empty")

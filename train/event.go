@@ -25,9 +25,10 @@ type Started struct {
 
 // Stepped comes after every step.
 type Stepped struct {
-	Step    int // steps done
-	Epoch   int // from 1
-	Samples int // in this step
+	Step    int  // steps done
+	Epoch   int  // from 1
+	Last    bool // step of its epoch
+	Samples int  // in this step
 	Loss    float64
 	LR      float64
 	Correct int // samples whose largest output is that of the label

@@ -28,27 +28,32 @@ type Recorder struct {
 	Store    *exec.Store
 	Config   any                       // of the model's family, for config.json
 	Title    string                    // of the curves
-	LogEvery int                       // steps between lines of split "train"
+	LogEvery int                       // steps between lines of split "train"; an epoch's last step has one too
 	Heard    func(runlog.Record) error // gets every line too; may be nil
 
-	sum     sums // since the last line
-	written int  // step of the last line
+	sum  sums // since the last line
+	step int
+	kept bool
 }
+
+// Kept is the number of steps done, and whether the model in the folder is as
+// they left it.
+func (r *Recorder) Kept() (step int, ok bool) { return r.step, r.kept }
 
 // Handle is the callback.
 func (r *Recorder) Handle(e Event) error {
 	switch e := e.(type) {
 	case *Stepped:
 		r.sum.add(e.Samples, e.Loss, e.Correct)
-		if e.Step-r.written < r.LogEvery {
-			return nil
+		r.step, r.kept = e.Step, false
+		if e.Step%r.LogEvery == 0 || e.Last {
+			s := r.sum.score()
+			r.sum = sums{}
+			return r.log(e.Step, e.Epoch, "train", s, runlog.Metric{Name: "lr", Value: e.LR})
 		}
-		s := r.sum.score()
-		r.sum, r.written = sums{}, e.Step
-		return r.log(e.Step, e.Epoch, "train", s, runlog.Metric{Name: "lr", Value: e.LR})
 	case *Scored:
 		if e.Split == "train" {
-			return r.saveWeights()
+			return r.saveModel()
 		}
 		return r.log(e.Step, e.Epoch, e.Split, e.Score)
 	case *Ended:
@@ -69,18 +74,25 @@ func (r *Recorder) log(step, epoch int, split string, s Score, more ...runlog.Me
 func (r *Recorder) end(e *Ended) error {
 	var saved error
 	if e.Err == nil || errors.Is(e.Err, context.Canceled) {
-		saved = r.saveWeights()
+		saved = r.saveModel()
 	}
 	return errors.Join(saved, r.Run.WriteCurves(r.Title))
 }
 
-// saveWeights replaces the model in the folder.
-func (r *Recorder) saveWeights() error {
+// saveModel replaces the model in the folder, unless it is up to date.
+func (r *Recorder) saveModel() error {
+	if r.kept {
+		return nil
+	}
 	err := r.Run.WriteFile(ConfigFile, func(w io.Writer) error { return recipe.WriteConfig(w, r.Config) })
 	if err != nil {
 		return err
 	}
-	return SaveModel(r.Run.Path(WeightsFile), r.Store)
+	if err := SaveModel(r.Run.Path(WeightsFile), r.Store); err != nil {
+		return err
+	}
+	r.kept = true
+	return nil
 }
 
 // SaveModel writes the parameters and states of a store's model under their

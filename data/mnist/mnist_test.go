@@ -79,6 +79,9 @@ func TestLoad(t *testing.T) {
 // The constants are the mean and the deviation of the training images, so
 // normalised they have mean 0 and deviation 1 within the constants' rounding.
 func TestNormalized(t *testing.T) {
+	if testing.Short() {
+		t.Skip("47 million numbers are slow under the race detector")
+	}
 	sets, err := loaded()
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,6 @@ import (
 	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/optim"
-	"github.com/gradus-ml/gradus/tensor"
 )
 
 type net struct{ FC1, FC2 *nn.Linear }
@@ -25,14 +24,14 @@ func (m *net) Forward(c *nn.Ctx, x *ir.Value) *ir.Value { // [B 784] to [B 10]
 	return m.FC2.Forward(c, ops.ReLU(m.FC1.Forward(c, x)))
 }
 
-// newStep makes a step of training: images, labels and rate in, loss out.
+// newStep makes a step of training: images and labels in, loss out.
 func newStep() (*exec.Store, *exec.Func) {
 	model := &net{nn.NewLinear(784, 128), nn.NewLinear(128, 10)}
 	store := must(exec.NewStore(cpu.New(), model, exec.Seed(1)))
 	sgd := must(optim.DefaultSGD().Build(store.Params()))
 	return store, exec.NewFunc(store, func(c *nn.Ctx, in []*ir.Value) []*ir.Value {
 		l := loss.CrossEntropy(model.Forward(c.Train(), ops.Flatten(in[0], 1)), in[1])
-		sgd.Update(c, grad.Of(l, c.Params(sgd)...), in[2])
+		sgd.Update(c, grad.Of(l, c.Params(sgd)...), ops.Scalar(l, 0.01))
 		return []*ir.Value{l}
 	})
 }
@@ -41,13 +40,11 @@ func main() {
 	train, _, err := mnist.Load()
 	pixels := must(data.Normalize{Mean: []float64{0}, Std: []float64{1}}.Apply(must(train, err).Images)) // x/255
 	loader := must(data.NewLoader(must(data.Tensors(pixels, train.Labels)), data.LoaderConfig{Batch: 64, Shuffle: true}))
-	ctx, rate := context.Background(), tensor.Scalar(float32(0.01))
 	_, step := newStep()
 	for epoch := range 10 {
 		sum := 0.0
-		for batch, err := range loader.Epoch(ctx, epoch) {
-			in := must(batch, err).Inputs
-			sum += must(step.Run(ctx, in[0], in[1], rate))[0].Float(0)
+		for batch, err := range loader.Epoch(context.Background(), epoch) {
+			sum += must(step.Run(context.Background(), must(batch, err).Inputs...))[0].Float(0)
 		}
 		fmt.Printf("Epoch: %d, Loss: %.3f\n", epoch+1, sum/float64(loader.Batches()))
 	}

@@ -44,7 +44,7 @@ func TestLosses(t *testing.T) {
 		if err := set.Gather([]*tensor.Tensor{x, y}, items); err != nil {
 			t.Fatal(err)
 		}
-		out, err := step.Run(context.Background(), x, y, tensor.Scalar(float32(0.01)))
+		out, err := step.Run(context.Background(), x, y)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,6 +37,11 @@ func usage(err error) error {
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// interrupted is the error of a command that Ctrl-C ended cleanly.
+type interrupted struct{ message string }
+
+func (e interrupted) Error() string { return e.message }
+
 // Main runs the command and returns its exit code. The first Ctrl-C cancels
 // the command's context, the second ends the process.
 func Main(args []string, stdout, stderr io.Writer) int {
@@ -56,9 +61,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
+	stopped := errors.As(err, new(interrupted))
+	if !stopped && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err, stopped = interrupted{"interrupted"}, true
+	}
 	fmt.Fprintf(stderr, "gradus: %s\n", oneLine(err))
 	switch {
-	case errors.Is(err, context.Canceled):
+	case stopped:
 		return exitInterrupted
 	case errors.As(err, new(usageError)):
 		return exitUsage

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -102,20 +103,15 @@ func fit(cmd *cobra.Command, t *train.Trainer, run *runlog.Run, flags runFlags, 
 	} else {
 		t.Callbacks = append(t.Callbacks, newProgress(out).handle)
 	}
-	done := 0
-	t.Callbacks = append(t.Callbacks, func(e train.Event) error {
-		if e, ok := e.(*train.Ended); ok {
-			done = e.Step
-		}
-		return nil
-	})
 	_, err := t.Fit(cmd.Context())
-	switch wrong := (*shape.Error)(nil); {
-	case err == nil:
-		return nil
-	case cmd.Context().Err() != nil && errors.Is(err, cmd.Context().Err()):
-		return fmt.Errorf("stopped after step %d; the model as it was then is in %s: %w", done, run.Path("model"), err)
-	case errors.As(err, &wrong):
+	if cmd.Context().Err() != nil && errors.Is(err, cmd.Context().Err()) {
+		step, kept := rec.Kept()
+		if !kept {
+			return fmt.Errorf("interrupted after step %d, and the model is not saved: %v", step, err)
+		}
+		return interrupted{fmt.Sprintf("interrupted after step %d; the model as it was then is in %s", step, run.Path("model"))}
+	}
+	if errors.As(err, new(*shape.Error)) {
 		return usage(err)
 	}
 	return err

@@ -60,11 +60,11 @@ func trainMNIST(cmd *cobra.Command, r recipe.MNIST, flags runFlags) error {
 	}
 	defer t.Store.Close()
 	if !flags.json {
-		params := 0
+		params := int64(0)
 		for _, p := range t.Store.Params() {
-			params += p.Shape.Size()
+			params += int64(p.Shape.Size())
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "MNIST: %d parameters, %d threads, %s, run folder %s\n", params, r.Machine.Threads, r.Machine.ISA, run.Dir())
+		fmt.Fprintf(cmd.OutOrStdout(), "MNIST: %s parameters, %d threads, %s, run folder %s\n", count(params), r.Machine.Threads, r.Machine.ISA, run.Dir())
 	}
 	return fit(cmd, t, run, flags, "MNIST", r.Model, r.LogEvery)
 }

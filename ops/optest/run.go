@@ -1,0 +1,68 @@
+package optest
+
+import (
+	"testing"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ir/interp"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// A Run runs a graph on a backend; inputs are in the order of g.Inputs.
+type Run func(g *ir.Graph, in ...*tensor.Tensor) ([]*tensor.Tensor, error)
+
+// RunAll is the test of a backend: it runs every table in Float32 and in
+// Float64 and compares with the interpreter.
+func RunAll(t *testing.T, run Run) {
+	for name, table := range Tables() {
+		t.Run(name, func(t *testing.T) {
+			for _, c := range table.Cases {
+				t.Run(c.Name, func(t *testing.T) {
+					for _, dt := range []dtype.DType{dtype.Float32, dtype.Float64} {
+						compareWithInterpreter(t, c.As(dt), run)
+					}
+				})
+			}
+		})
+	}
+}
+
+// compareWithInterpreter runs one case both ways. The interpreter computes in
+// float64 and rounds each op's results to their type.
+func compareWithInterpreter(t *testing.T, c Case, run Run) {
+	g, _, _ := c.Graph()
+	if err := g.Err(); err != nil {
+		t.Fatal(err)
+	}
+	want, err := interp.Run(g, c.Inputs()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := clones(c.Inputs())
+	got, err := run(g, c.Inputs()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(want.Outputs) {
+		t.Fatalf("got %d results, want %d", len(got), len(want.Outputs))
+	}
+	for i := range got {
+		if err := Compare(got[i], want.Outputs[i]); err != nil {
+			t.Errorf("result %d of type %v: %v", i, want.Outputs[i].DType(), err)
+		}
+	}
+	for i, in := range c.Inputs() {
+		if string(in.Bytes()) != string(before[i].Bytes()) {
+			t.Errorf("input %d was changed", i)
+		}
+	}
+}
+
+func clones(list []*tensor.Tensor) []*tensor.Tensor {
+	c := make([]*tensor.Tensor, len(list))
+	for i, t := range list {
+		c[i] = t.Clone()
+	}
+	return c
+}
