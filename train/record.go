@@ -10,6 +10,7 @@ import (
 	"github.com/gradus-ml/gradus/format/safetensors"
 	"github.com/gradus-ml/gradus/recipe"
 	"github.com/gradus-ml/gradus/runlog"
+	"github.com/gradus-ml/gradus/tensor"
 )
 
 // The files of a run folder that hold the model, and the settings of the run.
@@ -110,27 +111,36 @@ func SaveModel(path string, s *exec.Store) error {
 }
 
 // LoadModel gives a store's model the values of a file, which must hold exactly
-// the model's keys.
+// the model's keys, with their types. On an error the model stays as it was.
 func LoadModel(path string, s *exec.Store) error {
 	f, err := safetensors.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	wanted := map[string]bool{}
+	values := map[string]*tensor.Tensor{}
 	for _, key := range s.Model() {
-		wanted[key] = true
+		old, err := s.Get(key)
+		if err != nil {
+			return err
+		}
 		t, err := f.Tensor(key)
 		if err != nil {
 			return err
 		}
-		if err := s.Set(key, t); err != nil {
-			return fmt.Errorf("train: %s: %w", path, err)
+		if t.DType() != old.DType() || t.Shape() != old.Shape() {
+			return fmt.Errorf("train: %s: %s is %v, the model wants %v", path, key, t, old)
 		}
+		values[key] = t
 	}
 	for _, name := range f.Names() {
-		if !wanted[name] {
+		if values[name] == nil {
 			return fmt.Errorf("train: %s: tensor %q belongs to no parameter of the model", path, name)
+		}
+	}
+	for key, t := range values {
+		if err := s.Set(key, t); err != nil {
+			return err
 		}
 	}
 	return nil

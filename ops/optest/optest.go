@@ -32,6 +32,9 @@ type Case struct {
 	// nil where there is none.
 	Gout, WantGrad []*tensor.Tensor
 
+	// ByElement measures errors by each element's own magnitude, not by the
+	// largest: for functions of single elements.
+	ByElement bool
 	// NoGrad marks cases whose gradients differences can't check: at kinks and
 	// ties, at infinities, or where there is none.
 	NoGrad bool
@@ -88,7 +91,7 @@ func (c Case) As(dt dtype.DType) Case {
 			in[i] = Convert(t, dt)
 		}
 	}
-	return Case{Name: c.Name, In: in, Build: c.Build, NoGrad: c.NoGrad, Smooth: c.Smooth}
+	return Case{Name: c.Name, In: in, Build: c.Build, ByElement: c.ByElement, NoGrad: c.NoGrad, Smooth: c.Smooth}
 }
 
 // Convert returns a copy of t, rounded to another type.
@@ -107,3 +110,11 @@ func one(f func(in []*ir.Value) *ir.Value) func(in []*ir.Value) []*ir.Value {
 
 // typ is shorthand for a type in mistakes.
 func typ(dt dtype.DType, dims ...int) ir.Type { return tensorType(tensor.New(dt, shapeOf(dims))) }
+
+// byElement sets ByElement on all cases.
+func byElement(cases []Case) []Case {
+	for i := range cases {
+		cases[i].ByElement = true
+	}
+	return cases
+}

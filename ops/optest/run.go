@@ -48,7 +48,7 @@ func compareWithInterpreter(t *testing.T, c Case, run Run) {
 		t.Fatalf("got %d results, want %d", len(got), len(want.Outputs))
 	}
 	for i := range got {
-		if err := Compare(got[i], want.Outputs[i]); err != nil {
+		if err := c.Compare(got[i], want.Outputs[i]); err != nil {
 			t.Errorf("result %d of type %v: %v", i, want.Outputs[i].DType(), err)
 		}
 	}

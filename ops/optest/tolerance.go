@@ -8,16 +8,18 @@ import (
 	"github.com/gradus-ml/gradus/tensor"
 )
 
-// tolerance is how far results may lie apart, as a part of the largest finite
-// magnitude among them or of 1, whichever is larger. Integers must be equal.
+// tolerance is how far floats may lie apart, as a part of a magnitude: that of
+// the element itself or the largest of the tensor, and at least 1. Integers
+// must be equal.
 var tolerance = map[dtype.DType]float64{
 	dtype.Float64: 1e-10,
 	dtype.Float32: 2e-5,
 }
 
-// Compare tells the first place where got is not close to want; types and
-// shapes must be equal, NaN equals NaN, and an infinity equals itself alone.
-func Compare(got, want *tensor.Tensor) error {
+// Compare tells the first place where a result of the case is not close to
+// what it should be. Types and shapes must be equal; NaN equals NaN, and an
+// infinity itself alone.
+func (c Case) Compare(got, want *tensor.Tensor) error {
 	if got.DType() != want.DType() || got.Shape() != want.Shape() {
 		return fmt.Errorf("got %v, want %v", got, want)
 	}
@@ -29,18 +31,18 @@ func Compare(got, want *tensor.Tensor) error {
 		}
 		return nil
 	}
-	scale := 1.0
+	largest := 1.0
 	for i := range want.Size() {
-		if v := math.Abs(want.Float(i)); v > scale && !math.IsInf(v, 0) {
-			scale = v
+		if v := math.Abs(want.Float(i)); v > largest && !math.IsInf(v, 0) {
+			largest = v
 		}
 	}
-	return within(got, want, tolerance[got.DType()]*scale)
-}
-
-func within(got, want *tensor.Tensor, far float64) error {
 	for i := range got.Size() {
 		g, w := got.Float(i), want.Float(i)
+		far := tolerance[got.DType()] * largest
+		if c.ByElement {
+			far = tolerance[got.DType()] * max(1, math.Abs(w))
+		}
 		switch {
 		case g == w, g != g && w != w:
 		case math.Abs(g-w) <= far && !math.IsInf(w, 0):

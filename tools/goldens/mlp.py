@@ -15,7 +15,7 @@ from torch import nn
 
 from golden import ROOT, Golden
 
-MNIST = ROOT / "data/mnist"
+MNIST = ROOT / "data/mnist/files"
 SEED, BATCH, STEPS, LR = 32, 64, 100, 0.01
 
 

@@ -15,7 +15,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path, help="a run folder, or a safetensors file")
     parser.add_argument("--arch", choices=NETS, default="lenet")
-    parser.add_argument("--data", default=Path(__file__).parents[2] / "data/mnist", help="folder of the IDX files")
+    parser.add_argument("--data", default=Path(__file__).parents[2] / "data/mnist/files", help="folder of the IDX files")
     args = parser.parse_args()
 
     net = NETS[args.arch]()

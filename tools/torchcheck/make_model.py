@@ -17,7 +17,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="the folder to write")
     parser.add_argument("--arch", choices=NETS, default="lenet")
-    parser.add_argument("--data", default=Path(__file__).parents[2] / "data/mnist", help="folder of the IDX files")
+    parser.add_argument("--data", default=Path(__file__).parents[2] / "data/mnist/files", help="folder of the IDX files")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)

@@ -22,6 +22,20 @@ type ConvSpec struct {
 
 func (s *ConvSpec) taps() int { return s.Kernel[0] * s.Kernel[1] * s.Kernel[2] }
 
+// flat returns the spec with the pixels of an image as one row, where no tap
+// looks at a neighbour: short rows would leave blocks short.
+func (s ConvSpec) flat() ConvSpec {
+	pixels := s.In[0] * s.In[1] * s.In[2]
+	if s.taps() == 1 && s.In == s.Out && s.PadLo == [3]int{} && pixels <= flatPixels {
+		s.In, s.Out = [3]int{1, 1, pixels}, [3]int{1, 1, pixels}
+		s.Stride, s.PadHi = [3]int{1, 1, 1}, [3]int{}
+	}
+	return s
+}
+
+// flatPixels is the largest image that is not cut in rows.
+const flatPixels = 1024
+
 // forward returns the axes along which y gathers from x.
 func (s *ConvSpec) forward() (axes [3]axis) {
 	for d := range axes {
@@ -36,6 +50,7 @@ type Conv struct{ correlation }
 // NewConv plans y = conv(x, weight). The number of workers decides about
 // chunks and scratch memory.
 func NewConv(set *Set, s ConvSpec, workers int) *Conv {
+	s = s.flat()
 	return &Conv{newCorrelation(&set.Tile, workers, s.N, s.Groups, s.C/s.Groups, s.O/s.Groups, s.forward())}
 }
 
@@ -51,6 +66,7 @@ type ConvInput struct{ correlation }
 // NewConvInput plans dx from dy and weight. With a stride above 1, each
 // residue of the coordinates of dx gathers from dy by taps of its own.
 func NewConvInput(set *Set, s ConvSpec, workers int) *ConvInput {
+	s = s.flat()
 	var axes [3]axis
 	for d := range axes {
 		axes[d] = inputAxis(s.In[d], s.Out[d], s.Kernel[d], s.Stride[d], s.PadLo[d], s.Dilation[d])

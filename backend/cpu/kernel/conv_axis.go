@@ -97,50 +97,105 @@ func (a *axis) spans() []span {
 }
 
 // A strip is reps blocks of m neighbouring results of a line, with the taps
-// that meet the source from any of them.
+// that meet the source from any of them. With acc 1 it adds to what earlier
+// strips made of these results.
 type strip struct {
 	m, reps            int
 	result, resultStep int
 	source, sourceStep int // source of the first tap of the first result
 	tap, taps          int
+	acc                int
 }
 
 // strips cuts every line into blocks of at most rows results. Shorter blocks
 // skip more taps that see only padding, longer ones use the registers better.
-func (a *axis) strips(rows int) []strip {
+// Where padding is much of what the taps see, each tap has strips of its own,
+// of just the results for which it meets the source; steps, the length of the
+// sum of one tap, tells what it costs to fetch and store a result again.
+func (a *axis) strips(rows, steps int) []strip {
 	var all []strip
-	for _, l := range a.lines {
-		best, blocks := 0.0, 0
-		for n := ceil(l.count, rows); n <= 2*ceil(l.count, rows); n++ {
-			cost := 0.0
-			for b := range n {
-				i0, i1 := evenCut(l.count, n, b)
-				lo, hi := a.clip(&l, i0, i1)
-				// A step of fewer than four rows waits for the adders.
-				cost += (float64(max(i1-i0, 4)) + 0.5) * float64(hi-lo)
-			}
-			if blocks == 0 || cost < best {
-				best, blocks = cost, n
-			}
-		}
-		for b := range blocks {
-			i0, i1 := evenCut(l.count, blocks, b)
-			lo, hi := a.clip(&l, i0, i1)
-			s := strip{
-				m: i1 - i0, reps: 1, result: l.result + i0*l.resultStep, resultStep: l.resultStep,
-				source: l.source + i0*l.sourceStep + lo*a.tapStep, sourceStep: l.sourceStep, tap: l.tap + lo, taps: hi - lo,
-			}
-			if b > 0 {
-				p := &all[len(all)-1]
-				if p.m == s.m && p.tap == s.tap && p.taps == s.taps {
-					p.reps++
-					continue
-				}
-			}
-			all = append(all, s)
+	for i := range a.lines {
+		l := &a.lines[i]
+		joint, cost := a.jointStrips(l, rows)
+		each, eachCost := a.tapStrips(l, rows, steps)
+		if eachCost < 0.95*cost {
+			all = append(all, each...)
+		} else {
+			all = append(all, joint...)
 		}
 	}
 	return all
+}
+
+// stepCost is the time of one step of m rows in that of a row: fewer than
+// four rows wait for the adders.
+func stepCost(m int) float64 { return float64(max(m, 4)) + 0.5 }
+
+// jointStrips cuts a line into blocks that each take all their taps at once.
+func (a *axis) jointStrips(l *line, rows int) (strips []strip, cost float64) {
+	blocks := 0
+	least := ceil(l.count, rows)
+	for n := least; n <= 2*least; n++ {
+		c := 0.0
+		for b := range n {
+			i0, i1 := evenCut(l.count, n, b)
+			lo, hi := a.clip(l, i0, i1)
+			c += stepCost(i1-i0) * float64(hi-lo)
+		}
+		if blocks == 0 || c < cost {
+			cost, blocks = c, n
+		}
+	}
+	for b := range blocks {
+		i0, i1 := evenCut(l.count, blocks, b)
+		lo, hi := a.clip(l, i0, i1)
+		strips = a.appendStrip(strips, l, i0, i1, lo, hi, 0)
+	}
+	return strips, cost
+}
+
+// tapStrips clears a line and then adds one tap after the other.
+func (a *axis) tapStrips(l *line, rows, steps int) (strips []strip, cost float64) {
+	for i := 0; i < l.count; i += rows {
+		strips = a.appendStrip(strips, l, i, min(i+rows, l.count), 0, 0, 0)
+	}
+	for tap := range l.taps {
+		first := 0
+		for first < l.count && l.source+first*l.sourceStep+tap*a.tapStep < 0 {
+			first++
+		}
+		last := l.count
+		for last > first && l.source+(last-1)*l.sourceStep+tap*a.tapStep >= a.source {
+			last--
+		}
+		n := ceil(last-first, rows)
+		for b := range n {
+			i0, i1 := evenCut(last-first, n, b)
+			strips = a.appendStrip(strips, l, first+i0, first+i1, tap, tap+1, 1)
+			// A result is loaded and stored again, and the call costs as well.
+			cost += stepCost(i1-i0) + float64(3*(i1-i0)+10)/float64(steps)
+		}
+	}
+	return strips, cost
+}
+
+// appendStrip appends results i0 to i1 of a line with taps lo to hi of it, to
+// the last strip if they go on like it.
+func (a *axis) appendStrip(all []strip, l *line, i0, i1, lo, hi, acc int) []strip {
+	s := strip{
+		m: i1 - i0, reps: 1, result: l.result + i0*l.resultStep, resultStep: l.resultStep,
+		source: l.source + i0*l.sourceStep + lo*a.tapStep, sourceStep: l.sourceStep,
+		tap: l.tap + lo, taps: hi - lo, acc: acc,
+	}
+	if len(all) > 0 {
+		p := &all[len(all)-1]
+		next := p.result + p.m*p.reps*p.resultStep
+		if p.m == s.m && p.tap == s.tap && p.taps == s.taps && p.acc == acc && next == s.result {
+			p.reps++
+			return all
+		}
+	}
+	return append(all, s)
 }
 
 // evenCut returns part b of n parts of count, the larger parts first.

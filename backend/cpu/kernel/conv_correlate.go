@@ -35,13 +35,12 @@ func newCorrelation(t *Tile, workers, images, groups, in, out int, axes [3]axis)
 	c.weights = groups * c.panels * steps * t.Cols
 	c.slices = ceil(in, packSlice)
 	pieces := groups * c.panels * c.slices
-	const nanosPerFloat = 0.5
-	c.packing = cut(pieces, float64(c.weights)*nanosPerFloat/float64(max(pieces, 1)), workers)
+	c.packing = cut(pieces, float64(c.weights)*packNanos/float64(max(pieces, 1)), workers)
 
 	// Few channels leave vectors partly empty.
 	width := groups * roundUp(out, t.Narrow)
 	rowNanos := float64(axes[2].result*width) * (float64(steps) + 4) / t.Speed
-	c.gather = newGather(images, groups*in, t.Rows, axes, rowNanos)
+	c.gather = newGather(images, groups*in, axes, axes[2].strips(t.Rows, max(1, in*c.taps[1])), rowNanos)
 	c.units = cut(c.gather.units, rowNanos*float64(c.rows), workers)
 	return c
 }
@@ -180,7 +179,7 @@ func (x *correlationRun) strip(g *seg, v *view, s *strip, y, channel, n int, pan
 	g.rsa = s.sourceStep * channels * floatBytes
 	g.csa, g.rsb = floatBytes, cols*floatBytes
 	g.stepA, g.stepC = s.m*g.rsa, s.m*g.ldc
-	g.acc = 0
+	g.acc = s.acc
 	tap := x.in * cols // floats of a tap in the panel
 	xStep, yStep := x.axes[2].tapStep, x.axes[1].tapStep
 	for z := range zs.taps {

@@ -29,11 +29,12 @@ const (
 	frameElements = 128 << 10
 )
 
-// newGather cuts results of which a row takes rowNanos.
-func newGather(images, channels, blockRows int, axes [3]axis, rowNanos float64) gather {
+// newGather cuts results of which a row takes rowNanos. The strips tell what
+// is read of a row.
+func newGather(images, channels int, axes [3]axis, strips []strip, rowNanos float64) gather {
 	g := gather{
 		images: images, channels: channels, axes: axes,
-		z: axes[0].spans(), y: axes[1].spans(), x: axes[2].strips(blockRows),
+		z: axes[0].spans(), y: axes[1].spans(), x: strips,
 	}
 	x := &axes[2]
 	first, last := 0, x.source

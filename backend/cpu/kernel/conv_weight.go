@@ -34,14 +34,19 @@ const sliceRows = 1024
 // NewConvWeight plans dw. The number of workers decides about chunks and
 // scratch memory.
 func NewConvWeight(set *Set, s ConvSpec, workers int) *ConvWeight {
+	s = s.flat()
 	t := &set.Tile
 	w := &ConvWeight{spec: s, tile: t, workers: workers}
 	in := s.C / s.Groups
 	width := s.Groups * roundUp(s.O/s.Groups, t.Narrow)
 	rowNanos := float64(s.Out[2]*s.taps()*in) * float64(width) / t.Speed
-	w.gather = newGather(s.N, s.C, t.Rows, s.forward(), rowNanos)
+	axes := s.forward()
 	// All taps of a row are read, even those that meet padding alone.
-	w.widen()
+	var whole []strip
+	if x := &axes[2]; x.result > 0 {
+		whole = x.appendStrip(nil, &x.lines[0], 0, x.result, 0, x.taps, 0)
+	}
+	w.gather = newGather(s.N, s.C, axes, whole, rowNanos)
 
 	// A run of rows is one row of taps, or one tap.
 	run, step := s.Kernel[2]*in, s.Kernel[2]
@@ -80,21 +85,6 @@ const addChannels = 8
 
 // size is the number of floats of the gradient.
 func (w *ConvWeight) size() int { return w.spec.taps() * w.spec.C / w.spec.Groups * w.spec.O }
-
-// widen makes the view hold every tap of every result of a row.
-func (w *ConvWeight) widen() {
-	s := &w.spec
-	if w.units == 0 || s.Out[2] == 0 {
-		return
-	}
-	w.left = max(w.left, s.PadLo[2])
-	last := (s.Out[2]-1)*s.Stride[2] - s.PadLo[2] + (s.Kernel[2]-1)*s.Dilation[2] + 1
-	w.width = w.left + max(last, s.In[2])
-	w.framed = w.width > s.In[2]
-	if w.framed {
-		w.frame = roundUp(w.viewSize(), alignment)
-	}
-}
 
 // Scratch returns the number of floats that Bind wants as scratch memory.
 func (w *ConvWeight) Scratch() int {

@@ -42,7 +42,7 @@ type Gemm struct {
 	// or in phases of packing and phases of regions, see gemm_region.go.
 	regions bool
 	packB   bool // B is packed, else read in place
-	packA   bool // regions only
+	packA   bool // A is packed by each chunk, else read in place
 	strips  work // strips only: the panels of all batches
 	plan    regionPlan
 }
@@ -91,34 +91,60 @@ func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 	g.blocks = max(1, ceil(spec.K, g.depth))
 
 	panels := ceil(spec.N, t.Cols)
-	nanos := float64(spec.M) * float64(spec.K) * float64(t.Cols) / t.Speed
+	g.packB = spec.TransB || spec.M > 4*t.Rows
+	// A step of few rows takes as long as one of four.
+	nanos := float64(max(spec.M, 4)) * float64(spec.K) * float64(t.Cols) / t.Speed
+	if g.packB {
+		nanos += float64(spec.K*t.Cols) * packNanos
+	}
 	total := nanos * float64(panels*spec.Batch)
 	// In strips every panel of B is read once and A again for each, from the
 	// second cache at best. They want A to fit there, and enough panels.
 	g.regions = spec.M*min(spec.K, g.depth) > stripElements ||
 		total > tinyNanos && panels*spec.Batch < 2*workers && spec.M > 4*t.Rows
-	g.packB = spec.TransB || spec.M > 4*t.Rows
 	if g.regions {
 		g.planRegions()
-	} else {
-		g.strips = cut(panels*spec.Batch, nanos, workers)
+		return g
+	}
+	g.strips = cut(panels*spec.Batch, nanos, workers)
+	// Rows that are multiples of 2 KiB apart compete for the same lines of the
+	// first cache. A chunk that uses A often enough packs it first.
+	if spec.LdA%512 == 0 && spec.M > 1 && panels >= 4*workers && total > tinyNanos {
+		g.packA = true
+		g.strips.chunks = min(g.strips.chunks, max(workers, panels*spec.Batch/4/workers*workers))
 	}
 	return g
 }
 
-// stripElements is the size of A, within a block of K, up to which it stays
-// in the second cache.
-const stripElements = 128 << 10
+const (
+	// stripElements is the size of A, within a block of K, up to which it
+	// stays in the second cache.
+	stripElements = 128 << 10
+	// packNanos is the time to pack one float.
+	packNanos = 0.2
+)
 
 // Scratch returns the number of floats that Bind wants as scratch memory.
 func (g *Gemm) Scratch() int {
-	switch {
-	case g.regions:
+	if g.regions {
 		return g.regionScratch() + alignment
-	case g.packB:
-		return g.workers*g.panelSize() + alignment
+	}
+	if n := g.stripScratch(); n > 0 {
+		return g.workers*n + alignment
 	}
 	return 0
+}
+
+// stripScratch is the memory of one worker for strips: a panel of B, and A.
+func (g *Gemm) stripScratch() int {
+	n := 0
+	if g.packB {
+		n += g.panelSize()
+	}
+	if g.packA {
+		n += roundUp(g.spec.M, g.tile.Rows) * g.depth
+	}
+	return n
 }
 
 // panelSize is the number of floats of a packed panel of B in a block of K.
@@ -177,29 +203,44 @@ func (g *Gemm) block(p int) (k0, k int) {
 func (x *gemmRun) strip(worker, chunk int) {
 	s, t := &x.spec, x.tile
 	panels := ceil(s.N, t.Cols)
-	var panel []float32
-	if x.packB {
-		panel = x.scratch[worker*x.panelSize():][:x.panelSize()]
-	}
-	g := &x.segs[worker]
 	lo, hi := x.strips.span(chunk)
-	for u := lo; u < hi; u++ {
-		batch, j := u/panels, u%panels*t.Cols
-		n := min(t.Cols, s.N-j)
+	for lo < hi {
+		// The panels of the chunk that belong to one matrix.
+		batch, first := lo/panels, lo%panels
+		count := min(hi-lo, panels-first)
+		j0, j1 := first*t.Cols, min((first+count)*t.Cols, s.N)
 		for p := range x.blocks {
-			k0, k := x.block(p)
-			x.setA(g, batch, 0, k0)
-			if x.packB {
-				x.copyB(panel, batch, j, n, k0, k)
-				g.b, g.rsb = at(panel, 0), t.Cols*floatBytes
-			} else {
-				g.b, g.rsb = at(x.b, batch*s.StrideB+k0*s.LdB+j), s.LdB*floatBytes
-			}
-			x.multiply(g, batch, 0, s.M, j, n, p, k)
+			x.stripBlock(worker, batch, j0, j1, p)
 		}
 		if x.after != nil {
-			x.after(worker, batch, 0, s.M, j, j+n)
+			x.after(worker, batch, 0, s.M, j0, j1)
 		}
+		lo += count
+	}
+}
+
+// stripBlock adds block p of K to columns j0 to j1 of C.
+func (x *gemmRun) stripBlock(worker, batch, j0, j1, p int) {
+	s, t, g := &x.spec, x.tile, &x.segs[worker]
+	k0, k := x.block(p)
+	scratch := x.scratch[worker*x.stripScratch():]
+	x.setA(g, batch, 0, k0)
+	if x.packA {
+		packed := scratch[x.stripScratch()-roundUp(s.M, t.Rows)*x.depth:]
+		x.copyA(packed, batch, 0, s.M, p)
+		x.setPacked(g, packed)
+	}
+	a := g.a
+	for j := j0; j < j1; j += t.Cols {
+		n := min(t.Cols, j1-j)
+		g.a = a
+		if x.packB {
+			x.copyB(scratch, batch, j, n, k0, k)
+			g.b, g.rsb = at(scratch, 0), t.Cols*floatBytes
+		} else {
+			g.b, g.rsb = at(x.b, batch*s.StrideB+k0*s.LdB+j), s.LdB*floatBytes
+		}
+		x.multiply(g, batch, 0, s.M, j, n, p, k)
 	}
 }
 
@@ -212,6 +253,28 @@ func (x *gemmRun) setA(g *seg, batch, i, k0 int) {
 		g.a, g.rsa, g.csa = at(x.a, batch*s.StrideA+i*s.LdA+k0), s.LdA*floatBytes, floatBytes
 	}
 	g.stepA = x.tile.Rows * g.rsa
+}
+
+// copyA packs m rows of A from row i on, block p of K, by blocks of rows:
+// [m/Rows depth Rows].
+func (x *gemmRun) copyA(packed []float32, batch, i, m, p int) {
+	s, t := &x.spec, x.tile
+	k0, k := x.block(p)
+	a := x.a[batch*s.StrideA:]
+	for r := 0; r < m; r += t.Rows {
+		dst := packed[r*x.depth:]
+		if s.TransA {
+			t.copy(dst, t.Rows, a[k0*s.LdA+i+r:], s.LdA, k, min(t.Rows, m-r))
+		} else {
+			t.transpose(dst, t.Rows, a[(i+r)*s.LdA+k0:], s.LdA, min(t.Rows, m-r), k)
+		}
+	}
+}
+
+// setPacked points g at packed rows of A.
+func (x *gemmRun) setPacked(g *seg, packed []float32) {
+	g.a = at(packed, 0)
+	g.rsa, g.csa, g.stepA = floatBytes, x.tile.Rows*floatBytes, x.depth*x.tile.Rows*floatBytes
 }
 
 // copyB copies columns j to j+n of steps k0 to k0+k of B to a panel.

@@ -70,9 +70,8 @@ func (x *gemmRun) regionPhases() []Phase {
 			v.down, v.across = ceil(s.M, r.rows), ceil(v.n, r.cols)
 			if x.packB && want != held {
 				held = want
-				const nanosPerFloat = 0.5
 				v.groups = ceil(v.n, packPanels*x.tile.Cols)
-				v.packing = cut(x.blocks*v.groups, float64(x.depth*packPanels*x.tile.Cols)*nanosPerFloat, x.workers)
+				v.packing = cut(x.blocks*v.groups, float64(x.depth*packPanels*x.tile.Cols)*packNanos, x.workers)
 				phases = append(phases, Phase{Chunks: v.packing.chunks, Run: v.pack})
 			}
 			phases = append(phases, Phase{Chunks: v.down * v.across, Run: v.run})
@@ -124,22 +123,6 @@ func (v *regionRun) pack(_, chunk int) {
 	}
 }
 
-// copyA packs m rows of A from row i on, block p of K, by blocks of rows:
-// [m/Rows depth Rows].
-func (v *regionRun) copyA(packed []float32, i, m, p int) {
-	s, t := &v.spec, v.tile
-	k0, k := v.block(p)
-	a := v.a[v.batch*s.StrideA:]
-	for r := 0; r < m; r += t.Rows {
-		dst := packed[r*v.depth:]
-		if s.TransA {
-			t.copy(dst, t.Rows, a[k0*s.LdA+i+r:], s.LdA, k, min(t.Rows, m-r))
-		} else {
-			t.transpose(dst, t.Rows, a[(i+r)*s.LdA+k0:], s.LdA, min(t.Rows, m-r), k)
-		}
-	}
-}
-
 // run computes one region: for each block of K every panel of B meets all
 // rows, so that the panel stays in a near cache and A in the second.
 func (v *regionRun) run(worker, chunk int) {
@@ -152,9 +135,8 @@ func (v *regionRun) run(worker, chunk int) {
 	for p := range v.blocks {
 		k0, k := v.block(p)
 		if v.packA {
-			v.copyA(packed, i0, m, p)
-			g.a = at(packed, 0)
-			g.rsa, g.csa, g.stepA = floatBytes, t.Rows*floatBytes, v.depth*t.Rows*floatBytes
+			v.copyA(packed, v.batch, i0, m, p)
+			v.setPacked(g, packed)
 		} else {
 			v.setA(g, v.batch, i0, k0)
 		}

@@ -148,6 +148,21 @@ func (p *poolPlan) phase(f func(r *poolRun, base int, offsets []int, taps []int3
 	}}
 }
 
+// shortCalls calls f once for all pixels and channels of a run, or, where that
+// would keep the assembly busy for too long, for pieces of single pixels.
+func shortCalls(count, channels, taps int, f func(pixel, pixels, ch, channels int)) {
+	const most, slice = 1 << 18, 64
+	if count*channels*taps <= most {
+		f(0, count, 0, channels)
+		return
+	}
+	for p := range count {
+		for ch := 0; ch < channels; ch += slice {
+			f(p, 1, ch, min(slice, channels-ch))
+		}
+	}
+}
+
 // A MaxPool plans the largest element of windows.
 type MaxPool struct {
 	v        *Vec
@@ -177,13 +192,17 @@ func (m *MaxPool) Bind(y []float32, index []int32, x []float32) []Phase {
 			}
 			return
 		}
-		var pi *int32
-		if index != nil {
-			pi = &index[base : base+n][0]
-		}
 		last := offsets[len(offsets)-1] + ((r.count-1)*r.advance+1)*c
 		px := unsafe.SliceData(x[:last])
-		m.v.maxPool(c, r.count, r.advance*c, len(offsets), &offsets[0], &taps[0], px, &out[0], pi)
+		shortCalls(r.count, c, len(offsets), func(pixel, pixels, ch, channels int) {
+			at := pixel*c + ch
+			var p *int32
+			if index != nil {
+				p = &index[base+at]
+			}
+			m.v.maxPool(channels, pixels, r.advance*c, len(offsets), &offsets[0], &taps[0],
+				elem(px, pixel*r.advance*c+ch), &out[at], p)
+		})
 	})}
 }
 
@@ -202,8 +221,12 @@ func (m *MaxPool) BindGrad(dx, dy []float32, index []int32) []Phase {
 		}
 		// The first tap lies farthest in dy.
 		last := offsets[0] + ((r.count-1)*r.advance+1)*c
-		pdy, pi := unsafe.SliceData(dy[:last]), unsafe.SliceData(index[:last])
-		m.v.maxPoolGrad(c, r.count, r.advance*c, r.step*c, len(offsets), &offsets[0], &taps[0], pdy, pi, &out[0])
+		dy, index := dy[:last], index[:last]
+		shortCalls(r.count, c, len(offsets), func(pixel, pixels, ch, channels int) {
+			from := pixel*r.advance*c + ch
+			m.v.maxPoolGrad(channels, pixels, r.advance*c, r.step*c, len(offsets), &offsets[0], &taps[0],
+				&dy[from], &index[from], &out[pixel*r.step*c+ch])
+		})
 	})}
 }
 

@@ -28,6 +28,8 @@ func poolSpecs() []PoolSpec {
 	add(1, 3, [3]int{1, 9, 9}, [3]int{1, 3, 2}, [3]int{1, 1, 2}, [3]int{0, 1, 1}, [3]int{0, 1, 1}, [3]int{1, 2, 3})
 	add(1, 2, [3]int{1, 5, 5}, [3]int{1, 2, 2}, [3]int{1, 3, 3}, zero, zero, one)
 	add(1, 64, [3]int{1, 8, 8}, [3]int{1, 8, 8}, one, zero, zero, one)
+	// Windows so large that calls are cut.
+	add(1, 70, [3]int{1, 65, 65}, [3]int{1, 62, 62}, one, [3]int{0, 1, 0}, zero, one)
 	// A last window that reaches beyond the padding, as with ceil_mode.
 	list = append(list, PoolSpec{N: 1, C: 3, In: [3]int{1, 5, 6}, Out: [3]int{1, 3, 3}, Window: [3]int{1, 2, 3},
 		Stride: [3]int{1, 2, 2}, PadLo: [3]int{0, 0, 1}, PadHi: [3]int{0, 0, 1}, Dilation: one})

@@ -340,9 +340,35 @@ func TestRunAllocates(t *testing.T) {
 			}
 			s.Vec.Sum(x)
 			s.Vec.Softmax(x, x)
+			s.Vec.LogSoftmaxGrad(x, x, x)
+			s.Vec.LayerNormGrad(x, x, x, x, x, x, 1, 1)
 			s.Vec.Adam(x[:50], x[50:], x[100:], x[150:], AdamStep{Correction1: 1, Correction2: 1})
 		}); n != 0 {
 			t.Errorf("%v allocations", n)
+		}
+	})
+}
+
+// TestPlansAllocate shows that running a plan allocates nothing.
+func TestPlansAllocate(t *testing.T) {
+	eachSet(t, func(t *testing.T, s *Set) {
+		spec := poolSpecs()[1]
+		nx, ny := spec.lens()
+		x, y, index, col := make([]float32, nx), make([]float32, ny), make([]int32, ny), make([]float32, 10)
+		bn := NewBatchNorm(s, nx/10, 10, 1)
+		scratch := make([]float32, bn.Scratch())
+		maxPool, avgPool := NewMaxPool(s, spec, 1), NewAvgPool(s, spec, true, 1)
+		for name, phases := range map[string][]Phase{
+			"max pool":            maxPool.Bind(y, index, x),
+			"max pool gradient":   maxPool.BindGrad(x, y, index),
+			"avg pool":            avgPool.Bind(y, x),
+			"avg pool gradient":   avgPool.BindGrad(x, y),
+			"batch norm":          bn.BindTrain(x, x, col, col, col, col, col, 1e-5, true, scratch),
+			"batch norm gradient": bn.BindGrad(x, col, col, x, x, nil, col, col, col, scratch),
+		} {
+			if n := testing.AllocsPerRun(20, func() { runPhases(phases, 1) }); n != 0 {
+				t.Errorf("%s: %v allocations", name, n)
+			}
 		}
 	})
 }

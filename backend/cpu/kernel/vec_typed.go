@@ -13,6 +13,8 @@ import (
 // 0 for a negative power, but for the bases 1 and -1. Ops that only make sense
 // for fractions (Sqrt, Exp, Tanh, ...) are computed in float64 and truncated.
 //
+// ReluGrad compares as Run does. The ops after Not are for float32 alone.
+//
 // float64 uses package math: its functions may differ in the last bit between
 // platforms. float32 is served by [Vec.Run], and here by way of float64.
 func RunTyped[T Number](op VecOp, d, a, b, c []T, s0, s1 T) {

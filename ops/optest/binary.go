@@ -1,0 +1,109 @@
+package optest
+
+import (
+	"math"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+type binaryBuilder = func(x, y *ir.Value) *ir.Value
+
+var binaries = map[string]binaryBuilder{
+	"add": ops.Add, "sub": ops.Sub, "mul": ops.Mul, "div": ops.Div,
+	"maximum": ops.Maximum, "minimum": ops.Minimum, "pow": ops.Pow,
+}
+
+// both lets a builder of two operands stand as Build.
+func both(f binaryBuilder) func(in []*ir.Value) []*ir.Value {
+	return one(func(in []*ir.Value) *ir.Value { return f(in[0], in[1]) })
+}
+
+// pairs are shapes that broadcast.
+var pairs = map[string][2][]int{
+	"same": {{3, 5}, {3, 5}}, "row": {{3, 5}, {5}}, "column": {{3, 5}, {3, 1}}, "scalar": {{3, 5}, {}},
+	"outer": {{3, 1}, {1, 4}}, "rank3": {{2, 1, 3}, {4, 1}}, "left": {{4}, {2, 3, 4}}, "empty": {{0, 3}, {1, 3}},
+	"channel": {{2, 3, 4, 4}, {3, 1, 1}},
+}
+
+func binary() Table {
+	cases := Golden("binary", func(_ string, a Attrs) func([]*ir.Value) []*ir.Value {
+		if f := binaries[a.Op()]; f != nil {
+			return both(f)
+		}
+		return nil
+	})
+	for name, f := range binaries {
+		gen := NewGen(name)
+		for pair, dims := range pairs {
+			// Apart keeps maxima off their kinks, and quotients and powers off 0.
+			all := gen.Apart(40)
+			x, y := gen.pick(all, true, dims[0]...), gen.pick(all, false, dims[1]...)
+			if name == "pow" {
+				x, y = gen.Uniform(0.2, 3, dims[0]...), gen.Uniform(-2, 2, dims[1]...)
+			}
+			cases = append(cases, Case{Name: name + "_" + pair, In: []*tensor.Tensor{x, y}, Build: both(f), Smooth: true})
+		}
+		xs, ys := grid(special())
+		cases = append(cases, Case{Name: name + "_special", In: []*tensor.Tensor{xs, ys}, Build: both(f), NoGrad: true})
+	}
+	for name, c := range map[string]struct {
+		f          binaryBuilder
+		x, y, want []int32
+	}{
+		"add": {ops.Add, []int32{1, math.MaxInt32}, []int32{2, 1}, []int32{3, math.MinInt32}},
+		"sub": {ops.Sub, []int32{1, math.MinInt32}, []int32{2, 1}, []int32{-1, math.MaxInt32}},
+		"mul": {ops.Mul, []int32{-3, 1 << 30}, []int32{5, 4}, []int32{-15, 0}},
+		"div": {ops.Div, []int32{7, -7, 5, math.MinInt32}, []int32{2, 2, 0, -1}, []int32{3, -3, 0, math.MinInt32}},
+		"max": {ops.Maximum, []int32{7, -7}, []int32{2, 2}, []int32{7, 2}},
+		"min": {ops.Minimum, []int32{7, -7}, []int32{2, 2}, []int32{2, -7}},
+	} {
+		cases = append(cases, Case{Name: name + "_i32", In: []*tensor.Tensor{tensor.Must(tensor.Of(c.x)), tensor.Must(tensor.Of(c.y))},
+			Build: both(c.f), Want: []*tensor.Tensor{tensor.Must(tensor.Of(c.want))}, NoGrad: true})
+	}
+	big := []int64{math.MaxInt64, 1<<53 + 1}
+	cases = append(cases,
+		Case{Name: "add_i64_exact", In: []*tensor.Tensor{tensor.Must(tensor.Of(big)), tensor.Must(tensor.Of([]int64{1, 2}))},
+			Build: both(ops.Add), Want: []*tensor.Tensor{tensor.Must(tensor.Of([]int64{math.MinInt64, 1<<53 + 3}))}, NoGrad: true},
+		Case{Name: "max_u64", In: []*tensor.Tensor{tensor.Must(tensor.Of([]uint64{math.MaxUint64, 1})), tensor.Must(tensor.Of([]uint64{1, 2}))},
+			Build: both(ops.Maximum), Want: []*tensor.Tensor{tensor.Must(tensor.Of([]uint64{math.MaxUint64, 2}))}, NoGrad: true},
+		Case{Name: "sub_u8", In: []*tensor.Tensor{tensor.Must(tensor.Of([]uint8{1, 200})), tensor.Must(tensor.Of([]uint8{2, 100}))},
+			Build: both(ops.Sub), Want: []*tensor.Tensor{tensor.Must(tensor.Of([]uint8{255, 100}))}, NoGrad: true},
+	)
+	x, y := tensor.Must(tensor.Of([]bool{false, false, true, true})), tensor.Must(tensor.Of([]bool{false, true, false, true}))
+	cases = append(cases,
+		Case{Name: "and", In: []*tensor.Tensor{x, y}, Build: both(ops.And), Want: []*tensor.Tensor{tensor.Must(tensor.Of([]bool{false, false, false, true}))}, NoGrad: true},
+		Case{Name: "or", In: []*tensor.Tensor{x, y}, Build: both(ops.Or), Want: []*tensor.Tensor{tensor.Must(tensor.Of([]bool{false, true, true, true}))}, NoGrad: true},
+		Case{Name: "same_operand_twice", In: []*tensor.Tensor{NewGen("twice").Apart(4)}, Smooth: true,
+			Build: one(func(in []*ir.Value) *ir.Value { return ops.Div(ops.Mul(in[0], in[0]), ops.Add(in[0], ops.Mul(in[0], in[0]))) })},
+	)
+	return Table{Cases: byElement(cases), Mistakes: []Mistake{
+		{"shapes", []ir.Type{typ(dtype.Float32, 2, 3), typ(dtype.Float32, 4)}, func(in []*ir.Value) { ops.Add(in[0], in[1]) }, "add: shapes [2 3] and [4] do not broadcast: 3 against 4: in0 f32[2 3], in1 f32[4]"},
+		{"types", []ir.Type{typ(dtype.Float32, 2), typ(dtype.Float64, 2)}, func(in []*ir.Value) { ops.Mul(in[0], in[1]) }, "mul: element types differ: in0 f32[2], in1 f64[2]"},
+		{"and_of_floats", []ir.Type{typ(dtype.Float32, 2)}, func(in []*ir.Value) { ops.And(in[0], in[0]) }, "and: is not defined for f32"},
+		{"add_of_bools", []ir.Type{typ(dtype.Bool, 2)}, func(in []*ir.Value) { ops.Add(in[0], in[0]) }, "add: is not defined for bool"},
+		{"pow_of_ints", []ir.Type{typ(dtype.Int64, 2)}, func(in []*ir.Value) { ops.Pow(in[0], in[0]) }, "pow: is not defined for i64"},
+	}}
+}
+
+// pick draws from the even or from the odd elements of a list: two tensors of
+// both kinds have no number in common.
+func (g *Gen) pick(from *tensor.Tensor, even bool, dims ...int) *tensor.Tensor {
+	return fill(dtype.Float64, dims, func(int) float64 {
+		i := 2 * g.Int(from.Size()/2)
+		if !even {
+			i++
+		}
+		return from.Float(i)
+	})
+}
+
+// grid pairs all elements with all.
+func grid(v *tensor.Tensor) (x, y *tensor.Tensor) {
+	n := v.Size()
+	x = fill(dtype.Float64, []int{n, n}, func(i int) float64 { return v.Float(i / n) })
+	y = fill(dtype.Float64, []int{n, n}, func(i int) float64 { return v.Float(i % n) })
+	return x, y
+}
