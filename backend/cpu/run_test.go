@@ -120,7 +120,7 @@ func check(b *cpu.Backend, g *ir.Graph, in ...*tensor.Tensor) (*result, error) {
 		return nil, err
 	}
 	for i := range got.outputs {
-		if err := optest.Compare(got.outputs[i], want.Outputs[i]); err != nil {
+		if err := closeTo(got.outputs[i], want.Outputs[i]); err != nil {
 			return nil, fmt.Errorf("output %d: %w", i, err)
 		}
 	}
@@ -133,9 +133,11 @@ func check(b *cpu.Backend, g *ir.Graph, in ...*tensor.Tensor) (*result, error) {
 		if w == nil {
 			w = in[i] // not updated
 		}
-		if err := optest.Compare(got.updates[op.Label], w); err != nil {
+		if err := closeTo(got.updates[op.Label], w); err != nil {
 			return nil, fmt.Errorf("variable %s: %w", op.Label, err)
 		}
 	}
 	return got, nil
 }
+
+func closeTo(got, want *tensor.Tensor) error { return optest.Case{}.Compare(got, want) }

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -75,6 +77,9 @@ func inspectFile(out io.Writer, path string) error {
 // inspectRun prints the layers of a run's model and how well it does.
 func inspectRun(out io.Writer, dir string) error {
 	n, err := recipe.ReadNetwork(filepath.Join(dir, filepath.FromSlash(train.ConfigFile)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is no run folder: it has no %s", dir, train.ConfigFile)
+	}
 	if err != nil {
 		return err
 	}
@@ -100,7 +105,7 @@ func indent(path string) string { return strings.Repeat("  ", strings.Count(path
 // inspectMetrics prints the last result on test data, if there is one.
 func inspectMetrics(out io.Writer, path string) error {
 	records, err := runlog.ReadMetrics(path)
-	if os.IsNotExist(err) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {

@@ -19,9 +19,11 @@ type progress struct {
 	bar     *progressbar.ProgressBar // nil where there is no terminal
 	live    bool
 	epochs  int
+	steps   int // of the run
 	samples int       // in this epoch
 	loss    float64   // mean of the last steps
-	began   time.Time // this epoch
+	start   time.Time // of the run
+	began   time.Time // of this epoch
 	shown   time.Time // the bar, last
 	trained train.Scored
 	took    time.Duration
@@ -39,7 +41,7 @@ const refresh = 100 * time.Millisecond
 func (p *progress) handle(e train.Event) error {
 	switch e := e.(type) {
 	case *train.Started:
-		p.start(e)
+		p.begin(e)
 	case *train.Stepped:
 		p.step(e)
 	case *train.Scored:
@@ -52,13 +54,14 @@ func (p *progress) handle(e train.Event) error {
 	return nil
 }
 
-func (p *progress) start(e *train.Started) {
-	p.epochs, p.began = e.Epochs, time.Now()
+func (p *progress) begin(e *train.Started) {
+	p.epochs, p.steps = e.Epochs, e.Epochs*e.StepsPerEpoch
+	p.start, p.began = time.Now(), time.Now()
 	if !p.live {
 		return
 	}
-	p.bar = progressbar.NewOptions(e.Epochs*e.StepsPerEpoch,
-		progressbar.OptionSetWriter(p.out), progressbar.OptionSetWidth(24), progressbar.OptionSetPredictTime(true),
+	p.bar = progressbar.NewOptions(p.steps,
+		progressbar.OptionSetWriter(p.out), progressbar.OptionSetWidth(24), progressbar.OptionSetPredictTime(false),
 		progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish())
 }
 
@@ -73,7 +76,9 @@ func (p *progress) step(e *train.Stepped) {
 		return
 	}
 	p.shown = time.Now()
-	p.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.4f  %.0f samples/s", e.Epoch, p.epochs, p.loss, p.rate(time.Since(p.began))))
+	left := time.Since(p.start) * time.Duration(p.steps-e.Step) / time.Duration(e.Step)
+	p.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.4f  %.0f samples/s  %v left",
+		e.Epoch, p.epochs, p.loss, p.rate(time.Since(p.began)), left.Round(time.Second)))
 	p.bar.Set(e.Step)
 }
 

@@ -77,7 +77,9 @@ func binary() Table {
 		Case{Name: "and", In: []*tensor.Tensor{x, y}, Build: both(ops.And), Want: []*tensor.Tensor{tensor.Must(tensor.Of([]bool{false, false, false, true}))}, NoGrad: true},
 		Case{Name: "or", In: []*tensor.Tensor{x, y}, Build: both(ops.Or), Want: []*tensor.Tensor{tensor.Must(tensor.Of([]bool{false, true, true, true}))}, NoGrad: true},
 		Case{Name: "same_operand_twice", In: []*tensor.Tensor{NewGen("twice").Apart(4)}, Smooth: true,
-			Build: one(func(in []*ir.Value) *ir.Value { return ops.Div(ops.Mul(in[0], in[0]), ops.Add(in[0], ops.Mul(in[0], in[0]))) })},
+			Build: one(func(in []*ir.Value) *ir.Value {
+				return ops.Div(ops.Mul(in[0], in[0]), ops.Add(in[0], ops.Mul(in[0], in[0])))
+			})},
 	)
 	return Table{Cases: byElement(cases), Mistakes: []Mistake{
 		{"shapes", []ir.Type{typ(dtype.Float32, 2, 3), typ(dtype.Float32, 4)}, func(in []*ir.Value) { ops.Add(in[0], in[1]) }, "add: shapes [2 3] and [4] do not broadcast: 3 against 4: in0 f32[2 3], in1 f32[4]"},

@@ -50,7 +50,7 @@ func unary() Table {
 			Build: one(func(in []*ir.Value) *ir.Value { return ops.Neg(ops.Neg(in[0])) }), Want: []*tensor.Tensor{x}})
 	}
 	for name, c := range map[string]struct {
-		f func(*ir.Value) *ir.Value
+		f        func(*ir.Value) *ir.Value
 		in, want []int32
 	}{
 		"neg":  {ops.Neg, []int32{0, 5, -7, math.MinInt32}, []int32{0, -5, 7, math.MinInt32}},

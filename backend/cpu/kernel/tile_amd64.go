@@ -85,7 +85,8 @@ func transposeRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols 
 	for i := 0; i < rows; i += 16 {
 		r := min(16, rows-i)
 		for j := 0; j < body; j += packSteps {
-			transposeAVX512(&dst[j*ldd+i], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r, min(packSteps, body-j)/4)
+			// The rows below are likely to be next.
+			transposeAVX512(&dst[j*ldd+i], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r, min(packSteps, body-j)/4, r*lds*floatBytes)
 		}
 	}
 	transposeRest(dst, ldd, src, lds, rows, body, cols)
@@ -123,7 +124,7 @@ func copyRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int) 
 	for i := 0; i < rows; i += packSteps {
 		r := min(packSteps, rows-i)
 		for j := 0; j < cols; j += 32 {
-			copyAVX512(&dst[i*ldd+j], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r, 1<<min(32, cols-j)-1)
+			copyAVX512(&dst[i*ldd+j], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r, 1<<min(32, cols-j)-1, min(r, 8)*lds*floatBytes)
 		}
 	}
 }

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gradus-ml/gradus/bench"
+	"github.com/gradus-ml/gradus/internal/mnisttest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"gradus": func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
+	})
+}
+
+// The scripts under testdata run the command as a user does. Beside the usual
+// words they have:
+//
+//	digits DIR TRAIN TEST   writes a folder of so many digits
+//	exit CODE COMMAND ...   runs a command that must end with the code
+//	lines FILE N            waits until a file has so many lines
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"digits": digits,
+			"exit":   exit,
+			"lines":  lines,
+		},
+	})
+}
+
+func digits(ts *testscript.TestScript, _ bool, args []string) {
+	train, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	test, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o777))
+	ts.Check(mnisttest.Write(dir, train, test))
+}
+
+func exit(ts *testscript.TestScript, _ bool, args []string) {
+	want := args[0]
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != want {
+		ts.Fatalf("%s ended with %s, want %s", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+func lines(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	path := ts.MkAbs(args[0])
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if text, err := os.ReadFile(path); err == nil && bytes.Count(text, []byte("\n")) >= want {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s does not get %d lines", args[0], want)
+		}
+	}
+}
+
+func run(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = Run(ctx, args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestBenchJSON(t *testing.T) {
+	code, out, errs := run(t.Context(), "bench", "mlp", "matmul", "--seconds", "0.1", "--threads", "2", "--json")
+	if code != 0 {
+		t.Fatal(errs)
+	}
+	var names []string
+	for line := range strings.Lines(out) {
+		var r bench.Result
+		d := json.NewDecoder(strings.NewReader(line))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&r); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		for _, key := range []string{"workload", "threads", "isa", "median_ms", "p10_ms", "p90_ms", "gflops", "efficiency", "first_loss", "last_loss", "peak_bytes"} {
+			if !strings.Contains(line, `"`+key+`":`) {
+				t.Errorf("no %s in %s", key, line)
+			}
+		}
+		names = append(names, r.Workload)
+	}
+	if !slices.Equal(names, []string{"matmul", "mlp"}) {
+		t.Errorf("results of %v, want matmul first, then mlp", names)
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"mnist", "mnist", 0}, {"mnits", "mnist", 1},
+		{"matmull", "matmul", 1}, {"matml", "matmul", 1}, {"kitten", "sitting", 3}, {"ca", "abc", 3},
+	} {
+		if got := distance(c.a, c.b); got != c.want {
+			t.Errorf("distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestFormat(t *testing.T) {
+	for want, got := range map[string]string{
+		"0 B": size(0), "999 B": size(999), "1.00 kB": size(1000), "2.33 MB": size(2328104), "31.1 MB": size(31058664),
+		"205 kB": size(204800), "1.00 GB": size(999_999_999), "8.60 MFLOP": scaled(8.6e6, "FLOP"),
+		"7": count(7), "999": count(999), "1,000": count(1000), "582,026": count(582026), "-1,234,567": count(-1234567),
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestFreeFolder(t *testing.T) {
+	base := filepath.Join(t.TempDir(), "mnist")
+	for _, want := range []string{base, base + "-2", base + "-3"} {
+		if got := freeFolder(base); got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+		if err := os.MkdirAll(want, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(want, "metrics.jsonl"), []byte("{}\n"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
