@@ -17,8 +17,8 @@ import (
 //	y    = (x - mean) / sqrt(var + Eps) * weight + bias
 //
 // with sums over all axes but Axis. A channel of n equal elements gives bias.
-// A channel of no element has mean and variance NaN. NaN and Inf make their
-// channel NaN.
+// A channel of no element has mean and variance NaN. NaN and Inf in a channel
+// make its y NaN; its mean may then be Inf or NaN.
 //
 // Source: Ioffe, Szegedy, "Batch normalization" (2015), algorithm 1; equal to
 // torch.nn.functional.batch_norm with training=True.

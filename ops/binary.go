@@ -40,14 +40,14 @@ var binary = [...]struct {
 	OrFunc:  {"or", nil},
 }
 
-// share gives the gradient of a maximum or minimum to the operand that won,
-// half to each on a tie, as PyTorch does.
-func share(x, y, g *ir.Value, wins func(x, y *ir.Value) *ir.Value) (gx, gy *ir.Value) {
+// share gives the gradient of a maximum or minimum to the operand that did not
+// lose, half to each on a tie, all to both where one is NaN, as PyTorch does.
+func share(x, y, g *ir.Value, loses func(x, y *ir.Value) *ir.Value) (gx, gy *ir.Value) {
 	half := Mul(g, Scalar(g, 0.5))
 	zero := ZerosLike(g)
 	tie := Eq(x, y)
-	gx = Select(tie, half, Select(wins(x, y), g, zero))
-	gy = Select(tie, half, Select(wins(y, x), g, zero))
+	gx = Select(tie, half, Select(loses(x, y), zero, g))
+	gy = Select(tie, half, Select(loses(y, x), zero, g))
 	return gx, gy
 }
 
@@ -157,9 +157,9 @@ func (op BinaryOp) Grad(in, out, gout []*ir.Value) []*ir.Value {
 		gx = Div(g, y)
 		gy = Neg(Mul(gx, z))
 	case MaxFunc:
-		gx, gy = share(x, y, g, Gt)
-	case MinFunc:
 		gx, gy = share(x, y, g, Lt)
+	case MinFunc:
+		gx, gy = share(x, y, g, Gt)
 	case PowFunc:
 		zero := Scalar(x, 0)
 		// x^0 is constant, also where x^-1 is infinite; 0^y does not depend

@@ -15,8 +15,8 @@ import (
 //	mean = sum(x) / n,  rstd = 1 / sqrt(sum((x - mean)^2) / n + Eps)
 //	y    = (x - mean) * rstd * weight + bias
 //
-// A row of n equal elements gives bias, unless Eps is 0: then NaN. NaN and Inf
-// make their row NaN.
+// A row of n equal elements gives bias, unless Eps is 0: then NaN. NaN and Inf in
+// a row make its y NaN; its mean may then be Inf or NaN.
 //
 // Source: Ba, Kiros, Hinton, "Layer normalization" (2016), equation 3; equal to
 // torch.nn.functional.layer_norm.

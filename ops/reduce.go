@@ -45,7 +45,8 @@ type ReduceOp struct {
 // Sum adds along axes, all of them if none is named.
 func Sum(x *ir.Value, axes ...int) *ir.Value { return applyReduce(SumFunc, x, axes) }
 
-// Prod multiplies along axes, all of them if none is named.
+// Prod multiplies along axes, all of them if none is named. Where an element is
+// NaN or infinite the gradients of all that go into its product are NaN.
 func Prod(x *ir.Value, axes ...int) *ir.Value { return applyReduce(ProdFunc, x, axes) }
 
 // Amax is the largest element along axes, all of them if none is named. NaN

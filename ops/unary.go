@@ -85,7 +85,8 @@ func Neg(x *ir.Value) *ir.Value { return ir.Apply1(UnaryOp{NegFunc}, x) }
 // Abs returns |x|. Its gradient at 0 is 0.
 func Abs(x *ir.Value) *ir.Value { return ir.Apply1(UnaryOp{AbsFunc}, x) }
 
-// Sign returns -1, 0 or 1; NaN stays NaN. No gradient flows.
+// Sign returns -1, 0 or 1. NaN stays NaN, where torch.sign gives 0. No gradient
+// flows.
 func Sign(x *ir.Value) *ir.Value { return ir.Apply1(UnaryOp{SignFunc}, x) }
 
 // Sqrt returns the square root, NaN below 0.

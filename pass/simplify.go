@@ -4,7 +4,6 @@ package pass
 import (
 	"math"
 
-	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/shape"
@@ -13,10 +12,16 @@ import (
 
 // Simplify merges common subexpressions, folds constants and removes what
 // changes nothing: x+0, x*1, transposes of transposes, reductions of axes of
-// extent 1. No rule changes a result, NaN and infinities included; x*0 stays.
+// extent 1. No rule changes a result, NaN and infinities included: x*0 stays,
+// and so does 0+x, for -0 and 0 give 0. The one exception is that the sum of a
+// single -0 is -0. Afterwards no reshape reads a reshape and none keeps the
+// shape; the same holds for transposes.
 func Simplify(g *ir.Graph) (*ir.Graph, error) {
 	s := simplifier{seen: make(map[nodeKey][]*ir.Value, len(g.Nodes()))}
-	return ir.Rewrite(g, s.node)
+	return ir.Rewrite(g, func(to *ir.Graph, n *ir.Node, in []*ir.Value) []*ir.Value {
+		s.to = to
+		return s.apply(n.Op(), in...)
+	})
 }
 
 // nodeKey identifies what a node computes. Nodes of more operands than fit are
@@ -26,24 +31,32 @@ type nodeKey struct {
 	in [6]*ir.Value
 }
 
-type simplifier struct{ seen map[nodeKey][]*ir.Value }
+type simplifier struct {
+	to   *ir.Graph
+	seen map[nodeKey][]*ir.Value
+}
 
-func (s simplifier) node(to *ir.Graph, n *ir.Node, in []*ir.Value) []*ir.Value {
-	if v := simplify(n.Op(), in); v != nil {
+// apply returns the results of op, from an equal that is cheaper or there
+// already if possible.
+func (s *simplifier) apply(op ir.Op, in ...*ir.Value) []*ir.Value {
+	if v := s.simplify(op, in); v != nil {
 		return []*ir.Value{v}
 	}
 	if len(in) > len(nodeKey{}.in) {
-		return nil
+		return s.to.Add(op, in...)
 	}
-	key := nodeKey{op: n.Op()}
+	key := nodeKey{op: op}
 	copy(key.in[:], in)
 	if out, ok := s.seen[key]; ok {
 		return out
 	}
-	out := to.Add(n.Op(), in...)
+	out := s.to.Add(op, in...)
 	s.seen[key] = out
 	return out
 }
+
+// one is apply for an op of one result.
+func (s *simplifier) one(op ir.Op, in ...*ir.Value) *ir.Value { return s.apply(op, in...)[0] }
 
 // splat returns the constant that v is everywhere.
 func splat(v *ir.Value) (ops.ConstantOp, bool) {
@@ -58,7 +71,7 @@ func is(v *ir.Value, x float64) bool {
 }
 
 // simplify returns a cheaper equal of op applied to in, or nil.
-func simplify(op ir.Op, in []*ir.Value) *ir.Value {
+func (s *simplifier) simplify(op ir.Op, in []*ir.Value) *ir.Value {
 	switch op := op.(type) {
 	case ops.BinaryOp:
 		x, y := in[0], in[1]
@@ -72,58 +85,56 @@ func simplify(op ir.Op, in []*ir.Value) *ir.Value {
 	case ops.BroadcastOp:
 		if c, ok := splat(in[0]); ok {
 			c.Shape = op.Shape
-			return in[0].Graph().Add(c)[0]
+			return s.one(c)
 		}
 		if in[0].Shape().Size() == op.Shape.Size() {
-			return ops.Reshape(in[0], op.Shape.Dims()...)
+			return s.one(ops.ReshapeOp{Shape: op.Shape}, in[0])
 		}
 	case ops.ReshapeOp:
 		x := in[0]
 		if c, ok := splat(x); ok {
 			c.Shape = op.Shape
-			return x.Graph().Add(c)[0]
+			return s.one(c)
 		}
 		if _, ok := x.Node().Op().(ops.ReshapeOp); ok {
-			x = x.Node().In()[0]
-			return ops.Reshape(x, op.Shape.Dims()...)
+			return s.one(op, x.Node().In()[0])
 		}
 		if op.Shape == x.Shape() {
 			return x
 		}
 	case ops.TransposeOp:
-		return transpose(op, in[0])
+		return s.transpose(op, in[0])
 	case ops.ReduceOp:
-		if op.F == ops.SumFunc || op.F == ops.ProdFunc || in[0].DType().IsFloat() {
-			for _, a := range op.List() {
-				if in[0].Dim(a) != 1 {
-					return nil
-				}
+		for _, a := range op.List() {
+			if in[0].Dim(a) != 1 {
+				return nil
 			}
-			t, _ := op.Infer([]ir.Type{in[0].Type()})
-			return ops.Reshape(in[0], t[0].Shape.Dims()...)
 		}
+		if t, err := op.Infer([]ir.Type{in[0].Type()}); err == nil && t[0].DType == in[0].DType() {
+			return s.one(ops.ReshapeOp{Shape: t[0].Shape}, in[0])
+		}
+		return nil
 	case ops.StopGradientOp:
 		return in[0]
 	}
-	return fold(op, in)
+	return s.fold(op, in)
 }
 
 // transpose merges with a transpose before it, and becomes a reshape where it
 // moves axes of extent 1 only.
-func transpose(op ops.TransposeOp, x *ir.Value) *ir.Value {
-	perm := op.Order(x.Rank())
+func (s *simplifier) transpose(op ops.TransposeOp, x *ir.Value) *ir.Value {
 	if c, ok := splat(x); ok {
 		t, _ := op.Infer([]ir.Type{x.Type()})
 		c.Shape = t[0].Shape
-		return x.Graph().Add(c)[0]
+		return s.one(c)
 	}
+	perm := op.Order(x.Rank())
 	if before, ok := x.Node().Op().(ops.TransposeOp); ok {
-		x = x.Node().In()[0]
-		first := before.Order(x.Rank())
+		var both ops.TransposeOp
 		for i, p := range perm {
-			perm[i] = first[p]
+			both.Perm[i] = before.Perm[p]
 		}
-		return ops.Transpose(x, perm...)
+		return s.one(both, x.Node().In()[0])
 	}
 	last := -1
 	for _, p := range perm {
@@ -139,28 +150,26 @@ func transpose(op ops.TransposeOp, x *ir.Value) *ir.Value {
 	for i, p := range perm {
 		dims[i] = x.Dim(p)
 	}
-	return ops.Reshape(x, dims...)
+	return s.one(ops.ReshapeOp{Shape: shape.Of(dims...)}, x)
 }
 
 // fold evaluates an element-wise op whose operands are all constants.
-func fold(op ir.Op, in []*ir.Value) *ir.Value {
+func (s *simplifier) fold(op ir.Op, in []*ir.Value) *ir.Value {
 	p, ok := op.(ir.Primitive)
 	if _, elementwise := op.(ir.Elementwise); !ok || !elementwise || len(in) == 0 {
 		return nil
 	}
 	args := make([]*tensor.Tensor, len(in))
+	types := make([]ir.Type, len(in))
 	for i, v := range in {
 		c, ok := splat(v)
 		if !ok {
 			return nil
 		}
 		c.Shape = scalar
+		types[i] = ir.Type{DType: c.DType, Shape: scalar}
 		args[i] = tensor.New(c.DType, scalar)
 		c.Eval(nil, args[i:i+1])
-	}
-	types := make([]ir.Type, len(in))
-	for i, a := range args {
-		types[i] = ir.Type{DType: a.DType(), Shape: scalar}
 	}
 	t, err := op.Infer(types)
 	if err != nil {
@@ -168,10 +177,13 @@ func fold(op ir.Op, in []*ir.Value) *ir.Value {
 	}
 	out := tensor.New(t[0].DType, scalar)
 	p.Eval(args, []*tensor.Tensor{out})
-	if out.DType().IsInt() || out.DType() == dtype.Bool {
-		return ops.FullInt(in[0].Graph(), out.DType(), in[0].Shape(), out.Int(0))
+	c := ops.ConstantOp{DType: out.DType(), Shape: in[0].Shape()}
+	if out.DType().IsFloat() {
+		c.Bits = math.Float64bits(out.Float(0))
+	} else {
+		c.Bits = uint64(out.Int(0))
 	}
-	return ops.Full(in[0].Graph(), out.DType(), in[0].Shape(), out.Float(0))
+	return s.one(c)
 }
 
 var scalar shape.Shape // of rank 0

@@ -52,16 +52,17 @@ func inBlocks(d dtype.DType) bool { return d == dtype.Float32 || d == dtype.Bool
 
 // fuser groups the nodes of a graph.
 type fuser struct {
-	unitOf []*unit // by node id; nil for virtual and dead nodes
-	mark   map[*unit]int
-	round  int
+	unitOf  []*unit // by node id; nil for virtual and dead nodes
+	mark    map[*unit]int
+	round   int
+	spanned []bool // by node id: some unit has nodes up to it and behind it
 }
 
 // fuse cuts the live nodes of g in units and returns them in an order in which
 // each comes after those it reads. canAnchor tells the nodes that run an
 // epilogue.
 func fuse(g *ir.Graph, canAnchor func(n *ir.Node) bool) []*unit {
-	f := &fuser{unitOf: make([]*unit, len(g.Nodes())), mark: map[*unit]int{}}
+	f := &fuser{unitOf: make([]*unit, len(g.Nodes())), mark: map[*unit]int{}, spanned: make([]bool, len(g.Nodes()))}
 	live := g.Live()
 	for _, n := range g.Nodes() {
 		if !live[n.ID()] || virtual(n) {
@@ -91,9 +92,17 @@ func (f *fuser) merge(a, b *unit) {
 	}
 	a.nodes = append(a.nodes, b.nodes...)
 	slices.SortFunc(a.nodes, func(x, y *ir.Node) int { return cmp.Compare(x.ID(), y.ID()) })
-	a.lo, a.hi = min(a.lo, b.lo), max(a.hi, b.hi)
+	f.widen(a, b)
 	for _, n := range b.nodes {
 		f.unitOf[n.ID()] = a
+	}
+}
+
+// widen lets a cover the nodes of b.
+func (f *fuser) widen(a, b *unit) {
+	a.lo, a.hi = min(a.lo, b.lo), max(a.hi, b.hi)
+	for i := a.lo; i < a.hi; i++ {
+		f.spanned[i] = true
 	}
 }
 
@@ -101,13 +110,17 @@ func (f *fuser) merge(a, b *unit) {
 // is read, at some distance, by the other.
 func (f *fuser) between(a, b *unit) bool {
 	f.round++
-	least := min(a.lo, b.lo)
+	// Units of nodes up to a place that no unit spans read nothing behind it.
+	below := min(a.lo, b.lo) - 1
+	for below >= 0 && f.spanned[below] {
+		below--
+	}
 	var reaches func(u *unit) bool
 	reaches = func(u *unit) bool { // does u read a or b?
 		if u == a || u == b {
 			return true
 		}
-		if f.mark[u] == f.round || u.hi < least {
+		if f.mark[u] == f.round || u.hi <= below {
 			return false
 		}
 		f.mark[u] = f.round
@@ -167,7 +180,7 @@ func (f *fuser) anchors(g *ir.Graph, live []bool, canAnchor func(n *ir.Node) boo
 				continue
 			}
 			u.anchor = m
-			u.lo, u.hi = min(u.lo, p.lo), max(u.hi, p.hi)
+			f.widen(u, p)
 			f.unitOf[m.ID()] = u
 		}
 	}

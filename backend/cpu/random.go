@@ -13,13 +13,14 @@ import (
 // four, the length of a block of the generator.
 const randomPart = 1 << 13
 
-// generator reads seed and step, at run time, and draws elements of a stream.
+// generator reads seed and step, at run time, and draws elements of a stream
+// from the first on, a multiple of four.
 func (l *lowering) generator(seed, step ref, stream uint64) func(m *memory) func(dst []uint32, first int) {
 	v := &l.b.set.Vec
 	return func(m *memory) func(dst []uint32, first int) {
 		s, t := view[uint64](m.bytes(seed)), view[uint64](m.bytes(step))
 		return func(dst []uint32, first int) {
-			v.Philox(dst, rng.Mix(s[0], stream), uint64(first), [2]uint32{uint32(t[0]), uint32(t[0] >> 32)})
+			v.Philox(dst, rng.Mix(s[0], stream), uint64(first/4), [2]uint32{uint32(t[0]), uint32(t[0] >> 32)})
 		}
 	}
 }

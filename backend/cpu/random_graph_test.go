@@ -12,7 +12,7 @@ import (
 // random graphs give what the interpreter gives, on every instruction set and
 // number of threads.
 func TestRandomGraphs(t *testing.T) {
-	count := 15000
+	count := 1500
 	if testing.Short() {
 		count = 150
 	}

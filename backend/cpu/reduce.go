@@ -80,6 +80,9 @@ func lowerReduce(l *Lowering, n *ir.Node) {
 	r := newReducer(l.b.set, op.F)
 	outer, rows, cols, kind := reduceShape(op, x.Shape())
 	src, dst := l.read(x), l.dst(n)
+	if y.Shape().Size() == 0 {
+		return
+	}
 	switch kind {
 	case reduceLast:
 		l.reduceRows(n, r, dst, src, outer, rows)

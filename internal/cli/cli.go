@@ -43,11 +43,18 @@ type interrupted struct{ message string }
 func (e interrupted) Error() string { return e.message }
 
 // Main runs the command and returns its exit code. The first Ctrl-C cancels
-// the command's context, the second ends the process.
+// the command's context, the second ends the process at once.
 func Main(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(exitInterrupted)
+	}()
 	return Run(ctx, args, stdout, stderr)
 }
 

@@ -19,7 +19,7 @@ type progress struct {
 	bar     *progressbar.ProgressBar // nil where there is no terminal
 	live    bool
 	epochs  int
-	steps   int // of the run
+	steps   int       // of the run
 	samples int       // in this epoch
 	loss    float64   // mean of the last steps
 	start   time.Time // of the run

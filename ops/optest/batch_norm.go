@@ -29,6 +29,7 @@ func batchNorm() Table {
 	cases := Golden("batch_norm", func(_ string, a Attrs) func(in []*ir.Value) []*ir.Value {
 		return norm(1, a.Float("eps"))
 	})
+	loosenOffsets(cases)
 	for axis, channels := range []int{3, 2, 4} {
 		cases = append(cases,
 			Case{
@@ -67,13 +68,15 @@ func batchNorm() Table {
 			Want: []*tensor.Tensor{matrix(2, 0.5, -1), Floats(5, -7), Floats(0, 0)},
 			Gout: []*tensor.Tensor{matrix(2, 4, 6), nil, nil}, WantGrad: []*tensor.Tensor{matrix(2, 0, 0), Floats(0, 0), Floats(4, 6)},
 		},
-		Case{ // one channel's NaN is nobody else's
+		Case{ // one channel's NaN is nobody else's; 0/0 in the second: no eps
 			Name: "edges", Build: norm(1, 0), NoGrad: true,
-			In: []*tensor.Tensor{matrix(4, nan, inf, 4, 1, 1, 1, 4, 3), Floats(1, 1, 1, 2), Floats(0, 0, 0, 1)},
-			Want: []*tensor.Tensor{
-				matrix(4, nan, nan, nan, -1, nan, nan, nan, 3), // 0/0 in the third: no eps
-				Floats(nan, inf, 4, 2), Floats(nan, nan, 0, 1),
-			},
+			In:   []*tensor.Tensor{matrix(3, nan, 4, 1, 1, 4, 3), Floats(1, 1, 2), Floats(0, 0, 1)},
+			Want: []*tensor.Tensor{matrix(3, nan, nan, -1, nan, nan, 3), Floats(nan, 4, 2), Floats(nan, 0, 1)},
+		},
+		Case{ // without the mean, which may be Inf or NaN
+			Name: "infinite", Build: one(func(in []*ir.Value) *ir.Value { return norm(1, 0)(in)[0] }), NoGrad: true,
+			In:   []*tensor.Tensor{matrix(3, inf, -inf, 1, 1, 1, 3), Floats(1, 1, 2), Floats(0, 0, 1)},
+			Want: []*tensor.Tensor{matrix(3, nan, nan, -1, nan, nan, 3)},
 		},
 		Case{Name: "grad empty batch", In: []*tensor.Tensor{gen.Normal(0, 2), gen.Normal(2), gen.Normal(2), gen.Uniform(1, 2, 2), gen.Normal(0, 2)}, Build: grad(1, 1e-2)},
 		Case{Name: "grad tall", In: []*tensor.Tensor{gen.Normal(131, 2), gen.Normal(2), gen.Normal(2), gen.Uniform(1, 2, 2), gen.Normal(131, 2)}, Build: grad(1, 1e-2)},
@@ -93,4 +96,14 @@ func batchNorm() Table {
 		{"grad channels", []ir.Type{x, c, typ(dtype.Float32, 4), c, x}, func(in []*ir.Value) { grad(1, 0)(in) }, "batch_norm_grad: wants f32[3] for the 3 channels on axis 1, got f32[4]"},
 		{"grad operands", []ir.Type{x, c, c, c}, func(in []*ir.Value) { grad(1, 0)(in) }, "wants 5 operands, got 4"},
 	}}
+}
+
+// loosenOffsets is for the cases whose elements lie 1 around 1000: a mean of
+// 1000 rounds to 6e-5 in Float32, and so do the results.
+func loosenOffsets(cases []Case) {
+	for i := range cases {
+		if cases[i].Name == "torch/rank2_offset" {
+			cases[i].Loose = 10
+		}
+	}
 }

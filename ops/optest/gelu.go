@@ -21,7 +21,11 @@ func gelu() Table {
 		}
 		return gelu
 	})
-	for name, build := range map[string]func(in []*ir.Value) []*ir.Value{"erf": gelu, "tanh": geluTanh} {
+	for _, v := range []struct {
+		name  string
+		build func(in []*ir.Value) []*ir.Value
+	}{{"erf", gelu}, {"tanh", geluTanh}} {
+		name, build := v.name, v.build
 		cases = append(cases,
 			Case{Name: name + " rank0", In: []*tensor.Tensor{gen.Normal()}, Build: build, Smooth: true},
 			Case{Name: name + " rank3", In: []*tensor.Tensor{gen.Uniform(-3, 3, 2, 1, 9)}, Build: build, Smooth: true},

@@ -35,6 +35,9 @@ type Case struct {
 	// ByElement measures errors by each element's own magnitude, not by the
 	// largest: for functions of single elements.
 	ByElement bool
+	// Loose, if not 0, multiplies the tolerance of Float32 results. The table
+	// says why.
+	Loose float64
 	// NoGrad marks cases whose gradients differences can't check: at kinks and
 	// ties, at infinities, or where there is none.
 	NoGrad bool
@@ -91,7 +94,7 @@ func (c Case) As(dt dtype.DType) Case {
 			in[i] = Convert(t, dt)
 		}
 	}
-	return Case{Name: c.Name, In: in, Build: c.Build, ByElement: c.ByElement, NoGrad: c.NoGrad, Smooth: c.Smooth}
+	return Case{Name: c.Name, In: in, Build: c.Build, ByElement: c.ByElement, Loose: c.Loose, NoGrad: c.NoGrad, Smooth: c.Smooth}
 }
 
 // Convert returns a copy of t, rounded to another type.

@@ -2,5 +2,39 @@ package optest
 
 // Tables gives every table by name: that of the file in package ops.
 func Tables() map[string]Table {
-	return map[string]Table{}
+	return map[string]Table{
+		"activation":    activation(),
+		"argreduce":     argReduce(),
+		"avg_pool":      avgPool(),
+		"batch_norm":    batchNorm(),
+		"binary":        binary(),
+		"broadcast":     broadcast(),
+		"cast":          cast(),
+		"compare":       compare(),
+		"concat":        concat(),
+		"constant":      constant(),
+		"conv":          conv(),
+		"cross_entropy": crossEntropy(),
+		"dot":           dot(),
+		"dropout":       dropout(),
+		"gather":        gather(),
+		"gelu":          gelu(),
+		"iota":          iota(),
+		"layer_norm":    layerNorm(),
+		"log_softmax":   logSoftmax(),
+		"max_pool":      maxPool(),
+		"pad":           pad(),
+		"random":        random(),
+		"reduce":        reduce(),
+		"relu":          relu(),
+		"reshape":       reshape(),
+		"select":        selects(),
+		"silu":          silu(),
+		"slice":         slice(),
+		"softmax":       softmax(),
+		"stop":          stop(),
+		"take":          take(),
+		"transpose":     transpose(),
+		"unary":         unary(),
+	}
 }

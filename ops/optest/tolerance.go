@@ -37,11 +37,15 @@ func (c Case) Compare(got, want *tensor.Tensor) error {
 			largest = v
 		}
 	}
+	part := tolerance[got.DType()]
+	if got.DType() == dtype.Float32 && c.Loose != 0 {
+		part *= c.Loose
+	}
 	for i := range got.Size() {
 		g, w := got.Float(i), want.Float(i)
-		far := tolerance[got.DType()] * largest
+		far := part * largest
 		if c.ByElement {
-			far = tolerance[got.DType()] * max(1, math.Abs(w))
+			far = part * max(1, math.Abs(w))
 		}
 		switch {
 		case g == w, g != g && w != w:

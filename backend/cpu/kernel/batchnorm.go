@@ -135,10 +135,13 @@ func (b *BatchNorm) combine(s bnScratch, c int) (mean, variance float64) {
 	for chunk, part := range s.partial {
 		from, to := b.span(chunk)
 		n := float64((to - from) / b.cols)
-		off := float64(part[1][c]) / n
-		delta := float64(part[0][c]) + off - mean
+		off, at := float64(part[1][c])/n, float64(part[0][c])
+		if !math.IsInf(at, 0) {
+			at += off // which is NaN for an infinite mean
+		}
+		delta := at - mean
 		total := count + n
-		mean += float64(delta * (n / total))
+		mean = float64(mean*(count/total)) + float64(at*(n/total))
 		m2 += float64(part[2][c]) - float64(off*off*n) + float64(delta*delta*(count*n/total))
 		count = total
 	}

@@ -265,12 +265,7 @@ func BenchmarkConv(b *testing.B) {
 				flops := 2 * float64(ly/s.O) * float64(lw)
 				run := func(name string, phases []Phase) {
 					b.Run(fmt.Sprintf("%s/%s/%s/%d", c.name, name, set.Name, workers), func(b *testing.B) {
-						pool := newSpinPool(workers)
-						defer pool.stop()
-						for b.Loop() {
-							pool.run(phases)
-						}
-						b.ReportMetric(flops*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+						measure(b, workers, phases, flops)
 					})
 				}
 				f, i, g := NewConv(set, s, workers), NewConvInput(set, s, workers), NewConvWeight(set, s, workers)

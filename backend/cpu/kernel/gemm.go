@@ -91,7 +91,7 @@ func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 	g.blocks = max(1, ceil(spec.K, g.depth))
 
 	panels := ceil(spec.N, t.Cols)
-	g.packB = spec.TransB || spec.M > 4*t.Rows
+	g.packB = spec.TransB || collide(spec.LdB) && spec.M > t.Rows
 	// A step of few rows takes as long as one of four.
 	nanos := float64(max(spec.M, 4)) * float64(spec.K) * float64(t.Cols) / t.Speed
 	if g.packB {
@@ -103,13 +103,14 @@ func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 	g.regions = spec.M*min(spec.K, g.depth) > stripElements ||
 		total > tinyNanos && panels*spec.Batch < 2*workers && spec.M > 4*t.Rows
 	if g.regions {
+		g.packB = g.packB || spec.M > 4*t.Rows
 		g.planRegions()
 		return g
 	}
 	g.strips = cut(panels*spec.Batch, nanos, workers)
-	// Rows that are multiples of 2 KiB apart compete for the same lines of the
-	// first cache. A chunk that uses A often enough packs it first.
-	if spec.LdA%512 == 0 && spec.M > 1 && panels >= 4*workers && total > tinyNanos {
+	// The steps of a transposed A are rows of memory; a chunk that uses them
+	// often enough packs them first.
+	if spec.TransA && collide(spec.LdA) && spec.M > 1 && panels >= 4*workers && total > tinyNanos {
 		g.packA = true
 		g.strips.chunks = min(g.strips.chunks, max(workers, panels*spec.Batch/4/workers*workers))
 	}
@@ -123,6 +124,10 @@ const (
 	// packNanos is the time to pack one float.
 	packNanos = 0.2
 )
+
+// collide reports whether rows ld floats apart compete for the same lines of
+// the first cache, in which lines 4 KiB apart share a place for a few.
+func collide(ld int) bool { return ld%(2048/floatBytes) == 0 }
 
 // Scratch returns the number of floats that Bind wants as scratch memory.
 func (g *Gemm) Scratch() int {
@@ -240,8 +245,16 @@ func (x *gemmRun) stripBlock(worker, batch, j0, j1, p int) {
 		} else {
 			g.b, g.rsb = at(x.b, batch*s.StrideB+k0*s.LdB+j), s.LdB*floatBytes
 		}
+		if g.aheadStep = 0; j+t.Cols < j1 && !x.packB && s.M <= 8*t.Rows {
+			// The next panel comes to the second cache meanwhile, a row after
+			// the other, two lines of each. With more rows it would be a small
+			// part of the work, and too short for all that is fetched.
+			g.ahead = uintptr(at(x.b, batch*s.StrideB+k0*s.LdB+j+t.Cols))
+			g.ahead2, g.aheadStep = alignment*floatBytes, s.LdB*floatBytes
+		}
 		x.multiply(g, batch, 0, s.M, j, n, p, k)
 	}
+	g.aheadStep = 0
 }
 
 // setA points g at row i and step k0 of A where it is stored.

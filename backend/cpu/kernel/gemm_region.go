@@ -4,7 +4,8 @@ package kernel
 // the scratch memory, and each part into regions of C, one a chunk.
 type regionPlan struct {
 	partN      int // columns of a part
-	rows, cols int // of a region
+	down       int // regions below each other
+	rows, cols int // most of a region
 	sizeA      int // floats of A packed by one worker: a region's rows, one block of K
 	sizeB      int // floats of the packed part of B
 }
@@ -14,13 +15,13 @@ const (
 	partElements = 4 << 20
 	// regionNanos is the work of a region: long enough to pay for bringing
 	// its panels to the cache.
-	regionNanos = 800_000
+	regionNanos = 1_000_000
 	// regionCols is the most columns of a region, and regionBlocks the blocks
 	// of rows that it should have: it packs its rows of A, which are packed
 	// again by the region beside it, and brings its panels of B from the last
 	// cache, as the region below does. Found with BenchmarkGemm.
-	regionCols   = 512
-	regionBlocks = 6
+	regionCols   = 1024
+	regionBlocks = 4
 	// packedColumns is the least width of a region that pays for packing A.
 	packedColumns = 160
 )
@@ -42,8 +43,9 @@ func (g *Gemm) planRegions() {
 		r.cols = ceil(r.cols, 2)
 	}
 	r.cols = roundUp(r.cols, t.Cols)
-	down := max(1, regions/ceil(r.partN, r.cols))
-	r.rows = roundUp(ceil(s.M, down), t.Rows)
+	blocks := ceil(s.M, t.Rows)
+	r.down = min(blocks, max(1, regions/ceil(r.partN, r.cols)))
+	r.rows = ceil(blocks, r.down) * t.Rows
 	g.packA = min(r.cols, r.partN) >= packedColumns
 	if g.packA {
 		r.sizeA = r.rows * g.depth
@@ -67,14 +69,14 @@ func (x *gemmRun) regionPhases() []Phase {
 			if s.StrideB == 0 {
 				want.batch = 0
 			}
-			v.down, v.across = ceil(s.M, r.rows), ceil(v.n, r.cols)
+			v.across = ceil(v.n, r.cols)
 			if x.packB && want != held {
 				held = want
 				v.groups = ceil(v.n, packPanels*x.tile.Cols)
 				v.packing = cut(x.blocks*v.groups, float64(x.depth*packPanels*x.tile.Cols)*packNanos, x.workers)
 				phases = append(phases, Phase{Chunks: v.packing.chunks, Run: v.pack})
 			}
-			phases = append(phases, Phase{Chunks: v.down * v.across, Run: v.run})
+			phases = append(phases, Phase{Chunks: r.down * v.across, Run: v.run})
 		}
 	}
 	return phases
@@ -85,9 +87,9 @@ type regionRun struct {
 	*gemmRun
 	batch, j, n int
 
-	groups       int // of panels of B to pack, in each block of K
-	packing      work
-	down, across int // regions
+	groups  int // of panels of B to pack, in each block of K
+	packing work
+	across  int // regions beside each other
 }
 
 // panelB is a panel of the packed B in block p of K: [depth Cols].
@@ -127,9 +129,7 @@ func (v *regionRun) pack(_, chunk int) {
 // rows, so that the panel stays in a near cache and A in the second.
 func (v *regionRun) run(worker, chunk int) {
 	s, t, r := &v.spec, v.tile, &v.plan
-	// Neighbouring chunks share their panels of B.
-	i0, j0 := chunk%v.down*r.rows, chunk/v.down*r.cols
-	m, n := min(r.rows, s.M-i0), min(r.cols, v.n-j0)
+	i0, j0, m, n := v.region(chunk)
 	g := &v.segs[worker]
 	packed := v.scratch[r.sizeB+worker*r.sizeA:][:r.sizeA]
 	for p := range v.blocks {
@@ -145,7 +145,7 @@ func (v *regionRun) run(worker, chunk int) {
 			g.a = a
 			if v.packB {
 				g.b, g.rsb = at(v.panelB(p, j/t.Cols), 0), t.Cols*floatBytes
-				v.fetchAhead(g, j0, n, j, p)
+				v.fetchAhead(g, chunk, j, p)
 			} else {
 				g.b, g.rsb = at(v.b, v.batch*s.StrideB+k0*s.LdB+v.j+j), s.LdB*floatBytes
 			}
@@ -158,16 +158,41 @@ func (v *regionRun) run(worker, chunk int) {
 	}
 }
 
+// region returns the rows and columns of a chunk within the part.
+// Neighbouring chunks share their panels of B.
+func (v *regionRun) region(chunk int) (i0, j0, m, n int) {
+	t, r := v.tile, &v.plan
+	lo, hi := evenCut(ceil(v.spec.M, t.Rows), r.down, chunk%r.down)
+	i0, j0 = lo*t.Rows, chunk/r.down*r.cols
+	return i0, j0, min(hi*t.Rows, v.spec.M) - i0, min(r.cols, v.n-j0)
+}
+
 // fetchAhead lets the multiplication of the panel at column j with block p of
-// K bring the region's next panel of B to the second cache.
-func (v *regionRun) fetchAhead(g *seg, j0, n, j, p int) {
-	if j += v.tile.Cols; j >= j0+n {
-		p, j = p+1, j0
+// K bring to the second cache what is wanted next: the next panel of B and,
+// with the first panels, the rows of A of the chunk that this worker is likely
+// to take next.
+func (v *regionRun) fetchAhead(g *seg, chunk, j, p int) {
+	const line = alignment * floatBytes
+	s, t, r := &v.spec, v.tile, &v.plan
+	i0, j0, m, n := v.region(chunk)
+	next, nextP := j+t.Cols, p
+	if next >= j0+n {
+		next, nextP = j0, p+1
 	}
 	g.aheadStep = 0
-	if p < v.blocks {
-		g.ahead = uintptr(at(v.panelB(p, j/v.tile.Cols), 0))
-		g.ahead2 = v.panelSize() / 2 * floatBytes
-		g.aheadStep = alignment * floatBytes
+	if nextP == v.blocks {
+		return
+	}
+	fetched := ceil(m, t.Rows) * v.depth / 4 * line
+	g.ahead = uintptr(at(v.panelB(nextP, next/t.Cols), 0))
+	g.ahead2, g.aheadStep = fetched, line
+	if s.TransA || s.LdA != s.K || p > 0 {
+		return
+	}
+	if i := i0 + v.workers*m; i < s.M && chunk+v.workers < r.down*v.across {
+		from := (j - j0) / t.Cols * fetched
+		if from < m*s.K*floatBytes {
+			g.ahead2 = int(uintptr(at(v.a, v.batch*s.StrideA+i*s.LdA))) + from - int(g.ahead)
+		}
 	}
 }

@@ -329,13 +329,7 @@ func BenchmarkGemm(b *testing.B) {
 					x, y, z := randomGuarded(r, la), randomGuarded(r, lb), newGuarded(lc)
 					g := NewGemm(set, c.spec, workers)
 					phases := g.Bind(x.s, y.s, z.s, make([]float32, g.Scratch()), nil)
-					pool := newSpinPool(workers)
-					defer pool.stop()
-					for b.Loop() {
-						pool.run(phases)
-					}
-					flops := 2 * float64(c.spec.M) * float64(c.spec.N) * float64(c.spec.K)
-					b.ReportMetric(flops*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+					measure(b, workers, phases, 2*float64(c.spec.M)*float64(c.spec.N)*float64(c.spec.K))
 				})
 			}
 		}

@@ -1,10 +1,12 @@
 package kernel
 
 import (
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // runPhases does phases one after another, the chunks of each on several
@@ -86,6 +88,21 @@ func (s *spinPool) run(phases []Phase) {
 }
 
 func (s *spinPool) stop() { s.quit.Store(true) }
+
+// measure runs phases again and again and reports the rate of the fastest run,
+// which a busy machine disturbs least.
+func measure(b *testing.B, workers int, phases []Phase, flops float64) {
+	pool := newSpinPool(workers)
+	defer pool.stop()
+	best := time.Duration(math.MaxInt64)
+	for b.Loop() {
+		start := time.Now()
+		pool.run(phases)
+		best = min(best, time.Since(start))
+	}
+	b.ReportMetric(flops/float64(best.Nanoseconds()), "GFLOP/s-best")
+	b.ReportMetric(float64(best.Nanoseconds())/1000, "us-best")
+}
 
 // eachSet runs a test once for every set that this machine has.
 func eachSet(t *testing.T, f func(t *testing.T, s *Set)) {

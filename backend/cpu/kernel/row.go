@@ -107,7 +107,9 @@ func (v *Vec) LayerNorm(y, x, weight, bias []float32, eps float32) (mean, rstd f
 	}
 	d := sum / float64(n)
 	variance := sumSq/float64(n) - float64(d*d)
-	mean = float32(float64(mean) + d)
+	if d == d { // it is NaN where the mean is infinite
+		mean = float32(float64(mean) + d)
+	}
 	rstd = float32(1 / math.Sqrt(max(variance, 0)+float64(eps)))
 	y = y[:n]
 	switch {

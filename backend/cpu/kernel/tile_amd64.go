@@ -5,7 +5,7 @@ package kernel
 import "unsafe"
 
 var avx512Tile = Tile{
-	Rows: 12, Cols: 32, Narrow: 16, Depth: 512, Speed: 80,
+	Rows: 12, Cols: 32, Narrow: 16, Depth: 1024, Speed: 80,
 	mul: mulAVX512, transpose: transposeRowsAVX512, copy: copyRowsAVX512, add: addSliceAVX512,
 }
 
@@ -85,8 +85,7 @@ func transposeRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols 
 	for i := 0; i < rows; i += 16 {
 		r := min(16, rows-i)
 		for j := 0; j < body; j += packSteps {
-			// The rows below are likely to be next.
-			transposeAVX512(&dst[j*ldd+i], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r, min(packSteps, body-j)/4, r*lds*floatBytes)
+			transposeAVX512(&dst[j*ldd+i], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r, min(packSteps, body-j)/4)
 		}
 	}
 	transposeRest(dst, ldd, src, lds, rows, body, cols)
@@ -124,7 +123,7 @@ func copyRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int) 
 	for i := 0; i < rows; i += packSteps {
 		r := min(packSteps, rows-i)
 		for j := 0; j < cols; j += 32 {
-			copyAVX512(&dst[i*ldd+j], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r, 1<<min(32, cols-j)-1, min(r, 8)*lds*floatBytes)
+			copyAVX512(&dst[i*ldd+j], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r, 1<<min(32, cols-j)-1)
 		}
 	}
 }

@@ -245,10 +245,9 @@ func tile6x16AVX2(s *[24]uint64)
 func tile6x16AVX2Masked(s *[24]uint64)
 
 // transposeAVX512 transposes rows <= 16 rows of 4*cols4 columns; strides in bytes.
-// What lies ahead bytes further is fetched to the second cache.
 //
 //go:noescape
-func transposeAVX512(dst *float32, ldd int, src *float32, lds int, rows int, cols4 int, ahead int)
+func transposeAVX512(dst *float32, ldd int, src *float32, lds int, rows int, cols4 int)
 
 // transposeAVX2 transposes rows <= 8 rows of 4*cols4 columns; strides in bytes;
 // mask has the sign bit set for each row.
@@ -257,10 +256,9 @@ func transposeAVX512(dst *float32, ldd int, src *float32, lds int, rows int, col
 func transposeAVX2(dst *float32, ldd int, src *float32, lds int, rows int, cols4 int, mask *[8]int32)
 
 // copyAVX512 copies rows of up to 32 columns, those set in mask; strides in bytes.
-// What lies ahead bytes further is fetched to the second cache.
 //
 //go:noescape
-func copyAVX512(dst *float32, ldd int, src *float32, lds int, rows int, mask uint64, ahead int)
+func copyAVX512(dst *float32, ldd int, src *float32, lds int, rows int, mask uint64)
 
 // copy16AVX2 copies rows of 16 columns; strides in bytes.
 //

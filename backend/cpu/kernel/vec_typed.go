@@ -7,8 +7,8 @@ import (
 
 // RunTyped is [Vec.Run] for any number type, in plain loops.
 //
-// Integers: Add, Sub, Mul, Square and Neg wrap; Div truncates, x/0 is -1 (all
-// bits set) as in XLA; Recip, RDivS likewise; logic and comparisons give 1 or
+// Integers: Add, Sub, Mul, Square and Neg wrap; Div truncates, x/0 is 0;
+// Recip, RDivS likewise; logic and comparisons give 1 or
 // 0; Floor, Ceil, Round are the number itself; Pow is by repeated squaring and
 // 0 for a negative power, but for the bases 1 and -1. Ops that only make sense
 // for fractions (Sqrt, Exp, Tanh, ...) are computed in float64 and truncated.
@@ -280,7 +280,7 @@ func isFloat[T Number]() bool {
 
 func quotient[T Number](x, y T) T {
 	if y == 0 && !isFloat[T]() {
-		return y - 1
+		return 0
 	}
 	return x / y
 }

@@ -36,9 +36,8 @@ func transpose512(c *build.Context) {
 	name := "transposeAVX512"
 	c.Function(name)
 	c.Attributes(attr.NOSPLIT)
-	c.SignatureExpr("func(dst *float32, ldd int, src *float32, lds, rows, cols4, ahead int)")
-	c.Doc(name+" transposes rows <= 16 rows of 4*cols4 columns; strides in bytes.",
-		"What lies ahead bytes further is fetched to the second cache.")
+	c.SignatureExpr("func(dst *float32, ldd int, src *float32, lds, rows, cols4 int)")
+	c.Doc(name + " transposes rows <= 16 rows of 4*cols4 columns; strides in bytes.")
 	c.Pragma("noescape")
 	dst := c.Load(c.Param("dst"), reg.RDI)
 	ldd := c.Load(c.Param("ldd"), reg.RDX)
@@ -52,18 +51,14 @@ func transpose512(c *build.Context) {
 	c.SHLQ(reg.CL, reg.RAX)
 	c.NOTQ(reg.RAX)
 	c.KMOVW(reg.EAX, reg.K1)
-	off, p, next := reg.R9, reg.R10, reg.R11
+	off, p := reg.R9, reg.R10
 	c.XORQ(off, off)
-	c.Load(c.Param("ahead"), next)
 	// columns transposes groups of four columns.
 	columns := func(groups int) {
 		in := func(g, i int) int { return 4*g + i }
 		for i := range 4 {
 			for lane := range 4 {
 				c.MOVQ(table.Offset(8*(4*lane+i)), p)
-				if groups == 4 {
-					c.PREFETCHT1(Mem{Base: p, Index: next, Scale: 1})
-				}
 				for g := range groups {
 					from := Mem{Base: p, Index: off, Scale: 1, Disp: 16 * g}
 					if lane == 0 {
@@ -91,7 +86,6 @@ func transpose512(c *build.Context) {
 			}
 		}
 		c.ADDQ(Imm(uint64(16*groups)), off)
-		c.ADDQ(Imm(uint64(16*groups)), next)
 	}
 	c.SUBQ(Imm(4), n)
 	c.JL(LabelRef(name + "_rest"))
@@ -193,9 +187,8 @@ func copy512(c *build.Context) {
 	name := "copyAVX512"
 	c.Function(name)
 	c.Attributes(attr.NOSPLIT)
-	c.SignatureExpr("func(dst *float32, ldd int, src *float32, lds, rows int, mask uint64, ahead int)")
-	c.Doc(name+" copies rows of up to 32 columns, those set in mask; strides in bytes.",
-		"What lies ahead bytes further is fetched to the second cache.")
+	c.SignatureExpr("func(dst *float32, ldd int, src *float32, lds, rows int, mask uint64)")
+	c.Doc(name + " copies rows of up to 32 columns, those set in mask; strides in bytes.")
 	c.Pragma("noescape")
 	dst := c.Load(c.Param("dst"), reg.RDI)
 	ldd := c.Load(c.Param("ldd"), reg.RDX)
@@ -203,13 +196,10 @@ func copy512(c *build.Context) {
 	lds := c.Load(c.Param("lds"), reg.R8)
 	n := c.Load(c.Param("rows"), reg.RCX)
 	mask := c.Load(c.Param("mask"), reg.RAX)
-	next := c.Load(c.Param("ahead"), reg.R9)
 	c.KMOVW(reg.EAX, reg.K1)
 	c.SHRQ(Imm(16), mask)
 	c.KMOVW(reg.EAX, reg.K2)
 	c.Label(name + "_row")
-	c.PREFETCHT1(Mem{Base: src, Index: next, Scale: 1})
-	c.PREFETCHT1(Mem{Base: src, Index: next, Scale: 1, Disp: 64})
 	c.VMOVUPS_Z(Mem{Base: src}, reg.K1, reg.Z0)
 	c.VMOVUPS_Z(Mem{Base: src, Disp: 64}, reg.K2, reg.Z1)
 	c.VMOVUPS(reg.Z0, reg.K1, Mem{Base: dst})
