@@ -19,14 +19,14 @@ const module = "github.com/gradus-ml/gradus"
 // imports only from rooms above its own, or from its own. A name covers the
 // packages below it unless they are listed themselves.
 var rooms = []string{
-	"dtype", "shape", "tensor", "rng", "internal/atomicfile", "internal/testutil",
+	"dtype", "shape", "tensor", "rng", "internal/atomicfile", "internal/machine",
 	"format",
 	"ir", "ops", "ir/interp", "ops/optest", "grad", "pass", "module",
 	"backend", "backend/cost", "backend/cpu/kernel", "backend/cpu/plan", "backend/cpu/pool", "backend/cpu",
 	"exec",
 	"nn", "loss", "optim", "metric", "model",
-	"data", "tokenizer",
-	"checkpoint", "runlog",
+	"data", "internal/mnisttest",
+	"runlog",
 	"recipe", "train", "bench",
 	"internal/cli", "cmd", "examples",
 	"internal/archtest", "internal/docs",

@@ -192,7 +192,7 @@ func TestRunTyped(t *testing.T) {
 			t.Errorf("%v of %v and %v: %v, want %v", op, a, b, d, want)
 		}
 	}
-	ints(Div, []int64{7, -7, 5, math.MinInt64}, []int64{2, 2, 0, -1}, 3, -3, -1, math.MinInt64)
+	ints(Div, []int64{7, -7, 5, math.MinInt64}, []int64{2, 2, 0, -1}, 3, -3, 0, math.MinInt64)
 	ints(Max, []int64{7, -7}, []int64{2, 2}, 7, 2)
 	ints(Pow, []int64{2, -1, -1, 3, 1, 2, 0}, []int64{10, -3, -4, 0, -5, -1, 0}, 1024, -1, 1, 1, 1, 0, 1)
 	ints(Sign, []int64{-9, 0, 9}, []int64{0, 0, 0}, -1, 0, 1)
