@@ -82,7 +82,7 @@ func Mean(x *ir.Value, axes ...int) *ir.Value {
 // axes that were reduced.
 func KeepDims(reduced, x *ir.Value, axes ...int) *ir.Value {
 	if x.Graph().Err() != nil {
-		return reduced
+		return standIn(reduced)
 	}
 	s := x.Shape()
 	if len(axes) == 0 {

@@ -18,6 +18,7 @@ type unit struct {
 	anchor *ir.Node
 	fused  bool
 	lo, hi int // least and largest id of its nodes
+	mark   int // round of the walk that saw it last
 }
 
 // groupNodes bounds a group, so that its registers stay few.
@@ -53,7 +54,6 @@ func inBlocks(d dtype.DType) bool { return d == dtype.Float32 || d == dtype.Bool
 // fuser groups the nodes of a graph.
 type fuser struct {
 	unitOf  []*unit // by node id; nil for virtual and dead nodes
-	mark    map[*unit]int
 	round   int
 	spanned []bool // by node id: some unit has nodes up to it and behind it
 }
@@ -62,7 +62,7 @@ type fuser struct {
 // each comes after those it reads. canAnchor tells the nodes that run an
 // epilogue.
 func fuse(g *ir.Graph, canAnchor func(n *ir.Node) bool) []*unit {
-	f := &fuser{unitOf: make([]*unit, len(g.Nodes())), mark: map[*unit]int{}, spanned: make([]bool, len(g.Nodes()))}
+	f := &fuser{unitOf: make([]*unit, len(g.Nodes())), spanned: make([]bool, len(g.Nodes()))}
 	live := g.Live()
 	for _, n := range g.Nodes() {
 		if !live[n.ID()] || virtual(n) {
@@ -106,8 +106,13 @@ func (f *fuser) widen(a, b *unit) {
 	}
 }
 
+// walkUnits bounds the walk from one unit to another, so that fusing takes a
+// time in proportion to the graph: units further apart are left apart.
+const walkUnits = 32
+
 // between reports whether some unit other than a and b reads one of them and
-// is read, at some distance, by the other.
+// is read, at some distance, by the other. It says yes when it can't tell in
+// walkUnits steps.
 func (f *fuser) between(a, b *unit) bool {
 	f.round++
 	// Units of nodes up to a place that no unit spans read nothing behind it.
@@ -115,15 +120,19 @@ func (f *fuser) between(a, b *unit) bool {
 	for below >= 0 && f.spanned[below] {
 		below--
 	}
+	seen := 0
 	var reaches func(u *unit) bool
 	reaches = func(u *unit) bool { // does u read a or b?
 		if u == a || u == b {
 			return true
 		}
-		if f.mark[u] == f.round || u.hi <= below {
+		if u.mark == f.round || u.hi <= below {
 			return false
 		}
-		f.mark[u] = f.round
+		u.mark = f.round
+		if seen++; seen > walkUnits {
+			return true
+		}
 		found := false
 		f.reads(u, func(p *unit) { found = found || reaches(p) })
 		return found
@@ -227,8 +236,8 @@ func (f *fuser) order() []*unit {
 	var units []*unit
 	f.round++
 	for _, u := range f.unitOf {
-		if u != nil && f.mark[u] != f.round {
-			f.mark[u] = f.round
+		if u != nil && u.mark != f.round {
+			u.mark = f.round
 			units = append(units, u)
 		}
 	}
@@ -237,10 +246,10 @@ func (f *fuser) order() []*unit {
 	sorted := make([]*unit, 0, len(units))
 	var visit func(u *unit)
 	visit = func(u *unit) {
-		if f.mark[u] == f.round {
+		if u.mark == f.round {
 			return
 		}
-		f.mark[u] = f.round
+		u.mark = f.round
 		f.reads(u, visit)
 		sorted = append(sorted, u)
 	}

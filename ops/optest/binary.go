@@ -76,6 +76,9 @@ func binary() Table {
 	cases = append(cases,
 		Case{Name: "and", In: []*tensor.Tensor{x, y}, Build: both(ops.And), Want: []*tensor.Tensor{tensor.Must(tensor.Of([]bool{false, false, false, true}))}, NoGrad: true},
 		Case{Name: "or", In: []*tensor.Tensor{x, y}, Build: both(ops.Or), Want: []*tensor.Tensor{tensor.Must(tensor.Of([]bool{false, true, true, true}))}, NoGrad: true},
+		// By x: y x^(y-1), but 0 for y = 0 also at x = 0. By y: x^y log x, but 0 for x = 0 and y >= 0.
+		Case{Name: "pow_zero", In: []*tensor.Tensor{Floats(0, 0, 2), Floats(0, 2, 0)}, Build: both(ops.Pow), Want: []*tensor.Tensor{Floats(1, 0, 1)}, NoGrad: true,
+			Gout: []*tensor.Tensor{Floats(1, 1, 1)}, WantGrad: []*tensor.Tensor{Floats(0, 0, 0), Floats(0, 0, math.Ln2)}},
 		Case{Name: "same_operand_twice", In: []*tensor.Tensor{NewGen("twice").Apart(4)}, Smooth: true,
 			Build: one(func(in []*ir.Value) *ir.Value {
 				return ops.Div(ops.Mul(in[0], in[0]), ops.Add(in[0], ops.Mul(in[0], in[0])))

@@ -106,3 +106,11 @@ func TestDropoutKeepRate(t *testing.T) {
 		}
 	}
 }
+
+func TestDropoutThreshold(t *testing.T) {
+	for p, want := range map[float64]uint64{0: 0, 0x1p-40: 1, 0.1: 429496730, 0.5: 1 << 31, 1 - 0x1p-40: 1 << 32, 1: 1 << 32} {
+		if got := (ops.DropoutOp{P: p}).Threshold(); got != want {
+			t.Errorf("bits below %d are dropped with probability %v, want %d", got, p, want)
+		}
+	}
+}

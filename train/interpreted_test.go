@@ -1,0 +1,332 @@
+package train_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gradus-ml/gradus/backend/cpu"
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/exec"
+	"github.com/gradus-ml/gradus/grad"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ir/interp"
+	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/nn"
+	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/ops/optest"
+	"github.com/gradus-ml/gradus/optim"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// A part is a layer, loss or optimizer in a step of its own.
+type part struct {
+	name  string // NAME or NAME/options
+	model any
+	step  func(s *exec.Store) (func(c *module.Ctx, in []*ir.Value) []*ir.Value, error)
+	in    []*tensor.Tensor
+}
+
+var gen = optest.NewGen("interpreted")
+
+func f32(dims ...int) *tensor.Tensor { return optest.Convert(gen.Normal(dims...), dtype.Float32) }
+
+func labels(classes int, dims ...int) *tensor.Tensor {
+	return gen.Ints(dtype.Int64, 0, classes, dims...)
+}
+
+// layer is a step that trains a layer in training mode and runs it in
+// evaluation mode; the gradient goes to its operand too.
+func layer(name string, l nn.Forwarder, x *tensor.Tensor) part {
+	return part{name, l, func(s *exec.Store) (func(c *module.Ctx, in []*ir.Value) []*ir.Value, error) {
+		params := module.ParamList(s.Params())
+		return func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+			y := l.Forward(c.Train(), in[0])
+			of := c.Params(params)
+			if in[0].DType().IsFloat() {
+				of = append(of, in[0])
+			}
+			g := grad.Of(ops.Mean(ops.Mul(y, y)), of...)
+			for i, p := range params {
+				c.SetParam(p.Param, ops.Sub(c.Param(p.Param), g[i]))
+			}
+			return append(g[len(params):], y, l.Forward(c.Eval(), in[0]))
+		}, nil
+	}, []*tensor.Tensor{x}}
+}
+
+func layers() []part {
+	image := func() *tensor.Tensor { return f32(3, 4, 9, 8) }
+	rows := func() *tensor.Tensor { return f32(5, 12) }
+	conv2d := nn.DefaultConv2d(4, 6, 3)
+	conv2d.Stride, conv2d.Padding, conv2d.Dilation, conv2d.Groups, conv2d.Bias = [2]int{2, 1}, [2]int{1, 2}, [2]int{1, 2}, 2, false
+	conv1d := nn.DefaultConv1d(4, 6, 3)
+	conv1d.Stride, conv1d.Padding, conv1d.Groups = 2, 1, 2
+	maxPool := nn.DefaultMaxPool2d(3)
+	maxPool.Stride, maxPool.Padding, maxPool.Dilation = [2]int{2, 1}, [2]int{1, 1}, [2]int{1, 2}
+	avgPool := nn.DefaultAvgPool2d(3)
+	avgPool.Stride, avgPool.Padding, avgPool.CountIncludePad = [2]int{2, 1}, [2]int{1, 0}, false
+	cumulative, plain := nn.DefaultBatchNorm(4), nn.DefaultBatchNorm(4)
+	cumulative.Momentum, plain.Affine, plain.TrackRunningStats = nil, false, false
+	padded := nn.DefaultEmbedding(10, 6)
+	padded.PaddingIdx = new(2)
+	noBias, bare := nn.DefaultLayerNorm(12), nn.DefaultLayerNorm(9, 8)
+	noBias.Bias, bare.Affine, bare.Bias = false, false, false
+	return []part{
+		layer("Linear", nn.NewLinear(12, 7), rows()),
+		layer("Linear/rank 3", nn.LinearConfig{In: 12, Out: 7}.Build(), f32(2, 5, 12)),
+		layer("Linear/rank 1", nn.NewLinear(12, 7), f32(12)),
+		layer("Conv1d", nn.NewConv1d(4, 6, 3), f32(3, 4, 11)),
+		layer("Conv1d/options", conv1d.Build(), f32(3, 4, 11)),
+		layer("Conv2d", nn.NewConv2d(4, 6, 3), image()),
+		layer("Conv2d/options", conv2d.Build(), image()),
+		layer("MaxPool2d", nn.NewMaxPool2d(2), image()),
+		layer("MaxPool2d/options", maxPool.Build(), image()),
+		layer("AvgPool2d", nn.NewAvgPool2d(2), image()),
+		layer("AvgPool2d/options", avgPool.Build(), image()),
+		layer("BatchNorm1d", nn.NewBatchNorm1d(12), rows()),
+		layer("BatchNorm1d/rank 3", nn.NewBatchNorm1d(4), f32(3, 4, 11)),
+		layer("BatchNorm2d", nn.NewBatchNorm2d(4), image()),
+		layer("BatchNorm2d/no momentum", cumulative.Build2d(), image()),
+		layer("BatchNorm2d/plain", plain.Build2d(), image()),
+		layer("LayerNorm", nn.NewLayerNorm(12), rows()),
+		layer("LayerNorm/two axes", nn.NewLayerNorm(9, 8), image()),
+		layer("LayerNorm/no bias", noBias.Build(), rows()),
+		layer("LayerNorm/plain", bare.Build(), image()),
+		layer("Embedding", nn.NewEmbedding(10, 6), labels(10, 4, 5)),
+		layer("Embedding/padding", padded.Build(), labels(10, 4, 5)),
+		layer("Embedding/int32", nn.NewEmbedding(10, 6), gen.Ints(dtype.Int32, 0, 10, 4, 5)),
+		layer("Dropout", nn.NewDropout(0.3), image()),
+		layer("Flatten", nn.NewFlatten(), image()),
+		layer("Sequential", nn.NewSequential(nn.NewConv2d(4, 5, 3), nn.NewBatchNorm2d(5), &nn.ReLU{}, nn.NewMaxPool2d(2), nn.NewFlatten(), nn.NewLinear(45, 3)), image()),
+		layer("ReLU", &nn.ReLU{}, rows()),
+		layer("ReLU6", &nn.ReLU6{}, rows()),
+		layer("LeakyReLU", &nn.LeakyReLU{Slope: 0.1}, rows()),
+		layer("PReLU", nn.NewPReLU(1), rows()),
+		layer("PReLU/channels", nn.NewPReLU(4), image()),
+		layer("ELU", &nn.ELU{Alpha: 1}, rows()),
+		layer("SELU", &nn.SELU{}, rows()),
+		layer("GELU", &nn.GELU{}, rows()),
+		layer("GELU/tanh", &nn.GELU{Tanh: true}, rows()),
+		layer("SiLU", &nn.SiLU{}, rows()),
+		layer("Mish", &nn.Mish{}, rows()),
+		layer("Sigmoid", &nn.Sigmoid{}, rows()),
+		layer("Tanh", &nn.Tanh{}, rows()),
+		layer("Softplus", &nn.Softplus{Beta: 1, Threshold: 20}, rows()),
+		layer("Hardswish", &nn.Hardswish{}, rows()),
+		layer("Softmax", &nn.Softmax{Axis: -1}, rows()),
+		layer("Softmax/channels", &nn.Softmax{Axis: 1}, image()),
+		layer("LogSoftmax", &nn.LogSoftmax{Axis: 1}, rows()),
+		layer("LogSoftmax/channels", &nn.LogSoftmax{Axis: 1}, image()),
+	}
+}
+
+// criterion is a step that gives a loss and its gradient by the first operand.
+func criterion(name string, f func(in []*ir.Value) *ir.Value, in ...*tensor.Tensor) part {
+	return part{name, &struct{}{}, func(*exec.Store) (func(c *module.Ctx, in []*ir.Value) []*ir.Value, error) {
+		return func(_ *module.Ctx, in []*ir.Value) []*ir.Value {
+			l := f(in)
+			return []*ir.Value{l, grad.Of(ops.Sum(l), in[0])[0]}
+		}, nil
+	}, in}
+}
+
+func losses() (list []part) {
+	probabilities := func(dims ...int) *tensor.Tensor { return optest.Convert(gen.Uniform(0, 1, dims...), dtype.Float32) }
+	two := func(f func(x, y *ir.Value) *ir.Value) func(in []*ir.Value) *ir.Value {
+		return func(in []*ir.Value) *ir.Value { return f(in[0], in[1]) }
+	}
+	list = append(list,
+		criterion("CrossEntropy", two(loss.CrossEntropy), f32(6, 5), labels(5, 6)),
+		criterion("MSE", two(loss.MSE), f32(6, 5), f32(6, 5)),
+		criterion("L1", two(loss.L1), f32(6, 5), f32(6, 5)),
+		criterion("BCEWithLogits", two(loss.BCEWithLogits), f32(6, 5), probabilities(6, 5)),
+	)
+	for _, r := range []loss.Reduction{loss.Mean, loss.Sum, loss.None} {
+		for _, smoothing := range []float64{0, 0.1} {
+			ce := loss.CrossEntropyConfig{IgnoreIndex: 2, LabelSmoothing: smoothing, Reduction: r}
+			weighted := func(in []*ir.Value) *ir.Value { return ce.Apply(in[0], in[1], in[2]) }
+			plain := func(in []*ir.Value) *ir.Value { return ce.Apply(in[0], in[1], nil) }
+			name := fmt.Sprintf("CrossEntropyConfig/%v,smoothing %v,", r, smoothing)
+			list = append(list,
+				criterion(name+"labels", plain, f32(6, 5), labels(5, 6)),
+				criterion(name+"one", plain, f32(5), labels(5)),
+				criterion(name+"labels,weight", weighted, f32(6, 5), labels(5, 6), probabilities(5)),
+				criterion(name+"image", plain, f32(3, 5, 4, 4), labels(5, 3, 4, 4)),
+				criterion(name+"image,weight", weighted, f32(3, 5, 4, 4), labels(5, 3, 4, 4), probabilities(5)),
+				criterion(name+"probabilities", plain, f32(6, 5), probabilities(6, 5)),
+				criterion(name+"probabilities,weight", weighted, f32(6, 5), probabilities(6, 5), probabilities(5)),
+			)
+		}
+		bce := loss.BCEWithLogitsConfig{Reduction: r}
+		list = append(list,
+			criterion(fmt.Sprintf("BCEWithLogitsConfig/%v", r), func(in []*ir.Value) *ir.Value { return bce.Apply(in[0], in[1], in[2], in[3]) },
+				f32(6, 5), probabilities(6, 5), probabilities(5), probabilities(5)),
+			criterion(fmt.Sprintf("MSEConfig/%v", r), two(loss.MSEConfig{Reduction: r}.Apply), f32(6, 5), f32(6, 5)),
+			criterion(fmt.Sprintf("L1Config/%v", r), two(loss.L1Config{Reduction: r}.Apply), f32(6, 5), f32(6, 5)),
+		)
+	}
+	return list
+}
+
+// optimizer is a step of an optimizer with clipped gradients.
+func optimizer(name string, cfg interface {
+	Build([]module.Named) (optim.Optimizer, error)
+}, clip func(g []*ir.Value) []*ir.Value) part {
+	model := nn.NewSequential(nn.NewLinear(12, 9), &nn.Tanh{}, nn.NewLinear(9, 4))
+	return part{name, model, func(s *exec.Store) (func(c *module.Ctx, in []*ir.Value) []*ir.Value, error) {
+		opt, err := cfg.Build(s.Params())
+		return func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+			l := loss.CrossEntropy(model.Forward(c.Train(), in[0]), in[1])
+			opt.Update(c, clip(grad.Of(l, c.Params(opt)...)), in[2])
+			return []*ir.Value{l}
+		}, err
+	}, []*tensor.Tensor{f32(6, 12), labels(4, 6), tensor.Scalar[float32](0.05)}}
+}
+
+func optimizers() []part {
+	norm := func(g []*ir.Value) []*ir.Value { g, _ = optim.ClipNorm(g, 0.5); return g }
+	other := func(g []*ir.Value) []*ir.Value { g, _ = optim.ClipNormOf(g, 0.5, 3); return g }
+	values := func(g []*ir.Value) []*ir.Value { return optim.ClipValue(g, 0.01) }
+	sgd, nesterov := optim.DefaultSGD(), optim.DefaultSGD()
+	sgd.Momentum, sgd.Dampening, sgd.WeightDecay = 0.9, 0.1, 0.01
+	nesterov.Momentum, nesterov.Nesterov = 0.9, true
+	ada, rms, adam := optim.DefaultAdaGrad(), optim.DefaultRMSprop(), optim.DefaultAdam()
+	ada.LRDecay, ada.InitialAccumulator, ada.WeightDecay = 0.1, 0.2, 0.01
+	rms.Momentum, rms.Centered, rms.WeightDecay = 0.9, true, 0.01
+	adam.WeightDecay = 0.01
+	return []part{
+		optimizer("SGD", optim.DefaultSGD(), norm),
+		optimizer("SGD/momentum", sgd, other),
+		optimizer("SGD/nesterov", nesterov, values),
+		optimizer("AdaGrad", optim.DefaultAdaGrad(), norm),
+		optimizer("AdaGrad/options", ada, norm),
+		optimizer("RMSprop", optim.DefaultRMSprop(), norm),
+		optimizer("RMSprop/options", rms, norm),
+		optimizer("Adam", optim.DefaultAdam(), norm),
+		optimizer("Adam/weight decay", adam, norm),
+		optimizer("AdamW", optim.DefaultAdamW(), norm),
+	}
+}
+
+// No op that a layer, loss or optimizer can reach runs through the reference
+// interpreter in a compiled step, and the step gives what the interpreter gives
+// for the whole graph: outputs, parameters and states.
+func TestNothingIsInterpreted(t *testing.T) {
+	for kind, parts := range map[string][]part{"layer": layers(), "loss": losses(), "optimizer": optimizers()} {
+		for _, p := range parts {
+			t.Run(kind+"/"+p.name, func(t *testing.T) { p.check(t) })
+		}
+	}
+}
+
+func (p part) check(t *testing.T) {
+	s, err := exec.NewStore(cpu.New(cpu.WithThreads(2)), p.model, exec.Seed(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	step, err := p.step(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := exec.NewFunc(s, step)
+	types := make([]ir.Type, len(p.in))
+	for i, x := range p.in {
+		types[i] = ir.Type{DType: x.DType(), Shape: x.Shape()}
+	}
+	plan, err := f.Plan(types...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plan.Interpreted) > 0 {
+		t.Errorf("interpreted: %v", plan.Interpreted)
+	}
+	g, err := f.Graph(types...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		var in []*tensor.Tensor
+		args := p.in
+		for _, v := range g.Inputs() {
+			if op := v.Node().Op().(ir.Input); op.Kind == ir.Arg {
+				in, args = append(in, args[0]), args[1:]
+			} else if x, err := s.Get(op.Label); err != nil {
+				t.Fatal(err)
+			} else {
+				in = append(in, x)
+			}
+		}
+		want, err := interp.Run(g, in...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := f.Run(context.Background(), p.in...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range out {
+			if err := (optest.Case{}).Compare(out[i], want.Outputs[i]); err != nil {
+				t.Errorf("output %d: %v", i, err)
+			}
+		}
+		for key, w := range want.Updates {
+			got, err := s.Get(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := (optest.Case{}).Compare(got, w); err != nil {
+				t.Errorf("%s: %v", key, err)
+			}
+		}
+	}
+}
+
+// The parts above are all that there are: a new layer, loss or optimizer must
+// join them.
+func TestEveryPartIsListed(t *testing.T) {
+	for _, tc := range []struct {
+		dir, decl string
+		parts     []part
+	}{
+		{"nn", `(?m)^func \(\w+ \*([A-Z]\w*)\) Forward\(`, layers()},
+		{"loss", `(?m)^func ([A-Z]\w*)\([^)]*\) \*ir\.Value`, losses()},
+		{"loss", `(?m)^func \(\w+ ([A-Z]\w*)\) Apply\(`, losses()},
+		{"optim", `(?m)^func \(\w+ ([A-Z]\w*)\) Build\(`, optimizers()},
+	} {
+		listed := map[string]bool{}
+		for _, p := range tc.parts {
+			name, _, _ := strings.Cut(p.name, "/")
+			listed[name] = true
+		}
+		files, err := filepath.Glob(filepath.Join("..", tc.dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			src, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(tc.decl).FindAllStringSubmatch(string(src), -1) {
+				found++
+				if !listed[m[1]] {
+					t.Errorf("%s: %s runs in no step of TestNothingIsInterpreted", file, m[1])
+				}
+			}
+		}
+		if found < 3 {
+			t.Errorf("only %d found in %s by %s", found, tc.dir, tc.decl)
+		}
+	}
+}
