@@ -2,15 +2,17 @@ package ops
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
-// CastOp converts to another element type as Go converts: floats to integers
-// truncate, integers wrap around, floats round to nearest even. To Bool it is
-// x != 0, from Bool it is 0 and 1.
+// CastOp converts to another element type. Floats to integers truncate; what
+// does not fit becomes the nearest integer that does, and NaN 0. Integers wrap
+// around among themselves, floats round to nearest even. To Bool it is x != 0,
+// from Bool it is 0 and 1. The result is the same on every platform.
 type CastOp struct{ To dtype.DType }
 
 // Cast converts x; x itself is returned when it has the type already.
@@ -49,12 +51,37 @@ func (op CastOp) Eval(in, out []*tensor.Tensor) {
 			y.SetInt(i, int64(tensor.Data[uint64](x)[i]))
 		case x.DType().IsInt() && y.DType().IsInt():
 			y.SetInt(i, x.Int(i))
-		case y.DType() == dtype.Uint64 && x.Float(i) < 0:
-			y.SetInt(i, int64(x.Float(i)))
+		case x.DType().IsFloat() && y.DType().IsInt():
+			y.SetInt(i, saturate(x.Float(i), y.DType()))
 		default:
 			y.SetFloat(i, x.Float(i))
 		}
 	}
+}
+
+// saturate truncates v to an integer that dt can hold; a Uint64 is returned
+// wrapped around.
+func saturate(v float64, dt dtype.DType) int64 {
+	bits := 8 * dt.Size()
+	low, high := -math.Ldexp(1, bits-1), math.Ldexp(1, bits-1) // high is one above the largest
+	if dt.IsUnsigned() {
+		low, high = 0, math.Ldexp(1, bits)
+	}
+	switch {
+	case v != v:
+		return 0
+	case v <= low:
+		return int64(low)
+	case v < high && dt == dtype.Uint64:
+		return int64(uint64(v))
+	case v < high:
+		return int64(v)
+	case dt == dtype.Uint64:
+		return -1
+	case dt == dtype.Int64:
+		return math.MaxInt64
+	}
+	return int64(high) - 1
 }
 
 // Grad casts back between floats; nothing flows through other types.

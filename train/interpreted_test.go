@@ -155,7 +155,6 @@ func losses() (list []part) {
 			name := fmt.Sprintf("CrossEntropyConfig/%v,smoothing %v,", r, smoothing)
 			list = append(list,
 				criterion(name+"labels", plain, f32(6, 5), labels(5, 6)),
-				criterion(name+"one", plain, f32(5), labels(5)),
 				criterion(name+"labels,weight", weighted, f32(6, 5), labels(5, 6), probabilities(5)),
 				criterion(name+"image", plain, f32(3, 5, 4, 4), labels(5, 3, 4, 4)),
 				criterion(name+"image,weight", weighted, f32(3, 5, 4, 4), labels(5, 3, 4, 4), probabilities(5)),

@@ -26,11 +26,10 @@ type executable struct {
 	outType []ir.Type
 	flops   int64
 
-	gen   int64 // of the arena that phases are bound to
-	vars  []backend.Buffer
-	mem   *memory
-	work  []bound
-	names []int // of the step that each phase belongs to
+	gen  int64 // of the arena that phases are bound to
+	vars []backend.Buffer
+	mem  *memory
+	work []bound
 }
 
 type bound struct {

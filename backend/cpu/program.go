@@ -54,7 +54,6 @@ type assembler struct {
 	*lowering
 	p       *program
 	reg     map[*ir.Value]uint8 // where a value is
-	isConst map[*ir.Value]float32
 	stream  map[*ir.Value]uint8
 	lastUse map[*ir.Value]int // index of the node that reads it last, in the group
 	free    []uint8

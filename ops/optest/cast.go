@@ -25,6 +25,9 @@ func cast() Table {
 		cases = append(cases, Case{Name: name, In: []*tensor.Tensor{in}, Build: castTo(want.DType()), Want: []*tensor.Tensor{want}, NoGrad: true})
 	}
 	add("truncates", Floats(1.9, -1.9, 0.5), tensor.Must(tensor.Of([]int32{1, -1, 0})))
+	add("saturates", Floats(300, -5, math.NaN(), math.Inf(1)), tensor.Must(tensor.Of([]uint8{255, 0, 0, 255})))
+	add("saturates_i64", Floats(1e30, -1e30, math.NaN(), 1e15), tensor.Must(tensor.Of([]int64{math.MaxInt64, math.MinInt64, 0, 1e15})))
+	add("saturates_u64", Floats(1e30, -1, 0x1p63), tensor.Must(tensor.Of([]uint64{math.MaxUint64, 0, 1 << 63})))
 	add("nonzero_is_true", Floats(0, math.Copysign(0, -1), 0.1, math.NaN()), tensor.Must(tensor.Of([]bool{false, false, true, true})))
 	add("bool_to_float", tensor.Must(tensor.Of([]bool{false, true})), Floats(0, 1))
 	add("wraps", tensor.Must(tensor.Of([]int64{-1, 300, 1<<40 + 7})), tensor.Must(tensor.Of([]uint8{255, 44, 7})))
