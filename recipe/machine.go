@@ -23,7 +23,7 @@ func ThisMachine() Machine {
 
 // maxThreads is more than any machine has; it keeps typing mistakes from
 // taking the machine's memory.
-const maxThreads = 4096
+const maxThreads = 1024
 
 // Validate tells all that is wrong.
 func (m Machine) Validate() error {

@@ -1,8 +1,6 @@
 package recipe
 
 import (
-	"math"
-
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/data/mnist"
 	"github.com/gradus-ml/gradus/loss"
@@ -64,11 +62,14 @@ func DefaultMNIST(machine Machine) MNIST {
 	}
 }
 
+// maxEpochs keeps the number of steps of a run far from the end of int.
+const maxEpochs = 1_000_000
+
 // Validate tells all that is wrong.
 func (r MNIST) Validate() error {
 	var p problems
 	p.that(r.Recipe == "mnist", "recipe: %q is not mnist", r.Recipe)
-	p.that(r.Epochs >= 1, "epochs must be at least 1, got %d", r.Epochs)
+	p.that(r.Epochs >= 1 && r.Epochs <= maxEpochs, "epochs must be in 1..%d, got %d", maxEpochs, r.Epochs)
 	p.that(r.Data.Batch >= 1, "batch must be at least 1, got %d", r.Data.Batch)
 	p.that(r.Data.TestBatch >= 1, "test_batch must be at least 1, got %d", r.Data.TestBatch)
 	p.add(r.Data.Normalize.Validate())
@@ -77,7 +78,7 @@ func (r MNIST) Validate() error {
 		"the model must take 1x%[1]dx%[1]d images of %[2]d classes", mnist.Side, mnist.Classes)
 	p.add(r.Loss.Validate())
 	p.that(r.Loss.Reduction == loss.Mean, "the reduction of the loss must be the mean, got %v", r.Loss.Reduction)
-	p.that(r.Optimizer.LR > 0 && !math.IsInf(r.Optimizer.LR, 1), "lr must be a number above 0, got %v", r.Optimizer.LR)
+	p.that(r.Optimizer.LR != 0, "lr must be above 0, got 0")
 	p.add(r.Optimizer.Validate())
 	p.that(r.Schedule.WarmupShare >= 0 && r.Schedule.WarmupShare <= 1, "warmup_share must be in 0..1, got %v", r.Schedule.WarmupShare)
 	p.that(r.Schedule.FinalShare >= 0 && r.Schedule.FinalShare <= 1, "final_share must be in 0..1, got %v", r.Schedule.FinalShare)

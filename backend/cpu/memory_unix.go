@@ -5,7 +5,11 @@ package cpu
 import "golang.org/x/sys/unix"
 
 func mapMemory(size int) ([]byte, error) {
-	return unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err == nil {
+		largePages(mem)
+	}
+	return mem, err
 }
 
 func unmap(mem []byte) { _ = unix.Munmap(mem) } // it fails for a wrong address only

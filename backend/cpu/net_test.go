@@ -122,6 +122,11 @@ var nets = map[string]func(n *net, batch int){
 		x = ops.GELU(n.linear(x, 33))
 		n.train(n.linear(x, 10))
 	},
+	"wide": func(n *net, batch int) { // rows longer than a block
+		x := n.linear(n.input(ir.Arg, 1, batch, 10), 1100)
+		x = ops.GELU(ops.LayerNorm(x, n.param(1100), n.param(1100), 1, 1e-5))
+		n.train(n.linear(ops.Softmax(x, -1), 10))
+	},
 	"layer norm, softmax": func(n *net, batch int) {
 		x := n.input(ir.Arg, 1, batch, 6, 20)
 		x = ops.LayerNorm(x, n.param(20), n.param(20), 1, 1e-5)
@@ -201,7 +206,7 @@ func TestThreadsGiveEqualBits(t *testing.T) {
 				for _, threads := range []int{1, 2, 3, 5, 8} {
 					b := newBackend(t, cpu.WithSet(set), cpu.WithThreads(threads))
 					n := newNet(1)
-					build(n, 24)
+					build(n, 64) // enough for several pieces of work a step
 					r, err := run(b, n.g, n.in...)
 					if err != nil {
 						t.Fatal(err)
@@ -260,6 +265,9 @@ func TestRowOfBatchGivesEqualBits(t *testing.T) {
 func TestDotAxisOrders(t *testing.T) {
 	b := newBackend(t, cpu.WithThreads(2))
 	perms := permutations(4)
+	if testing.Short() {
+		perms = perms[:7]
+	}
 	// Axes 0 and 1: batch or free; 2: contracted; 3: free or contracted.
 	for _, spec := range []struct{ batch, contract int }{{0, 1}, {0, 2}, {1, 1}, {1, 2}, {2, 1}, {2, 2}, {1, 0}} {
 		for _, px := range perms {

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/gradus-ml/gradus/backend/cpu"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/ops/optest/graphs"
 )
 
@@ -56,4 +58,22 @@ func randomGraph(b *cpu.Backend, seed uint64, cfg graphs.Config) (err error) {
 	}
 	_, err = check(b, r.Graph, r.Inputs...)
 	return err
+}
+
+// Two groups that read each other's parts, at a distance, must not both grow:
+// a joins a1 and a2, and then b2 must not join b1, which q and a2 come from.
+func TestFusionMakesNoCircle(t *testing.T) {
+	n := newNet(1)
+	x, y := n.input(ir.Arg, 1, 6), n.input(ir.Arg, 1, 6)
+	turn := func(v *ir.Value) *ir.Value { return ops.Neg(ops.Reshape(v, 2, 3)) }
+	a1 := ops.Neg(x)
+	p := turn(a1)
+	b1 := ops.Neg(y)
+	q := turn(b1)
+	a2 := ops.Add(a1, ops.Reshape(q, 6))
+	b2 := ops.Add(b1, ops.Reshape(p, 6))
+	n.g.SetOutputs(a2, b2)
+	if _, err := check(newBackend(t), n.g, n.in...); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -81,6 +81,11 @@ func Load() (train, test *Set, err error) {
 // as train-images-idx3-ubyte, plain or compressed (.gz). Any number of images
 // of 28x28 is welcome.
 func Dir(dir string) (train, test *Set, err error) {
+	if st, err := os.Stat(dir); err != nil {
+		return nil, nil, fmt.Errorf("mnist: %w", err)
+	} else if !st.IsDir() {
+		return nil, nil, fmt.Errorf("mnist: %s is no folder", dir)
+	}
 	return load(func(name string) (*tensor.Tensor, error) {
 		path := filepath.Join(dir, name)
 		f, err := os.Open(path)
@@ -146,6 +151,8 @@ func load(read func(name string) (*tensor.Tensor, error)) (train, test *Set, err
 	}{{train, trainImages, trainLabels}, {test, testImages, testLabels}} {
 		if n, m := s.set.Images.Shape().Dim(0), s.set.Labels.Shape().Dim(0); n != m {
 			return nil, nil, fmt.Errorf("mnist: %s holds %d images, %s holds %d labels", s.images, n, s.labels, m)
+		} else if n == 0 {
+			return nil, nil, fmt.Errorf("mnist: %s holds no images", s.images)
 		}
 	}
 	return train, test, nil

@@ -134,6 +134,29 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+func TestBarLine(t *testing.T) {
+	const text = "epoch 1/5  loss 0.2893"
+	for _, c := range []struct {
+		columns int
+		done    float64
+		want    string
+	}{
+		{79, 0.5, "████████████░░░░░░░░░░░░  epoch 1/5  loss 0.2893   50 %"},
+		{79, 0, "░░░░░░░░░░░░░░░░░░░░░░░░  epoch 1/5  loss 0.2893    0 %"},
+		{79, 1, "████████████████████████  epoch 1/5  loss 0.2893  100 %"},
+		{39, 0.5, "████░░░░  epoch 1/5  loss 0.2893   50 %"},
+		{37, 0.5, "███░░░  epoch 1/5  loss 0.2893   50 %"},
+		{36, 0.5, "epoch 1/5  loss 0.2893   50 %"},
+		{10, 0.5, "epoch 1/5 "},
+		{0, 0.5, ""},
+		{-1, 0.5, ""},
+	} {
+		if got := barLine(text, c.done, c.columns); got != c.want {
+			t.Errorf("%d columns: %q, want %q", c.columns, got, c.want)
+		}
+	}
+}
+
 func TestFreeFolder(t *testing.T) {
 	base := filepath.Join(t.TempDir(), "mnist")
 	for _, want := range []string{base, base + "-2", base + "-3"} {

@@ -38,6 +38,9 @@ func newInspect() *cobra.Command {
 			if st.IsDir() {
 				return usage(inspectRun(cmd.OutOrStdout(), args[0]))
 			}
+			if !st.Mode().IsRegular() { // opening a pipe would wait for its writer
+				return usagef("%s is neither a file nor a folder", args[0])
+			}
 			return usage(inspectFile(cmd.OutOrStdout(), args[0]))
 		},
 	}

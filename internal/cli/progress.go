@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
+	"unicode/utf8"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"github.com/gradus-ml/gradus/train"
@@ -16,8 +17,7 @@ import (
 // output is a terminal.
 type progress struct {
 	out     io.Writer
-	bar     *progressbar.ProgressBar // nil where there is no terminal
-	live    bool
+	bar     *bar // nil where there is no terminal
 	epochs  int
 	steps   int       // of the run
 	samples int       // in this epoch
@@ -30,8 +30,11 @@ type progress struct {
 }
 
 func newProgress(out io.Writer) *progress {
-	f, ok := out.(*os.File)
-	return &progress{out: out, live: ok && term.IsTerminal(int(f.Fd()))}
+	p := &progress{out: out}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		p.bar = &bar{terminal: f}
+	}
+	return p
 }
 
 // refresh is the time between two states of the bar.
@@ -47,9 +50,7 @@ func (p *progress) handle(e train.Event) error {
 	case *train.Scored:
 		return p.score(e)
 	case *train.Ended:
-		if p.bar != nil {
-			p.bar.Clear()
-		}
+		p.bar.clear()
 	}
 	return nil
 }
@@ -57,12 +58,6 @@ func (p *progress) handle(e train.Event) error {
 func (p *progress) begin(e *train.Started) {
 	p.epochs, p.steps = e.Epochs, e.Epochs*e.StepsPerEpoch
 	p.start, p.began = time.Now(), time.Now()
-	if !p.live {
-		return
-	}
-	p.bar = progressbar.NewOptions(p.steps,
-		progressbar.OptionSetWriter(p.out), progressbar.OptionSetWidth(24), progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish())
 }
 
 func (p *progress) step(e *train.Stepped) {
@@ -77,9 +72,8 @@ func (p *progress) step(e *train.Stepped) {
 	}
 	p.shown = time.Now()
 	left := time.Since(p.start) * time.Duration(p.steps-e.Step) / time.Duration(e.Step)
-	p.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.4f  %.0f samples/s  %v left",
-		e.Epoch, p.epochs, p.loss, p.rate(time.Since(p.began)), left.Round(time.Second)))
-	p.bar.Set(e.Step)
+	p.bar.draw(fmt.Sprintf("epoch %d/%d  loss %.4f  %.0f samples/s  %v left",
+		e.Epoch, p.epochs, p.loss, p.rate(time.Since(p.began)), left.Round(time.Second)), float64(e.Step)/float64(p.steps))
 }
 
 // rate is the samples a second of the epoch.
@@ -91,11 +85,52 @@ func (p *progress) score(e *train.Scored) error {
 		p.trained, p.took = *e, time.Since(p.began)
 		return nil
 	}
-	if p.bar != nil {
-		p.bar.Clear()
-	}
+	p.bar.clear()
 	_, err := fmt.Fprintf(p.out, "epoch %d/%d  loss %.4f  accuracy %.2f %%  test loss %.4f  test accuracy %.2f %%  %.1f s  %.0f samples/s\n",
 		e.Epoch, p.epochs, p.trained.Loss, 100*p.trained.Accuracy, e.Loss, 100*e.Accuracy, p.took.Seconds(), p.rate(p.took))
 	p.samples, p.began = 0, time.Now()
 	return err
+}
+
+// A bar is the last line of a terminal, drawn again and again.
+type bar struct {
+	terminal *os.File
+	width    int // of what stands there
+}
+
+// draw writes a text and how much of the work is done, cut to the width that
+// the terminal has by now, since a line that wraps can't be taken back.
+func (b *bar) draw(text string, done float64) {
+	columns, _, err := term.GetSize(int(b.terminal.Fd()))
+	if err != nil || columns <= 0 {
+		columns = 80
+	}
+	b.write(barLine(text, done, columns-1)) // the last column stays free: writing there wraps
+}
+
+// clear empties the line. A nil bar has none.
+func (b *bar) clear() {
+	if b != nil {
+		b.write("")
+		io.WriteString(b.terminal, "\r")
+	}
+}
+
+// write replaces the line; blanks cover what was longer.
+func (b *bar) write(line string) {
+	width := utf8.RuneCountInString(line)
+	fmt.Fprintf(b.terminal, "\r%s%s", line, strings.Repeat(" ", max(0, b.width-width)))
+	b.width = width
+}
+
+// barLine is a bar with its text in at most so many columns: the bar shrinks
+// first and goes before the text is cut.
+func barLine(text string, done float64, columns int) string {
+	const longest, shortest = 24, 6
+	text += fmt.Sprintf("  %3.0f %%", 100*done)
+	if cells := min(longest, columns-len(text)-2); cells >= shortest {
+		full := int(done * float64(cells))
+		return strings.Repeat("█", full) + strings.Repeat("░", cells-full) + "  " + text
+	}
+	return text[:min(len(text), max(0, columns))]
 }

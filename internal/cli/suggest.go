@@ -24,8 +24,13 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	return unknown("command", args[0], names)
 }
 
-// flagError names the flag nearest to one that does not exist.
+// flagError says in one line what is wrong with a flag: the nearest to one that
+// does not exist, the kind of value that one wants.
 func flagError(cmd *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	if errors.As(err, &value) {
+		return usagef("--%s wants %s, got %q", value.GetFlag().Name, valueKind(value.GetFlag()), value.GetValue())
+	}
 	var missing *pflag.NotExistError
 	if !errors.As(err, &missing) {
 		return usage(err)
@@ -36,6 +41,32 @@ func flagError(cmd *cobra.Command, err error) error {
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
 	return unknown("flag", "--"+missing.GetSpecifiedName(), names)
+}
+
+// valueKind says what a flag takes.
+func valueKind(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "bool":
+		return "true or false"
+	case "int":
+		return "a whole number"
+	case "uint64":
+		return "a whole number from 0 up"
+	case "float64":
+		return "a number"
+	}
+	return "a " + f.Value.Type()
+}
+
+// noEmptyFlags refuses a flag that is given without content, as by a shell
+// variable that is not set: the default would come as a surprise.
+func noEmptyFlags(cmd *cobra.Command, _ []string) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if err == nil && f.Value.String() == "" {
+			err = usagef("--%s wants a value, got an empty one", f.Name)
+		}
+	})
+	return err
 }
 
 // unknown says that a name is none of the known ones, and which is nearest.

@@ -77,6 +77,8 @@ def evaluate(net, images, labels, batch=1000):
 
 
 def report(net, folder):
+    """Prints the score on the test images, and returns the accuracy."""
     images, labels = mnist(folder, "t10k", net)
     loss, right = evaluate(net, images, labels)
     print(f"test: {right} of {len(labels)} right, accuracy {right / len(labels):.4f}, loss {loss:.6f}")
+    return right / len(labels)

@@ -186,7 +186,11 @@ func (b *builder) pickBool() *ir.Value {
 func (b *builder) op() {
 	x := b.pick()
 	bx := b.bound[x]
-	switch k := b.rand.IntN(20); k {
+	kinds := 20
+	if b.cfg.Products {
+		kinds = 24
+	}
+	switch k := b.rand.IntN(kinds); k {
 	case 0:
 		b.source(b.shape)
 	case 1, 2, 3, 4, 5, 6, 7:
@@ -216,6 +220,8 @@ func (b *builder) op() {
 		b.move(x)
 	case 19:
 		b.manyOperands(x)
+	default:
+		b.onPool()
 	}
 }
 
@@ -306,7 +312,7 @@ func (b *builder) inOtherShape(x *ir.Value) {
 			}
 		}
 	}
-	if b.rand.IntN(3) == 0 { // something in a shape of its own goes out
+	if b.rand.IntN(3) == 0 { // what has a shape of its own goes out
 		b.Graph.SetOutputs(append(b.Graph.Outputs(), y)...)
 	}
 	b.add(ops.Reshape(y, x.Shape().Dims()...), bound)

@@ -17,6 +17,46 @@ func (b *builder) product(s shape.Shape) {
 	}
 }
 
+// onPool adds a product or convolution of a value of the pool with a weight of
+// which the result has the shape of the value, which is read again behind it.
+func (b *builder) onPool() {
+	x := b.pick()
+	bx := b.bound[x]
+	var y *ir.Value
+	switch n := x.Rank(); {
+	case n >= 3 && b.rand.IntN(2) == 0:
+		op := ops.ConvOp{Groups: 1}
+		k := 1 + 2*b.rand.IntN(2)
+		dims, taps := []int{x.Dim(1), x.Dim(1)}, x.Dim(1)
+		for i := range n - 2 {
+			op.Stride[i], op.Dilation[i], op.PadLo[i], op.PadHi[i] = 1, 1, k/2, k/2
+			dims, taps = append(dims, k), taps*k
+		}
+		bx *= float64(2 * taps)
+		if bx > exact {
+			return
+		}
+		y = ops.Conv(x, b.input(dtype.Float32, shape.Of(dims...), 2), op)
+	case n >= 1:
+		k := x.Dim(-1)
+		bx *= float64(2 * k)
+		if bx > exact {
+			return
+		}
+		w, place := b.stored([]int{k, k})
+		y = ops.DotGeneral(x, w, ops.DotSpec{XContract: []int{n - 1}, YContract: []int{place[0]}})
+	default:
+		return
+	}
+	b.add(y, bx)
+	switch b.rand.IntN(3) {
+	case 0:
+		b.add(ops.Add(y, x), bx+b.bound[x])
+	case 1:
+		b.add(ops.Maximum(x, ops.Add(y, b.input(dtype.Float32, b.part(x.Shape()), 3))), bx+3)
+	}
+}
+
 // dot adds a product: rows are the first axes of s, columns the last, or the
 // last and one more; now and then the first is a batch axis. Operands are
 // stored in any order of axes.
@@ -45,7 +85,7 @@ func (b *builder) dot(s shape.Shape) {
 		v = ops.DotGeneral(ops.Transpose(vx, px...), ops.Transpose(vy, py...), ops.DotSpec{
 			XBatch: upTo(batch), YBatch: upTo(batch), XContract: []int{len(x) - 1}, YContract: []int{len(y) - 1}})
 	}
-	b.add(v, float64(9*k))
+	b.add(v, float64(4*k))
 }
 
 // stored makes an input whose axes are a permutation of dims; axis i of dims
@@ -59,7 +99,7 @@ func (b *builder) stored(dims []int) (v *ir.Value, place []int) {
 	for i, p := range place {
 		at[p] = dims[i]
 	}
-	return b.input(dtype.Float32, shape.Of(at...), 3), place
+	return b.input(dtype.Float32, shape.Of(at...), 2), place
 }
 
 func upTo(n int) []int {
