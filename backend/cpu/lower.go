@@ -260,8 +260,8 @@ func (l *lowering) write(v *ir.Value) ref {
 func (l *lowering) writeOver(v *ir.Value, safe map[ref]bool) ref {
 	if variable := l.updateOf[v]; variable != nil {
 		r := l.refs[variable]
-		ok, reads := safe[r]
-		if l.lastRead[variable] < l.unit || l.lastRead[variable] == l.unit && reads && ok {
+		last, read := l.lastRead[variable]
+		if !read || last < l.unit || last == l.unit && safe[r] {
 			l.refs[v] = r
 			return r
 		}
