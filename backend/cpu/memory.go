@@ -1,7 +1,5 @@
 package cpu
 
-import "sync/atomic"
-
 // arena is the memory for intermediate values that all executables of a
 // backend share. It only grows; growing moves it, and executables that were
 // bound to the old place notice by the generation.
@@ -33,16 +31,13 @@ func (a *arena) free() {
 }
 
 // mapping is memory outside the Go heap, zero at first, aligned to a page.
-type mapping struct {
-	mem   []byte
-	freed atomic.Bool
-}
+type mapping struct{ mem []byte }
 
 func (m *mapping) free() {
-	if !m.freed.Swap(true) && len(m.mem) > 0 {
+	if len(m.mem) > 0 {
 		unmap(m.mem)
+		m.mem = nil
 	}
-	m.mem = nil
 }
 
 func newMapping(size int) (*mapping, error) {

@@ -203,9 +203,9 @@ func (a *assembler) scalar(v *ir.Value) (c float32, from int8, ok bool) {
 	return 0, -1, false
 }
 
+// constantOf returns the constant that v is, broadcast or not.
 func constantOf(v *ir.Value) (ops.ConstantOp, bool) {
-	if b, ok := v.Node().Op().(ops.BroadcastOp); ok {
-		_ = b
+	if _, ok := v.Node().Op().(ops.BroadcastOp); ok {
 		v = v.Node().In()[0]
 	}
 	c, ok := v.Node().Op().(ops.ConstantOp)
