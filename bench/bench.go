@@ -13,6 +13,7 @@ import (
 
 	"github.com/gradus-ml/gradus/backend/cpu"
 	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/internal/machine"
 )
 
@@ -143,6 +144,25 @@ func (s *Session) measure(ctx context.Context, w Workload, seconds float64) (Res
 		s.rate = max(s.rate, r.GFLOPS*1e9)
 	}
 	return r, nil
+}
+
+// profileRuns is how many steps a profile takes the mean of.
+const profileRuns = 20
+
+// Profile measures the kernels of a workload.
+func (s *Session) Profile(ctx context.Context, w Workload) (*exec.Profile, error) {
+	b := cpu.New(cpu.WithThreads(s.Threads), cpu.WithSet(s.Set))
+	defer b.Close()
+	step, err := w.build(b)
+	if err != nil {
+		return nil, err
+	}
+	for range warmSteps {
+		if _, err := step.Run(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return step.fn.Profile(ctx, profileRuns, step.in...)
 }
 
 // quantile returns the element at a share q of the way through a sorted list.

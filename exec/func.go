@@ -24,6 +24,7 @@ type Func struct {
 	store *Store
 	trace func(c *module.Ctx, in []*ir.Value) []*ir.Value
 	cache []*compiled // the most recently used first
+	check bool        // stop at the first value that is not finite
 }
 
 // compiled is a step for one signature.
@@ -38,6 +39,17 @@ type compiled struct {
 // NewFunc returns a step over the values of a store.
 func NewFunc(s *Store, trace func(c *module.Ctx, in []*ir.Value) []*ir.Value) *Func {
 	return &Func{store: s, trace: trace}
+}
+
+// DetectAnomaly makes later Runs stop at the first value that is NaN or
+// infinite through no fault of its operands. The error is a
+// [*backend.NonFinite] with op, pass, module path and the user's line, and
+// leaves all values as they were before the run. A step runs slower this way,
+// since every value of it is written out and looked at, and takes more memory.
+func (f *Func) DetectAnomaly(on bool) {
+	if f.check != on {
+		f.check, f.cache = on, nil
+	}
 }
 
 // Run runs the step once. The outputs are valid until the next Run. A context
@@ -96,7 +108,7 @@ func (f *Func) compile(types []ir.Type) (*compiled, error) {
 	if err := f.store.ensure(used); err != nil {
 		return nil, err
 	}
-	exe, err := f.store.b.Compile(g)
+	exe, err := f.executable(g)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +130,17 @@ func (f *Func) compile(types []ir.Type) (*compiled, error) {
 		f.cache = f.cache[:cacheSize]
 	}
 	return c, nil
+}
+
+func (f *Func) executable(g *ir.Graph) (backend.Executable, error) {
+	if !f.check {
+		return f.store.b.Compile(g)
+	}
+	b, ok := f.store.b.(backend.AnomalyDetector)
+	if !ok {
+		return nil, fmt.Errorf("exec: backend %s can't detect anomalies", f.store.b.Name())
+	}
+	return b.CompileChecked(g)
 }
 
 // build traces the function into a new graph and lists the values it uses.

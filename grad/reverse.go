@@ -38,7 +38,7 @@ func VJP(ys, seeds []*ir.Value, xs ...*ir.Value) []*ir.Value {
 		return xs // shapes no longer matter: the mistake is kept
 	}
 	r := reverse{sum: map[*ir.Value]*ir.Value{}, onPath: pathsFrom(g, xs)}
-	r.run(g.Nodes(), ys, seeds)
+	g.Backward(func() { r.run(g.Nodes(), ys, seeds) })
 	out := make([]*ir.Value, len(xs))
 	for i, x := range xs {
 		if out[i] = r.sum[x]; out[i] == nil {

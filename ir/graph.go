@@ -95,6 +95,7 @@ type Node struct {
 	out   []Value
 	path  string
 	pcs   []uintptr // call stack of the builder; the graph's own frames included
+	back  bool      // part of a gradient
 }
 
 // Graph is the graph the node belongs to.
@@ -131,6 +132,9 @@ func (n *Node) Path() string { return n.path }
 // or "" when it is not known.
 func (n *Node) Site() string { return site(n.pcs) }
 
+// Backward reports whether the node is part of a gradient.
+func (n *Node) Backward() bool { return n.back }
+
 // An Update says that a variable takes a new value when the step ends.
 type Update struct{ Variable, New *Value }
 
@@ -143,6 +147,7 @@ type Graph struct {
 	err     error
 	path    string
 	origin  *Node     // nodes made now stand for this one
+	back    bool      // nodes made now are part of a gradient
 	pcs     []uintptr // room that nodes cut their call stacks from
 }
 
@@ -240,6 +245,14 @@ func (g *Graph) For(n *Node, f func()) {
 	g.path, g.origin = path, origin
 }
 
+// Backward makes the nodes that f builds count as part of a gradient.
+func (g *Graph) Backward(f func()) {
+	back := g.back
+	g.back = true
+	f()
+	g.back = back
+}
+
 // Input adds a value that comes from outside.
 func (g *Graph) Input(kind Kind, name string, t Type) *Value {
 	v := g.Add(Input{kind, name, t})[0]
@@ -277,9 +290,9 @@ func (g *Graph) Add(op Op, in ...*Value) []*Value {
 	if g.err != nil {
 		types = harmless(op, in)
 	}
-	n := &Node{graph: g, id: len(g.nodes), op: op, in: append([]*Value(nil), in...), out: make([]Value, len(types)), path: g.path}
+	n := &Node{graph: g, id: len(g.nodes), op: op, in: append([]*Value(nil), in...), out: make([]Value, len(types)), path: g.path, back: g.back}
 	if g.origin != nil {
-		n.pcs = g.origin.pcs
+		n.pcs, n.back = g.origin.pcs, g.back || g.origin.back
 	} else {
 		n.pcs = g.stack()
 	}

@@ -17,7 +17,7 @@ import (
 // compileStep describes one training step: forward, loss, backward, clip,
 // update. It is traced once for each size of batch.
 func (t *Trainer) compileStep() *exec.Func {
-	return exec.NewFunc(t.Store, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+	step := exec.NewFunc(t.Store, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
 		x, label, lr := in[0], in[1], in[2]
 		y := t.Model.Forward(c.Train(), x)
 		loss := t.Loss(y, label)
@@ -28,6 +28,8 @@ func (t *Trainer) compileStep() *exec.Func {
 		t.Optimizer.Update(c, grads, lr)
 		return []*ir.Value{loss, y}
 	})
+	step.DetectAnomaly(t.DetectAnomaly)
+	return step
 }
 
 // step trains on a batch and says what came of it.
@@ -40,7 +42,7 @@ func (r *run) step(ctx context.Context, b *data.Batch) error {
 	}
 	loss, right := out[0].Float(0), metric.Accuracy{K: 1}
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return fmt.Errorf("train: the loss is %v in step %d of epoch %d: a lower learning rate may help", loss, b.Index+1, b.Epoch+1)
+		return fmt.Errorf("train: the loss is %v in step %d of epoch %d: a lower learning rate may help, and anomaly detection shows where it came from", loss, b.Index+1, b.Epoch+1)
 	}
 	if err := right.Add(out[1], b.Inputs[1]); err != nil {
 		return err

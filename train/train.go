@@ -34,6 +34,9 @@ type Trainer struct {
 	Test      *data.Loader // nil for none
 	Epochs    int
 	Callbacks []Callback
+	// DetectAnomaly looks at every value of every step and ends with the op,
+	// module and line of the first that is not finite. Slow.
+	DetectAnomaly bool
 }
 
 // run is a Fit under way.

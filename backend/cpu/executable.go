@@ -25,6 +25,7 @@ type executable struct {
 	outputs []ref
 	outType []ir.Type
 	flops   int64
+	checked bool // looks at every value that is made
 
 	gen  int64 // of the arena that phases are bound to
 	vars []backend.Buffer
@@ -38,11 +39,13 @@ type bound struct {
 }
 
 // Compile lowers a graph.
-func (b *Backend) Compile(g *ir.Graph) (backend.Executable, error) {
+func (b *Backend) Compile(g *ir.Graph) (backend.Executable, error) { return b.compile(g, false) }
+
+func (b *Backend) compile(g *ir.Graph, checked bool) (backend.Executable, error) {
 	if err := g.Err(); err != nil {
 		return nil, err
 	}
-	x := &executable{b: b, flops: cost.Flops(g)}
+	x := &executable{b: b, flops: cost.Flops(g), checked: checked}
 	for _, v := range g.Inputs() {
 		x.inputs = append(x.inputs, v.Type())
 	}
@@ -50,7 +53,7 @@ func (b *Backend) Compile(g *ir.Graph) (backend.Executable, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.l, err = b.lower(g); err != nil {
+	if x.l, err = b.lower(g, checked); err != nil {
 		return nil, err
 	}
 	for _, v := range g.Outputs() {
@@ -144,16 +147,38 @@ func same(a, b []backend.Buffer) bool {
 
 // Run runs the graph once.
 func (x *executable) Run(vars []backend.Buffer, args, outs []*tensor.Tensor) error {
+	if x.checked {
+		return x.run(vars, args, outs, func(unit int) error { return x.checkUnit(x.l.units[unit]) })
+	}
+	return x.run(vars, args, outs, nil)
+}
+
+// run runs the graph once; after, if not nil, is called when a unit is done.
+func (x *executable) run(vars []backend.Buffer, args, outs []*tensor.Tensor, after func(unit int) error) error {
 	if err := x.bind(vars); err != nil {
 		return err
 	}
 	for i, a := range args {
 		copy(x.mem.args[i], a.Bytes())
 	}
+	if x.checked {
+		if err := x.checkInputs(); err != nil {
+			return err
+		}
+	}
 	for i := range x.work {
 		w := &x.work[i]
 		if err := x.b.pool.Run(w.Chunks, w.Run); err != nil {
 			return x.failed(&x.l.steps[w.step], err)
+		}
+		if after == nil {
+			continue
+		}
+		unit := x.l.steps[w.step].unit
+		if unit < len(x.l.units) && (i+1 == len(x.work) || x.l.steps[x.work[i+1].step].unit != unit) {
+			if err := after(unit); err != nil {
+				return err
+			}
 		}
 	}
 	for i, r := range x.outputs {

@@ -84,6 +84,18 @@ func fuse(g *ir.Graph, canAnchor func(n *ir.Node) bool) []*unit {
 	return f.order()
 }
 
+// apart makes a unit of each live node.
+func apart(g *ir.Graph) []*unit {
+	live := g.Live()
+	var units []*unit
+	for _, n := range g.Nodes() {
+		if live[n.ID()] && !virtual(n) {
+			units = append(units, &unit{nodes: []*ir.Node{n}, fused: fusable(n), lo: n.ID(), hi: n.ID()})
+		}
+	}
+	return units
+}
+
 // merge joins b to a, if no path leads from one to the other through a third
 // unit and the group stays small.
 func (f *fuser) merge(a, b *unit) {

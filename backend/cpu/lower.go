@@ -45,6 +45,7 @@ const (
 type step struct {
 	name string
 	node *ir.Node
+	unit int // that it is part of; the number of units for copies at the end
 	bind func(m *memory) []kernel.Phase
 }
 
@@ -60,7 +61,10 @@ type lowering struct {
 	unitOf   map[*ir.Node]int
 	updateOf map[*ir.Value]*ir.Value // new value → variable, for updates in place
 	steps    []step
-	unit     int // being lowered
+	unit     int          // being lowered
+	traffic  []int64      // bytes that each unit reads and writes
+	counted  map[ref]bool // memory that the unit is known to read
+	checked  bool         // every value in memory of its own, variables unchanged to the end
 	fallback []string
 	copies   []copyBack // updates that could not be made in place
 }
@@ -71,8 +75,8 @@ type copyBack struct{ dst, src ref }
 const forever = math.MaxInt
 
 // lower plans the graph: units in order, each lowered to steps.
-func (b *Backend) lower(g *ir.Graph) (*lowering, error) {
-	l := &lowering{b: b, g: g, refs: map[*ir.Value]ref{}, lastRead: map[*ir.Value]int{}, readIn: map[*ir.Value][]int{}, unitOf: map[*ir.Node]int{}, updateOf: map[*ir.Value]*ir.Value{}}
+func (b *Backend) lower(g *ir.Graph, checked bool) (*lowering, error) {
+	l := &lowering{b: b, g: g, checked: checked, counted: map[ref]bool{}, refs: map[*ir.Value]ref{}, lastRead: map[*ir.Value]int{}, readIn: map[*ir.Value][]int{}, unitOf: map[*ir.Node]int{}, updateOf: map[*ir.Value]*ir.Value{}}
 	vars, args := 0, 0
 	for _, v := range g.Inputs() {
 		s := slot{typ: v.Type(), bytes: v.Type().SizeBytes(), place: inVariable, index: vars}
@@ -84,7 +88,12 @@ func (b *Backend) lower(g *ir.Graph) (*lowering, error) {
 		}
 		l.refs[v] = l.slot(s)
 	}
-	l.units = fuse(g, canAnchor)
+	if checked {
+		l.units = apart(g)
+	} else {
+		l.units = fuse(g, canAnchor)
+	}
+	l.traffic = make([]int64, len(l.units)+1)
 	for i, u := range l.units {
 		for _, n := range u.nodes {
 			l.unitOf[n] = i
@@ -106,10 +115,13 @@ func (b *Backend) lower(g *ir.Graph) (*lowering, error) {
 	}
 	for _, u := range g.Updates() {
 		l.touch(u.New, forever)
-		l.updateOf[plain(u.New)] = u.Variable
+		if !checked {
+			l.updateOf[plain(u.New)] = u.Variable
+		}
 	}
 	for i, u := range l.units {
 		l.unit = i
+		clear(l.counted)
 		l.lowerUnit(u)
 	}
 	l.unit = len(l.units)
@@ -227,7 +239,7 @@ func (l *lowering) group(u *unit) {
 
 // step adds a step.
 func (l *lowering) step(name string, n *ir.Node, bind func(m *memory) []kernel.Phase) {
-	l.steps = append(l.steps, step{name, n, bind})
+	l.steps = append(l.steps, step{name, n, l.unit, bind})
 }
 
 // read declares that the steps of this unit read v, and returns its memory. A
@@ -240,6 +252,10 @@ func (l *lowering) read(v *ir.Value) ref {
 	}
 	if s := &l.slots[r]; s.place == inArena {
 		s.last = max(s.last, l.endOf(v))
+	}
+	if !l.counted[r] {
+		l.counted[r] = true
+		l.traffic[l.unit] += int64(l.slots[r].bytes)
 	}
 	return r
 }
@@ -258,6 +274,10 @@ func (l *lowering) write(v *ir.Value) ref {
 // writeOver is write; safe holds the memory that the unit reads and may
 // overwrite, true, or must not, false.
 func (l *lowering) writeOver(v *ir.Value, safe map[ref]bool) ref {
+	l.traffic[l.unit] += int64(v.Type().SizeBytes())
+	if l.checked {
+		safe = nil
+	}
 	if variable := l.updateOf[v]; variable != nil {
 		r := l.refs[variable]
 		last, read := l.lastRead[variable]

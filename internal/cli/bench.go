@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,12 +10,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gradus-ml/gradus/bench"
+	"github.com/gradus-ml/gradus/internal/atomicfile"
 )
 
 func newBench() *cobra.Command {
 	var machine machineFlags
 	var asJSON bool
 	seconds := 10.0
+	var profile bool
+	var trace string
 	cmd := &cobra.Command{
 		Use:   "bench [WORKLOAD ...]",
 		Short: "Measure fixed training steps",
@@ -38,13 +42,51 @@ func newBench() *cobra.Command {
 				return usage(err)
 			}
 			s := &bench.Session{Threads: m.Threads, Set: set, Seconds: seconds}
+			if profile || trace != "" {
+				if asJSON {
+					return usage(errors.New("--json goes with times alone; a profile is a table, or a file with --trace"))
+				}
+				if trace != "" && len(workloads) != 1 {
+					return usage(errors.New("--trace writes one workload: name it"))
+				}
+				return profileBench(cmd, s, workloads, trace)
+			}
 			return runBench(cmd, s, workloads, asJSON)
 		},
 	}
 	machine.add(cmd)
 	cmd.Flags().Float64Var(&seconds, "seconds", seconds, "time for each workload")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	cmd.Flags().BoolVar(&profile, "profile", false, "print where the time goes, by op and by module")
+	cmd.Flags().StringVar(&trace, "trace", "", "write the kernels of one workload to `file`, for chrome://tracing or ui.perfetto.dev")
 	return cmd
+}
+
+// profileBench prints the profile of each workload, and writes that of the one
+// workload to a file if there is a name for it.
+func profileBench(cmd *cobra.Command, s *bench.Session, workloads []bench.Workload, trace string) error {
+	out := cmd.OutOrStdout()
+	for i, w := range workloads {
+		p, err := s.Profile(cmd.Context(), w)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintf(out, "%s, %d threads, %s\n\n", w.Name, s.Threads, s.Set.Name)
+		if err := p.WriteTable(out); err != nil {
+			return err
+		}
+		if trace == "" {
+			continue
+		}
+		if err := atomicfile.Write(trace, p.WriteTrace); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "trace in %s\n", trace)
+	}
+	return nil
 }
 
 // findWorkloads returns the workloads of the names, matmul first: its rate is

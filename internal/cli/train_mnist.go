@@ -14,6 +14,7 @@ func newTrainMNIST() *cobra.Command {
 	var flags runFlags
 	var machine machineFlags
 	var dir string
+	var detectAnomaly bool
 	cmd := &cobra.Command{
 		Use:   "mnist",
 		Short: "Train a convolutional network to read digits",
@@ -27,7 +28,7 @@ func newTrainMNIST() *cobra.Command {
 			if cmd.Flags().Changed("data") {
 				r.Data.Dir = &dir
 			}
-			return trainMNIST(cmd, r, flags)
+			return trainMNIST(cmd, r, flags, detectAnomaly)
 		},
 	}
 	f := cmd.Flags()
@@ -37,12 +38,13 @@ func newTrainMNIST() *cobra.Command {
 	f.Float64Var(&r.Optimizer.LR, "lr", r.Optimizer.LR, "highest learning rate")
 	f.Uint64Var(&r.Seed, "seed", r.Seed, "seed of weights and order")
 	f.StringVar(&dir, "data", "", "`folder` of your own IDX files (default the images in the program)")
+	f.BoolVar(&detectAnomaly, "detect-anomaly", false, "stop at the first value that is not finite and say where it came from (slow)")
 	machine.add(cmd)
 	flags.add(cmd, "mnist")
 	return cmd
 }
 
-func trainMNIST(cmd *cobra.Command, r recipe.MNIST, flags runFlags) error {
+func trainMNIST(cmd *cobra.Command, r recipe.MNIST, flags runFlags, detectAnomaly bool) error {
 	if err := r.Validate(); err != nil {
 		return usage(err)
 	}
@@ -59,6 +61,7 @@ func trainMNIST(cmd *cobra.Command, r recipe.MNIST, flags runFlags) error {
 		return err
 	}
 	defer t.Store.Close()
+	t.DetectAnomaly = detectAnomaly
 	if !flags.json {
 		params := int64(0)
 		for _, p := range t.Store.Params() {
