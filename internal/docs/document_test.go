@@ -95,7 +95,7 @@ func files(t *testing.T) []string {
 		if err != nil {
 			return err
 		}
-		if d.Name() == ".git" || d.Name() == "runs" {
+		if d.IsDir() && (d.Name() == ".git" || d.Name() == "runs") {
 			return filepath.SkipDir
 		}
 		rel, err := filepath.Rel(root, path)
