@@ -29,6 +29,7 @@ func All() []Listed {
 		{CrossEntropyOp{}, "cross_entropy"},
 		{DotOp{}, "dot"},
 		{DropoutOp{}, "dropout"},
+		{FlipOp{}, "flip"},
 		{GELUOp{}, "gelu"},
 		{GatherOp{}, "gather"},
 		{IndexAddOp{}, "take"},

@@ -41,6 +41,7 @@ func builtin() map[reflect.Type]Lower {
 		{ops.ArgReduceOp{}, lowerArgReduce},
 		{ops.TransposeOp{}, lowerTranspose},
 		{ops.SliceOp{}, lowerSlice},
+		{ops.FlipOp{}, lowerFlip},
 		{ops.PadOp{}, lowerPad},
 		{ops.ConcatOp{}, lowerConcat},
 		{ops.IotaOp{}, lowerIota},
