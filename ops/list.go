@@ -12,6 +12,8 @@ type Listed struct {
 func All() []Listed {
 	return []Listed{
 		{ArgReduceOp{}, "argreduce"},
+		{AttentionGradOp{}, "attention"},
+		{AttentionOp{}, "attention"},
 		{AvgPoolGradOp{}, "avg_pool"},
 		{AvgPoolOp{}, "avg_pool"},
 		{BatchNormGradOp{}, "batch_norm"},

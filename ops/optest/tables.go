@@ -5,6 +5,7 @@ func Tables() map[string]Table {
 	return map[string]Table{
 		"activation":    activation(),
 		"argreduce":     argReduce(),
+		"attention":     attention(),
 		"avg_pool":      avgPool(),
 		"axes":          axes(),
 		"batch_norm":    batchNorm(),

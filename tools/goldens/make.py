@@ -11,7 +11,7 @@ import torch
 import golden
 
 SCRIPTS = ["conv", "pool", "norm", "softmax", "activations", "elementwise", "dot", "reductions",
-           "indexing", "loss", "moves", "optim", "net", "layers", "mlp"]
+           "indexing", "loss", "attention", "moves", "optim", "net", "layers", "mlp"]
 
 
 def pinned_torch():
