@@ -10,7 +10,7 @@ import torch
 
 import golden
 
-SCRIPTS = ["conv", "pool", "norm", "softmax", "activations", "elementwise", "dot", "reductions",
+SCRIPTS = ["conv", "pool", "norm", "recurrent", "softmax", "activations", "elementwise", "dot", "reductions",
            "indexing", "loss", "attention", "moves", "optim", "net", "layers", "mlp"]
 
 
