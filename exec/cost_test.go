@@ -97,6 +97,28 @@ func batch(rows int, dims ...int) []*tensor.Tensor {
 	return []*tensor.Tensor{random(1, append([]int{rows}, dims...)...), y, tensor.Scalar[float32](1e-3)}
 }
 
+// Weights are updated as their gradients appear: the gradients of a deep model
+// are not all in memory together.
+func TestGradientsGoEarly(t *testing.T) {
+	const blocks, channels = 6, 64
+	n := newConvNet(blocks, channels)
+	f := adam(newStore(t, n), n.forward)
+	in := batch(2, channels, 4, 4)
+	must(t, f, in...)
+	var types []ir.Type
+	for _, x := range in {
+		types = append(types, ir.Type{DType: x.DType(), Shape: x.Shape()})
+	}
+	p, err := f.Plan(types...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const weight = channels * channels * 9 * 4
+	if p.ArenaBytes > 8*weight {
+		t.Errorf("%d bytes of memory, %d gradients of %d bytes", p.ArenaBytes, 2*blocks, weight)
+	}
+}
+
 // A step allocates nothing once it has run.
 func TestNoAllocation(t *testing.T) {
 	ctx := context.Background()

@@ -17,8 +17,11 @@ type unit struct {
 	nodes  []*ir.Node // in order; the anchor not among them
 	anchor *ir.Node
 	fused  bool
-	lo, hi int // least and largest id of its nodes
-	mark   int // round of the walk that saw it last
+	lo, hi int  // least and largest id of its nodes
+	mark   int  // round of the walk that saw it last
+	at     int  // place in the order so far
+	key    int  // place that it asks for
+	feeds  bool // another unit reads what it makes
 }
 
 // groupNodes bounds a group, so that its registers stay few.
@@ -81,7 +84,7 @@ func fuse(g *ir.Graph, canAnchor func(n *ir.Node) bool) []*unit {
 		}
 	}
 	f.anchors(g, live, canAnchor)
-	return f.order()
+	return f.order(g)
 }
 
 // apart makes a unit of each live node.
@@ -243,8 +246,11 @@ func fits(u *unit, y *ir.Value) bool {
 }
 
 // order sorts units so that each comes after those it reads; among those that
-// are ready the one whose last node was traced first.
-func (f *fuser) order() []*unit {
+// are ready the one whose last node was traced first. A unit that nobody else
+// reads, such as the update of a weight, runs as soon as it can instead, so that
+// its operands may go; but after those that read the variable it updates, so
+// that it can do so in place.
+func (f *fuser) order(g *ir.Graph) []*unit {
 	var units []*unit
 	f.round++
 	for _, u := range f.unitOf {
@@ -254,6 +260,27 @@ func (f *fuser) order() []*unit {
 		}
 	}
 	slices.SortStableFunc(units, func(a, b *unit) int { return cmp.Compare(a.hi, b.hi) })
+	units = f.sorted(units, nil)
+	for i, u := range units {
+		u.at = i
+		f.reads(u, func(p *unit) { p.feeds = true })
+	}
+	after := f.oldReaders(g, units)
+	for _, u := range units {
+		if u.key = u.hi; !u.feeds {
+			u.key = 0
+			f.reads(u, func(p *unit) { u.key = max(u.key, p.key) })
+			for _, p := range after[u] {
+				u.key = max(u.key, p.key)
+			}
+		}
+	}
+	slices.SortStableFunc(units, func(a, b *unit) int { return cmp.Compare(a.key, b.key) })
+	return f.sorted(units, after)
+}
+
+// sorted puts units behind those they read and those that after lists.
+func (f *fuser) sorted(units []*unit, after map[*unit][]*unit) []*unit {
 	f.round++
 	sorted := make([]*unit, 0, len(units))
 	var visit func(u *unit)
@@ -263,12 +290,60 @@ func (f *fuser) order() []*unit {
 		}
 		u.mark = f.round
 		f.reads(u, visit)
+		for _, p := range after[u] {
+			visit(p)
+		}
 		sorted = append(sorted, u)
 	}
 	for _, u := range units {
 		visit(u)
 	}
 	return sorted
+}
+
+// oldReaders lists, for each unit that makes the new value of a variable, the
+// units before it that read the old one. All of them come before it already,
+// so the order that this asks for has no circle.
+func (f *fuser) oldReaders(g *ir.Graph, units []*unit) map[*unit][]*unit {
+	updater := map[*ir.Value]*unit{}
+	for _, up := range g.Updates() {
+		if u := f.unitOf[plain(up.New).Node().ID()]; u != nil {
+			updater[up.Variable] = u
+		}
+	}
+	if len(updater) == 0 {
+		return nil
+	}
+	after := map[*unit][]*unit{}
+	for _, u := range units {
+		f.variables(u, func(v *ir.Value) {
+			if w := updater[v]; w != nil && u.at < w.at {
+				after[w] = append(after[w], u)
+			}
+		})
+	}
+	return after
+}
+
+// variables calls visit for each input of the graph that u reads, perhaps
+// more than once.
+func (f *fuser) variables(u *unit, visit func(v *ir.Value)) {
+	var operands func(n *ir.Node)
+	operands = func(n *ir.Node) {
+		for _, v := range n.In() {
+			if _, ok := v.Node().Op().(ir.Input); ok {
+				visit(v)
+			} else if f.unitOf[v.Node().ID()] == nil && virtual(v.Node()) {
+				operands(v.Node())
+			}
+		}
+	}
+	for _, n := range u.nodes {
+		operands(n)
+	}
+	if u.anchor != nil {
+		operands(u.anchor)
+	}
 }
 
 // An operandKind says how an operand of a group is laid out against its rows.
