@@ -99,6 +99,7 @@ func TestLayersStartAs(t *testing.T) {
 		{"conv1d", NewConv1d(20, 100, 5), 0.1, 0.1},
 		{"conv2d", NewConv2d(16, 64, 5), 0.05, 0.05},
 		{"conv2d of groups", conv.Build(), 1.0 / 12, 1.0 / 12},
+		{"conv transpose2d", NewConvTranspose2d(16, 64, 5), 0.025, 0.025},
 		{"embedding", NewEmbedding(200, 50), 0, 0},
 		{"embedding with padding", padded.Build(), 0, 0},
 	} {

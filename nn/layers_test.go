@@ -36,6 +36,22 @@ func build(t *testing.T, op string, attrs []byte) Forwarder {
 		var cfg Conv2dConfig
 		read(&cfg)
 		return cfg.Build()
+	case "Conv3d":
+		var cfg Conv3dConfig
+		read(&cfg)
+		return cfg.Build()
+	case "ConvTranspose1d":
+		var cfg ConvTranspose1dConfig
+		read(&cfg)
+		return cfg.Build()
+	case "ConvTranspose2d":
+		var cfg ConvTranspose2dConfig
+		read(&cfg)
+		return cfg.Build()
+	case "ConvTranspose3d":
+		var cfg ConvTranspose3dConfig
+		read(&cfg)
+		return cfg.Build()
 	case "MaxPool2d":
 		var cfg MaxPool2dConfig
 		read(&cfg)

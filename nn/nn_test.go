@@ -172,6 +172,12 @@ func TestMistakes(t *testing.T) {
 	bad2d.Groups, bad2d.Padding[1], bad2d.Stride[0] = 4, -1, 0
 	groups := DefaultConv1d(4, 6, 3)
 	groups.Groups = 4
+	same := DefaultConv2d(4, 6, 3)
+	same.Same, same.Stride[1], same.Padding[0], same.PaddingMode = true, 2, 1, 7
+	circular := DefaultConv1d(3, 4, 3)
+	circular.Padding, circular.PaddingMode = 6, PadCircular
+	up := DefaultConvTranspose2d(4, 6, 3)
+	up.OutputPadding[1] = 1
 	pool := DefaultMaxPool2d(3)
 	pool.Padding[0] = 2
 	norm := DefaultBatchNorm(0)
@@ -190,11 +196,17 @@ func TestMistakes(t *testing.T) {
 		{"linear config", NewLinear(0, -2), f32(3, 5), []string{"linear: in must be at least 1, got 0\nout must be at least 1, got -2"}},
 		{"linear too large", NewLinear(1<<40, 1<<40), f32(3, 5), []string{"too many elements"}},
 		{"conv2d channels", NewConv2d(3, 4, 3), f32(2, 1, 8, 8), []string{"conv", "f32[2 1 8 8]", "weight f32[4 3 3 3]"}},
-		{"conv2d rank", NewConv2d(3, 4, 3), f32(2, 3, 8), []string{"conv", "f32[2 3 8]"}},
+		{"conv2d rank", NewConv2d(3, 4, 3), f32(2, 3, 8), []string{"conv: a weight of rank 4 wants an operand [B C Y X], got one of rank 3: x f32[2 3 8], block.0.weight f32[4 3 3 3]"}},
 		{"conv2d window", NewConv2d(3, 4, 3), f32(2, 3, 2, 8), []string{"conv", "f32[2 3 2 8]"}},
 		{"conv1d rank", NewConv1d(3, 4, 3), f32(2, 3, 8, 8), []string{"conv", "f32[2 3 8 8]"}},
 		{"conv2d config", bad2d.Build(), f32(2, 4, 8, 8), []string{"conv2d: ", "stride must be at least 1, got 0", "padding must not be negative, got -1"}},
 		{"conv1d groups", groups.Build(), f32(2, 4, 8), []string{"conv1d: 4 channels in and 6 out do not both divide into 4 groups"}},
+		{"conv2d same", same.Build(), f32(2, 4, 8, 8), []string{"conv2d: ", "same wants a stride of 1, got 2", "padding must be 0, got 1", "there is no paddingmode(7)"}},
+		{"conv1d circular", circular.Build(), f32(2, 3, 5), []string{"pad_circular: axis 2 of 5 elements can't be widened by 6 and 6", "f32[2 3 5]"}},
+		{"conv3d rank", NewConv3d(3, 4, 3), f32(2, 3, 8, 8), []string{"conv: a weight of rank 5 wants an operand [B C Z Y X], got one of rank 4: x f32[2 3 8 8], block.0.weight f32[4 3 3 3 3]"}},
+		{"conv transpose channels", NewConvTranspose1d(3, 4, 3), f32(2, 4, 8), []string{"conv_transpose: the input has 4 channels, the weight wants 3: x f32[2 4 8], block.0.weight f32[3 4 3]"}},
+		{"conv transpose rank", NewConvTranspose3d(3, 4, 3), f32(2, 3, 8), []string{"conv_transpose: a weight of rank 5 wants an operand [B C Z Y X], got one of rank 3"}},
+		{"conv transpose config", up.Build(), f32(2, 4, 8, 8), []string{"conv_transpose2d: output padding must be at least 0 and below stride or dilation, got 1"}},
 		{"max pool", NewMaxPool2d(2), f32(2, 3, 8), []string{"max_pool: wants an operand [B C Y X]: x f32[2 3 8]"}},
 		{"max pool window", NewMaxPool2d(9), f32(2, 3, 8, 8), []string{"max_pool: ", "x f32[2 3 8 8]"}},
 		{"max pool config", pool.Build(), f32(2, 3, 8, 8), []string{"max_pool: padding must be at least 0 and at most half of the kernel 3, got 2"}},
@@ -237,7 +249,7 @@ func TestMistakes(t *testing.T) {
 // After a mistake every layer still gives something, whatever its shape.
 func TestLayersAfterAMistake(t *testing.T) {
 	m := NewSequential(NewConv2d(3, 4, 3), NewBatchNorm2d(4), &ReLU{}, NewMaxPool2d(2), NewAvgPool2d(2), NewDropout(0.5), NewFlatten(),
-		NewLinear(4, 4), NewBatchNorm1d(4), NewLayerNorm(4), NewConv1d(4, 4, 1), &Softmax{-1}, NewPReLU(4), NewEmbedding(3, 2), &GELU{})
+		NewLinear(4, 4), NewBatchNorm1d(4), NewLayerNorm(4), NewConv1d(4, 4, 1), NewConv3d(4, 4, 1), NewConvTranspose2d(4, 4, 2), &Softmax{-1}, NewPReLU(4), NewEmbedding(3, 2), &GELU{})
 	tree, err := module.Walk(m)
 	if err != nil {
 		t.Fatal(err)

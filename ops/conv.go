@@ -84,6 +84,22 @@ func (op ConvOp) check(n int) error {
 	return nil
 }
 
+// ranks wants operand and weight of one rank.
+func (op ConvOp) ranks(x, w int) error {
+	if x == w {
+		return nil
+	}
+	if w < 3 || w > 5 {
+		return fmt.Errorf("wants a weight of rank 3 to 5, for 1 to 3 spatial axes, got rank %d", w)
+	}
+	axes := [...]string{3: "T", 4: "Y X", 5: "Z Y X"}[w]
+	image := "[B C " + axes + "]"
+	if op.ChannelsLast {
+		image = "[B " + axes + " C]"
+	}
+	return fmt.Errorf("a weight of rank %d wants an operand %s, got one of rank %d", w, image, x)
+}
+
 // out is the extent of the result on spatial axis i.
 func (op ConvOp) out(i, in, kernel int) int {
 	return (in+op.PadLo[i]+op.PadHi[i]-op.Dilation[i]*(kernel-1)-1)/op.Stride[i] + 1
@@ -101,12 +117,12 @@ func (op ConvOp) Infer(in []ir.Type) ([]ir.Type, error) {
 	if err := floating(in[0]); err != nil {
 		return nil, err
 	}
+	if err := op.ranks(x.Rank(), w.Rank()); err != nil {
+		return nil, err
+	}
 	n := x.Rank() - 2
 	if err := op.check(n); err != nil {
 		return nil, err
-	}
-	if w.Rank() != x.Rank() {
-		return nil, fmt.Errorf("wants a weight of rank %d, got %v", x.Rank(), w)
 	}
 	c := x.Dim(op.channels(x.Rank()))
 	if c%op.Groups != 0 || w.Dim(0)%op.Groups != 0 {

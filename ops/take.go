@@ -68,6 +68,11 @@ func taken(x, idx ir.Type, axis int) (shape.Shape, error) {
 // Flops is 0: elements are copied.
 func (TakeOp) Flops(_, _ []ir.Type) int64 { return 0 }
 
+// Transposed is there for an index of rank 1, which leaves axes where they are.
+func (op TakeOp) Transposed(perm []int, in []ir.Type) (ir.Op, bool) {
+	return TakeOp{moved(op.Axis, perm)}, in[1].Shape.Rank() == 1
+}
+
 // outside stores what a read out of range gives.
 func outside(to *tensor.Tensor, i int) {
 	if to.DType().IsFloat() {
@@ -171,6 +176,11 @@ func (op IndexAddOp) Infer(in []ir.Type) ([]ir.Type, error) {
 
 // Flops is an addition for each element of src.
 func (IndexAddOp) Flops(in, _ []ir.Type) int64 { return int64(in[2].Shape.Size()) }
+
+// Transposed is there for an index of rank 1, which leaves axes where they are.
+func (op IndexAddOp) Transposed(perm []int, in []ir.Type) (ir.Op, bool) {
+	return IndexAddOp{moved(op.Axis, perm)}, in[1].Shape.Rank() == 1
+}
 
 // Eval adds up in float64, or exactly.
 func (op IndexAddOp) Eval(in, out []*tensor.Tensor) {

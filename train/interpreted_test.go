@@ -67,6 +67,13 @@ func layers() []part {
 	conv2d.Stride, conv2d.Padding, conv2d.Dilation, conv2d.Groups, conv2d.Bias = [2]int{2, 1}, [2]int{1, 2}, [2]int{1, 2}, 2, false
 	conv1d := nn.DefaultConv1d(4, 6, 3)
 	conv1d.Stride, conv1d.Padding, conv1d.Groups = 2, 1, 2
+	reflected, circular := nn.DefaultConv2d(4, 6, 3), nn.DefaultConv1d(4, 6, 4)
+	reflected.Padding, reflected.PaddingMode = [2]int{2, 1}, nn.PadReflect
+	circular.Same, circular.PaddingMode = true, nn.PadCircular
+	up1d, up2d, up3d := nn.DefaultConvTranspose1d(4, 6, 3), nn.DefaultConvTranspose2d(4, 6, 3), nn.DefaultConvTranspose3d(4, 6, 2)
+	up1d.Dilation, up1d.OutputPadding = 2, 1
+	up2d.Stride, up2d.Padding, up2d.OutputPadding, up2d.Groups = [2]int{2, 2}, [2]int{1, 1}, [2]int{1, 1}, 2
+	up3d.Stride = [3]int{1, 2, 2}
 	maxPool := nn.DefaultMaxPool2d(3)
 	maxPool.Stride, maxPool.Padding, maxPool.Dilation = [2]int{2, 1}, [2]int{1, 1}, [2]int{1, 2}
 	avgPool := nn.DefaultAvgPool2d(3)
@@ -85,6 +92,13 @@ func layers() []part {
 		layer("Conv1d/options", conv1d.Build(), f32(3, 4, 11)),
 		layer("Conv2d", nn.NewConv2d(4, 6, 3), image()),
 		layer("Conv2d/options", conv2d.Build(), image()),
+		layer("Conv2d/reflect", reflected.Build(), image()),
+		layer("Conv1d/circular", circular.Build(), f32(3, 4, 11)),
+		layer("Conv3d", nn.NewConv3d(4, 6, 2), f32(2, 4, 3, 4, 5)),
+		layer("ConvTranspose1d", up1d.Build(), f32(3, 4, 11)),
+		layer("ConvTranspose2d", nn.NewConvTranspose2d(4, 6, 3), image()),
+		layer("ConvTranspose2d/options", up2d.Build(), image()),
+		layer("ConvTranspose3d", up3d.Build(), f32(2, 4, 3, 2, 3)),
 		layer("MaxPool2d", nn.NewMaxPool2d(2), image()),
 		layer("MaxPool2d/options", maxPool.Build(), image()),
 		layer("AvgPool2d", nn.NewAvgPool2d(2), image()),

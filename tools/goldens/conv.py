@@ -1,10 +1,12 @@
-"""Convolution of rank 1, 2 and 3: x [B C ...], w [O C/groups ...], no bias."""
+"""Convolution of rank 1, 2 and 3: x [B C ...], w [O C/groups ...], no bias; transposed
+convolution, w [C O/groups ...]."""
 
 import torch.nn.functional as F
 
 from golden import Golden, normal
 
 CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 # name: (x shape, w shape, stride, padding, dilation, groups)
 CASES = {
@@ -58,6 +60,43 @@ CASES = {
 }
 
 
+# name: (x shape, w shape, stride, padding, output padding, dilation, groups)
+TRANSPOSE_CASES = {
+    "1d_plain": ([2, 3, 5], [3, 4, 3], [1], [0], [0], [1], 1),
+    "1d_kernel1": ([2, 3, 5], [3, 2, 1], [1], [0], [0], [1], 1),
+    "1d_stride2": ([1, 2, 4], [2, 3, 3], [2], [0], [0], [1], 1),
+    "1d_stride2_out1": ([1, 2, 4], [2, 3, 3], [2], [0], [1], [1], 1),
+    "1d_stride3_pad2_out2": ([2, 1, 5], [1, 2, 4], [3], [2], [2], [1], 1),
+    "1d_stride3_pad1_out2": ([2, 2, 3], [2, 2, 3], [3], [1], [2], [1], 1),  # one back from the padding, one zero
+    "1d_stride_over_kernel": ([1, 2, 4], [2, 2, 2], [3], [0], [1], [1], 1),  # zeros between
+    "1d_dilation2": ([2, 2, 5], [2, 2, 3], [1], [0], [0], [2], 1),
+    "1d_dilation2_out1": ([1, 2, 4], [2, 2, 3], [1], [0], [1], [2], 1),  # output padding above the stride
+    "1d_dilation4_stride2_pad1_out3": ([1, 2, 4], [2, 3, 2], [2], [1], [3], [4], 1),
+    "1d_dilation5_stride2_out4": ([1, 1, 3], [1, 2, 2], [2], [0], [4], [5], 1),
+    "1d_pad_whole": ([1, 2, 6], [2, 3, 3], [1], [2], [0], [1], 1),
+    "1d_groups2": ([2, 4, 5], [4, 3, 3], [2], [1], [1], [1], 2),
+    "1d_depthwise": ([1, 3, 5], [3, 1, 3], [1], [1], [0], [1], 3),
+    "1d_depthwise_times2": ([1, 3, 4], [3, 2, 2], [2], [0], [0], [1], 3),
+    "1d_size1": ([1, 1, 1], [1, 1, 1], [1], [0], [0], [1], 1),
+    "2d_plain": ([2, 3, 4, 3], [3, 2, 3, 3], [1, 1], [0, 0], [0, 0], [1, 1], 1),
+    "2d_double": ([1, 3, 3, 4], [3, 2, 4, 4], [2, 2], [1, 1], [0, 0], [1, 1], 1),
+    "2d_stride2_pad1_out1": ([1, 2, 4, 3], [2, 3, 3, 3], [2, 2], [1, 1], [1, 1], [1, 1], 1),
+    "2d_oblong": ([1, 2, 3, 4], [2, 3, 2, 5], [1, 3], [1, 0], [1, 2], [2, 1], 1),
+    "2d_dilation_oblong_pad": ([1, 1, 4, 3], [1, 2, 3, 2], [1, 2], [2, 1], [0, 1], [2, 3], 1),
+    "2d_groups2": ([2, 4, 3, 3], [4, 3, 3, 3], [1, 1], [1, 1], [0, 0], [1, 1], 2),
+    "2d_groups3_stride2_dilation2": ([1, 6, 3, 3], [6, 1, 3, 3], [2, 2], [2, 2], [1, 1], [2, 2], 3),
+    "2d_depthwise_stride2": ([2, 4, 3, 3], [4, 1, 3, 3], [2, 2], [1, 1], [1, 0], [1, 1], 4),
+    "2d_from_pixel": ([3, 5, 1, 1], [5, 2, 4, 3], [1, 1], [0, 0], [0, 0], [1, 1], 1),
+    "2d_row": ([2, 2, 1, 4], [2, 3, 1, 3], [1, 2], [0, 1], [0, 1], [1, 1], 1),
+    "2d_many_channels": ([1, 17, 2, 2], [17, 9, 2, 2], [2, 2], [0, 0], [0, 0], [1, 1], 1),
+    "2d_size1": ([1, 1, 1, 1], [1, 1, 1, 1], [1, 1], [0, 0], [0, 0], [1, 1], 1),
+    "3d_plain": ([1, 2, 2, 3, 2], [2, 2, 2, 2, 3], [1, 1, 1], [0, 0, 0], [0, 0, 0], [1, 1, 1], 1),
+    "3d_stride2_out1": ([1, 2, 2, 2, 2], [2, 1, 3, 2, 2], [2, 2, 2], [1, 0, 0], [1, 0, 1], [1, 1, 1], 1),
+    "3d_oblong": ([1, 1, 2, 3, 2], [1, 2, 2, 3, 2], [1, 2, 3], [0, 1, 1], [0, 1, 2], [1, 1, 2], 1),
+    "3d_groups2": ([1, 4, 2, 2, 2], [4, 1, 2, 2, 2], [1, 1, 1], [0, 0, 0], [0, 0, 0], [1, 1, 1], 2),
+}
+
+
 def build(path):
     g = Golden("conv", path, seed=1)
     for name, (x, w, stride, padding, dilation, groups) in CASES.items():
@@ -67,4 +106,16 @@ def build(path):
     return g
 
 
-FILES = {"ops/optest/testdata/conv.safetensors": build}
+def build_transpose(path):
+    g = Golden("conv", path, seed=41)
+    for name, (x, w, stride, padding, output_padding, dilation, groups) in TRANSPOSE_CASES.items():
+        attrs = dict(stride=stride, padding=padding, output_padding=output_padding, dilation=dilation, groups=groups)
+        conv = TRANSPOSE[len(stride)]
+        g.case(name, "conv_transpose", lambda x, w: conv(x, w, None, **attrs), [normal(*x), normal(*w)], **attrs)
+    return g
+
+
+FILES = {
+    "ops/optest/testdata/conv.safetensors": build,
+    "ops/optest/testdata/conv_transpose.safetensors": build_transpose,
+}

@@ -64,6 +64,27 @@ def build(path):
     conv2d("conv2d_uneven", 2, 3, (7, 8), (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2))
     conv2d("conv2d_depthwise_no_bias", 4, 4, (5, 5), (3, 3), padding=(1, 1), groups=4, bias=False)
 
+    layer(g, "conv3d", nn.Conv3d(2, 3, (2, 3, 2), (1, 2, 1), (0, 1, 1)), [normal(1, 2, 3, 4, 3)], In=2, Out=3, Kernel=(2, 3, 2),
+          Stride=(1, 2, 1), Padding=(0, 1, 1), Dilation=(1, 1, 1), Groups=1, Bias=True)
+    for mode in ("zeros", "reflect", "replicate", "circular"):
+        layer(g, f"conv1d_same_{mode}", nn.Conv1d(2, 3, 4, padding="same", padding_mode=mode), [normal(2, 2, 6)],
+              In=2, Out=3, Kernel=4, Stride=1, Same=True, PaddingMode=mode, Dilation=1, Groups=1, Bias=True)
+        layer(g, f"conv2d_{mode}", nn.Conv2d(2, 4, (3, 2), (1, 2), (2, 1), (2, 1), 2, padding_mode=mode), [normal(2, 2, 5, 4)],
+              In=2, Out=4, Kernel=(3, 2), Stride=(1, 2), Padding=(2, 1), PaddingMode=mode, Dilation=(2, 1), Groups=2, Bias=True)
+    layer(g, "conv2d_same", nn.Conv2d(2, 2, (4, 3), padding="same", dilation=(1, 2), bias=False), [normal(1, 2, 5, 6)],
+          In=2, Out=2, Kernel=(4, 3), Stride=(1, 1), Same=True, Dilation=(1, 2), Groups=1, Bias=False)
+
+    def conv_transpose(name, make, c_in, c_out, size, kernel, stride, padding, output_padding, dilation, groups=1, bias=True):
+        layer(g, name, make(c_in, c_out, kernel, stride, padding, output_padding, groups, bias, dilation), [normal(2, c_in, *size)],
+              In=c_in, Out=c_out, Kernel=kernel, Stride=stride, Padding=padding, OutputPadding=output_padding, Dilation=dilation,
+              Groups=groups, Bias=bias)
+
+    conv_transpose("conv_transpose1d", nn.ConvTranspose1d, 2, 3, [5], 3, 1, 0, 0, 1)
+    conv_transpose("conv_transpose1d_options", nn.ConvTranspose1d, 4, 6, [4], 3, 3, 2, 2, 2, groups=2, bias=False)
+    conv_transpose("conv_transpose2d", nn.ConvTranspose2d, 3, 2, (3, 4), (4, 4), (2, 2), (1, 1), (0, 0), (1, 1))
+    conv_transpose("conv_transpose2d_options", nn.ConvTranspose2d, 4, 4, (4, 3), (3, 2), (2, 1), (1, 0), (1, 1), (1, 2), groups=4)
+    conv_transpose("conv_transpose3d", nn.ConvTranspose3d, 2, 3, (2, 3, 2), (2, 3, 2), (1, 2, 2), (0, 1, 0), (0, 1, 1), (1, 1, 1))
+
     layer(g, "max_pool2d", nn.MaxPool2d(2), [normal(2, 3, 5, 6)], Kernel=(2, 2), Stride=(2, 2), Padding=(0, 0), Dilation=(1, 1))
     layer(g, "max_pool2d_options", nn.MaxPool2d((3, 2), (2, 1), (1, 1), (1, 2)), [normal(2, 2, 7, 6)],
           Kernel=(3, 2), Stride=(2, 1), Padding=(1, 1), Dilation=(1, 2))
