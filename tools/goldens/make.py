@@ -10,8 +10,8 @@ import torch
 
 import golden
 
-SCRIPTS = ["conv", "pool", "norm", "softmax", "activations", "elementwise", "dot", "reductions",
-           "indexing", "loss", "moves", "optim", "net", "layers", "mlp"]
+SCRIPTS = ["conv", "pool", "norm", "recurrent", "softmax", "activations", "elementwise", "dot", "reductions",
+           "indexing", "loss", "attention", "moves", "optim", "net", "layers", "mlp"]
 
 
 def pinned_torch():
