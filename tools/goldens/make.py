@@ -10,8 +10,26 @@ import torch
 
 import golden
 
-SCRIPTS = ["conv", "pool", "norm", "recurrent", "softmax", "activations", "elementwise", "dot", "reductions",
-           "indexing", "loss", "attention", "moves", "optim", "net", "layers", "mlp"]
+SCRIPTS = [
+    "activations",
+    "attention",
+    "conv",
+    "dot",
+    "einsum",
+    "elementwise",
+    "indexing",
+    "layers",
+    "loss",
+    "mlp",
+    "moves",
+    "net",
+    "norm",
+    "optim",
+    "pool",
+    "recurrent",
+    "reductions",
+    "softmax",
+]
 
 
 def pinned_torch():
