@@ -19,8 +19,9 @@ const seed = 0
 
 // A Step is a workload ready to run. It lives as long as its backend.
 type Step struct {
-	fn *exec.Func
-	in []*tensor.Tensor
+	store *exec.Store
+	fn    *exec.Func
+	in    []*tensor.Tensor
 }
 
 // Run runs the step once and returns its loss, NaN where nothing is trained.
@@ -52,5 +53,5 @@ func training(b *cpu.Backend, model module.Forwarder, cfg optimizerConfig, lr fl
 		opt.Update(c, grad.Of(l, c.Params(opt)...), in[2])
 		return []*ir.Value{l}
 	})
-	return &Step{fn, []*tensor.Tensor{x, labels, tensor.Scalar(lr)}}, nil
+	return &Step{store, fn, []*tensor.Tensor{x, labels, tensor.Scalar(lr)}}, nil
 }

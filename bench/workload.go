@@ -40,7 +40,7 @@ func Matmul(n int) Workload {
 			c.SetState(m.C, ops.MatMul(c.Param(m.A), c.Param(m.B)))
 			return nil
 		})
-		return &Step{fn: fn}, nil
+		return &Step{store: store, fn: fn}, nil
 	}}
 }
 

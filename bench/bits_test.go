@@ -1,0 +1,68 @@
+package bench
+
+import (
+	"context"
+	"crypto/sha256"
+	"flag"
+	"fmt"
+	"runtime/debug"
+	"testing"
+
+	"github.com/gradus-ml/gradus/backend/cpu"
+	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+)
+
+var bitSteps = flag.Int("bit-steps", 2, "steps after which TestBits compares weights")
+
+// bits is a hash of all values after some steps.
+func bits(t *testing.T, w Workload, set *kernel.Set, threads, steps int) string {
+	t.Helper()
+	b := cpu.New(cpu.WithThreads(threads), cpu.WithSet(set))
+	defer b.Close()
+	s, err := w.build(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range steps {
+		if _, err := s.Run(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := sha256.New()
+	for _, key := range s.store.Keys() {
+		v, err := s.store.Get(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(h, key, v.DType(), v.Shape())
+		h.Write(v.Bytes())
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// Weights after some steps are the same bytes whatever the number of threads,
+// for every workload with every kernel set of this machine. The portable set
+// takes part in long runs only, where -bit-steps is given.
+func TestBits(t *testing.T) {
+	threads := []int{1, 2, 3, 5, 8}
+	if testing.Short() {
+		threads = []int{1, 3}
+	}
+	for _, w := range All() {
+		for _, set := range kernel.Sets() {
+			if !set.Available || set.Name == "generic" && *bitSteps < 10 {
+				continue
+			}
+			t.Run(w.Name+"/"+set.Name, func(t *testing.T) {
+				debug.FreeOSMemory()
+				want := bits(t, w, set, threads[0], *bitSteps)
+				for _, n := range threads[1:] {
+					if got := bits(t, w, set, n, *bitSteps); got != want {
+						t.Errorf("%d threads give %s, 1 gives %s", n, got, want)
+					}
+				}
+				t.Logf("%d steps: %s", *bitSteps, want)
+			})
+		}
+	}
+}
