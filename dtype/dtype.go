@@ -11,6 +11,8 @@ const (
 	Invalid DType = iota
 	Float32
 	Float64
+	BFloat16 // 8 bits of exponent and 7 of fraction: storage, see BF16
+	Float16  // 5 bits of exponent and 10 of fraction: storage, see F16
 	Int32
 	Int64
 	Uint8
@@ -23,23 +25,25 @@ var info = [...]struct {
 	name string
 	size int
 }{
-	Invalid: {"invalid", 0},
-	Float32: {"f32", 4},
-	Float64: {"f64", 8},
-	Int32:   {"i32", 4},
-	Int64:   {"i64", 8},
-	Uint8:   {"u8", 1},
-	Uint32:  {"u32", 4},
-	Uint64:  {"u64", 8},
-	Bool:    {"bool", 1},
+	Invalid:  {"invalid", 0},
+	Float32:  {"f32", 4},
+	Float64:  {"f64", 8},
+	BFloat16: {"bf16", 2},
+	Float16:  {"f16", 2},
+	Int32:    {"i32", 4},
+	Int64:    {"i64", 8},
+	Uint8:    {"u8", 1},
+	Uint32:   {"u32", 4},
+	Uint64:   {"u64", 8},
+	Bool:     {"bool", 1},
 }
 
 // All lists every element type.
 func All() []DType {
-	return []DType{Float32, Float64, Int32, Int64, Uint8, Uint32, Uint64, Bool}
+	return []DType{Float32, Float64, BFloat16, Float16, Int32, Int64, Uint8, Uint32, Uint64, Bool}
 }
 
-// String returns the short name: "f32", "i64", "bool".
+// String returns the short name: "f32", "bf16", "i64", "bool".
 func (d DType) String() string {
 	if int(d) < len(info) {
 		return info[d].name
@@ -51,7 +55,10 @@ func (d DType) String() string {
 func (d DType) Size() int { return info[d].size }
 
 // IsFloat reports whether d is a floating-point type.
-func (d DType) IsFloat() bool { return d == Float32 || d == Float64 }
+func (d DType) IsFloat() bool { return d >= Float32 && d <= Float16 }
+
+// IsHalf reports whether d is a floating-point type of 16 bits.
+func (d DType) IsHalf() bool { return d == BFloat16 || d == Float16 }
 
 // IsInt reports whether d is a signed or unsigned integer type. Bool is not.
 func (d DType) IsInt() bool { return d >= Int32 && d <= Uint64 }
@@ -71,7 +78,7 @@ func Parse(name string) (DType, error) {
 
 // Go is the set of Go types that hold elements.
 type Go interface {
-	float32 | float64 | int32 | int64 | uint8 | uint32 | uint64 | bool
+	float32 | float64 | BF16 | F16 | int32 | int64 | uint8 | uint32 | uint64 | bool
 }
 
 // Of returns the element type of a Go type.
@@ -82,6 +89,10 @@ func Of[T Go]() DType {
 		return Float32
 	case float64:
 		return Float64
+	case BF16:
+		return BFloat16
+	case F16:
+		return Float16
 	case int32:
 		return Int32
 	case int64:

@@ -88,10 +88,12 @@ func CELU(x *ir.Value, alpha float64) *ir.Value {
 // threshold. PyTorch's defaults are beta 1 and threshold 20. A threshold above
 // 40 acts as 40, from where on the two are equal in float64.
 func Softplus(x *ir.Value, beta, threshold float64) *ir.Value {
-	z := Mul(x, Scalar(x, beta))
-	linear := Gt(z, Scalar(x, min(threshold, 40)))
-	soft := Log1p(Exp(Select(linear, ZerosLike(x), z)))
-	return Select(linear, x, Mul(soft, Scalar(x, 1/beta)))
+	return inFloat32(x, func(x *ir.Value) *ir.Value {
+		z := Mul(x, Scalar(x, beta))
+		linear := Gt(z, Scalar(x, min(threshold, 40)))
+		soft := Log1p(Exp(Select(linear, ZerosLike(x), z)))
+		return Select(linear, x, Mul(soft, Scalar(x, 1/beta)))
+	})
 }
 
 // LogSigmoid returns log(1/(1 + e^-x)).

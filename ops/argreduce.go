@@ -94,14 +94,14 @@ func (op ArgReduceOp) Eval(in, out []*tensor.Tensor) {
 // in line: a NaN before all numbers, and no equal before another.
 func (op ArgReduceOp) beats(x *tensor.Tensor, i, j int) bool {
 	var order int
-	switch x.DType() {
-	case dtype.Float32, dtype.Float64:
+	switch dt := x.DType(); {
+	case dt.IsFloat():
 		a, b := x.Float(i), x.Float(j)
 		if a != a || b != b {
 			return a != a && b == b
 		}
 		order = cmp.Compare(a, b)
-	case dtype.Uint64:
+	case dt == dtype.Uint64:
 		order = cmp.Compare(uint64(x.Int(i)), uint64(x.Int(j)))
 	default:
 		order = cmp.Compare(x.Int(i), x.Int(j))

@@ -153,7 +153,7 @@ func (o AttentionOptions) apply(op AttentionOp, in ...*ir.Value) *ir.Value {
 		op.Dropout, op.Stream = o.Dropout.P, o.Dropout.Stream
 		add(&op.With.Dropout, o.Dropout.Seed, o.Dropout.Step)
 	}
-	return ir.Apply(op, in...)[0]
+	return applyWide(1, op, in...)[0]
 }
 
 // whole turns integers of any type into i64.

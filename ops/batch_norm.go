@@ -28,7 +28,8 @@ type BatchNormOp struct {
 }
 
 // BatchNorm normalises x over all axes but one; a negative axis counts from
-// the end. A weight of nil is 1, a bias of nil is 0.
+// the end. A weight of nil is 1, a bias of nil is 0. Mean and variance are
+// float32 where x has 16 bits.
 func BatchNorm(x, weight, bias *ir.Value, axis int, eps float64) (y, mean, variance *ir.Value) {
 	op := BatchNormOp{fromStart(x, axis), eps}
 	channels := shape.Shape{}
@@ -41,7 +42,7 @@ func BatchNorm(x, weight, bias *ir.Value, axis int, eps float64) (y, mean, varia
 	if bias == nil {
 		bias = Full(x.Graph(), x.DType(), channels, 0)
 	}
-	out := ir.Apply(op, x, weight, bias)
+	out := applyWide(1, op, x, weight, bias)
 	return out[0], out[1], out[2]
 }
 

@@ -36,7 +36,7 @@ func CrossEntropyRows(logits, labels *ir.Value, ignoreIndex int64, smoothing flo
 	if labels.DType().IsInt() {
 		labels = Cast(labels, dtype.Int64)
 	}
-	return ir.Apply(CrossEntropyOp{ignoreIndex, smoothing}, logits, labels)[0]
+	return applyWide(1, CrossEntropyOp{ignoreIndex, smoothing}, logits, labels)[0]
 }
 
 // Name is "cross_entropy".

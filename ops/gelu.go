@@ -18,10 +18,10 @@ import (
 type GELUOp struct{ Tanh bool }
 
 // GELU returns x times the probability that a standard normal number is below x.
-func GELU(x *ir.Value) *ir.Value { return ir.Apply1(GELUOp{}, x) }
+func GELU(x *ir.Value) *ir.Value { return applyWide(1, GELUOp{}, x)[0] }
 
 // GELUTanh is the approximation of GELU that GPT-2 and BERT use.
-func GELUTanh(x *ir.Value) *ir.Value { return ir.Apply1(GELUOp{Tanh: true}, x) }
+func GELUTanh(x *ir.Value) *ir.Value { return applyWide(1, GELUOp{Tanh: true}, x)[0] }
 
 // Name is "gelu".
 func (GELUOp) Name() string { return "gelu" }

@@ -30,7 +30,7 @@ type GRUOp struct{ Reverse bool }
 // the products of the inputs with their weight: y [B T D] are the states after
 // the steps, h [B D] the last one. Lengths, i64 [B], may be nil. See [GRUOp].
 func GRU(x, weight, bias, h0, lengths *ir.Value, op GRUOp) (y, h *ir.Value) {
-	r := ir.Apply(op, withLengths(lengths, x, weight, bias, h0)...)
+	r := applyWide(2, op, withLengths(lengths, x, weight, bias, h0)...)
 	return r[0], r[1]
 }
 

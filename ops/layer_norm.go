@@ -38,7 +38,7 @@ func LayerNorm(x, weight, bias *ir.Value, axes int, eps float64) *ir.Value {
 	if bias != nil {
 		in = append(in, bias)
 	}
-	return ir.Apply(LayerNormOp{axes, eps}, in...)[0]
+	return applyWide(1, LayerNormOp{axes, eps}, in...)[0]
 }
 
 // Name is "layer_norm".

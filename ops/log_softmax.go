@@ -15,7 +15,7 @@ type LogSoftmaxOp struct{ Axis int }
 // LogSoftmax applies the log-softmax along an axis; a negative one counts from
 // the end.
 func LogSoftmax(x *ir.Value, axis int) *ir.Value {
-	return ir.Apply1(LogSoftmaxOp{fromStart(x, axis)}, x)
+	return applyWide(1, LogSoftmaxOp{fromStart(x, axis)}, x)[0]
 }
 
 // Name is "log_softmax".

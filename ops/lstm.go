@@ -31,7 +31,7 @@ type LSTMOp struct{ Reverse bool }
 // states h after the steps, h and c [B D] the last ones. Lengths, i64 [B], may
 // be nil. See [LSTMOp].
 func LSTM(x, weight, bias, h0, c0, lengths *ir.Value, op LSTMOp) (y, h, c *ir.Value) {
-	r := ir.Apply(op, withLengths(lengths, x, weight, bias, h0, c0)...)
+	r := applyWide(3, op, withLengths(lengths, x, weight, bias, h0, c0)...)
 	return r[0], r[1], r[2]
 }
 

@@ -60,6 +60,9 @@ func Amin(x *ir.Value, axes ...int) *ir.Value { return applyReduce(AminFunc, x, 
 // Mean is the arithmetic mean along axes, all of them if none is named; NaN
 // over no element.
 func Mean(x *ir.Value, axes ...int) *ir.Value {
+	if x.DType().IsHalf() { // whose sum may be out of range
+		return inFloat32(x, func(x *ir.Value) *ir.Value { return Mean(x, axes...) })
+	}
 	s := Sum(x, axes...)
 	if x.Graph().Err() != nil {
 		return s

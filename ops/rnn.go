@@ -33,7 +33,7 @@ type RNNOp struct{ ReLU, Reverse bool }
 // states after the steps, h [B D] the last one. Lengths, i64 [B], may be nil.
 // See [RNNOp].
 func RNN(x, weight, bias, h0, lengths *ir.Value, op RNNOp) (y, h *ir.Value) {
-	r := ir.Apply(op, withLengths(lengths, x, weight, bias, h0)...)
+	r := applyWide(2, op, withLengths(lengths, x, weight, bias, h0)...)
 	return r[0], r[1]
 }
 

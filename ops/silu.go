@@ -13,7 +13,7 @@ import "github.com/gradus-ml/gradus/ir"
 type SiLUOp struct{}
 
 // SiLU returns x * sigmoid(x).
-func SiLU(x *ir.Value) *ir.Value { return ir.Apply1(SiLUOp{}, x) }
+func SiLU(x *ir.Value) *ir.Value { return applyWide(1, SiLUOp{}, x)[0] }
 
 // Name is "silu".
 func (SiLUOp) Name() string { return "silu" }

@@ -18,7 +18,7 @@ type SoftmaxOp struct{ Axis int }
 
 // Softmax applies the softmax along an axis; a negative one counts from the end.
 func Softmax(x *ir.Value, axis int) *ir.Value {
-	return ir.Apply1(SoftmaxOp{fromStart(x, axis)}, x)
+	return applyWide(1, SoftmaxOp{fromStart(x, axis)}, x)[0]
 }
 
 // fromStart maps an axis that counts from the end to 0..rank-1. One that is

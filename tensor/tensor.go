@@ -130,6 +130,10 @@ func (t *Tensor) Float(i int) float64 {
 		return float64(Data[float32](t)[i])
 	case dtype.Float64:
 		return Data[float64](t)[i]
+	case dtype.BFloat16:
+		return Data[dtype.BF16](t)[i].Float()
+	case dtype.Float16:
+		return Data[dtype.F16](t)[i].Float()
 	case dtype.Int32:
 		return float64(Data[int32](t)[i])
 	case dtype.Int64:
@@ -155,6 +159,10 @@ func (t *Tensor) SetFloat(i int, v float64) {
 		Data[float32](t)[i] = float32(v)
 	case dtype.Float64:
 		Data[float64](t)[i] = v
+	case dtype.BFloat16:
+		Data[dtype.BF16](t)[i] = dtype.NewBF16(v)
+	case dtype.Float16:
+		Data[dtype.F16](t)[i] = dtype.NewF16(v)
 	case dtype.Int32:
 		Data[int32](t)[i] = int32(v)
 	case dtype.Int64:

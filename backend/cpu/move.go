@@ -17,6 +17,8 @@ func (l *lowering) strided(name string, n *ir.Node, dst, src ref, size int, s sh
 		switch size {
 		case 1:
 			return copyPhases(d, x, base, dims, strides)
+		case 2:
+			return copyPhases(view[uint16](d), view[uint16](x), base, dims, strides)
 		case 4:
 			return copyPhases(view[uint32](d), view[uint32](x), base, dims, strides)
 		}
@@ -181,6 +183,8 @@ func lowerPad(l *Lowering, n *ir.Node) {
 		switch size {
 		case 1:
 			return padPhase(d, s, v, kept, from, to, xs, strides)
+		case 2:
+			return padPhase(view[uint16](d), view[uint16](s), view[uint16](v), kept, from, to, xs, strides)
 		case 4:
 			return padPhase(view[uint32](d), view[uint32](s), view[uint32](v), kept, from, to, xs, strides)
 		}

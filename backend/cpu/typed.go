@@ -77,6 +77,8 @@ func selectLoop(size int) loop {
 	switch size {
 	case 1:
 		return choose[uint8]
+	case 2:
+		return choose[uint16]
 	case 4:
 		return choose[uint32]
 	}

@@ -51,6 +51,8 @@ var written = []struct {
 	{dtype.Float32, "F32"},
 	{dtype.Uint32, "U32"},
 	{dtype.Int32, "I32"},
+	{dtype.BFloat16, "BF16"},
+	{dtype.Float16, "F16"},
 	{dtype.Uint8, "U8"},
 	{dtype.Bool, "BOOL"},
 }

@@ -90,11 +90,22 @@ func present(list []*tensor.Tensor) (there []*tensor.Tensor) {
 func (c Case) As(dt dtype.DType) Case {
 	in := make([]*tensor.Tensor, len(c.In))
 	for i, t := range c.In {
-		if in[i] = t; t != nil && t.DType() == dtype.Float64 {
+		if in[i] = t; t != nil && (t.DType() == dtype.Float64 || t.DType().IsHalf()) {
 			in[i] = Convert(t, dt)
 		}
 	}
 	return Case{Name: c.Name, In: in, Build: c.Build, ByElement: c.ByElement, Loose: c.Loose, NoGrad: c.NoGrad, Smooth: c.Smooth}
+}
+
+// InHalf reports whether the case has something to say about floats of 16 bits:
+// it has a float among its inputs.
+func (c Case) InHalf() bool {
+	for _, t := range c.Inputs() {
+		if t.DType().IsHalf() {
+			return true
+		}
+	}
+	return false
 }
 
 // Convert returns a copy of t, rounded to another type.

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ir/interp"
 	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/ops/optest"
+	"github.com/gradus-ml/gradus/tensor"
 )
 
 // eachCase runs f for every case of every table.
@@ -54,6 +56,58 @@ func TestValues(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestHalves runs every table in the floats of 16 bits and compares with what
+// the same numbers give in float64. Cases that apply a composition to them
+// without its builder, which casts, are left out: each of its ops rounds.
+func TestHalves(t *testing.T) {
+	eachCase(t, func(t *testing.T, c optest.Case) {
+		for _, dt := range []dtype.DType{dtype.BFloat16, dtype.Float16} {
+			c := c.As(dt)
+			if !c.InHalf() || roundsInside(c) {
+				continue
+			}
+			got, want := interpret(t, c), interpret(t, c.As(dtype.Float64))
+			for i, w := range want {
+				if g := got[i]; w.DType().IsFloat() {
+					if err := c.Compare(optest.Convert(g, dt), optest.Convert(w, dt)); err != nil {
+						t.Errorf("%v: result %d: %v", dt, i, err)
+					}
+				} else if err := c.Compare(g, w); err != nil {
+					t.Errorf("%v: result %d: %v", dt, i, err)
+				}
+			}
+		}
+	})
+}
+
+// roundsInside reports whether the case holds a composition on floats of 16 bits.
+func roundsInside(c optest.Case) bool {
+	g, _, _ := c.Graph()
+	for _, n := range g.Nodes() {
+		switch n.Op().(type) {
+		case ops.ReLUOp, ops.ReLUGradOp, ops.DropoutOp: // one op that rounds
+			continue
+		case ir.Composite:
+			for _, v := range n.In() {
+				if v.DType().IsHalf() {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func interpret(t *testing.T, c optest.Case) []*tensor.Tensor {
+	t.Helper()
+	g, _, _ := c.Graph()
+	r, err := interp.Run(g, c.Inputs()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Outputs
 }
 
 // TestNamesDiffer keeps a case from hiding another.

@@ -14,6 +14,12 @@ import (
 var tolerance = map[dtype.DType]float64{
 	dtype.Float64: 1e-10,
 	dtype.Float32: 2e-5,
+	// Floats of 16 bits differ from their neighbours by up to 2^-7 and 2^-10 of
+	// themselves. A result may be the neighbour of the right one, and that of a
+	// composition, which the interpreter rounds after each op and a backend
+	// only where it stores, a few numbers away.
+	dtype.BFloat16: 4 * 0x1p-7,
+	dtype.Float16:  4 * 0x1p-10,
 }
 
 // Compare tells the first place where a result of the case is not close to

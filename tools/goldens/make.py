@@ -17,6 +17,7 @@ SCRIPTS = [
     "dot",
     "einsum",
     "elementwise",
+    "half",
     "indexing",
     "layers",
     "loss",

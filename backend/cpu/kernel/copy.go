@@ -5,7 +5,7 @@ import "unsafe"
 // An Element is a type that the copies move. Types are told apart by their
 // size alone.
 type Element interface {
-	~float32 | ~float64 | ~int32 | ~int64 | ~uint8 | ~uint32 | ~uint64 | ~bool
+	~float32 | ~float64 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~bool
 }
 
 // transposeTile is the side of the squares that Transpose2D moves: a square of
