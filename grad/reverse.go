@@ -7,6 +7,7 @@ package grad
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
@@ -27,6 +28,9 @@ func Of(y *ir.Value, xs ...*ir.Value) []*ir.Value {
 
 // VJP extends the graph by the vector-Jacobian products: for each x, the sum
 // over ys of seed times dy/dx.
+//
+// In the body of a loop or condition that is being built, xs may be values of
+// the graphs around it too.
 func VJP(ys, seeds []*ir.Value, xs ...*ir.Value) []*ir.Value {
 	g := ys[0].Graph()
 	for i, y := range ys {
@@ -37,24 +41,76 @@ func VJP(ys, seeds []*ir.Value, xs ...*ir.Value) []*ir.Value {
 	if g.Err() != nil {
 		return xs // shapes no longer matter: the mistake is kept
 	}
-	r := reverse{sum: map[*ir.Value]*ir.Value{}, onPath: pathsFrom(g, xs)}
-	g.Backward(func() { r.run(g.Nodes(), ys, seeds) })
-	out := make([]*ir.Value, len(xs))
+	out := products(ys, seeds, xs)
 	for i, x := range xs {
-		if out[i] = r.sum[x]; out[i] == nil {
+		if out[i] == nil {
 			out[i] = ops.ZerosLike(x)
 		}
 	}
 	return out
 }
 
-// pathsFrom marks the nodes that depend on one of xs: only they need gradients.
-func pathsFrom(g *ir.Graph, xs []*ir.Value) map[*ir.Value]bool {
-	on := make(map[*ir.Value]bool, len(g.Nodes()))
+// products is VJP with nil for gradients that are constantly zero.
+func products(ys, seeds, xs []*ir.Value) []*ir.Value {
+	out := make([]*ir.Value, len(xs))
+	if len(ys) == 0 || len(xs) == 0 {
+		return out
+	}
+	graphs := around(ys, xs)
+	r := reverse{sum: map[*ir.Value]*ir.Value{}, onPath: pathsFrom(graphs, xs)}
+	graphs[0].Backward(func() {
+		for i, y := range ys {
+			r.add(y, seeds[i])
+		}
+		for _, g := range graphs {
+			r.run(g.Nodes())
+		}
+	})
+	for i, x := range xs {
+		out[i] = r.sum[x]
+	}
+	return out
+}
+
+// around lists the graphs through which gradients flow from ys to xs: that of
+// ys, the innermost, and those around it, out to that of the outermost x.
+func around(ys, xs []*ir.Value) (graphs []*ir.Graph) {
+	g, depth := ys[0].Graph(), xs[0].Graph().Depth()
+	for _, y := range ys {
+		if y.Graph().Depth() > g.Depth() {
+			g = y.Graph()
+		}
+	}
+	for _, x := range xs {
+		depth = min(depth, x.Graph().Depth())
+	}
+	for ; g != nil && g.Depth() >= depth; g = g.Parent() {
+		graphs = append(graphs, g)
+	}
+	return graphs
+}
+
+// pathsFrom marks the values that depend on one of xs: only they need
+// gradients.
+func pathsFrom(graphs []*ir.Graph, xs []*ir.Value) map[*ir.Value]bool {
+	on := map[*ir.Value]bool{}
 	for _, x := range xs {
 		on[x] = true
 	}
-	for _, n := range g.Nodes() {
+	for _, g := range slices.Backward(graphs) {
+		for _, v := range g.Inputs() {
+			if on[v.Outer()] {
+				on[v] = true
+			}
+		}
+		mark(on, g.Nodes())
+	}
+	return on
+}
+
+// mark marks what depends on something marked.
+func mark(on map[*ir.Value]bool, nodes []*ir.Node) {
+	for _, n := range nodes {
 		for _, v := range n.In() {
 			if on[v] {
 				for _, o := range n.Outs() {
@@ -64,7 +120,6 @@ func pathsFrom(g *ir.Graph, xs []*ir.Value) map[*ir.Value]bool {
 			}
 		}
 	}
-	return on
 }
 
 type reverse struct {
@@ -73,12 +128,9 @@ type reverse struct {
 }
 
 // run walks nodes backwards; only those between xs and ys get gradients.
-func (r *reverse) run(nodes []*ir.Node, ys, seeds []*ir.Value) {
-	for i, y := range ys {
-		r.add(y, seeds[i])
-	}
-	for i := len(nodes) - 1; i >= 0; i-- {
-		r.node(nodes[i])
+func (r *reverse) run(nodes []*ir.Node) {
+	for _, n := range slices.Backward(nodes) {
+		r.node(n)
 	}
 }
 
@@ -93,23 +145,40 @@ func (r *reverse) node(n *ir.Node) {
 	for _, v := range n.In() {
 		wanted = wanted || r.onPath[v]
 	}
+	if _, ok := n.Op().(ir.Input); ok && reached {
+		if v := outs[0].Outer(); v != nil && r.onPath[v] {
+			r.add(v, gout[0])
+		}
+		return
+	}
 	if !reached || !wanted {
 		return
 	}
 	n.Graph().For(n, func() {
 		switch op := n.Op().(type) {
 		case ir.Differentiable:
-			for i, gv := range op.Grad(n.In(), outs, gout) {
-				if gv != nil && r.onPath[n.In()[i]] {
-					r.add(n.In()[i], gv)
-				}
+			r.operands(n, op.Grad(n.In(), outs, gout))
+		case ir.NestedDifferentiable:
+			wanted := make([]bool, len(n.In()))
+			for i, v := range n.In() {
+				wanted[i] = r.onPath[v]
 			}
+			r.operands(n, op.GradBodies(n.In(), outs, gout, wanted, products))
 		case ir.Composite:
 			r.expand(n, op, gout)
 		default:
 			n.Graph().Fail("grad", fmt.Sprintf("op %s has no gradient rule; use ops.StopGradient on its operand, or give the op a Grad method", op.Name()), n.In())
 		}
 	})
+}
+
+// operands adds the gradients by the operands of n to theirs.
+func (r *reverse) operands(n *ir.Node, grads []*ir.Value) {
+	for i, g := range grads {
+		if v := n.In()[i]; g != nil && r.onPath[v] {
+			r.add(v, g)
+		}
+	}
 }
 
 // expand differentiates a composite through ops of which it is made. The
@@ -123,23 +192,13 @@ func (r *reverse) expand(n *ir.Node, op ir.Composite, gout []*ir.Value) {
 		return
 	}
 	inner := g.Nodes()[from:]
-	for _, m := range inner {
-		for _, v := range m.In() {
-			if r.onPath[v] {
-				for _, o := range m.Outs() {
-					r.onPath[o] = true
-				}
-				break
-			}
-		}
-	}
-	var ys, seeds []*ir.Value
+	mark(r.onPath, inner)
 	for i, s := range gout {
 		if s != nil && outs[i] != nil {
-			ys, seeds = append(ys, outs[i]), append(seeds, s)
+			r.add(outs[i], s)
 		}
 	}
-	r.run(inner, ys, seeds)
+	r.run(inner)
 }
 
 func (r *reverse) add(v, g *ir.Value) {

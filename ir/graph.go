@@ -39,6 +39,7 @@ type Value struct {
 	index    int
 	typ      Type
 	sharding Sharding
+	outer    *Value // what a captured value stands for, while the body is built
 }
 
 // Node is the node that makes the value.
@@ -49,6 +50,10 @@ func (v *Value) Index() int { return v.index }
 
 // Graph is the graph the value belongs to.
 func (v *Value) Graph() *Graph { return v.node.graph }
+
+// Outer is the value of a graph further out that v, a captured value of a body
+// that is being built, stands for; nil for any other value.
+func (v *Value) Outer() *Value { return v.outer }
 
 // Type is the element type and shape.
 func (v *Value) Type() Type { return v.typ }
@@ -140,19 +145,35 @@ type Update struct{ Variable, New *Value }
 
 // A Graph is a program under construction. It is not safe for concurrent use.
 type Graph struct {
+	*family
 	nodes   []*Node
 	inputs  []*Value
 	outputs []*Value
 	updates []Update
-	err     error
-	path    string
-	origin  *Node     // nodes made now stand for this one
-	back    bool      // nodes made now are part of a gradient
-	pcs     []uintptr // room that nodes cut their call stacks from
+
+	// Of a body, while it is built and after.
+	parent    *Graph
+	depth     int
+	of        string            // the op it is for
+	closed    bool              // its building has ended
+	captures  map[*Value]*Value // values of graphs around it, or constants: what stands for them
+	captured  []*Value          // those with a parameter of their own, in order
+	iteration *Value            // the number of the iteration, if it is a loop's
+}
+
+// A family is what a graph and the bodies built inside it have in common.
+type family struct {
+	err    error
+	path   string
+	origin *Node     // nodes made now stand for this one
+	back   bool      // nodes made now are part of a gradient
+	pcs    []uintptr // room that nodes cut their call stacks from
+	open   []*Graph  // bodies being built, the innermost last
+	bodies bodies
 }
 
 // NewGraph returns an empty graph.
-func NewGraph() *Graph { return &Graph{} }
+func NewGraph() *Graph { return &Graph{family: &family{bodies: bodies{}}} }
 
 // Nodes lists the nodes, operands before users. The slice must not be changed.
 func (g *Graph) Nodes() []*Node { return g.nodes }
@@ -167,7 +188,7 @@ func (g *Graph) Outputs() []*Value { return g.outputs }
 func (g *Graph) SetOutputs(vs ...*Value) {
 	for _, v := range vs {
 		if v.Graph() != g {
-			g.Fail("output", "the value comes from another graph", []*Value{v})
+			g.Fail("output", elsewhere(v), []*Value{v})
 		}
 	}
 	g.outputs = vs
@@ -184,9 +205,11 @@ func (g *Graph) Update(variable, v *Value) {
 		g.Fail("update", fmt.Sprintf("%s is not a variable", describe(variable)), nil)
 		return
 	}
-	if variable.Graph() != g || v.Graph() != g {
-		g.Fail("update", "variable or value comes from another graph", []*Value{variable, v})
-		return
+	for _, x := range []*Value{variable, v} {
+		if x.Graph() != g {
+			g.Fail("update", elsewhere(x), []*Value{variable, v})
+			return
+		}
 	}
 	if g.err == nil && variable.typ != v.typ {
 		g.Fail("update", fmt.Sprintf("variable %s is %v, its new value is %v", in.Label, variable.typ, v.typ), nil)
@@ -199,6 +222,14 @@ func (g *Graph) Update(variable, v *Value) {
 		}
 	}
 	g.updates = append(g.updates, Update{variable, v})
+}
+
+// elsewhere says why v can't be an output or update.
+func elsewhere(v *Value) string {
+	if v.Graph().of != "" {
+		return foreign(v)
+	}
+	return "the value comes from another graph"
 }
 
 // Err is the first mistake made while the graph was built.
@@ -260,7 +291,8 @@ func (g *Graph) Input(kind Kind, name string, t Type) *Value {
 	return v
 }
 
-// Apply adds a node for op to the graph of its operands and returns its
+// Apply adds a node for op to the graph of its operands, the innermost where
+// some belong to bodies and others to what is around them, and returns its
 // results. It neither panics nor returns an error: the first mistake is kept
 // in the graph, and from then on every result is a scalar-like stand-in.
 func Apply(op Op, in ...*Value) []*Value {
@@ -273,11 +305,19 @@ func Apply(op Op, in ...*Value) []*Value {
 // Apply1 is Apply for an op of one result.
 func Apply1(op Op, in ...*Value) *Value { return Apply(op, in...)[0] }
 
-// Add adds a node for an op that may have no operands.
+// Add adds a node for an op that may have no operands. If an operand belongs
+// to a body inside g that is being built, the node does too.
 func (g *Graph) Add(op Op, in ...*Value) []*Value {
-	for _, v := range in {
-		if v.Graph() != g && g.err == nil {
-			g.Fail(op.Name(), "operands come from different graphs", in)
+	in = append([]*Value(nil), in...)
+	if g.err == nil {
+		home, reason := g.home(in)
+		if reason != "" {
+			g.Fail(op.Name(), reason, in)
+		} else {
+			g = home
+			for i, v := range in {
+				in[i] = g.local(v)
+			}
 		}
 	}
 	var types []Type
@@ -290,7 +330,7 @@ func (g *Graph) Add(op Op, in ...*Value) []*Value {
 	if g.err != nil {
 		types = harmless(op, in)
 	}
-	n := &Node{graph: g, id: len(g.nodes), op: op, in: append([]*Value(nil), in...), out: make([]Value, len(types)), path: g.path, back: g.back}
+	n := &Node{graph: g, id: len(g.nodes), op: op, in: in, out: make([]Value, len(types)), path: g.path, back: g.back}
 	if g.origin != nil {
 		n.pcs, n.back = g.origin.pcs, g.back || g.origin.back
 	} else {

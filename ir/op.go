@@ -6,7 +6,7 @@ import "github.com/gradus-ml/gradus/tensor"
 // and hold nothing but attributes: two nodes whose ops and operands are equal
 // compute the same.
 //
-// Every op but [Input] also is a [Primitive] or a [Composite].
+// Every op but [Input] also is a [Primitive], a [Composite] or a [Nested] op.
 type Op interface {
 	// Name is the op's mathematical name in snake case.
 	Name() string
@@ -39,6 +39,33 @@ type Differentiable interface {
 	// those by the results. An entry of gout is nil when no gradient reaches
 	// that result; an entry returned nil means that none flows on.
 	Grad(in, out, gout []*Value) []*Value
+}
+
+// A Nested op runs bodies: loops and conditions.
+type Nested interface {
+	Op
+	// Bodies lists the bodies.
+	Bodies() []*Body
+	// WithBodies returns the op with other bodies that have the same parameters
+	// and results.
+	WithBodies(bodies []*Body) Op
+	// EvalBodies computes the results like Eval; run evaluates a body.
+	EvalBodies(in, out []*tensor.Tensor, run func(b *Body, in []*tensor.Tensor) []*tensor.Tensor)
+	// BodyFlops is the number of floating-point operations, given those of one
+	// run of each body.
+	BodyFlops(each []int64) int64
+}
+
+// A VJP extends a graph by vector-Jacobian products: for each x the sum over
+// ys of seed times dy/dx, nil where that is constantly zero.
+type VJP func(ys, seeds, xs []*Value) []*Value
+
+// NestedDifferentiable is implemented by nested ops that have a gradient.
+type NestedDifferentiable interface {
+	Nested
+	// GradBodies is Grad for them. It differentiates what bodies compute by
+	// vjp, and need not return gradients that are not wanted.
+	GradBodies(in, out, gout []*Value, wanted []bool, vjp VJP) []*Value
 }
 
 // MultiResult is implemented by ops whose number of results is not one.

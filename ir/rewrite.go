@@ -10,16 +10,27 @@ import (
 // returns the results there; nil means: the same op on those operands.
 // Inputs are kept, in order, whether they are needed or not.
 func Rewrite(g *Graph, f func(to *Graph, n *Node, in []*Value) []*Value) (*Graph, error) {
+	return rewrite(g, func(int, *Value) bool { return true }, f)
+}
+
+// rewrite is Rewrite without the inputs, by number, that wanted does not want.
+func rewrite(g *Graph, wanted func(i int, v *Value) bool, f func(to *Graph, n *Node, in []*Value) []*Value) (*Graph, error) {
 	if g.err != nil {
 		return nil, g.err
 	}
 	live := g.Live()
-	to := &Graph{nodes: make([]*Node, 0, len(g.nodes)), pcs: nil}
+	to := NewGraph()
+	to.nodes = make([]*Node, 0, len(g.nodes))
+	input := 0
 	moved := make([][]*Value, len(g.nodes))
 	at := func(v *Value) *Value { return moved[v.node.id][v.index] }
 	var in []*Value
 	for _, n := range g.nodes {
 		if op, ok := n.op.(Input); ok {
+			input++
+			if !wanted(input-1, &n.out[0]) {
+				continue
+			}
 			to.For(n, func() { moved[n.id] = []*Value{to.Input(op.Kind, op.Label, op.Type)} })
 			moved[n.id][0].sharding = n.out[0].sharding
 			continue
@@ -72,28 +83,37 @@ func Expand(g *Graph, keep func(n *Node) bool) (*Graph, error) {
 		op, ok := n.op.(Composite)
 		return op, ok && !keep(n)
 	}
-	for {
-		again := false
+	var again func(g *Graph) bool
+	again = func(g *Graph) bool {
 		for _, n := range g.nodes {
 			if _, ok := expands(n); ok {
-				again = true
-				break
+				return true
+			}
+			if op, ok := n.op.(Nested); ok {
+				for _, b := range op.Bodies() {
+					if again(b.g) {
+						return true
+					}
+				}
 			}
 		}
-		if !again {
-			return g, g.err
-		}
+		return false
+	}
+	for g.err == nil && again(g) {
 		var err error
-		g, err = Rewrite(g, func(to *Graph, n *Node, in []*Value) []*Value {
-			if op, ok := expands(n); ok {
-				return op.Expand(in)
-			}
-			return nil
+		g, err = Deep(g, func(g *Graph) (*Graph, error) {
+			return Rewrite(g, func(to *Graph, n *Node, in []*Value) []*Value {
+				if op, ok := expands(n); ok {
+					return op.Expand(in)
+				}
+				return nil
+			})
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
+	return g, g.err
 }
 
 // Live tells for each node whether an output or an update needs it.
@@ -168,9 +188,16 @@ func (g *Graph) Verify() error {
 			}
 		}
 		switch n.op.(type) {
-		case Input, Primitive, Composite:
+		case Input, Primitive, Composite, Nested:
 		default:
 			return fail("is neither primitive nor composite")
+		}
+		if op, ok := n.op.(Nested); ok {
+			for _, b := range op.Bodies() {
+				if err := b.g.Verify(); err != nil {
+					return fail("body: %v", err)
+				}
+			}
 		}
 	}
 	ends := append([]*Value(nil), g.outputs...)
@@ -189,7 +216,8 @@ func (g *Graph) Verify() error {
 }
 
 // String prints the graph, a node a line, for people and for snapshot tests.
-// Nodes that nothing needs are left out and do not count.
+// Nodes that nothing needs are left out and do not count. Bodies follow the
+// node that holds them, indented, with numbers of their own.
 func (g *Graph) String() string {
 	var b strings.Builder
 	live := g.Live()
@@ -226,6 +254,14 @@ func (g *Graph) String() string {
 			b.WriteString("  // " + n.path)
 		}
 		b.WriteByte('\n')
+		if op, ok := n.op.(Nested); ok {
+			for i, body := range op.Bodies() {
+				fmt.Fprintf(&b, "  body %d:\n", i)
+				for line := range strings.Lines(body.g.String()) {
+					b.WriteString("    " + line)
+				}
+			}
+		}
 	}
 	for _, v := range g.outputs {
 		fmt.Fprintf(&b, "output %s\n", num[v])

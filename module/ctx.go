@@ -5,6 +5,7 @@ import (
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/rng"
 )
 
@@ -190,13 +191,18 @@ type RandomKey struct {
 }
 
 // Random returns the key of the next random call under the current path. The
-// n-th call of one module has the same key whatever else the model holds.
+// n-th call of one module has the same key whatever else the model holds. In
+// the body of a loop the seed is another one in each iteration.
 func (c *Ctx) Random() RandomKey {
 	path := c.t.g.Path()
 	n := c.t.calls[path]
 	c.t.calls[path]++
 	c.t.ticked = true
-	return RandomKey{c.State(c.t.seed), c.State(c.t.step), rng.Hash(fmt.Sprintf("%s#%d", path, n))}
+	seed := c.State(c.t.seed)
+	for _, iteration := range c.t.g.Iterations() {
+		seed = ops.FoldIn(seed, iteration)
+	}
+	return RandomKey{seed, c.State(c.t.step), rng.Hash(fmt.Sprintf("%s#%d", path, n))}
 }
 
 // Finish ends a trace: a step that drew random numbers counts itself. The

@@ -2,6 +2,7 @@
 package pass
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/gradus-ml/gradus/ir"
@@ -15,25 +16,33 @@ import (
 // extent 1. No rule changes a result, NaN and infinities included: x*0 stays,
 // and so does 0+x, for -0 and 0 give 0. The one exception is that the sum of a
 // single -0 is -0. Afterwards no reshape reads a reshape and none keeps the
-// shape; the same holds for transposes.
-func Simplify(g *ir.Graph) (*ir.Graph, error) {
-	s := simplifier{seen: make(map[nodeKey][]*ir.Value, len(g.Nodes()))}
+// shape; the same holds for transposes. Bodies are simplified too.
+func Simplify(g *ir.Graph) (*ir.Graph, error) { return ir.Deep(g, simplify) }
+
+func simplify(g *ir.Graph) (*ir.Graph, error) {
+	s := simplifier{seen: make(map[nodeKey][]*ir.Value, len(g.Nodes())), long: map[longKey][]*ir.Value{}}
 	return ir.Rewrite(g, func(to *ir.Graph, n *ir.Node, in []*ir.Value) []*ir.Value {
 		s.to = to
 		return s.apply(n.Op(), in...)
 	})
 }
 
-// nodeKey identifies what a node computes. Nodes of more operands than fit are
-// never merged.
+// nodeKey identifies what a node of few operands computes.
 type nodeKey struct {
 	op ir.Op
 	in [6]*ir.Value
 }
 
+// longKey is nodeKey for any number of operands.
+type longKey struct {
+	op ir.Op
+	in string
+}
+
 type simplifier struct {
 	to   *ir.Graph
 	seen map[nodeKey][]*ir.Value
+	long map[longKey][]*ir.Value
 }
 
 // apply returns the results of op, from an equal that is cheaper or there
@@ -43,7 +52,7 @@ func (s *simplifier) apply(op ir.Op, in ...*ir.Value) []*ir.Value {
 		return []*ir.Value{v}
 	}
 	if len(in) > len(nodeKey{}.in) {
-		return s.to.Add(op, in...)
+		return s.applyLong(op, in)
 	}
 	key := nodeKey{op: op}
 	copy(key.in[:], in)
@@ -53,6 +62,17 @@ func (s *simplifier) apply(op ir.Op, in ...*ir.Value) []*ir.Value {
 	out := s.to.Add(op, in...)
 	s.seen[key] = out
 	return out
+}
+
+func (s *simplifier) applyLong(op ir.Op, in []*ir.Value) []*ir.Value {
+	key := longKey{op: op}
+	for _, v := range in {
+		key.in += fmt.Sprint(v.Node().ID(), ".", v.Index(), " ")
+	}
+	if s.long[key] == nil {
+		s.long[key] = s.to.Add(op, in...)
+	}
+	return s.long[key]
 }
 
 // one is apply for an op of one result.

@@ -10,18 +10,20 @@ import (
 // first, and the axes that are summed come together, before or after the free
 // ones: what a kernel reads in place, transposed or not.
 func canonicalDots(g *ir.Graph) (*ir.Graph, error) {
-	return ir.Rewrite(g, func(to *ir.Graph, n *ir.Node, in []*ir.Value) []*ir.Value {
-		op, ok := n.Op().(ops.DotOp)
-		if !ok {
-			return nil
-		}
-		x, xb, xc := canonicalOperand(in[0], axes(op.XBatch, op.NBatch), axes(op.XContract, op.NContract))
-		y, yb, yc := canonicalOperand(in[1], axes(op.YBatch, op.NBatch), axes(op.YContract, op.NContract))
-		if x == in[0] && y == in[1] {
-			return nil
-		}
-		return []*ir.Value{ops.DotGeneral(x, y, ops.DotSpec{XBatch: xb, YBatch: yb, XContract: xc, YContract: yc})}
-	})
+	return ir.Deep(g, func(g *ir.Graph) (*ir.Graph, error) { return ir.Rewrite(g, canonicalDot) })
+}
+
+func canonicalDot(_ *ir.Graph, n *ir.Node, in []*ir.Value) []*ir.Value {
+	op, ok := n.Op().(ops.DotOp)
+	if !ok {
+		return nil
+	}
+	x, xb, xc := canonicalOperand(in[0], axes(op.XBatch, op.NBatch), axes(op.XContract, op.NContract))
+	y, yb, yc := canonicalOperand(in[1], axes(op.YBatch, op.NBatch), axes(op.YContract, op.NContract))
+	if x == in[0] && y == in[1] {
+		return nil
+	}
+	return []*ir.Value{ops.DotGeneral(x, y, ops.DotSpec{XBatch: xb, YBatch: yb, XContract: xc, YContract: yc})}
 }
 
 func axes(list [8]int8, n int8) []int {

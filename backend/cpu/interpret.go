@@ -5,15 +5,16 @@ import (
 
 	"github.com/gradus-ml/gradus/backend/cpu/kernel"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ir/interp"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
-// interpret lowers a primitive for which there is no kernel: its own Eval
-// runs, slowly, on one worker. Stats lists it.
+// interpret lowers an op for which there is no kernel: its own Eval runs,
+// slowly, on one worker. Stats lists it.
 func (l *lowering) interpret(n *ir.Node) {
-	op, ok := n.Op().(ir.Primitive)
-	if !ok {
-		panic(fmt.Sprintf("cpu: internal error: composite %s was not expanded", n.Op().Name()))
+	op := n.Op()
+	if _, ok := op.(ir.Composite); ok {
+		panic(fmt.Sprintf("cpu: internal error: composite %s was not expanded", op.Name()))
 	}
 	l.fallback = append(l.fallback, op.Name())
 	var src, dst []ref
@@ -35,7 +36,7 @@ func (l *lowering) interpret(n *ir.Node) {
 			for _, t := range out {
 				clear(t.Bytes())
 			}
-			op.Eval(in, out)
+			interp.Eval(op, in, out)
 		}}}
 	})
 }

@@ -11,8 +11,10 @@ import (
 // takes are pushed down through element-wise ops, norms, windows and
 // reductions, where they meet others and vanish.
 func channelsLast(g *ir.Graph) (*ir.Graph, error) {
-	l := layouter{last: map[*ir.Value]*ir.Value{}}
-	return ir.Rewrite(g, l.node)
+	return ir.Deep(g, func(g *ir.Graph) (*ir.Graph, error) {
+		l := layouter{last: map[*ir.Value]*ir.Value{}}
+		return ir.Rewrite(g, l.node)
+	})
 }
 
 // layouter knows, for values of the new graph, the value with channels last

@@ -28,24 +28,12 @@ func Run(g *ir.Graph, inputs ...*tensor.Tensor) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	vals := make(map[*ir.Value]*tensor.Tensor, len(flat.Nodes()))
 	for i, v := range flat.Inputs() {
 		if t := inputs[i]; t.DType() != v.DType() || t.Shape() != v.Shape() {
 			return nil, fmt.Errorf("interp: input %d is %v, got %v", i, v.Type(), t)
 		}
-		vals[v] = inputs[i]
 	}
-	for _, n := range flat.Nodes() {
-		op, ok := n.Op().(ir.Primitive)
-		if !ok {
-			continue // an input
-		}
-		in := make([]*tensor.Tensor, len(n.In()))
-		for i, v := range n.In() {
-			in[i] = vals[v]
-		}
-		Node(op, in, n.Outs(), vals)
-	}
+	vals := evaluate(flat, inputs)
 	r := &Result{Updates: map[string]*tensor.Tensor{}}
 	for _, v := range flat.Outputs() {
 		r.Outputs = append(r.Outputs, vals[v])
@@ -56,12 +44,46 @@ func Run(g *ir.Graph, inputs ...*tensor.Tensor) (*Result, error) {
 	return r, nil
 }
 
-// Node evaluates one primitive and stores its results.
-func Node(op ir.Primitive, in []*tensor.Tensor, outs []*ir.Value, vals map[*ir.Value]*tensor.Tensor) {
-	out := make([]*tensor.Tensor, len(outs))
-	for i, v := range outs {
-		out[i] = tensor.New(v.DType(), v.Shape())
-		vals[v] = out[i]
+// evaluate gives the values of a graph without composites.
+func evaluate(g *ir.Graph, inputs []*tensor.Tensor) map[*ir.Value]*tensor.Tensor {
+	vals := make(map[*ir.Value]*tensor.Tensor, len(g.Nodes()))
+	for i, v := range g.Inputs() {
+		vals[v] = inputs[i]
 	}
-	op.Eval(in, out)
+	for _, n := range g.Nodes() {
+		if _, ok := n.Op().(ir.Input); ok {
+			continue
+		}
+		in, out := make([]*tensor.Tensor, len(n.In())), make([]*tensor.Tensor, n.NumOut())
+		for i, v := range n.In() {
+			in[i] = vals[v]
+		}
+		for i, v := range n.Outs() {
+			out[i] = tensor.New(v.DType(), v.Shape())
+			vals[v] = out[i]
+		}
+		Eval(n.Op(), in, out)
+	}
+	return vals
+}
+
+// Eval evaluates one op, a primitive or one with bodies.
+func Eval(op ir.Op, in, out []*tensor.Tensor) {
+	switch op := op.(type) {
+	case ir.Primitive:
+		op.Eval(in, out)
+	case ir.Nested:
+		op.EvalBodies(in, out, func(b *ir.Body, in []*tensor.Tensor) []*tensor.Tensor {
+			g, err := ir.Expand(b.Graph(), func(*ir.Node) bool { return false })
+			if err != nil {
+				panic(fmt.Sprintf("interp: internal error: %v", err))
+			}
+			vals := evaluate(g, in)
+			made := make([]*tensor.Tensor, len(g.Outputs()))
+			for i, v := range g.Outputs() {
+				made[i] = vals[v]
+			}
+			return made
+		})
+	}
 }
