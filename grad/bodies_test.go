@@ -1,0 +1,71 @@
+package grad_test
+
+import (
+	"testing"
+
+	"github.com/gradus-ml/gradus/grad"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/ops/optest"
+)
+
+// Gradients of each sample by a scan: the loss is made in the body, the weight
+// outside, and so is a part of the way between them.
+func TestGradientInBody(t *testing.T) {
+	g := ir.NewGraph()
+	w, x := vector(g, "w", 2), vector(g, "x", 3)
+	_, ys := ops.Scan(nil, []*ir.Value{x}, func(_, x []*ir.Value) (next, ys []*ir.Value) {
+		square := ops.Mul(w, w) // outside
+		l := ops.Sum(ops.Mul(square, ops.Mul(x[0], x[0])))
+		return nil, append(grad.Of(l, w, x[0]), grad.Of(ops.Sum(square), w)...)
+	})
+	for i, v := range ys {
+		ys[i] = ops.Reshape(v, -1)
+	}
+	check(t, g, ys, [][]float64{ // 2 w x^2, 2 x (w1^2 + w2^2), 2 w
+		{10 * 1, 20 * 1, 10 * 4, 20 * 4, 10 * 9, 20 * 9}, {2 * 125, 4 * 125, 6 * 125}, {10, 20, 10, 20, 10, 20},
+	}, optest.Floats(5, 10), optest.Floats(1, 2, 3))
+}
+
+// A gradient of a scan in the body of a scan, by a value around both.
+func TestGradientOfScanInBody(t *testing.T) {
+	g := ir.NewGraph()
+	w, x := vector(g, "w", 2), vector(g, "x", 2)
+	_, ys := ops.Scan(nil, []*ir.Value{x}, func(_, x []*ir.Value) (next, ys []*ir.Value) {
+		c, _ := ops.ScanN(3, []*ir.Value{ops.Mul(x[0], ops.OnesLike(w))}, func(_ *ir.Value, c []*ir.Value) (next, ys []*ir.Value) {
+			return []*ir.Value{ops.Mul(c[0], w)}, nil
+		})
+		return nil, grad.Of(ops.Sum(c[0]), w) // of x w^3
+	})
+	check(t, g, []*ir.Value{ops.Reshape(ys[0], 4)}, [][]float64{{3, 12, 15, 60}}, optest.Floats(1, 2), optest.Floats(1, 5))
+}
+
+func TestThirdGradientOfScan(t *testing.T) {
+	g := ir.NewGraph()
+	x := vector(g, "x", 2)
+	c, _ := ops.ScanN(4, []*ir.Value{ops.OnesLike(x)}, func(_ *ir.Value, c []*ir.Value) (next, ys []*ir.Value) {
+		return []*ir.Value{ops.Mul(c[0], x)}, nil
+	})
+	v := c[0] // x^4
+	for range 3 {
+		v = grad.Of(ops.Sum(v), x)[0]
+	}
+	check(t, g, []*ir.Value{v}, [][]float64{{48, -24}}, optest.Floats(2, -1))
+}
+
+// Only what a gradient is asked for is carried.
+func TestScanCarriesWantedGradientsAlone(t *testing.T) {
+	g := ir.NewGraph()
+	x, w, v := vector(g, "x", 2), vector(g, "w", 2), vector(g, "v", 2)
+	c, _ := ops.ScanN(4, []*ir.Value{x, v}, func(_ *ir.Value, c []*ir.Value) (next, ys []*ir.Value) {
+		return []*ir.Value{ops.Mul(c[0], w), ops.Sin(c[1])}, nil // the second carry is apart
+	})
+	d := grad.Of(ops.Sum(c[0]), w)
+	n := d[0].Node()
+	if op, ok := n.Op().(ops.ScanOp); !ok || op.Carries != 2 || op.NumResults() != 4 {
+		t.Errorf("the gradient by w alone is %v %v", n.Op().Name(), n.Op())
+	}
+	if err := g.Err(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,123 @@
+package ops_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ir/interp"
+	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/shape"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+func f64(dims ...int) ir.Type { return ir.Type{DType: dtype.Float64, Shape: shape.Of(dims...)} }
+
+// print1 runs a graph and prints its outputs.
+func print1(g *ir.Graph, in ...*tensor.Tensor) {
+	r, err := interp.Run(g, in...)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, t := range r.Outputs {
+		fmt.Println(t, tensor.Data[float64](t))
+	}
+}
+
+func ExampleScan() {
+	g := ir.NewGraph()
+	x, rate := g.Input(ir.Arg, "x", f64(4)), g.Input(ir.Arg, "rate", f64())
+	// A moving average that forgets: the body uses rate of the graph around it.
+	last, all := ops.Scan([]*ir.Value{ops.Scalar(x, 0)}, []*ir.Value{x}, func(c, x []*ir.Value) (next, ys []*ir.Value) {
+		m := ops.Add(c[0], ops.Mul(rate, ops.Sub(x[0], c[0])))
+		return []*ir.Value{m}, []*ir.Value{m}
+	})
+	g.SetOutputs(last[0], all[0])
+	print1(g, tensor.Must(tensor.Of([]float64{8, 0, 8, 8})), tensor.Scalar(0.5))
+	// Output:
+	// f64[] [6.5]
+	// f64[4] [4 2 5 6.5]
+}
+
+func ExampleScanReverse() {
+	g := ir.NewGraph()
+	reward := g.Input(ir.Arg, "reward", f64(4))
+	// The return of each step: its reward, and half of what follows.
+	_, returns := ops.ScanReverse([]*ir.Value{ops.Scalar(reward, 0)}, []*ir.Value{reward}, func(c, x []*ir.Value) (next, ys []*ir.Value) {
+		r := ops.Add(x[0], ops.Mul(c[0], ops.Scalar(c[0], 0.5)))
+		return []*ir.Value{r}, []*ir.Value{r}
+	})
+	g.SetOutputs(returns[0])
+	print1(g, tensor.Must(tensor.Of([]float64{0, 0, 4, 8})))
+	// Output: f64[4] [2 4 8 8]
+}
+
+func ExampleScanN() {
+	g := ir.NewGraph()
+	x := g.Input(ir.Arg, "x", f64(2))
+	// Newton's iteration for the square root of x.
+	root, _ := ops.ScanN(6, []*ir.Value{x}, func(_ *ir.Value, c []*ir.Value) (next, ys []*ir.Value) {
+		return []*ir.Value{ops.Mul(ops.Add(c[0], ops.Div(x, c[0])), ops.Scalar(x, 0.5))}, nil
+	})
+	g.SetOutputs(root[0])
+	print1(g, tensor.Must(tensor.Of([]float64{4, 9})))
+	// Output: f64[2] [2 3]
+}
+
+func ExampleFoldIn() {
+	g := ir.NewGraph()
+	scalar := ir.Type{DType: dtype.Uint64}
+	seed, step := g.Input(ir.Arg, "seed", scalar), g.Input(ir.Arg, "step", scalar)
+	// Random bits for each of three iterations: other ones, as the seed differs.
+	n := ops.Iota(g, dtype.Uint64, shape.Of(3), 0)
+	_, bits := ops.Scan(nil, []*ir.Value{n}, func(_, x []*ir.Value) (next, ys []*ir.Value) {
+		return nil, []*ir.Value{ops.RandomBits(ops.FoldIn(seed, x[0]), step, 0, shape.Of(1))}
+	})
+	g.SetOutputs(bits[0])
+	r, err := interp.Run(g, tensor.Scalar[uint64](1), tensor.Scalar[uint64](0))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	b := tensor.Data[uint32](r.Outputs[0])
+	fmt.Println(b[0] != b[1], b[1] != b[2], b[2] != b[0])
+	// Output: true true true
+}
+
+// After a mistake a scan still returns as many values as it would have.
+func TestScanAfterMistake(t *testing.T) {
+	g := ir.NewGraph()
+	x := g.Input(ir.Arg, "x", f64(4, 2))
+	c, ys := ops.Scan([]*ir.Value{ops.MatMul(x, x)}, []*ir.Value{x}, func(c, x []*ir.Value) (next, ys []*ir.Value) {
+		return []*ir.Value{ops.Add(c[0], x[0])}, []*ir.Value{x[0], c[0], ops.Sum(x[0])}
+	})
+	if len(c) != 1 || len(ys) != 3 {
+		t.Errorf("%d carries and %d results, want 1 and 3", len(c), len(ys))
+	}
+	if err := g.Err(); err == nil || !strings.Contains(err.Error(), "matmul: inner sizes differ") {
+		t.Errorf("the mistake is %v", err)
+	}
+	if c, ys := ops.Scan(nil, nil, nil); c != nil || ys != nil { // there is no graph to build in
+		t.Errorf("got %v and %v of nothing", c, ys)
+	}
+}
+
+// What a body computes from values around it alone is computed once, outside.
+func TestScanHoists(t *testing.T) {
+	g := ir.NewGraph()
+	x, w := g.Input(ir.Arg, "x", f64(4, 2)), g.Input(ir.Arg, "w", f64(2))
+	var outside *ir.Value
+	c, _ := ops.Scan([]*ir.Value{w}, []*ir.Value{x}, func(c, x []*ir.Value) (next, ys []*ir.Value) {
+		outside = ops.Exp(w)
+		return []*ir.Value{ops.Add(ops.Mul(c[0], outside), x[0])}, nil
+	})
+	if outside.Graph() != g || c[0].Graph() != g {
+		t.Error("a value of the graph around is made in the body")
+	}
+	if n := len(c[0].Node().In()); n != 3 {
+		t.Errorf("the scan has %d operands, want carry, input and the captured value", n)
+	}
+}
