@@ -53,8 +53,9 @@ type seg struct {
 	reps    int // blocks of m rows, at least 1
 	stepA   int // A: from block to block
 	stepC   int // C: from block to block
-	// Set by mul for masked vectors: a bit a column, and the sign bit of a
-	// lane for each column of the last vector.
+	// Set by mul for masked vectors: a bit a column, or the number of columns in
+	// a last vector that has some alone; and the sign bit of a lane for each
+	// column of the last vector.
 	mask  uint64
 	lanes [8]int32
 

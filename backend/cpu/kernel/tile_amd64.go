@@ -14,18 +14,6 @@ var avx2Tile = Tile{
 	mul: mulAVX2, transpose: transposeRowsAVX2, copy: copyRowsAVX2, add: addSliceAVX2,
 }
 
-// words is what the assembly sees of a seg.
-type words = [24]uint64
-
-const _ = uint(unsafe.Sizeof(words{})-unsafe.Sizeof(seg{})) + uint(unsafe.Sizeof(seg{})-unsafe.Sizeof(words{}))
-
-// idleAhead gives a seg with nothing to fetch ahead an address that costs nothing.
-func (s *seg) idleAhead() {
-	if s.aheadStep == 0 {
-		s.ahead, s.ahead2 = uintptr(s.b), 0
-	}
-}
-
 var blocksAVX512 = [2][12]func(*words){
 	{
 		tile1x16AVX512, tile2x16AVX512, tile3x16AVX512, tile4x16AVX512, tile5x16AVX512, tile6x16AVX512,
@@ -73,9 +61,6 @@ var lanesAVX2 = [8][8]int32{
 	{-1, -1, -1, -1, -1, -1, -1},
 }
 
-// packSteps bounds the columns or rows of one call of a copy.
-const packSteps = 4096
-
 func transposeRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	if rows == 0 || cols == 0 {
 		return
@@ -104,15 +89,6 @@ func transposeRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols in
 		}
 	}
 	transposeRest(dst, ldd, src, lds, rows, body, cols)
-}
-
-// transposeRest transposes columns j0 to j1, the few that the assembly leaves.
-func transposeRest(dst []float32, ldd int, src []float32, lds, rows, j0, j1 int) {
-	for j := j0; j < j1; j++ {
-		for i := range rows {
-			dst[j*ldd+i] = src[i*lds+j]
-		}
-	}
 }
 
 func copyRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int) {

@@ -1,5 +1,6 @@
 // Command _asm writes the assembly of package kernel, one pair of files a
-// unit: UNIT_amd64.s and UNIT_stub_amd64.go.
+// unit: UNIT_ARCH.s and UNIT_stub_ARCH.go. For amd64 avo does the work, for
+// arm64 package neon.
 //
 //	go run . [-o dir] [unit ...]
 //
@@ -12,29 +13,41 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gradus-ml/gradus/backend/cpu/kernel/_asm/neon"
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
 )
 
-// A unit is one generated pair of files.
+// A unit is one generated pair of files, for amd64 or arm64.
 type unit struct {
 	name  string
-	write func(c *build.Context)
+	amd64 func(c *build.Context)
+	arm64 func(f *neon.File)
 }
 
 // units lists what there is to generate.
 var units = []unit{
-	{"tile", tile},
-	{"vec_avx2", vecAVX2},
-	{"vec_avx512", vecAVX512},
+	{name: "tile", amd64: tile},
+	{name: "tile_neon", arm64: tileNEON},
+	{name: "vec_avx2", amd64: vecAVX2},
+	{name: "vec_avx512", amd64: vecAVX512},
 }
 
 // files returns the generated files of a unit by name.
 func (u unit) files() (map[string][]byte, error) {
+	if u.arm64 != nil {
+		f := neon.NewFile()
+		u.arm64(f)
+		command := "go run . " + u.name
+		return map[string][]byte{
+			u.name + "_arm64.s":       f.Text(command),
+			u.name + "_stub_arm64.go": f.Stubs(command),
+		}, nil
+	}
 	c := build.NewContext()
 	c.ConstraintExpr("amd64,!purego")
-	u.write(c)
+	u.amd64(c)
 	f, err := c.Result()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", u.name, err)

@@ -1,0 +1,29 @@
+//go:build (amd64 || arm64) && !purego
+
+package kernel
+
+import "unsafe"
+
+// words is what the assembly sees of a seg.
+type words = [24]uint64
+
+const _ = uint(unsafe.Sizeof(words{})-unsafe.Sizeof(seg{})) + uint(unsafe.Sizeof(seg{})-unsafe.Sizeof(words{}))
+
+// idleAhead gives a seg with nothing to fetch ahead an address that costs nothing.
+func (s *seg) idleAhead() {
+	if s.aheadStep == 0 {
+		s.ahead, s.ahead2 = uintptr(s.b), 0
+	}
+}
+
+// packSteps bounds the columns or rows of one call of a copy.
+const packSteps = 4096
+
+// transposeRest transposes columns j0 to j1, the few that the assembly leaves.
+func transposeRest(dst []float32, ldd int, src []float32, lds, rows, j0, j1 int) {
+	for j := j0; j < j1; j++ {
+		for i := range rows {
+			dst[j*ldd+i] = src[i*lds+j]
+		}
+	}
+}
