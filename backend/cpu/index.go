@@ -9,17 +9,27 @@ import (
 	"github.com/gradus-ml/gradus/ops"
 )
 
-// indices reads int32 or int64 memory as indices.
+// indices reads memory of an integer type as indices. One beyond the range of
+// int is the largest there is: outside any axis.
 func indices(v *ir.Value, mem []byte) func(i int) int {
-	if v.DType() == dtype.Int32 {
-		s := view[int32](mem)
-		return func(i int) int { return int(s[i]) }
+	switch v.DType() {
+	case dtype.Int32:
+		return ints[int32](mem)
+	case dtype.Uint8:
+		return ints[uint8](mem)
+	case dtype.Uint32:
+		return ints[uint32](mem)
+	case dtype.Uint64:
+		s := view[uint64](mem)
+		return func(i int) int { return int(min(s[i], math.MaxInt)) }
 	}
-	s := view[int64](mem)
-	return func(i int) int { return int(s[i]) }
+	return ints[int64](mem)
 }
 
-func indexable(v *ir.Value) bool { return v.DType() == dtype.Int32 || v.DType() == dtype.Int64 }
+func ints[T int32 | int64 | uint8 | uint32](mem []byte) func(i int) int {
+	s := view[T](mem)
+	return func(i int) int { return int(s[i]) }
+}
 
 // around returns the product of the extents before and after an axis.
 func around(v *ir.Value, axis int) (outer, inner int) {
@@ -39,7 +49,7 @@ var nan32 = float32(math.NaN())
 // lowerTake copies slices of x along an axis; an index outside gives NaN.
 func lowerTake(l *Lowering, n *ir.Node) {
 	x, idx := n.In()[0], n.In()[1]
-	if !isF32Value(x) || !indexable(idx) {
+	if !isF32Value(x) {
 		l.interpret(n)
 		return
 	}
@@ -68,7 +78,7 @@ const indexColumns = 64
 // lowerIndexAdd adds slices of src to slices of x; an index outside is ignored.
 func lowerIndexAdd(l *Lowering, n *ir.Node) {
 	x, idx, src := n.In()[0], n.In()[1], n.In()[2]
-	if !isF32Value(x) || !indexable(idx) {
+	if !isF32Value(x) {
 		l.interpret(n)
 		return
 	}
@@ -117,7 +127,7 @@ func alongAxis(x, idx *ir.Value, axis int) func(p int) (rest, stride int) {
 
 func lowerGather(l *Lowering, n *ir.Node) {
 	x, idx := n.In()[0], n.In()[1]
-	if !isF32Value(x) || !indexable(idx) {
+	if !isF32Value(x) {
 		l.interpret(n)
 		return
 	}
@@ -140,7 +150,7 @@ func lowerGather(l *Lowering, n *ir.Node) {
 // lowerScatterAdd runs on one worker: sums keep the order of src.
 func lowerScatterAdd(l *Lowering, n *ir.Node) {
 	x, idx, src := n.In()[0], n.In()[1], n.In()[2]
-	if !isF32Value(x) || !indexable(idx) || src.Shape() != idx.Shape() {
+	if !isF32Value(x) || src.Shape() != idx.Shape() {
 		l.interpret(n)
 		return
 	}

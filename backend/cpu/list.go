@@ -49,6 +49,8 @@ func builtin() map[reflect.Type]Lower {
 		{ops.IndexAddOp{}, lowerIndexAdd},
 		{ops.GatherOp{}, lowerGather},
 		{ops.ScatterAddOp{}, lowerScatterAdd},
+		{ops.DynamicSliceOp{}, lowerDynamicSlice},
+		{ops.DynamicUpdateOp{}, lowerDynamicUpdate},
 		{ops.UnaryOp{}, lowerTyped},
 		{ops.BinaryOp{}, lowerTyped},
 		{ops.CompareOp{}, lowerTyped},

@@ -119,6 +119,11 @@ func (b *Backend) lower(g *ir.Graph, checked bool) (*lowering, error) {
 			l.updateOf[plain(u.New)] = u.Variable
 		}
 	}
+	for _, u := range g.Updates() {
+		if !checked {
+			l.updateChain(plain(u.New), u.Variable)
+		}
+	}
 	for i, u := range l.units {
 		l.unit = i
 		clear(l.counted)
@@ -135,6 +140,23 @@ func (b *Backend) lower(g *ir.Graph, checked bool) (*lowering, error) {
 	}
 	l.overlappingCopies()
 	return l, nil
+}
+
+// updateChain lets updates of parts of a variable, one after another, all
+// happen in it: the value before the last is a new value of the variable too,
+// if only the last reads it.
+func (l *lowering) updateChain(v, variable *ir.Value) {
+	for {
+		if _, ok := v.Node().Op().(ops.DynamicUpdateOp); !ok {
+			return
+		}
+		x := plain(v.Node().In()[0])
+		if _, ok := l.updateOf[x]; ok || len(l.readIn[x]) != 1 || virtual(x.Node()) {
+			return
+		}
+		l.updateOf[x] = variable
+		v = x
+	}
 }
 
 // overlappingCopies gives copies back a temporary where one would overwrite

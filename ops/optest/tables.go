@@ -21,6 +21,7 @@ func Tables() map[string]Table {
 		"diagonal":       diagonal(),
 		"dot":            dot(),
 		"dropout":        dropout(),
+		"dynamic_slice":  dynamicSlice(),
 		"einsum":         einsums(),
 		"flip":           flip(),
 		"fold_in":        foldIn(),

@@ -15,6 +15,7 @@ SCRIPTS = [
     "attention",
     "conv",
     "dot",
+    "dynamic",
     "einsum",
     "elementwise",
     "half",

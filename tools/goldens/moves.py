@@ -12,7 +12,7 @@ def widths(low, high):
 
 
 def build(path):
-    g = Golden("moves", path, seed=61)
+    g = Golden("moves", path, seed=71)
 
     def one(op, name, fn, x, **attrs):
         g.case(f"{op}_{name}", op, fn, [normal(*x)], **attrs)
