@@ -33,6 +33,12 @@ func builtin() map[reflect.Type]Lower {
 		{ops.CrossEntropyGradOp{}, lowerCrossEntropyGrad},
 		{ops.LayerNormOp{}, lowerLayerNorm},
 		{ops.LayerNormGradOp{}, lowerLayerNormGrad},
+		{ops.RNNOp{}, lowerRNN},
+		{ops.RNNGradOp{}, lowerRNNGrad},
+		{ops.LSTMOp{}, lowerLSTM},
+		{ops.LSTMGradOp{}, lowerLSTMGrad},
+		{ops.GRUOp{}, lowerGRU},
+		{ops.GRUGradOp{}, lowerGRUGrad},
 		{ops.BatchNormOp{}, lowerBatchNorm},
 		{ops.BatchNormGradOp{}, lowerBatchNormGrad},
 		{ops.DropoutOp{}, lowerDropout},
@@ -87,6 +93,8 @@ func (b *Backend) keeps(n *ir.Node) bool {
 		return last(1)
 	case ops.LayerNormOp, ops.LayerNormGradOp:
 		return last(n.In()[0].Rank() - 1)
+	case ops.RNNOp, ops.RNNGradOp, ops.LSTMOp, ops.LSTMGradOp, ops.GRUOp, ops.GRUGradOp:
+		return keepsRecurrent(n)
 	case ops.BatchNormOp:
 		return last(op.Axis)
 	case ops.BatchNormGradOp:

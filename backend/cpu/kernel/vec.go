@@ -170,6 +170,8 @@ type Vec struct {
 	maxPool     func(channels, pixels, xStep, taps int, offsets *int, ids *int32, x, y *float32, index *int32)
 	maxPoolGrad func(channels, pixels, yStep, xStep, taps int, offsets *int, ids *int32, dy *float32, index *int32, dx *float32)
 
+	cells cells
+
 	philox        func(n int, dst *uint32, key uint64, counter, hi uint64)
 	philoxUniform func(n int, dst *float32, key uint64, counter, hi uint64)
 }
