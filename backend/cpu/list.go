@@ -20,6 +20,8 @@ func builtin() map[reflect.Type]Lower {
 		{ops.ConvOp{}, lowerProduct},
 		{ops.ConvInputOp{}, lowerProduct},
 		{ops.ConvWeightOp{}, lowerConvWeight},
+		{ops.AttentionOp{}, lowerAttention},
+		{ops.AttentionGradOp{}, lowerAttentionGrad},
 		{ops.MaxPoolOp{}, lowerMaxPool},
 		{ops.MaxPoolGradOp{}, lowerMaxPoolGrad},
 		{ops.MaxPoolGatherOp{}, lowerMaxPoolGather},
@@ -81,6 +83,8 @@ func (b *Backend) keeps(n *ir.Node) bool {
 	switch op := n.Op().(type) {
 	case ops.ReLUOp, ops.ReLUGradOp, ops.DropoutOp:
 		return n.Out(0).DType() == dtype.Float32
+	case ops.AttentionOp, ops.AttentionGradOp:
+		return isF32Value(n.In()[0]) && runsAttention(n)
 	case ops.SoftmaxOp:
 		return last(op.Axis)
 	case ops.SoftmaxGradOp:

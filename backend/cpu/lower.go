@@ -282,6 +282,12 @@ func (l *lowering) read(v *ir.Value) ref {
 	return r
 }
 
+// wanted reports whether anybody reads v.
+func (l *lowering) wanted(v *ir.Value) bool {
+	_, read := l.lastRead[plain(v)]
+	return read
+}
+
 // endOf is the unit up to which a value must stay.
 func (l *lowering) endOf(v *ir.Value) int {
 	return max(l.lastRead[v], l.unit)
