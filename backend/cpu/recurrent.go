@@ -52,8 +52,8 @@ func (l *lowering) floats(r ref) func(m *memory) []float32 {
 	return func(m *memory) []float32 { return m.f32(r) }
 }
 
-// over writes v, onto the memory of an operand if nobody reads that any more.
-func (l *lowering) over(v *ir.Value, operand ref) func(m *memory) []float32 {
+// onto writes v, onto the memory of an operand if nobody reads that any more.
+func (l *lowering) onto(v *ir.Value, operand ref) func(m *memory) []float32 {
 	if _, read := l.lastRead[v]; !read {
 		return func(*memory) []float32 { return nil }
 	}
@@ -73,7 +73,7 @@ func lowerRNN(l *Lowering, n *ir.Node) {
 	op, in := n.Op().(ops.RNNOp), n.In()
 	k := kernel.NewRecurrent(l.b.set, recurrent(rnnCell(op.ReLU), op.Reverse, in[0], in[1]), l.b.threads)
 	x, weight, bias, h0, lengths := l.read(in[0]), l.read(in[1]), l.read(in[2]), l.read(in[3]), l.lengths(n, 4)
-	y, h, prev, scratch := l.over(n.Out(0), x), l.write(n.Out(1)), l.maybe(n.Out(2)), l.scratch(k.Scratch())
+	y, h, prev, scratch := l.onto(n.Out(0), x), l.write(n.Out(1)), l.maybe(n.Out(2)), l.scratch(k.Scratch())
 	l.step("rnn", n, func(m *memory) []kernel.Phase {
 		return k.Bind(kernel.RecurrentOperands{
 			Weight: m.f32(weight), Bias: m.f32(bias), H0: m.f32(h0), Lengths: lengths(m),
@@ -86,7 +86,7 @@ func lowerRNNGrad(l *Lowering, n *ir.Node) {
 	op, in := n.Op().(ops.RNNGradOp), n.In()
 	k := kernel.NewRecurrentGrad(l.b.set, recurrent(rnnCell(op.ReLU), op.Reverse, in[1], in[0]), l.b.threads)
 	weight, y, dy, dh, lengths := l.read(in[0]), l.read(in[1]), l.read(in[2]), l.read(in[3]), l.lengths(n, 4)
-	dx, dbias, dh0, scratch := l.over(n.Out(0), y), l.maybe(n.Out(1)), l.write(n.Out(2)), l.scratch(k.Scratch())
+	dx, dbias, dh0, scratch := l.onto(n.Out(0), y), l.maybe(n.Out(1)), l.write(n.Out(2)), l.scratch(k.Scratch())
 	l.step("rnn_grad", n, func(m *memory) []kernel.Phase {
 		return k.BindGrad(kernel.RecurrentGradOperands{
 			Weight: m.f32(weight), Lengths: lengths(m), Gates: m.f32(y), DY: m.f32(dy), DH: m.f32(dh),
@@ -99,7 +99,7 @@ func lowerLSTM(l *Lowering, n *ir.Node) {
 	in := n.In()
 	k := kernel.NewRecurrent(l.b.set, recurrent(kernel.LSTMCell, n.Op().(ops.LSTMOp).Reverse, in[0], in[1]), l.b.threads)
 	x, weight, bias, h0, c0, lengths := l.read(in[0]), l.read(in[1]), l.read(in[2]), l.read(in[3]), l.read(in[4]), l.lengths(n, 5)
-	gates := l.over(n.Out(4), x)
+	gates := l.onto(n.Out(4), x)
 	y, h, c := l.maybe(n.Out(0)), l.write(n.Out(1)), l.write(n.Out(2))
 	prev, cells, scratch := l.maybe(n.Out(3)), l.maybe(n.Out(5)), l.scratch(k.Scratch())
 	l.step("lstm", n, func(m *memory) []kernel.Phase {
@@ -114,7 +114,7 @@ func lowerLSTMGrad(l *Lowering, n *ir.Node) {
 	in := n.In()
 	k := kernel.NewRecurrentGrad(l.b.set, recurrent(kernel.LSTMCell, n.Op().(ops.LSTMGradOp).Reverse, in[1], in[0]), l.b.threads)
 	weight, gates, cells, dy, dh, dc, lengths := l.read(in[0]), l.read(in[1]), l.read(in[2]), l.read(in[3]), l.read(in[4]), l.read(in[5]), l.lengths(n, 6)
-	dx, dbias, dh0, dc0, scratch := l.over(n.Out(0), gates), l.maybe(n.Out(1)), l.write(n.Out(2)), l.write(n.Out(3)), l.scratch(k.Scratch())
+	dx, dbias, dh0, dc0, scratch := l.onto(n.Out(0), gates), l.maybe(n.Out(1)), l.write(n.Out(2)), l.write(n.Out(3)), l.scratch(k.Scratch())
 	l.step("lstm_grad", n, func(m *memory) []kernel.Phase {
 		return k.BindGrad(kernel.RecurrentGradOperands{
 			Weight: m.f32(weight), Lengths: lengths(m), Gates: m.f32(gates), Tape: m.f32(cells), DY: m.f32(dy), DH: m.f32(dh), DC: m.f32(dc),
@@ -127,7 +127,7 @@ func lowerGRU(l *Lowering, n *ir.Node) {
 	in := n.In()
 	k := kernel.NewRecurrent(l.b.set, recurrent(kernel.GRUCell, n.Op().(ops.GRUOp).Reverse, in[0], in[1]), l.b.threads)
 	x, weight, bias, h0, lengths := l.read(in[0]), l.read(in[1]), l.read(in[2]), l.read(in[3]), l.lengths(n, 4)
-	gates := l.over(n.Out(3), x)
+	gates := l.onto(n.Out(3), x)
 	y, h, prev, inner, scratch := l.maybe(n.Out(0)), l.write(n.Out(1)), l.maybe(n.Out(2)), l.maybe(n.Out(4)), l.scratch(k.Scratch())
 	l.step("gru", n, func(m *memory) []kernel.Phase {
 		return k.Bind(kernel.RecurrentOperands{
@@ -141,7 +141,7 @@ func lowerGRUGrad(l *Lowering, n *ir.Node) {
 	in := n.In()
 	k := kernel.NewRecurrentGrad(l.b.set, recurrent(kernel.GRUCell, n.Op().(ops.GRUGradOp).Reverse, in[1], in[0]), l.b.threads)
 	weight, prev, gates, inner, dy, dh, lengths := l.read(in[0]), l.read(in[1]), l.read(in[2]), l.read(in[3]), l.read(in[4]), l.read(in[5]), l.lengths(n, 6)
-	dx := l.over(n.Out(0), gates)
+	dx := l.onto(n.Out(0), gates)
 	dq, dbias, dh0, scratch := l.maybe(n.Out(1)), l.maybe(n.Out(2)), l.write(n.Out(3)), l.scratch(k.Scratch())
 	l.step("gru_grad", n, func(m *memory) []kernel.Phase {
 		return k.BindGrad(kernel.RecurrentGradOperands{
