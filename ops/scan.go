@@ -195,6 +195,9 @@ func (op ScanOp) Infer(in []ir.Type) ([]ir.Type, error) {
 	if len(out) < op.Carries {
 		return nil, fmt.Errorf("the body returns %d carries, wants %d", len(out), op.Carries)
 	}
+	if len(out) == 0 {
+		return nil, errors.New("the body returns nothing")
+	}
 	carry, types := out[:op.Carries:op.Carries], []ir.Type(nil)
 	if err := sameCarries(in, carry); err != nil {
 		return nil, err

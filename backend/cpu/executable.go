@@ -33,8 +33,10 @@ type executable struct {
 	work []bound
 }
 
+// bound is a phase, or a loop, of a step.
 type bound struct {
 	kernel.Phase
+	loop func() error
 	step int
 }
 
@@ -53,9 +55,7 @@ func (b *Backend) compile(g *ir.Graph, checked bool) (backend.Executable, error)
 	if err != nil {
 		return nil, err
 	}
-	if x.l, err = b.lower(g, checked); err != nil {
-		return nil, err
-	}
+	x.l = b.lower(g, checked)
 	for _, v := range g.Outputs() {
 		x.outputs = append(x.outputs, x.l.read(v))
 		x.outType = append(x.outType, v.Type())
@@ -90,7 +90,7 @@ func (b *Backend) expand(g *ir.Graph) (*ir.Graph, error) {
 
 // Stats tells what the plan needs.
 func (x *executable) Stats() backend.Stats {
-	return backend.Stats{Steps: len(x.l.steps), ArenaBytes: int64(x.size), Flops: x.flops, Interpreted: x.l.fallback}
+	return backend.Stats{Steps: len(x.l.steps) + x.l.inner, ArenaBytes: int64(x.size), Flops: x.flops, Interpreted: x.l.fallback}
 }
 
 // bind fixes all memory. It is skipped while nothing has moved.
@@ -120,17 +120,26 @@ func (x *executable) bind(vars []backend.Buffer) error {
 			k++
 		}
 	}
-	x.work = x.work[:0]
-	for i, s := range x.l.steps {
-		for _, p := range s.bind(m) {
-			if p.Chunks > 0 {
-				x.work = append(x.work, bound{p, i})
-			}
-		}
-	}
+	x.work = x.l.bindSteps(m)
 	x.mem, x.gen = m, x.b.arena.gen
 	x.vars = append(x.vars[:0], vars...)
 	return nil
+}
+
+// bindSteps binds steps to memory.
+func (l *lowering) bindSteps(m *memory) (work []bound) {
+	for i, s := range l.steps {
+		if s.loop != nil {
+			work = append(work, bound{loop: s.loop(m), step: i})
+			continue
+		}
+		for _, p := range s.bind(m) {
+			if p.Chunks > 0 {
+				work = append(work, bound{Phase: p, step: i})
+			}
+		}
+	}
+	return work
 }
 
 func same(a, b []backend.Buffer) bool {
@@ -166,20 +175,8 @@ func (x *executable) run(vars []backend.Buffer, args, outs []*tensor.Tensor, aft
 			return err
 		}
 	}
-	for i := range x.work {
-		w := &x.work[i]
-		if err := x.b.pool.Run(w.Chunks, w.Run); err != nil {
-			return x.failed(&x.l.steps[w.step], err)
-		}
-		if after == nil {
-			continue
-		}
-		unit := x.l.steps[w.step].unit
-		if unit < len(x.l.units) && (i+1 == len(x.work) || x.l.steps[x.work[i+1].step].unit != unit) {
-			if err := after(unit); err != nil {
-				return err
-			}
-		}
+	if err := x.l.runSteps(x.work, after); err != nil {
+		return err
 	}
 	for i, r := range x.outputs {
 		copy(outs[i].Bytes(), x.mem.bytes(r))
@@ -190,13 +187,57 @@ func (x *executable) run(vars []backend.Buffer, args, outs []*tensor.Tensor, aft
 	return nil
 }
 
-// failed names the step that a panic came from.
-func (x *executable) failed(s *step, err error) error {
+// runSteps runs bound steps one after another.
+func (l *lowering) runSteps(work []bound, after func(unit int) error) error {
+	for i := range work {
+		w := &work[i]
+		var err error
+		if w.loop != nil {
+			err = w.loop()
+		} else {
+			err = l.b.pool.Run(w.Chunks, w.Run)
+		}
+		if err != nil {
+			return failed(&l.steps[w.step], err)
+		}
+		if after == nil {
+			continue
+		}
+		unit := l.steps[w.step].unit
+		if unit < len(l.units) && (i+1 == len(work) || l.steps[work[i+1].step].unit != unit) {
+			if err := after(unit); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// failed names the step that a panic came from: the innermost, where it came
+// from a loop.
+func failed(s *step, err error) error {
+	var inner *stepError
+	if errors.As(err, &inner) {
+		return err
+	}
+	return &stepError{s, err}
+}
+
+// A stepError is what went wrong in a step.
+type stepError struct {
+	s   *step
+	err error
+}
+
+func (e *stepError) Unwrap() error { return e.err }
+
+func (e *stepError) Error() string {
+	s, err := e.s, e.err
 	var p *pool.Panic
 	if errors.As(err, &p) && s.node != nil {
-		return fmt.Errorf("cpu: %s at %s (%s): %w", s.name, s.node.Path(), s.node.Site(), err)
+		return fmt.Sprintf("cpu: %s at %s (%s): %v", s.name, s.node.Path(), s.node.Site(), err)
 	}
-	return fmt.Errorf("cpu: %s: %w", s.name, err)
+	return fmt.Sprintf("cpu: %s: %v", s.name, err)
 }
 
 // isF32 reports whether every operand and result of a node is float32.

@@ -41,12 +41,14 @@ const (
 	inArgument
 )
 
-// A step is one bound kernel: phases that run one after another.
+// A step is one bound kernel: phases that run one after another, or a loop
+// over steps of its own.
 type step struct {
 	name string
 	node *ir.Node
 	unit int // that it is part of; the number of units for copies at the end
 	bind func(m *memory) []kernel.Phase
+	loop func(m *memory) func() error
 }
 
 // lowering is the state of a compilation after fusion.
@@ -65,6 +67,7 @@ type lowering struct {
 	traffic  []int64      // bytes that each unit reads and writes
 	counted  map[ref]bool // memory that the unit is known to read
 	checked  bool         // every value in memory of its own, variables unchanged to the end
+	inner    int          // steps within steps
 	fallback []string
 	copies   []copyBack // updates that could not be made in place
 }
@@ -75,7 +78,7 @@ type copyBack struct{ dst, src ref }
 const forever = math.MaxInt
 
 // lower plans the graph: units in order, each lowered to steps.
-func (b *Backend) lower(g *ir.Graph, checked bool) (*lowering, error) {
+func (b *Backend) lower(g *ir.Graph, checked bool) *lowering {
 	l := &lowering{b: b, g: g, checked: checked, counted: map[ref]bool{}, refs: map[*ir.Value]ref{}, lastRead: map[*ir.Value]int{}, readIn: map[*ir.Value][]int{}, unitOf: map[*ir.Node]int{}, updateOf: map[*ir.Value]*ir.Value{}}
 	vars, args := 0, 0
 	for _, v := range g.Inputs() {
@@ -139,7 +142,7 @@ func (b *Backend) lower(g *ir.Graph, checked bool) (*lowering, error) {
 		}
 	}
 	l.overlappingCopies()
-	return l, nil
+	return l
 }
 
 // updateChain lets updates of parts of a variable, one after another, all
@@ -261,7 +264,12 @@ func (l *lowering) group(u *unit) {
 
 // step adds a step.
 func (l *lowering) step(name string, n *ir.Node, bind func(m *memory) []kernel.Phase) {
-	l.steps = append(l.steps, step{name, n, l.unit, bind})
+	l.steps = append(l.steps, step{name: name, node: n, unit: l.unit, bind: bind})
+}
+
+// loop adds a step that runs on the caller what it is bound to.
+func (l *lowering) loop(n *ir.Node, bind func(m *memory) func() error) {
+	l.steps = append(l.steps, step{name: n.Op().Name(), node: n, unit: l.unit, loop: bind})
 }
 
 // read declares that the steps of this unit read v, and returns its memory. A

@@ -122,6 +122,10 @@ var nets = map[string]func(n *net, batch int){
 		x = ops.GELU(n.linear(x, 33))
 		n.train(n.linear(x, 10))
 	},
+	"recurrent":          recurrentNet,
+	"shared convolution": sharedConvNet,
+	"scan in scan":       nestedNet,
+	"descent":            descentNet,
 	"wide": func(n *net, batch int) { // rows longer than a block
 		x := n.linear(n.input(ir.Arg, 1, batch, 10), 1100)
 		x = ops.GELU(ops.LayerNorm(x, n.param(1100), n.param(1100), 1, 1e-5))

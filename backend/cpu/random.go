@@ -38,6 +38,17 @@ func lowerRandomBits(l *Lowering, n *ir.Node) {
 	})
 }
 
+func lowerFoldIn(l *Lowering, n *ir.Node) {
+	seed, number, dst := l.read(n.In()[0]), l.read(n.In()[1]), l.dst(n)
+	l.step("fold_in", n, func(m *memory) []kernel.Phase {
+		s, k, d := view[uint64](m.bytes(seed)), view[uint64](m.bytes(number)), view[uint64](m.bytes(dst))
+		return []kernel.Phase{{Chunks: 1, Run: func(_, _ int) {
+			key := rng.Mix(s[0], k[0])
+			d[0] = uint64(key[0]) | uint64(key[1])<<32
+		}}}
+	})
+}
+
 // lowerDropout draws the mask block by block and never stores it.
 func lowerDropout(l *Lowering, n *ir.Node) {
 	op := n.Op().(ops.DropoutOp)

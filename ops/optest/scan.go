@@ -223,6 +223,7 @@ func scan() Table {
 		{"carry lost", []ir.Type{row, x}, func(in values) {
 			ops.Scan(in[:1], in[1:], func(c, x values) (values, values) { return nil, c })
 		}, "scan: the body returns 0 carries, wants 1"},
+		{"nothing", []ir.Type{x}, func(in values) { ops.Scan(nil, in, func(_, _ values) (values, values) { return nil, nil }) }, "scan: the body returns nothing"},
 		{"nil", []ir.Type{row, x}, func(in values) {
 			ops.Scan(in[:1], in[1:], func(c, x values) (values, values) { return c, values{nil} })
 		}, "scan: result 1 of the body is nil"},

@@ -13,6 +13,7 @@ import golden
 SCRIPTS = [
     "activations",
     "attention",
+    "control",
     "conv",
     "dot",
     "dynamic",
