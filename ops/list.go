@@ -29,6 +29,8 @@ func All() []Listed {
 		{ConvWeightOp{}, "conv"},
 		{CrossEntropyGradOp{}, "cross_entropy"},
 		{CrossEntropyOp{}, "cross_entropy"},
+		{CumExtremeOp{}, "cum_extreme"},
+		{CumulativeOp{}, "cumulative"},
 		{DotOp{}, "dot"},
 		{DropoutOp{}, "dropout"},
 		{DynamicSliceOp{}, "dynamic_slice"},

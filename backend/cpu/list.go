@@ -61,6 +61,8 @@ func builtin() map[reflect.Type]Lower {
 		{ops.DynamicSliceOp{}, lowerDynamicSlice},
 		{ops.DynamicUpdateOp{}, lowerDynamicUpdate},
 		{ops.ScanOp{}, lowerScan},
+		{ops.CumulativeOp{}, lowerCumulative},
+		{ops.CumExtremeOp{}, lowerCumExtreme},
 		{ops.UnaryOp{}, lowerTyped},
 		{ops.BinaryOp{}, lowerTyped},
 		{ops.CompareOp{}, lowerTyped},

@@ -18,6 +18,8 @@ func Tables() map[string]Table {
 		"conv":           conv(),
 		"conv_transpose": convTranspose(),
 		"cross_entropy":  crossEntropy(),
+		"cum_extreme":    cumExtreme(),
+		"cumulative":     cumulative(),
 		"diagonal":       diagonal(),
 		"dot":            dot(),
 		"dropout":        dropout(),

@@ -15,6 +15,7 @@ SCRIPTS = [
     "attention",
     "control",
     "conv",
+    "cumulative",
     "dot",
     "dynamic",
     "einsum",
