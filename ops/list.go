@@ -71,5 +71,6 @@ func All() []Listed {
 		{TakeOp{}, "take"},
 		{TransposeOp{}, "transpose"},
 		{UnaryOp{}, "unary"},
+		{UpdateOp{}, "update"},
 	}
 }

@@ -89,6 +89,8 @@ func (b *Backend) keeps(n *ir.Node) bool {
 		return n.Out(0).DType() == dtype.Float32
 	case ops.AttentionOp, ops.AttentionGradOp:
 		return isF32Value(n.In()[0]) && runsAttention(n)
+	case ops.UpdateOp:
+		return n.Out(0).DType() == dtype.Float32 && n.Out(0).Shape().Size() > 1
 	case ops.SoftmaxOp:
 		return last(op.Axis)
 	case ops.SoftmaxGradOp:

@@ -56,5 +56,6 @@ func Tables() map[string]Table {
 		"take":           take(),
 		"transpose":      transpose(),
 		"unary":          unary(),
+		"update":         update(),
 	}
 }
