@@ -20,6 +20,7 @@ SCRIPTS = [
     "dynamic",
     "einsum",
     "elementwise",
+    "gpt",
     "half",
     "indexing",
     "layers",
