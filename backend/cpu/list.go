@@ -41,6 +41,10 @@ func builtin() map[reflect.Type]Lower {
 		{ops.LSTMGradOp{}, lowerLSTMGrad},
 		{ops.GRUOp{}, lowerGRU},
 		{ops.GRUGradOp{}, lowerGRUGrad},
+		{ops.RMSNormOp{}, lowerRMSNorm},
+		{ops.RMSNormGradOp{}, lowerRMSNormGrad},
+		{ops.GroupNormOp{}, lowerGroupNorm},
+		{ops.GroupNormGradOp{}, lowerGroupNormGrad},
 		{ops.BatchNormOp{}, lowerBatchNorm},
 		{ops.BatchNormGradOp{}, lowerBatchNormGrad},
 		{ops.DropoutOp{}, lowerDropout},
@@ -105,6 +109,12 @@ func (b *Backend) keeps(n *ir.Node) bool {
 		return last(n.In()[0].Rank() - 1)
 	case ops.RNNOp, ops.RNNGradOp, ops.LSTMOp, ops.LSTMGradOp, ops.GRUOp, ops.GRUGradOp:
 		return keepsRecurrent(n)
+	case ops.RMSNormOp, ops.RMSNormGradOp:
+		return last(n.In()[0].Rank() - 1)
+	case ops.GroupNormOp:
+		return op.Axis == 1 && last(n.In()[0].Rank()-1) || last(op.Axis)
+	case ops.GroupNormGradOp:
+		return op.Axis == 1 && last(n.In()[0].Rank()-1) || last(op.Axis)
 	case ops.BatchNormOp:
 		return last(op.Axis)
 	case ops.BatchNormGradOp:
