@@ -22,7 +22,9 @@ func groupNorm() Table {
 	}
 	// onAxis has the channels anywhere.
 	onAxis := func(groups, axis int) func(in []*ir.Value) []*ir.Value {
-		return func(in []*ir.Value) []*ir.Value { return ir.Apply(ops.GroupNormOp{Groups: groups, Axis: axis, Eps: 1e-2}, in...) }
+		return func(in []*ir.Value) []*ir.Value {
+			return ir.Apply(ops.GroupNormOp{Groups: groups, Axis: axis, Eps: 1e-2}, in...)
+		}
 	}
 	grad := func(groups, axis int) func(in []*ir.Value) []*ir.Value {
 		return func(in []*ir.Value) []*ir.Value {
