@@ -8,6 +8,7 @@ import (
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/model/charlstm"
 	"github.com/gradus-ml/gradus/model/gpt"
 	"github.com/gradus-ml/gradus/model/lenet"
 	"github.com/gradus-ml/gradus/model/mlp"
@@ -107,6 +108,28 @@ func ResNet20() Workload {
 	}}
 }
 
+// LSTM is the network of package charlstm on 32 texts of 64 characters out of
+// 128: vectors of 128, two layers of 256 units; Adam 0.001.
+func LSTM() Workload {
+	const batch, steps = 32, 64
+	cfg := charlstm.ASCII()
+	rows, width, hidden := int64(batch*steps), int64(cfg.Width), int64(cfg.Hidden)
+	var layers []product
+	for range cfg.Layers {
+		layers = append(layers, product{rows, width, 4 * hidden}, product{rows, hidden, 4 * hidden})
+		width = hidden
+	}
+	layers = append(layers, product{rows, hidden, int64(cfg.Vocabulary)})
+	flops := trainingFlops(layers) + layers[0].flops() // the first has a gradient by its operand too
+	return Workload{"lstm", flops, func(b *cpu.Backend) (*Step, error) {
+		model, err := charlstm.New(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return training(b, &flat{model}, optim.DefaultAdam(), 1e-3, whole("input", cfg.Vocabulary, batch, steps), whole("labels", cfg.Vocabulary, batch*steps))
+	}}
+}
+
 // GPT is a GPT-2 of 4 layers, width 256 and 4 heads on 8 sequences of 128
 // tokens out of 256, AdamW 3e-4 with betas 0.9 and 0.95 and weight decay 0.1.
 func GPT() Workload {
@@ -132,10 +155,10 @@ func GPT() Workload {
 }
 
 // flat gives the rows of a language model's logits one behind the other.
-type flat struct{ *gpt.Model }
+type flat struct{ module.Forwarder }
 
 func (m *flat) Forward(c *module.Ctx, x *ir.Value) *ir.Value {
-	y := m.Model.Forward(c, x) // [B T V]
+	y := m.Forwarder.Forward(c, x) // [B T V]
 	return ops.Reshape(y, -1, y.Dim(-1))
 }
 
