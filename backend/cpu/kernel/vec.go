@@ -170,6 +170,9 @@ type Vec struct {
 	maxPool     func(channels, pixels, xStep, taps int, offsets *int, ids *int32, x, y *float32, index *int32)
 	maxPoolGrad func(channels, pixels, yStep, xStep, taps int, offsets *int, ids *int32, dy *float32, index *int32, dx *float32)
 
+	depthwise       func(channels, pixels, xStep, yStep, wStep, taps int, offsets *int, ids *int32, x, w, y *float32)
+	depthwiseWeight func(channels, pixels, xStep, yStep, wStep, taps int, offsets *int, ids *int32, x, dy, w *float32)
+
 	cells cells
 
 	philox        func(n int, dst *uint32, key uint64, counter, hi uint64)

@@ -85,6 +85,7 @@ var avx2Vec = Vec{
 	columnDevs: vecColumnDevsAVX2, columnSums: vecColumnSumsAVX2, columnGrad: vecColumnGradAVX2,
 
 	maxPool: vecMaxPoolAVX2, maxPoolGrad: vecMaxPoolGradAVX2,
+	depthwise: vecDepthwiseAVX2, depthwiseWeight: vecDepthwiseWeightAVX2,
 
 	philox: vecPhiloxAVX2, philoxUniform: vecPhiloxUniformAVX2,
 }
@@ -184,6 +185,7 @@ var avx512Vec = Vec{
 	columnDevs: vecColumnDevsAVX512, columnSums: vecColumnSumsAVX512, columnGrad: vecColumnGradAVX512,
 
 	maxPool: vecMaxPoolAVX512, maxPoolGrad: vecMaxPoolGradAVX512,
+	depthwise: vecDepthwiseAVX512, depthwiseWeight: vecDepthwiseWeightAVX512,
 
 	philox: vecPhiloxAVX512, philoxUniform: vecPhiloxUniformAVX512,
 }

@@ -20,6 +20,7 @@ var genericVec = Vec{
 	columnDevs: columnDevsGeneric, columnSums: columnSumsGeneric, columnGrad: columnGradGeneric,
 
 	maxPool: maxPoolGeneric, maxPoolGrad: maxPoolGradGeneric,
+	depthwise: depthwiseGeneric, depthwiseWeight: depthwiseWeightGeneric,
 
 	philox: philoxGeneric, philoxUniform: philoxUniformGeneric,
 }
