@@ -1,7 +1,7 @@
 package kernel
 
 // genericVec holds the portable kernels. The tables of other sets are in
-// vec_amd64.go; what they do not replace they take from here.
+// vec_amd64.go and vec_arm64.go; what they do not replace they take from here.
 var genericVec = Vec{
 	ops: genericOps,
 
