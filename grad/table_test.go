@@ -238,7 +238,7 @@ func TestOwnGradient(t *testing.T) {
 			}
 		}
 	})
-	for _, l := range ops.All() {
+	for _, l := range ops.List() {
 		_, composite := l.Op.(ir.Composite)
 		_, differentiable := l.Op.(ir.Differentiable)
 		if composite && differentiable && !seen[fmt.Sprintf("%T", l.Op)] {

@@ -9,7 +9,7 @@ type integer interface {
 	int32 | int64 | uint8 | uint32 | uint64
 }
 
-// evalIntUnary evaluates neg, abs and sign exactly.
+// evalIntUnary evaluates neg, abs, sign and not exactly, not of Bool too.
 func evalIntUnary(f UnaryFunc, x, y *tensor.Tensor) {
 	switch x.DType() {
 	case dtype.Int32:
@@ -22,6 +22,11 @@ func evalIntUnary(f UnaryFunc, x, y *tensor.Tensor) {
 		intUnary[uint32](f, x, y)
 	case dtype.Uint64:
 		intUnary[uint64](f, x, y)
+	case dtype.Bool:
+		ys := tensor.Data[bool](y)
+		for i, v := range tensor.Data[bool](x) {
+			ys[i] = !v
+		}
 	}
 }
 
@@ -43,6 +48,8 @@ func intUnary[T integer](f UnaryFunc, x, y *tensor.Tensor) {
 			case v < 0:
 				ys[i] = ^T(0)
 			}
+		case NotFunc:
+			ys[i] = ^v
 		}
 	}
 }
@@ -63,10 +70,13 @@ func evalIntBinary(f BinaryFunc, x, y, z *tensor.Tensor) {
 	case dtype.Bool:
 		xs, ys, zs := tensor.Data[bool](x), tensor.Data[bool](y), tensor.Data[bool](z)
 		for i := range xs {
-			if f == AndFunc {
+			switch f {
+			case AndFunc:
 				zs[i] = xs[i] && ys[i]
-			} else {
+			case OrFunc:
 				zs[i] = xs[i] || ys[i]
+			case XorFunc:
+				zs[i] = xs[i] != ys[i]
 			}
 		}
 	}
@@ -87,12 +97,67 @@ func intBinary[T integer](f BinaryFunc, x, y, z *tensor.Tensor) {
 			if w != 0 {
 				zs[i] = v / w
 			}
+		case FloorDivideFunc:
+			if w != 0 {
+				zs[i] = v / w
+				if v%w != 0 && v < 0 != (w < 0) {
+					zs[i]--
+				}
+			}
+		case FmodFunc:
+			zs[i] = v
+			if w != 0 {
+				zs[i] = v % w
+			}
+		case RemainderFunc:
+			zs[i] = v
+			if w != 0 {
+				zs[i] = v % w
+				if zs[i] != 0 && v < 0 != (w < 0) {
+					zs[i] += w
+				}
+			}
+		case PowFunc:
+			zs[i] = intPow(v, w)
+		case AndFunc:
+			zs[i] = v & w
+		case OrFunc:
+			zs[i] = v | w
+		case XorFunc:
+			zs[i] = v ^ w
+		case ShiftLeftFunc:
+			zs[i] = v << min(uint64(w), 64) // a negative shift is a large one
+		case ShiftRightFunc:
+			zs[i] = v >> min(uint64(w), 64)
 		case MaxFunc:
 			zs[i] = max(v, w)
 		case MinFunc:
 			zs[i] = min(v, w)
 		}
 	}
+}
+
+// intPow multiplies y factors x; a negative power is 0 but for the bases 1 and
+// -1.
+func intPow[T integer](x, y T) T {
+	minusOne := ^T(0)
+	if y < 0 {
+		switch {
+		case x == 1, x == minusOne && y%2 == 0:
+			return 1
+		case x == minusOne:
+			return minusOne
+		}
+		return 0
+	}
+	z := T(1)
+	for ; y > 0; y /= 2 {
+		if y%2 == 1 {
+			z *= x
+		}
+		x *= x
+	}
+	return z
 }
 
 // evalIntCompare compares integers and Bool exactly.
@@ -145,6 +210,16 @@ func evalIntReduce(f ReduceFunc, x, y *tensor.Tensor, into func(i int) int) {
 		intReduce(f, tensor.Data[uint32](x), tensor.Data[uint32](y), into)
 	case dtype.Uint64:
 		intReduce(f, tensor.Data[uint64](x), tensor.Data[uint64](y), into)
+	case dtype.Bool: // amax: is one true? amin: are all?
+		ys := tensor.Data[bool](y)
+		for j := range ys {
+			ys[j] = f == AminFunc
+		}
+		for i, v := range tensor.Data[bool](x) {
+			if v == (f == AmaxFunc) {
+				ys[into(i)] = v
+			}
+		}
 	}
 }
 

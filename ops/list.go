@@ -8,8 +8,8 @@ type Listed struct {
 	Table string
 }
 
-// All lists every op type of this package, in the order of the alphabet.
-func All() []Listed {
+// List lists every op type of this package, in the order of the alphabet.
+func List() []Listed {
 	return []Listed{
 		{ArgReduceOp{}, "argreduce"},
 		{AttentionGradOp{}, "attention"},
@@ -21,6 +21,7 @@ func All() []Listed {
 		{BinaryOp{}, "binary"},
 		{BroadcastOp{}, "broadcast"},
 		{CastOp{}, "cast"},
+		{ClampOp{}, "clamp"},
 		{CompareOp{}, "compare"},
 		{ConcatOp{}, "concat"},
 		{ConstantOp{}, "constant"},
@@ -29,8 +30,6 @@ func All() []Listed {
 		{ConvWeightOp{}, "conv"},
 		{CrossEntropyGradOp{}, "cross_entropy"},
 		{CrossEntropyOp{}, "cross_entropy"},
-		{CumExtremeOp{}, "cum_extreme"},
-		{CumulativeOp{}, "cumulative"},
 		{DotOp{}, "dot"},
 		{DropoutOp{}, "dropout"},
 		{DynamicSliceOp{}, "dynamic_slice"},
@@ -41,8 +40,6 @@ func All() []Listed {
 		{GRUGradOp{}, "gru"},
 		{GRUOp{}, "gru"},
 		{GatherOp{}, "gather"},
-		{GroupNormGradOp{}, "group_norm"},
-		{GroupNormOp{}, "group_norm"},
 		{IndexAddOp{}, "take"},
 		{IotaOp{}, "iota"},
 		{LSTMGradOp{}, "lstm"},
@@ -57,8 +54,6 @@ func All() []Listed {
 		{PadOp{}, "pad"},
 		{RNNGradOp{}, "rnn"},
 		{RNNOp{}, "rnn"},
-		{RMSNormGradOp{}, "rms_norm"},
-		{RMSNormOp{}, "rms_norm"},
 		{RandomBitsOp{}, "random"},
 		{ReLUGradOp{}, "relu"},
 		{ReLUOp{}, "relu"},
@@ -75,6 +70,6 @@ func All() []Listed {
 		{TakeOp{}, "take"},
 		{TransposeOp{}, "transpose"},
 		{UnaryOp{}, "unary"},
-		{UpdateOp{}, "update"},
+		{VarOp{}, "var"},
 	}
 }

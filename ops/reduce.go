@@ -35,7 +35,8 @@ var reduce = [...]struct {
 // ReduceOp combines the elements along some axes and drops those axes.
 // Axes is a set of bits: bit i for axis i. Over no element, sum gives 0, prod
 // 1, amax -Inf and amin +Inf (for integers the smallest and largest number
-// are not defined: that is an error). Floats are accumulated in the order that
+// are not defined: that is an error). Of Bools, amax tells whether one is true,
+// amin whether all are. Floats are accumulated in the order that
 // shape, type and instruction set give, integers exactly with wrap-around.
 type ReduceOp struct {
 	F    ReduceFunc
@@ -46,7 +47,10 @@ type ReduceOp struct {
 func Sum(x *ir.Value, axes ...int) *ir.Value { return applyReduce(SumFunc, x, axes) }
 
 // Prod multiplies along axes, all of them if none is named. Where an element is
-// NaN or infinite the gradients of all that go into its product are NaN.
+// NaN or infinite the gradients of all that go into its product are NaN. So are
+// PyTorch's, unless some element of the whole tensor is 0: then it multiplies the
+// others, and one NaN gets a number. Here no gradient depends on the elements of
+// other products.
 func Prod(x *ir.Value, axes ...int) *ir.Value { return applyReduce(ProdFunc, x, axes) }
 
 // Amax is the largest element along axes, all of them if none is named. NaN
@@ -113,23 +117,35 @@ func applyReduce(f ReduceFunc, x *ir.Value, axes []int) *ir.Value {
 		return standIn(x)
 	}
 	op := ReduceOp{F: f}
+	var err error
+	if op.Axes, err = axisSet(x, axes); err != nil {
+		return fail(op.Name(), err, x)
+	}
+	if op.Axes == 0 && f != SumFunc { // rank 0: nothing to do, but the type is checked
+		if x.DType() == boolType && f != ProdFunc {
+			return x
+		}
+		op.F = SumFunc
+	}
+	return ir.Apply1(op, x)
+}
+
+// axisSet returns axes of x, all of them if none is named, as a set of bits.
+func axisSet(x *ir.Value, axes []int) (set uint8, err error) {
 	if len(axes) == 0 {
 		axes = allAxes(x.Rank())
 	}
 	for _, a := range axes {
 		i, err := x.Shape().Axis(a)
-		if err == nil && op.Has(i) {
+		if err == nil && set>>i&1 == 1 {
 			err = fmt.Errorf("axis %d is named twice", a)
 		}
 		if err != nil {
-			return fail(op.Name(), err, x)
+			return 0, err
 		}
-		op.Axes |= 1 << i
+		set |= 1 << i
 	}
-	if op.Axes == 0 && f != SumFunc { // rank 0: nothing to do, but the type is checked
-		op.F = SumFunc
-	}
-	return ir.Apply1(op, x)
+	return set, nil
 }
 
 // Has reports whether the op reduces an axis.
@@ -156,7 +172,7 @@ func (op ReduceOp) Infer(in []ir.Type) ([]ir.Type, error) {
 		return nil, err
 	}
 	t := in[0]
-	if t.DType == boolType {
+	if t.DType == boolType && (op.F == SumFunc || op.F == ProdFunc) {
 		return nil, errors.New("is not defined for bool; cast first")
 	}
 	var dims []int
@@ -180,7 +196,7 @@ func (op ReduceOp) Flops(in, _ []ir.Type) int64 { return int64(in[0].Shape.Size(
 func (op ReduceOp) Eval(in, out []*tensor.Tensor) {
 	x, y := in[0], out[0]
 	into := op.target(x.Shape())
-	if x.DType().IsInt() {
+	if !x.DType().IsFloat() {
 		evalIntReduce(op.F, x, y, into)
 		return
 	}

@@ -7,7 +7,7 @@ import "github.com/gradus-ml/gradus/ir"
 //	y = 0 where x <= 0, x elsewhere
 //
 // for a floating-point operand of any shape. NaN stays NaN. The gradient is 0
-// at 0, as in PyTorch, and at NaN.
+// at 0 and flows at NaN, as in PyTorch.
 type ReLUOp struct{}
 
 // ReLU returns the larger of x and 0.
@@ -36,7 +36,7 @@ func (ReLUOp) Grad(_, out, gout []*ir.Value) []*ir.Value {
 // ReLUGradOp is the gradient of [ReLUOp]: of y, its result, and g, the
 // gradient by y, it makes
 //
-//	dx = g where y > 0, 0 elsewhere
+//	dx = 0 where y <= 0, g elsewhere
 type ReLUGradOp struct{}
 
 // Name is "relu_grad".
@@ -51,7 +51,7 @@ func (op ReLUGradOp) Transposed([]int, []ir.Type) (ir.Op, bool) { return op, tru
 // Expand compares and selects.
 func (ReLUGradOp) Expand(in []*ir.Value) []*ir.Value {
 	y, g := in[0], in[1]
-	return []*ir.Value{Select(Gt(y, Scalar(y, 0)), g, ZerosLike(g))}
+	return []*ir.Value{Select(Le(y, Scalar(y, 0)), ZerosLike(g), g)}
 }
 
 // Grad is the op again; nothing flows to y.

@@ -68,13 +68,15 @@ func (r reducer) two(a, b float64) float64 {
 	return min(a, b)
 }
 
-// lowerReduce reduces float32: over the last axes, by rows; over the first, by
+// lowerReduce reduces; float32 over the last axes, by rows; over the first, by
 // columns; anything else after a transpose that brings the reduced axes last.
 func lowerReduce(l *Lowering, n *ir.Node) {
 	op := n.Op().(ops.ReduceOp)
 	x, y := n.In()[0], n.Out(0)
 	if !isF32(n) {
-		l.interpret(n)
+		if !l.lowerReduceTyped(n) {
+			l.interpret(n)
+		}
 		return
 	}
 	r := newReducer(l.b.set, op.F)
@@ -89,20 +91,9 @@ func lowerReduce(l *Lowering, n *ir.Node) {
 	case reduceMiddle:
 		l.reduceColumns(n, r, dst, src, outer, rows, cols)
 	default:
-		perm := make([]int, 0, x.Rank())
-		for a := range x.Rank() {
-			if !op.Has(a) {
-				perm = append(perm, a)
-			}
-		}
-		perm = append(perm, op.List()...)
 		tmp := l.scratch(x.Shape().Size())
-		st := x.Shape().Strides()
-		dims, strides := make([]int, len(perm)), make([]int, len(perm))
-		for i, p := range perm {
-			dims[i], strides[i] = x.Dim(p), st[p]
-		}
-		l.strided("transpose", n, tmp, src, 4, shape.Of(dims...), 0, strides)
+		turned, strides := reducedLast(op, x.Shape())
+		l.strided("transpose", n, tmp, src, 4, turned, 0, strides)
 		l.reduceRows(n, r, dst, tmp, y.Shape().Size(), x.Shape().Size()/max(1, y.Shape().Size()))
 	}
 }
@@ -226,24 +217,4 @@ func (r reducer) columns(acc, x []float32, cols int) {
 	for at := cols; at < n; at += cols {
 		r.v.Run(r.pair, acc[:cols], acc[:cols], acc[at:at+cols], nil, 0, 0)
 	}
-}
-
-func lowerArgReduce(l *Lowering, n *ir.Node) {
-	op := n.Op().(ops.ArgReduceOp)
-	x := n.In()[0]
-	if !isF32Value(x) || op.Axis != x.Rank()-1 || x.Dim(-1) == 0 {
-		l.interpret(n)
-		return
-	}
-	rows, cols := rowShape(x)
-	src, dst := l.read(x), l.dst(n)
-	v := &l.b.set.Vec
-	l.step(op.Name(), n, func(m *memory) []kernel.Phase {
-		xs, ys := m.f32(src), view[int64](m.bytes(dst))
-		arg := v.ArgMax
-		if op.F == ops.AminFunc {
-			arg = v.ArgMin
-		}
-		return []kernel.Phase{rowsOf(rows, 2*cols, func(_, r int) { ys[r] = int64(arg(xs[r*cols : (r+1)*cols])) })}
-	})
 }

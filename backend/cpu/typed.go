@@ -10,15 +10,14 @@ import (
 // lowerTyped lowers one element-wise op on types that groups do not handle:
 // plain loops, a type at a time.
 func lowerTyped(l *Lowering, n *ir.Node) {
-	var f func(m *memory, in []ref, out ref) func(lo, hi int)
+	var f loop
 	switch op := n.Op().(type) {
 	case ops.CastOp:
 		f = castLoop(n.In()[0].DType(), op.To)
 	case ops.SelectOp:
 		f = selectLoop(n.Out(0).DType().Size())
 	default:
-		form, _ := vecOf(n)
-		f = arithmeticLoop(n.In()[0].DType(), form.op, n.Out(0).DType() == dtype.Bool)
+		f = arithmeticLoop(n)
 	}
 	if f == nil {
 		l.interpret(n)
@@ -39,22 +38,91 @@ func lowerTyped(l *Lowering, n *ir.Node) {
 
 type loop = func(m *memory, in []ref, out ref) func(lo, hi int)
 
-func arithmeticLoop(d dtype.DType, op kernel.VecOp, compares bool) loop {
+// intForms are the functions that mean something else to integers, or nothing
+// to floats.
+var intForms = map[ops.BinaryFunc]kernel.IntOp{
+	ops.AndFunc: kernel.BitAnd, ops.OrFunc: kernel.BitOr, ops.XorFunc: kernel.BitXor,
+	ops.ShiftLeftFunc: kernel.ShiftLeft, ops.ShiftRightFunc: kernel.ShiftRight,
+	ops.FloorDivideFunc: kernel.IntFloorDiv, ops.RemainderFunc: kernel.IntRemainder, ops.FmodFunc: kernel.IntFmod,
+}
+
+// arithmeticLoop returns the loop of a unary, binary or compare op.
+func arithmeticLoop(n *ir.Node) loop {
+	d := n.In()[0].DType()
+	form, ok := vecOf(n)
+	if d == dtype.Float64 && form.op > kernel.Not { // kernels have it for float32 alone
+		return mapLoop(n.Op())
+	}
+	var i kernel.IntOp
+	var isInt bool
+	switch op := n.Op().(type) {
+	case ops.UnaryOp:
+		i, isInt = kernel.BitNot, op.F == ops.NotFunc
+	case ops.BinaryOp:
+		i, isInt = intForms[op.F]
+	}
+	if isInt && d.IsInt() {
+		return intLoop(d, i)
+	}
+	if !ok {
+		return nil
+	}
+	compares := n.Out(0).DType() == dtype.Bool
 	switch d {
 	case dtype.Float64:
-		return arithmetic[float64](op, compares)
+		return arithmetic[float64](form.op, compares)
 	case dtype.Int32:
-		return arithmetic[int32](op, compares)
+		return arithmetic[int32](form.op, compares)
 	case dtype.Int64:
-		return arithmetic[int64](op, compares)
+		return arithmetic[int64](form.op, compares)
 	case dtype.Uint8, dtype.Bool:
-		return arithmetic[uint8](op, compares)
+		return arithmetic[uint8](form.op, compares)
 	case dtype.Uint32:
-		return arithmetic[uint32](op, compares)
+		return arithmetic[uint32](form.op, compares)
 	case dtype.Uint64:
-		return arithmetic[uint64](op, compares)
+		return arithmetic[uint64](form.op, compares)
 	}
 	return nil
+}
+
+// mapLoop calls the function of a unary or binary op on float64.
+func mapLoop(op ir.Op) loop {
+	return func(m *memory, in []ref, out ref) func(lo, hi int) {
+		x, z := view[float64](m.bytes(in[0])), view[float64](m.bytes(out))
+		if op, ok := op.(ops.UnaryOp); ok {
+			f := op.Value
+			return func(lo, hi int) { kernel.Map(z[lo:hi], x[lo:hi], f) }
+		}
+		y, f := view[float64](m.bytes(in[1])), op.(ops.BinaryOp).Value
+		return func(lo, hi int) { kernel.MapPair(z[lo:hi], x[lo:hi], y[lo:hi], f) }
+	}
+}
+
+func intLoop(d dtype.DType, op kernel.IntOp) loop {
+	switch d {
+	case dtype.Int32:
+		return intArithmetic[int32](op)
+	case dtype.Int64:
+		return intArithmetic[int64](op)
+	case dtype.Uint8:
+		return intArithmetic[uint8](op)
+	case dtype.Uint32:
+		return intArithmetic[uint32](op)
+	case dtype.Uint64:
+		return intArithmetic[uint64](op)
+	}
+	return nil
+}
+
+func intArithmetic[T kernel.Integer](op kernel.IntOp) loop {
+	return func(m *memory, in []ref, out ref) func(lo, hi int) {
+		x, z := view[T](m.bytes(in[0])), view[T](m.bytes(out))
+		y := x
+		if len(in) > 1 {
+			y = view[T](m.bytes(in[1]))
+		}
+		return func(lo, hi int) { kernel.RunInt(op, z[lo:hi], x[lo:hi], y[lo:hi]) }
+	}
 }
 
 func arithmetic[T kernel.Number](op kernel.VecOp, compares bool) loop {

@@ -20,7 +20,13 @@ var unaryForms = map[ops.UnaryFunc]kernel.VecOp{
 	ops.Expm1Func: kernel.Expm1, ops.LogFunc: kernel.Log, ops.Log1pFunc: kernel.Log1p,
 	ops.TanhFunc: kernel.Tanh, ops.SigmoidFunc: kernel.Sigmoid, ops.ErfFunc: kernel.Erf,
 	ops.SinFunc: kernel.Sin, ops.CosFunc: kernel.Cos, ops.FloorFunc: kernel.Floor,
-	ops.CeilFunc: kernel.Ceil, ops.RoundFunc: kernel.Round,
+	ops.CeilFunc: kernel.Ceil, ops.RoundFunc: kernel.Round, ops.TruncFunc: kernel.Trunc,
+	ops.Exp2Func: kernel.Exp2, ops.Log2Func: kernel.Log2, ops.Log10Func: kernel.Log10,
+	ops.TanFunc: kernel.Tan, ops.AsinFunc: kernel.Asin, ops.AcosFunc: kernel.Acos, ops.AtanFunc: kernel.Atan,
+	ops.SinhFunc: kernel.Sinh, ops.CoshFunc: kernel.Cosh, ops.AsinhFunc: kernel.Asinh, ops.AcoshFunc: kernel.Acosh,
+	ops.AtanhFunc: kernel.Atanh, ops.ErfcFunc: kernel.Erfc, ops.ErfinvFunc: kernel.Erfinv,
+	ops.LgammaFunc: kernel.Lgamma, ops.DigammaFunc: kernel.Digamma, ops.TrigammaFunc: kernel.Trigamma,
+	ops.NotFunc: kernel.Not,
 }
 
 var binaryForms = map[ops.BinaryFunc]vecForm{
@@ -28,11 +34,20 @@ var binaryForms = map[ops.BinaryFunc]vecForm{
 	ops.SubFunc: {kernel.Sub, noForm, kernel.RSubS},
 	ops.MulFunc: {kernel.Mul, kernel.MulS, kernel.MulS},
 	ops.DivFunc: {kernel.Div, noForm, kernel.RDivS},
-	ops.MaxFunc: {kernel.Max, noForm, noForm},
-	ops.MinFunc: {kernel.Min, noForm, noForm},
+	ops.MaxFunc: {kernel.Max, kernel.MaxS, kernel.MaxS},
+	ops.MinFunc: {kernel.Min, kernel.MinS, kernel.MinS},
 	ops.PowFunc: {kernel.Pow, noForm, noForm},
 	ops.AndFunc: {kernel.And, noForm, noForm},
 	ops.OrFunc:  {kernel.Or, noForm, noForm},
+	ops.XorFunc: {kernel.Ne, kernel.NeS, kernel.NeS}, // of 1 and 0
+
+	ops.FloorDivideFunc: {kernel.FloorDiv, noForm, noForm},
+	ops.RemainderFunc:   {kernel.Remainder, noForm, noForm},
+	ops.FmodFunc:        {kernel.Fmod, noForm, noForm},
+	ops.Atan2Func:       {kernel.Atan2, noForm, noForm},
+	ops.HypotFunc:       {kernel.Hypot, noForm, noForm},
+	ops.CopySignFunc:    {kernel.CopySign, noForm, noForm},
+	ops.LogAddExpFunc:   {kernel.LogAddExp, noForm, noForm},
 }
 
 var compareForms = map[ops.CompareFunc]vecForm{
@@ -59,6 +74,8 @@ func vecOf(n *ir.Node) (vecForm, bool) {
 		return f, ok
 	case ops.SelectOp:
 		return vecForm{kernel.Select, noForm, noForm}, true
+	case ops.ClampOp:
+		return vecForm{kernel.ClampS, noForm, noForm}, true
 	case ops.ReLUOp:
 		return vecForm{kernel.Relu, noForm, noForm}, true
 	case ops.ReLUGradOp: // operands y, g; the instruction takes g first

@@ -39,12 +39,16 @@ func argReduce() Table {
 			Case{Name: name + "_ties", In: []*tensor.Tensor{gen.Levels(2, 5, 7, 2)}, Build: along(1), NoGrad: true},
 			Case{Name: name + "_empty", In: []*tensor.Tensor{gen.Normal(0, 3)}, Build: along(1), NoGrad: true},
 			Case{Name: name + "_long", In: []*tensor.Tensor{gen.Normal(2, 3001)}, Build: along(1), NoGrad: true},
+			Case{Name: name + "_tall", In: []*tensor.Tensor{gen.Levels(9, 3, 5, 1100)}, Build: along(1), NoGrad: true},
+			Case{Name: name + "_special_columns", In: []*tensor.Tensor{func() *tensor.Tensor { _, y := grid(special()); return y }()}, Build: along(0), NoGrad: true},
 			Case{Name: name + "_all_inf", In: []*tensor.Tensor{Floats(math.Inf(-1), math.Inf(-1), math.Inf(1), math.Inf(1))}, Build: along(0), NoGrad: true},
 			Case{Name: name + "_nan", In: []*tensor.Tensor{Floats(3, math.NaN(), 9, math.NaN(), -9)}, Build: along(0), NoGrad: true, Want: []*tensor.Tensor{tensor.Scalar(int64(1))}},
 		)
 		for _, dt := range dtype.All() {
 			if dt != dtype.Bool {
-				cases = append(cases, Case{Name: name + "_" + dt.String(), In: []*tensor.Tensor{gen.Ints(dt, 0, 9, 4, 11)}, Build: along(1), NoGrad: true})
+				cases = append(cases,
+					Case{Name: name + "_" + dt.String(), In: []*tensor.Tensor{gen.Ints(dt, 0, 9, 4, 11)}, Build: along(1), NoGrad: true},
+					Case{Name: name + "_columns_" + dt.String(), In: []*tensor.Tensor{gen.Ints(dt, 0, 9, 2, 11, 5)}, Build: along(1), NoGrad: true})
 			}
 		}
 	}

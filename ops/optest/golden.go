@@ -92,7 +92,7 @@ func Golden(file string, build func(name string, a Attrs) func(in []*ir.Value) [
 		}
 		p := parts[name]
 		cases = append(cases, Case{
-			Name: "torch/" + name, In: p["in"], Build: b,
+			Name: "torch/" + name, Golden: file + "/" + name, In: p["in"], Build: b,
 			Want: p["out"], Gout: p["gout"], WantGrad: p["gin"], NoGrad: true,
 		})
 	}

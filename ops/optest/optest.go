@@ -20,6 +20,9 @@ import (
 // turns them into another type.
 type Case struct {
 	Name string
+	// Golden is the file and case of testdata that the references come from, as
+	// FILE/CASE; empty for others.
+	Golden string
 	// In are the inputs. An absent operand is nil, and nil in Build.
 	In []*tensor.Tensor
 	// Build makes the results from the inputs.

@@ -30,7 +30,7 @@ func relu() Table {
 			In:       []*tensor.Tensor{Floats(inf, -inf, nan, 0, math.Copysign(0, -1), 1e-300, -1e-300)},
 			Want:     []*tensor.Tensor{Floats(inf, 0, nan, 0, 0, 1e-300, 0)},
 			Gout:     []*tensor.Tensor{Floats(2, 2, 2, 2, 2, 2, 2)},
-			WantGrad: []*tensor.Tensor{Floats(2, 0, 0, 0, 0, 2, 0)},
+			WantGrad: []*tensor.Tensor{Floats(2, 0, 2, 0, 0, 2, 0)},
 		},
 		// No NaN comes from a gradient that is dropped.
 		Case{
@@ -43,7 +43,7 @@ func relu() Table {
 		Case{
 			Name: "grad edges", Build: reluGrad, NoGrad: true,
 			In:   []*tensor.Tensor{Floats(inf, nan, 0, 1e-300, 0, 0), Floats(3, 3, 3, 3, nan, inf)},
-			Want: []*tensor.Tensor{Floats(3, 0, 0, 3, 0, 0)},
+			Want: []*tensor.Tensor{Floats(3, 3, 0, 3, 0, 0)},
 		},
 	)
 	return Table{byElement(cases), []Mistake{

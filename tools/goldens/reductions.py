@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from golden import Golden, levels, normal, values
+from golden import Golden, bools, integers, levels, normal, values
 
 
 def prod(x, axes, keepdim):
@@ -76,4 +76,67 @@ def build(path):
     return g
 
 
-FILES = {"ops/optest/testdata/reductions.safetensors": build}
+# name: (function of x, axes, keepdim; attributes)
+STATISTICS = {
+    "var": [(lambda x, axes, keep, c=c: torch.var(x, axes, correction=c, keepdim=keep), dict(correction=c)) for c in (1, 0, 2.5)],
+    "std": [(lambda x, axes, keep, c=c: torch.std(x, axes, correction=c, keepdim=keep), dict(correction=c)) for c in (1, 0)],
+    "var_mean": [(lambda x, axes, keep: torch.var_mean(x, axes, correction=1, keepdim=keep), dict(correction=1))],
+    "std_mean": [(lambda x, axes, keep: torch.std_mean(x, axes, correction=0, keepdim=keep), dict(correction=0))],
+    "vector_norm": [(lambda x, axes, keep, p=p: torch.linalg.vector_norm(x if p else x.detach(), p, axes, keep),
+                     dict(p={math.inf: "inf", -math.inf: "-inf"}.get(p, str(p))))
+                    for p in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, math.inf, -math.inf, -1.0, -2.0)],
+}
+# Reductions of what is not 0.
+TRUTH = {"any": torch.any, "all": torch.all, "count_nonzero": None}
+
+
+def truth(op, x, axes, keepdim):
+    if op == "count_nonzero":
+        y = torch.count_nonzero(x, axes)
+        for axis in sorted(axis % x.dim() for axis in axes) if keepdim else ():
+            y = y.unsqueeze(axis)
+        return y
+    return TRUTH[op](x, axes, keepdim)
+
+
+def rows(*numbers):
+    return lambda gen: torch.tensor(numbers, dtype=torch.float64)
+
+
+# Rows of zeros, of numbers that are equal, and with numbers that are none.
+EDGES = rows([0.0, 0, 0], [0, 3, -4], [2, 2, -2], [math.inf, 1, 2], [-math.inf, 1, math.inf], [1e-200, 0, 1e200])
+
+
+def build_statistics(path):
+    g = Golden("reductions", path, seed=27)
+    few = {name: CASES[name] for name in ("rank1", "rank2_rows", "rank2_negative_axis_keep", "rank3_outer_pair",
+                                          "rank4_channel_keep", "ties", "no_rows")}
+    for op, variants in STATISTICS.items():
+        for fn, attrs in variants:
+            label = "_".join([op, *map(str, attrs.values())])
+            for name, (x, axes, keepdim) in few.items():
+                g.case(f"{label}_{name}", op, lambda x: fn(x, axes, keepdim), [x], axes=axes, keepdim=keepdim, **attrs)
+            g.case(f"{label}_edges", op, lambda x: fn(x, [1], False), [EDGES], axes=[1], keepdim=False, **attrs)
+            g.case(f"{label}_nan", op, lambda x: fn(x, [1], False), [rows([1.0, math.nan, 3], [2, 1, 0])],
+                   axes=[1], keepdim=False, **attrs)
+            g.case(f"{label}_size1", op, lambda x: fn(x, [1], False), [normal(3, 1)], axes=[1], keepdim=False, **attrs)
+            if attrs.get("p") not in ("inf", "-inf", "-1.0", "-2.0"):
+                g.case(f"{label}_nothing", op, lambda x: fn(x, [0], False), [normal(0, 3)], axes=[0], keepdim=False, **attrs)
+    g.case("logsumexp_edges", "logsumexp", lambda x: torch.logsumexp(x, [1]),
+           [rows([-math.inf, -math.inf], [math.inf, 1], [math.inf, -math.inf], [math.nan, 1], [-math.inf, 2])], axes=[1], keepdim=False)
+    g.case("logsumexp_nothing", "logsumexp", lambda x: torch.logsumexp(x, [0]), [normal(0, 3)], axes=[0], keepdim=False)
+    for op in TRUTH:
+        for name, (x, axes, keepdim) in {**few, "two_of_three": (levels(2, 2, 3, 4), [0, 2], True), "rank4": (levels(2, 2, 3, 2, 3), [1, 3], False),
+                                         "nan": (rows([0.0, math.nan], [0, -0.0]), [1], False), "no_columns": (normal(3, 0), [1], False)}.items():
+            g.case(f"{op}_{name}", op, lambda x: truth(op, x, axes, keepdim), [x], axes=axes, keepdim=keepdim)
+        g.case(f"{op}_int", op, lambda x: truth(op, x, [1], False), [integers(-1, 2, 4, 3)], axes=[1], keepdim=False)
+        g.case(f"{op}_bool", op, lambda x: truth(op, x, [0], False), [bools(3, 5)], axes=[0], keepdim=False)
+    for op, fn in (("max", torch.amax), ("min", torch.amin)):
+        g.case(f"{op}_bool", op, lambda x: fn(x, [1]), [bools(4, 3)], axes=[1], keepdim=False)
+    return g
+
+
+FILES = {
+    "ops/optest/testdata/reductions.safetensors": build,
+    "ops/optest/testdata/statistics.safetensors": build_statistics,
+}

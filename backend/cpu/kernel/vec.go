@@ -31,18 +31,23 @@ const (
 	RSubS  // s0 - a
 	RDivS  // s0 / a
 	ClampS // min(max(a, s0), s1); NaN if a is NaN
+	MaxS   // the larger of a and s0; NaN if either is NaN
+	MinS   // the smaller of a and s0; NaN if either is NaN
 
 	Neg    // -a
 	Abs    // |a|
-	Sign   // 1 or -1; a itself if it is a zero or NaN
+	Sign   // 1, -1 or 0; 0 for a NaN
 	Sqrt   // square root, correctly rounded
 	Rsqrt  // 1 / sqrt(a), two correctly rounded steps
 	Recip  // 1 / a
 	Square // a * a
 
 	Exp     // e to the power a
+	Exp2    // 2 to the power a
 	Expm1   // Exp(a) - 1, precise near 0
 	Log     // natural logarithm; NaN below 0
+	Log2    // logarithm to base 2, exact for powers of 2
+	Log10   // logarithm to base 10
 	Log1p   // Log(1 + a), precise near 0
 	Tanh    // hyperbolic tangent
 	Sigmoid // 1 / (1 + Exp(-a))
@@ -53,12 +58,13 @@ const (
 	Floor // towards -infinity
 	Ceil  // towards +infinity
 	Round // to the nearest integer, halves to even
+	Trunc // towards zero
 
 	Copy // a
 	Fill // s0
 
 	Relu     // 0 if a < 0, else a (so NaN stays)
-	ReluGrad // a if b > 0, else 0
+	ReluGrad // 0 if b <= 0, else a (so where b is NaN)
 
 	Eq // a == b
 	Ne // a != b
@@ -88,6 +94,30 @@ const (
 	NormFma // (a - s0) * s1 * b + c
 	FmaRelu // Relu(a*b + c)
 
+	// The following are portable in every set: see vec_special.go.
+
+	Tan       // tangent; NaN at infinities
+	Asin      // arc sine; NaN outside -1..1
+	Acos      // arc cosine; NaN outside -1..1
+	Atan      // arc tangent
+	Sinh      // hyperbolic sine
+	Cosh      // hyperbolic cosine
+	Asinh     // inverse of Sinh
+	Acosh     // inverse of Cosh; NaN below 1
+	Atanh     // inverse of Tanh; NaN outside -1..1
+	Erfc      // 1 - Erf(a), precise where that is small
+	Erfinv    // inverse of Erf; NaN outside -1..1
+	Lgamma    // logarithm of |gamma(a)|
+	Digamma   // derivative of Lgamma
+	Trigamma  // derivative of Digamma
+	Atan2     // angle of the point with ordinate a and abscissa b
+	Fmod      // rest of a / b with the sign of a, exact
+	Remainder // rest of a / b with the sign of b
+	FloorDiv  // a / b rounded down
+	Hypot     // sqrt(a*a + b*b)
+	CopySign  // |a| with the sign of b
+	LogAddExp // Log(Exp(a) + Exp(b))
+
 	NumVecOps = iota
 )
 
@@ -95,30 +125,36 @@ const (
 var operands = [NumVecOps]uint8{
 	Add: 2, Sub: 2, Mul: 2, Div: 2, Max: 2, Min: 2, Pow: 2,
 	Fma: 3, Axpy: 2, Axpby: 2, Affine: 1,
-	AddS: 1, MulS: 1, RSubS: 1, RDivS: 1, ClampS: 1,
+	AddS: 1, MulS: 1, RSubS: 1, RDivS: 1, ClampS: 1, MaxS: 1, MinS: 1,
 	Neg: 1, Abs: 1, Sign: 1, Sqrt: 1, Rsqrt: 1, Recip: 1, Square: 1,
-	Exp: 1, Expm1: 1, Log: 1, Log1p: 1, Tanh: 1, Sigmoid: 1, Erf: 1, Sin: 1, Cos: 1,
-	Floor: 1, Ceil: 1, Round: 1,
+	Exp: 1, Exp2: 1, Expm1: 1, Log: 1, Log2: 1, Log10: 1, Log1p: 1, Tanh: 1, Sigmoid: 1, Erf: 1, Sin: 1, Cos: 1,
+	Floor: 1, Ceil: 1, Round: 1, Trunc: 1,
 	Copy: 1, Fill: 0,
 	Relu: 1, ReluGrad: 2,
 	Eq: 2, Ne: 2, Lt: 2, Le: 2, Gt: 2, Ge: 2,
 	EqS: 1, NeS: 1, LtS: 1, LeS: 1, GtS: 1, GeS: 1,
 	Select: 3, And: 2, Or: 2, Not: 1,
 	ExpSub: 1, ExpAxpy: 2, NormS: 1, NormMul: 2, NormFma: 3, FmaRelu: 3,
+	Tan: 1, Asin: 1, Acos: 1, Atan: 1, Sinh: 1, Cosh: 1, Asinh: 1, Acosh: 1, Atanh: 1,
+	Erfc: 1, Erfinv: 1, Lgamma: 1, Digamma: 1, Trigamma: 1,
+	Atan2: 2, Fmod: 2, Remainder: 2, FloorDiv: 2, Hypot: 2, CopySign: 2, LogAddExp: 2,
 }
 
 var vecOpNames = [NumVecOps]string{
 	Add: "Add", Sub: "Sub", Mul: "Mul", Div: "Div", Max: "Max", Min: "Min", Pow: "Pow",
 	Fma: "Fma", Axpy: "Axpy", Axpby: "Axpby", Affine: "Affine",
-	AddS: "AddS", MulS: "MulS", RSubS: "RSubS", RDivS: "RDivS", ClampS: "ClampS",
+	AddS: "AddS", MulS: "MulS", RSubS: "RSubS", RDivS: "RDivS", ClampS: "ClampS", MaxS: "MaxS", MinS: "MinS",
 	Neg: "Neg", Abs: "Abs", Sign: "Sign", Sqrt: "Sqrt", Rsqrt: "Rsqrt", Recip: "Recip", Square: "Square",
-	Exp: "Exp", Expm1: "Expm1", Log: "Log", Log1p: "Log1p", Tanh: "Tanh", Sigmoid: "Sigmoid",
-	Erf: "Erf", Sin: "Sin", Cos: "Cos", Floor: "Floor", Ceil: "Ceil", Round: "Round",
+	Exp: "Exp", Exp2: "Exp2", Expm1: "Expm1", Log: "Log", Log2: "Log2", Log10: "Log10", Log1p: "Log1p", Tanh: "Tanh", Sigmoid: "Sigmoid",
+	Erf: "Erf", Sin: "Sin", Cos: "Cos", Floor: "Floor", Ceil: "Ceil", Round: "Round", Trunc: "Trunc",
 	Copy: "Copy", Fill: "Fill", Relu: "Relu", ReluGrad: "ReluGrad",
 	Eq: "Eq", Ne: "Ne", Lt: "Lt", Le: "Le", Gt: "Gt", Ge: "Ge",
 	EqS: "EqS", NeS: "NeS", LtS: "LtS", LeS: "LeS", GtS: "GtS", GeS: "GeS",
 	Select: "Select", And: "And", Or: "Or", Not: "Not",
 	ExpSub: "ExpSub", ExpAxpy: "ExpAxpy", NormS: "NormS", NormMul: "NormMul", NormFma: "NormFma", FmaRelu: "FmaRelu",
+	Tan: "Tan", Asin: "Asin", Acos: "Acos", Atan: "Atan", Sinh: "Sinh", Cosh: "Cosh", Asinh: "Asinh", Acosh: "Acosh", Atanh: "Atanh",
+	Erfc: "Erfc", Erfinv: "Erfinv", Lgamma: "Lgamma", Digamma: "Digamma", Trigamma: "Trigamma",
+	Atan2: "Atan2", Fmod: "Fmod", Remainder: "Remainder", FloorDiv: "FloorDiv", Hypot: "Hypot", CopySign: "CopySign", LogAddExp: "LogAddExp",
 }
 
 // String returns the name of the constant.
@@ -151,9 +187,8 @@ type reduction2 func(n int, a, b, c *float32, s0 float32) (r0, r1 float32)
 // Ops whose formula holds a product and a sum (Fma, Axpy, Axpby, Affine,
 // NormFma, ...) round once in the assembly sets and twice in the generic one.
 // The transcendental functions (Exp to Cos, and what uses them) differ between
-// the generic set and the others by a few units in the last place; the
-// assembly sets agree to the bit. Within a set the value of an element never
-// depends on its position, on n or on the alignment.
+// sets by a few units in the last place. Within a set the value of an element
+// never depends on its position, on n or on the alignment.
 type Vec struct {
 	ops [NumVecOps]elementwise
 
@@ -170,9 +205,6 @@ type Vec struct {
 
 	maxPool     func(channels, pixels, xStep, taps int, offsets *int, ids *int32, x, y *float32, index *int32)
 	maxPoolGrad func(channels, pixels, yStep, xStep, taps int, offsets *int, ids *int32, dy *float32, index *int32, dx *float32)
-
-	depthwise       func(channels, pixels, xStep, yStep, wStep, taps int, offsets *int, ids *int32, x, w, y *float32)
-	depthwiseWeight func(channels, pixels, xStep, yStep, wStep, taps int, offsets *int, ids *int32, x, dy, w *float32)
 
 	cells cells
 
@@ -197,8 +229,9 @@ const (
 // first len(d) elements is read or written.
 //
 // The worst errors against the exact value, in units in the last place of the
-// result: Exp, Tanh, Erf, Log, Log1p, Expm1, Sigmoid, Sin, Cos and ExpSub 4,
-// the same for every size of argument including subnormal results; Pow 4.
+// result: Exp, Exp2, Tanh, Erf, Log, Log2, Log10, Log1p, Expm1, Sigmoid, Sin,
+// Cos and ExpSub 4, the same for every size of argument including subnormal
+// results; Pow 4; for Tan and what follows it see vec_special.go.
 // Infinities, NaN and overflow are treated as the C99 functions of the name do.
 func (v *Vec) Run(op VecOp, d, a, b, c []float32, s0, s1 float32) {
 	n := len(d)

@@ -3,17 +3,16 @@
 package kernel
 
 // The tables of the assembly kernels, written by _asm. What the assembly
-// lacks is portable: Pow.
+// lacks is portable.
 
 var avx2Vec = Vec{
-	ops: [NumVecOps]elementwise{
+	ops: orPortable([NumVecOps]elementwise{
 		Add:      vecAddAVX2,
 		Sub:      vecSubAVX2,
 		Mul:      vecMulAVX2,
 		Div:      vecDivAVX2,
 		Max:      vecMaxAVX2,
 		Min:      vecMinAVX2,
-		Pow:      genericPow,
 		Fma:      vecFmaAVX2,
 		Axpy:     vecAxpyAVX2,
 		Axpby:    vecAxpbyAVX2,
@@ -23,6 +22,8 @@ var avx2Vec = Vec{
 		RSubS:    vecRSubSAVX2,
 		RDivS:    vecRDivSAVX2,
 		ClampS:   vecClampSAVX2,
+		MaxS:     vecMaxSAVX2,
+		MinS:     vecMinSAVX2,
 		Neg:      vecNegAVX2,
 		Abs:      vecAbsAVX2,
 		Sign:     vecSignAVX2,
@@ -31,8 +32,11 @@ var avx2Vec = Vec{
 		Recip:    vecRecipAVX2,
 		Square:   vecSquareAVX2,
 		Exp:      vecExpAVX2,
+		Exp2:     vecExp2AVX2,
 		Expm1:    vecExpm1AVX2,
 		Log:      vecLogAVX2,
+		Log2:     vecLog2AVX2,
+		Log10:    vecLog10AVX2,
 		Log1p:    vecLog1pAVX2,
 		Tanh:     vecTanhAVX2,
 		Sigmoid:  vecSigmoidAVX2,
@@ -42,6 +46,7 @@ var avx2Vec = Vec{
 		Floor:    vecFloorAVX2,
 		Ceil:     vecCeilAVX2,
 		Round:    vecRoundAVX2,
+		Trunc:    vecTruncAVX2,
 		Copy:     vecCopyAVX2,
 		Fill:     vecFillAVX2,
 		Relu:     vecReluAVX2,
@@ -68,7 +73,7 @@ var avx2Vec = Vec{
 		NormMul:  vecNormMulAVX2,
 		NormFma:  vecNormFmaAVX2,
 		FmaRelu:  vecFmaReluAVX2,
-	},
+	}),
 
 	sum: vecSumAVX2, dot: vecDotAVX2, sumSq: vecSumSqAVX2, sumSqDev: vecSumSqDevAVX2,
 	sumExp: vecSumExpAVX2, max: vecMaxOfAVX2, min: vecMinOfAVX2,
@@ -85,7 +90,6 @@ var avx2Vec = Vec{
 	columnDevs: vecColumnDevsAVX2, columnSums: vecColumnSumsAVX2, columnGrad: vecColumnGradAVX2,
 
 	maxPool: vecMaxPoolAVX2, maxPoolGrad: vecMaxPoolGradAVX2,
-	depthwise: vecDepthwiseAVX2, depthwiseWeight: vecDepthwiseWeightAVX2,
 
 	philox: vecPhiloxAVX2, philoxUniform: vecPhiloxUniformAVX2,
 }
@@ -106,14 +110,13 @@ func vecCosAVX2(n int, d, a, b, c *float32, s0, s1 float32) {
 }
 
 var avx512Vec = Vec{
-	ops: [NumVecOps]elementwise{
+	ops: orPortable([NumVecOps]elementwise{
 		Add:      vecAddAVX512,
 		Sub:      vecSubAVX512,
 		Mul:      vecMulAVX512,
 		Div:      vecDivAVX512,
 		Max:      vecMaxAVX512,
 		Min:      vecMinAVX512,
-		Pow:      genericPow,
 		Fma:      vecFmaAVX512,
 		Axpy:     vecAxpyAVX512,
 		Axpby:    vecAxpbyAVX512,
@@ -123,6 +126,8 @@ var avx512Vec = Vec{
 		RSubS:    vecRSubSAVX512,
 		RDivS:    vecRDivSAVX512,
 		ClampS:   vecClampSAVX512,
+		MaxS:     vecMaxSAVX512,
+		MinS:     vecMinSAVX512,
 		Neg:      vecNegAVX512,
 		Abs:      vecAbsAVX512,
 		Sign:     vecSignAVX512,
@@ -131,8 +136,11 @@ var avx512Vec = Vec{
 		Recip:    vecRecipAVX512,
 		Square:   vecSquareAVX512,
 		Exp:      vecExpAVX512,
+		Exp2:     vecExp2AVX512,
 		Expm1:    vecExpm1AVX512,
 		Log:      vecLogAVX512,
+		Log2:     vecLog2AVX512,
+		Log10:    vecLog10AVX512,
 		Log1p:    vecLog1pAVX512,
 		Tanh:     vecTanhAVX512,
 		Sigmoid:  vecSigmoidAVX512,
@@ -142,6 +150,7 @@ var avx512Vec = Vec{
 		Floor:    vecFloorAVX512,
 		Ceil:     vecCeilAVX512,
 		Round:    vecRoundAVX512,
+		Trunc:    vecTruncAVX512,
 		Copy:     vecCopyAVX512,
 		Fill:     vecFillAVX512,
 		Relu:     vecReluAVX512,
@@ -168,7 +177,7 @@ var avx512Vec = Vec{
 		NormMul:  vecNormMulAVX512,
 		NormFma:  vecNormFmaAVX512,
 		FmaRelu:  vecFmaReluAVX512,
-	},
+	}),
 
 	sum: vecSumAVX512, dot: vecDotAVX512, sumSq: vecSumSqAVX512, sumSqDev: vecSumSqDevAVX512,
 	sumExp: vecSumExpAVX512, max: vecMaxOfAVX512, min: vecMinOfAVX512,
@@ -185,7 +194,6 @@ var avx512Vec = Vec{
 	columnDevs: vecColumnDevsAVX512, columnSums: vecColumnSumsAVX512, columnGrad: vecColumnGradAVX512,
 
 	maxPool: vecMaxPoolAVX512, maxPoolGrad: vecMaxPoolGradAVX512,
-	depthwise: vecDepthwiseAVX512, depthwiseWeight: vecDepthwiseWeightAVX512,
 
 	philox: vecPhiloxAVX512, philoxUniform: vecPhiloxUniformAVX512,
 }
@@ -203,4 +211,35 @@ func vecSinAVX512(n int, d, a, b, c *float32, s0, s1 float32) {
 
 func vecCosAVX512(n int, d, a, b, c *float32, s0, s1 float32) {
 	trig(n, d, a, vecMaxAbsAVX512, vecCosSmallAVX512, cos32)
+}
+
+// trigLimit bounds the arguments of the assembly's sine and cosine.
+const trigLimit = 1 << 16
+
+// trig sets d[i] to the sine or cosine of a[i]: by the assembly in general, by
+// the portable function where |a[i]| is not below trigLimit.
+func trig(n int, d, a *float32, maxAbs reduction, small elementwise, large func(float32) float32) {
+	const block = 64
+	for i := 0; i < n; i += block {
+		size := min(block, n-i)
+		pd, pa := elem(d, i), elem(a, i)
+		if maxAbs(size, pa, nil, 0) < trigLimit {
+			small(size, pd, pa, nil, nil, 0, 0)
+			continue
+		}
+		// d may be a: the large ones come first.
+		var y [block]float32
+		var isLarge [block]bool
+		for j := range size {
+			if x := *elem(pa, j); !(x > -trigLimit && x < trigLimit) {
+				y[j], isLarge[j] = large(x), true
+			}
+		}
+		small(size, pd, pa, nil, nil, 0, 0)
+		for j := range size {
+			if isLarge[j] {
+				*elem(pd, j) = y[j]
+			}
+		}
+	}
 }

@@ -1003,6 +1003,144 @@ done4:
 	VZEROUPPER
 	RET
 
+// func vecMaxSAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX
+TEXT ·vecMaxSAVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         d+8(FP), CX
+	MOVQ         a+16(FP), DX
+	VBROADCASTSS s0+40(FP), Y0
+	XORQ         BX, BX
+	MOVQ         AX, SI
+	SUBQ         $0x20, SI
+	JL           single2
+
+many1:
+	VMOVUPS   (DX)(BX*4), Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VMAXPS    Y1, Y0, Y1
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, (CX)(BX*4)
+	VMOVUPS   32(DX)(BX*4), Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VMAXPS    Y1, Y0, Y1
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, 32(CX)(BX*4)
+	VMOVUPS   64(DX)(BX*4), Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VMAXPS    Y1, Y0, Y1
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, 64(CX)(BX*4)
+	VMOVUPS   96(DX)(BX*4), Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VMAXPS    Y1, Y0, Y1
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, 96(CX)(BX*4)
+	ADDQ      $0x20, BX
+	CMPQ      BX, SI
+	JLE       many1
+
+single2:
+	MOVQ AX, SI
+	SUBQ $0x08, SI
+
+one5:
+	CMPQ      BX, SI
+	JG        rest3
+	VMOVUPS   (DX)(BX*4), Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VMAXPS    Y1, Y0, Y1
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, (CX)(BX*4)
+	ADDQ      $0x08, BX
+	JMP       one5
+
+rest3:
+	MOVQ       AX, SI
+	SUBQ       BX, SI
+	JZ         done4
+	NEGQ       SI
+	LEAQ       lanesAVX2<>+0(SB), AX
+	VMOVUPS    32(AX)(SI*4), Y1
+	VMASKMOVPS (DX)(BX*4), Y1, Y2
+	VCMPPS     $0x03, Y0, Y0, Y3
+	VMAXPS     Y2, Y0, Y2
+	VBLENDVPS  Y3, Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (CX)(BX*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+// func vecMinSAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX
+TEXT ·vecMinSAVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         d+8(FP), CX
+	MOVQ         a+16(FP), DX
+	VBROADCASTSS s0+40(FP), Y0
+	XORQ         BX, BX
+	MOVQ         AX, SI
+	SUBQ         $0x20, SI
+	JL           single2
+
+many1:
+	VMOVUPS   (DX)(BX*4), Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VMINPS    Y1, Y0, Y1
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, (CX)(BX*4)
+	VMOVUPS   32(DX)(BX*4), Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VMINPS    Y1, Y0, Y1
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, 32(CX)(BX*4)
+	VMOVUPS   64(DX)(BX*4), Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VMINPS    Y1, Y0, Y1
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, 64(CX)(BX*4)
+	VMOVUPS   96(DX)(BX*4), Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VMINPS    Y1, Y0, Y1
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, 96(CX)(BX*4)
+	ADDQ      $0x20, BX
+	CMPQ      BX, SI
+	JLE       many1
+
+single2:
+	MOVQ AX, SI
+	SUBQ $0x08, SI
+
+one5:
+	CMPQ      BX, SI
+	JG        rest3
+	VMOVUPS   (DX)(BX*4), Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VMINPS    Y1, Y0, Y1
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, (CX)(BX*4)
+	ADDQ      $0x08, BX
+	JMP       one5
+
+rest3:
+	MOVQ       AX, SI
+	SUBQ       BX, SI
+	JZ         done4
+	NEGQ       SI
+	LEAQ       lanesAVX2<>+0(SB), AX
+	VMOVUPS    32(AX)(SI*4), Y1
+	VMASKMOVPS (DX)(BX*4), Y1, Y2
+	VCMPPS     $0x03, Y0, Y0, Y3
+	VMINPS     Y2, Y0, Y2
+	VBLENDVPS  Y3, Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (CX)(BX*4)
+
+done4:
+	VZEROUPPER
+	RET
+
 // func vecNegAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 // Requires: AVX, AVX2
 TEXT ·vecNegAVX2(SB), NOSPLIT, $0-48
@@ -1147,54 +1285,54 @@ TEXT ·vecSignAVX2(SB), NOSPLIT, $0-48
 	JL   single2
 
 many1:
-	VMOVUPS   (DX)(BX*4), Y0
-	VPAND     c80000000AVX2<>+0(SB), Y0, Y1
-	VPOR      c3f800000AVX2<>+0(SB), Y1, Y1
-	VPXOR     Y2, Y2, Y2
-	VCMPPS    $0x0c, Y2, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y0
-	VMOVUPS   Y0, (CX)(BX*4)
-	VMOVUPS   32(DX)(BX*4), Y0
-	VPAND     c80000000AVX2<>+0(SB), Y0, Y1
-	VPOR      c3f800000AVX2<>+0(SB), Y1, Y1
-	VPXOR     Y2, Y2, Y2
-	VCMPPS    $0x0c, Y2, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y0
-	VMOVUPS   Y0, 32(CX)(BX*4)
-	VMOVUPS   64(DX)(BX*4), Y0
-	VPAND     c80000000AVX2<>+0(SB), Y0, Y1
-	VPOR      c3f800000AVX2<>+0(SB), Y1, Y1
-	VPXOR     Y2, Y2, Y2
-	VCMPPS    $0x0c, Y2, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y0
-	VMOVUPS   Y0, 64(CX)(BX*4)
-	VMOVUPS   96(DX)(BX*4), Y0
-	VPAND     c80000000AVX2<>+0(SB), Y0, Y1
-	VPOR      c3f800000AVX2<>+0(SB), Y1, Y1
-	VPXOR     Y2, Y2, Y2
-	VCMPPS    $0x0c, Y2, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y0
-	VMOVUPS   Y0, 96(CX)(BX*4)
-	ADDQ      $0x20, BX
-	CMPQ      BX, SI
-	JLE       many1
+	VMOVUPS (DX)(BX*4), Y0
+	VPAND   c80000000AVX2<>+0(SB), Y0, Y1
+	VPOR    c3f800000AVX2<>+0(SB), Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VCMPPS  $0x0c, Y2, Y0, Y0
+	VANDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (CX)(BX*4)
+	VMOVUPS 32(DX)(BX*4), Y0
+	VPAND   c80000000AVX2<>+0(SB), Y0, Y1
+	VPOR    c3f800000AVX2<>+0(SB), Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VCMPPS  $0x0c, Y2, Y0, Y0
+	VANDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(CX)(BX*4)
+	VMOVUPS 64(DX)(BX*4), Y0
+	VPAND   c80000000AVX2<>+0(SB), Y0, Y1
+	VPOR    c3f800000AVX2<>+0(SB), Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VCMPPS  $0x0c, Y2, Y0, Y0
+	VANDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(CX)(BX*4)
+	VMOVUPS 96(DX)(BX*4), Y0
+	VPAND   c80000000AVX2<>+0(SB), Y0, Y1
+	VPOR    c3f800000AVX2<>+0(SB), Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VCMPPS  $0x0c, Y2, Y0, Y0
+	VANDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(CX)(BX*4)
+	ADDQ    $0x20, BX
+	CMPQ    BX, SI
+	JLE     many1
 
 single2:
 	MOVQ AX, SI
 	SUBQ $0x08, SI
 
 one5:
-	CMPQ      BX, SI
-	JG        rest3
-	VMOVUPS   (DX)(BX*4), Y0
-	VPAND     c80000000AVX2<>+0(SB), Y0, Y1
-	VPOR      c3f800000AVX2<>+0(SB), Y1, Y1
-	VPXOR     Y2, Y2, Y2
-	VCMPPS    $0x0c, Y2, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y0
-	VMOVUPS   Y0, (CX)(BX*4)
-	ADDQ      $0x08, BX
-	JMP       one5
+	CMPQ    BX, SI
+	JG      rest3
+	VMOVUPS (DX)(BX*4), Y0
+	VPAND   c80000000AVX2<>+0(SB), Y0, Y1
+	VPOR    c3f800000AVX2<>+0(SB), Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VCMPPS  $0x0c, Y2, Y0, Y0
+	VANDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (CX)(BX*4)
+	ADDQ    $0x08, BX
+	JMP     one5
 
 rest3:
 	MOVQ       AX, SI
@@ -1207,8 +1345,8 @@ rest3:
 	VPAND      c80000000AVX2<>+0(SB), Y1, Y2
 	VPOR       c3f800000AVX2<>+0(SB), Y2, Y2
 	VPXOR      Y3, Y3, Y3
-	VCMPPS     $0x0c, Y3, Y1, Y3
-	VBLENDVPS  Y3, Y2, Y1, Y1
+	VCMPPS     $0x0c, Y3, Y1, Y1
+	VANDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y0, (CX)(BX*4)
 
 done4:
@@ -1717,6 +1855,178 @@ DATA c3efffffeAVX2<>+24(SB)/4, $0x3efffffe
 DATA c3efffffeAVX2<>+28(SB)/4, $0x3efffffe
 GLOBL c3efffffeAVX2<>(SB), RODATA|NOPTR, $32
 
+// func vecExp2AVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecExp2AVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	XORQ BX, BX
+	MOVQ AX, SI
+	SUBQ $0x10, SI
+	JL   single2
+
+many1:
+	VMOVUPS     (DX)(BX*4), Y0
+	VMOVUPS     c43000000AVX2<>+0(SB), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     cc3160000AVX2<>+0(SB), Y1
+	VMAXPS      Y0, Y1, Y0
+	VROUNDPS    $0x08, Y0, Y1
+	VSUBPS      Y1, Y0, Y0
+	VMULPS      c3f317218AVX2<>+0(SB), Y0, Y0
+	VMOVUPS     c3ab50d39AVX2<>+0(SB), Y2
+	VFMADD213PS c3c091fe3AVX2<>+0(SB), Y0, Y2
+	VFMADD213PS c3d2aac8bAVX2<>+0(SB), Y0, Y2
+	VFMADD213PS c3e2aaa45AVX2<>+0(SB), Y0, Y2
+	VFMADD213PS c3efffffeAVX2<>+0(SB), Y0, Y2
+	VADDPS      c3f800000AVX2<>+0(SB), Y0, Y3
+	VMULPS      Y0, Y0, Y0
+	VFMADD213PS Y3, Y0, Y2
+	VCVTPS2DQ   Y1, Y0
+	VPSRAD      $0x01, Y0, Y1
+	VPSUBD      Y1, Y0, Y0
+	VPSLLD      $0x17, Y1, Y1
+	VPADDD      c3f800000AVX2<>+0(SB), Y1, Y1
+	VMULPS      Y1, Y2, Y1
+	VPSLLD      $0x17, Y0, Y0
+	VPADDD      c3f800000AVX2<>+0(SB), Y0, Y0
+	VMULPS      Y0, Y1, Y0
+	VMOVUPS     Y0, (CX)(BX*4)
+	VMOVUPS     32(DX)(BX*4), Y0
+	VMOVUPS     c43000000AVX2<>+0(SB), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     cc3160000AVX2<>+0(SB), Y1
+	VMAXPS      Y0, Y1, Y0
+	VROUNDPS    $0x08, Y0, Y1
+	VSUBPS      Y1, Y0, Y0
+	VMULPS      c3f317218AVX2<>+0(SB), Y0, Y0
+	VMOVUPS     c3ab50d39AVX2<>+0(SB), Y2
+	VFMADD213PS c3c091fe3AVX2<>+0(SB), Y0, Y2
+	VFMADD213PS c3d2aac8bAVX2<>+0(SB), Y0, Y2
+	VFMADD213PS c3e2aaa45AVX2<>+0(SB), Y0, Y2
+	VFMADD213PS c3efffffeAVX2<>+0(SB), Y0, Y2
+	VADDPS      c3f800000AVX2<>+0(SB), Y0, Y3
+	VMULPS      Y0, Y0, Y0
+	VFMADD213PS Y3, Y0, Y2
+	VCVTPS2DQ   Y1, Y0
+	VPSRAD      $0x01, Y0, Y1
+	VPSUBD      Y1, Y0, Y0
+	VPSLLD      $0x17, Y1, Y1
+	VPADDD      c3f800000AVX2<>+0(SB), Y1, Y1
+	VMULPS      Y1, Y2, Y1
+	VPSLLD      $0x17, Y0, Y0
+	VPADDD      c3f800000AVX2<>+0(SB), Y0, Y0
+	VMULPS      Y0, Y1, Y0
+	VMOVUPS     Y0, 32(CX)(BX*4)
+	ADDQ        $0x10, BX
+	CMPQ        BX, SI
+	JLE         many1
+
+single2:
+	MOVQ AX, SI
+	SUBQ $0x08, SI
+
+one5:
+	CMPQ        BX, SI
+	JG          rest3
+	VMOVUPS     (DX)(BX*4), Y0
+	VMOVUPS     c43000000AVX2<>+0(SB), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     cc3160000AVX2<>+0(SB), Y1
+	VMAXPS      Y0, Y1, Y0
+	VROUNDPS    $0x08, Y0, Y1
+	VSUBPS      Y1, Y0, Y0
+	VMULPS      c3f317218AVX2<>+0(SB), Y0, Y0
+	VMOVUPS     c3ab50d39AVX2<>+0(SB), Y2
+	VFMADD213PS c3c091fe3AVX2<>+0(SB), Y0, Y2
+	VFMADD213PS c3d2aac8bAVX2<>+0(SB), Y0, Y2
+	VFMADD213PS c3e2aaa45AVX2<>+0(SB), Y0, Y2
+	VFMADD213PS c3efffffeAVX2<>+0(SB), Y0, Y2
+	VADDPS      c3f800000AVX2<>+0(SB), Y0, Y3
+	VMULPS      Y0, Y0, Y0
+	VFMADD213PS Y3, Y0, Y2
+	VCVTPS2DQ   Y1, Y0
+	VPSRAD      $0x01, Y0, Y1
+	VPSUBD      Y1, Y0, Y0
+	VPSLLD      $0x17, Y1, Y1
+	VPADDD      c3f800000AVX2<>+0(SB), Y1, Y1
+	VMULPS      Y1, Y2, Y1
+	VPSLLD      $0x17, Y0, Y0
+	VPADDD      c3f800000AVX2<>+0(SB), Y0, Y0
+	VMULPS      Y0, Y1, Y0
+	VMOVUPS     Y0, (CX)(BX*4)
+	ADDQ        $0x08, BX
+	JMP         one5
+
+rest3:
+	MOVQ        AX, SI
+	SUBQ        BX, SI
+	JZ          done4
+	NEGQ        SI
+	LEAQ        lanesAVX2<>+0(SB), AX
+	VMOVUPS     32(AX)(SI*4), Y0
+	VMASKMOVPS  (DX)(BX*4), Y0, Y1
+	VMOVUPS     c43000000AVX2<>+0(SB), Y2
+	VMINPS      Y1, Y2, Y1
+	VMOVUPS     cc3160000AVX2<>+0(SB), Y2
+	VMAXPS      Y1, Y2, Y1
+	VROUNDPS    $0x08, Y1, Y2
+	VSUBPS      Y2, Y1, Y1
+	VMULPS      c3f317218AVX2<>+0(SB), Y1, Y1
+	VMOVUPS     c3ab50d39AVX2<>+0(SB), Y3
+	VFMADD213PS c3c091fe3AVX2<>+0(SB), Y1, Y3
+	VFMADD213PS c3d2aac8bAVX2<>+0(SB), Y1, Y3
+	VFMADD213PS c3e2aaa45AVX2<>+0(SB), Y1, Y3
+	VFMADD213PS c3efffffeAVX2<>+0(SB), Y1, Y3
+	VADDPS      c3f800000AVX2<>+0(SB), Y1, Y4
+	VMULPS      Y1, Y1, Y1
+	VFMADD213PS Y4, Y1, Y3
+	VCVTPS2DQ   Y2, Y1
+	VPSRAD      $0x01, Y1, Y2
+	VPSUBD      Y2, Y1, Y1
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      c3f800000AVX2<>+0(SB), Y2, Y2
+	VMULPS      Y2, Y3, Y2
+	VPSLLD      $0x17, Y1, Y1
+	VPADDD      c3f800000AVX2<>+0(SB), Y1, Y1
+	VMULPS      Y1, Y2, Y1
+	VMASKMOVPS  Y1, Y0, (CX)(BX*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+DATA c43000000AVX2<>+0(SB)/4, $0x43000000
+DATA c43000000AVX2<>+4(SB)/4, $0x43000000
+DATA c43000000AVX2<>+8(SB)/4, $0x43000000
+DATA c43000000AVX2<>+12(SB)/4, $0x43000000
+DATA c43000000AVX2<>+16(SB)/4, $0x43000000
+DATA c43000000AVX2<>+20(SB)/4, $0x43000000
+DATA c43000000AVX2<>+24(SB)/4, $0x43000000
+DATA c43000000AVX2<>+28(SB)/4, $0x43000000
+GLOBL c43000000AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA cc3160000AVX2<>+0(SB)/4, $0xc3160000
+DATA cc3160000AVX2<>+4(SB)/4, $0xc3160000
+DATA cc3160000AVX2<>+8(SB)/4, $0xc3160000
+DATA cc3160000AVX2<>+12(SB)/4, $0xc3160000
+DATA cc3160000AVX2<>+16(SB)/4, $0xc3160000
+DATA cc3160000AVX2<>+20(SB)/4, $0xc3160000
+DATA cc3160000AVX2<>+24(SB)/4, $0xc3160000
+DATA cc3160000AVX2<>+28(SB)/4, $0xc3160000
+GLOBL cc3160000AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c3f317218AVX2<>+0(SB)/4, $0x3f317218
+DATA c3f317218AVX2<>+4(SB)/4, $0x3f317218
+DATA c3f317218AVX2<>+8(SB)/4, $0x3f317218
+DATA c3f317218AVX2<>+12(SB)/4, $0x3f317218
+DATA c3f317218AVX2<>+16(SB)/4, $0x3f317218
+DATA c3f317218AVX2<>+20(SB)/4, $0x3f317218
+DATA c3f317218AVX2<>+24(SB)/4, $0x3f317218
+DATA c3f317218AVX2<>+28(SB)/4, $0x3f317218
+GLOBL c3f317218AVX2<>(SB), RODATA|NOPTR, $32
+
 // func vecExpm1AVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·vecExpm1AVX2(SB), NOSPLIT, $0-48
@@ -2086,6 +2396,238 @@ DATA c7fc00000AVX2<>+20(SB)/4, $0x7fc00000
 DATA c7fc00000AVX2<>+24(SB)/4, $0x7fc00000
 DATA c7fc00000AVX2<>+28(SB)/4, $0x7fc00000
 GLOBL c7fc00000AVX2<>(SB), RODATA|NOPTR, $32
+
+// func vecLog2AVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecLog2AVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	XORQ BX, BX
+	MOVQ AX, SI
+	SUBQ $0x08, SI
+
+one5:
+	CMPQ         BX, SI
+	JG           rest3
+	VMOVUPS      (DX)(BX*4), Y0
+	VCMPPS       $0x11, c00800000AVX2<>+0(SB), Y0, Y1
+	VMULPS       c4c000000AVX2<>+0(SB), Y0, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y2
+	VPSUBD       c3f3504f3AVX2<>+0(SB), Y2, Y2
+	VPSRAD       $0x17, Y2, Y3
+	VPAND        c007fffffAVX2<>+0(SB), Y2, Y2
+	VPADDD       c3f3504f3AVX2<>+0(SB), Y2, Y2
+	VSUBPS       c3f800000AVX2<>+0(SB), Y2, Y2
+	VANDPS       c00000019AVX2<>+0(SB), Y1, Y1
+	VPSUBD       Y1, Y3, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y2, Y2, Y3
+	VMOVUPS      cbd9c5abbAVX2<>+0(SB), Y4
+	VFMADD213PS  c3e02adb4AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbe06c2a1AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e116d0fAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbe2a3922AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e4cd004AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbe800113AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3eaaaaaaAVX2<>+0(SB), Y2, Y4
+	VMULPS       Y3, Y2, Y5
+	VMULPS       Y5, Y4, Y4
+	VFNMADD231PS c3f000000AVX2<>+0(SB), Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VMOVUPS      Y1, Y1
+	VFMADD231PS  c3fb8aa3bAVX2<>+0(SB), Y2, Y1
+	VCMPPS       $0x00, c7f800000AVX2<>+0(SB), Y0, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	VPXOR        Y2, Y2, Y2
+	VCMPPS       $0x00, Y2, Y0, Y2
+	VBLENDVPS    Y2, cff800000AVX2<>+0(SB), Y1, Y1
+	VPXOR        Y2, Y2, Y2
+	VCMPPS       $0x19, Y2, Y0, Y0
+	VBLENDVPS    Y0, c7fc00000AVX2<>+0(SB), Y1, Y0
+	VMOVUPS      Y0, (CX)(BX*4)
+	ADDQ         $0x08, BX
+	JMP          one5
+
+rest3:
+	MOVQ         AX, SI
+	SUBQ         BX, SI
+	JZ           done4
+	NEGQ         SI
+	LEAQ         lanesAVX2<>+0(SB), AX
+	VMOVUPS      32(AX)(SI*4), Y0
+	VMASKMOVPS   (DX)(BX*4), Y0, Y1
+	VCMPPS       $0x11, c00800000AVX2<>+0(SB), Y1, Y2
+	VMULPS       c4c000000AVX2<>+0(SB), Y1, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y3
+	VPSUBD       c3f3504f3AVX2<>+0(SB), Y3, Y3
+	VPSRAD       $0x17, Y3, Y4
+	VPAND        c007fffffAVX2<>+0(SB), Y3, Y3
+	VPADDD       c3f3504f3AVX2<>+0(SB), Y3, Y3
+	VSUBPS       c3f800000AVX2<>+0(SB), Y3, Y3
+	VANDPS       c00000019AVX2<>+0(SB), Y2, Y2
+	VPSUBD       Y2, Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y3, Y3, Y4
+	VMOVUPS      cbd9c5abbAVX2<>+0(SB), Y5
+	VFMADD213PS  c3e02adb4AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbe06c2a1AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e116d0fAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbe2a3922AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e4cd004AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbe800113AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3eaaaaaaAVX2<>+0(SB), Y3, Y5
+	VMULPS       Y4, Y3, Y6
+	VMULPS       Y6, Y5, Y5
+	VFNMADD231PS c3f000000AVX2<>+0(SB), Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VMOVUPS      Y2, Y2
+	VFMADD231PS  c3fb8aa3bAVX2<>+0(SB), Y3, Y2
+	VCMPPS       $0x00, c7f800000AVX2<>+0(SB), Y1, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VCMPPS       $0x00, Y3, Y1, Y3
+	VBLENDVPS    Y3, cff800000AVX2<>+0(SB), Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VCMPPS       $0x19, Y3, Y1, Y1
+	VBLENDVPS    Y1, c7fc00000AVX2<>+0(SB), Y2, Y1
+	VMASKMOVPS   Y1, Y0, (CX)(BX*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+// func vecLog10AVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecLog10AVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	XORQ BX, BX
+	MOVQ AX, SI
+	SUBQ $0x08, SI
+
+one5:
+	CMPQ         BX, SI
+	JG           rest3
+	VMOVUPS      (DX)(BX*4), Y0
+	VCMPPS       $0x11, c00800000AVX2<>+0(SB), Y0, Y1
+	VMULPS       c4c000000AVX2<>+0(SB), Y0, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y2
+	VPSUBD       c3f3504f3AVX2<>+0(SB), Y2, Y2
+	VPSRAD       $0x17, Y2, Y3
+	VPAND        c007fffffAVX2<>+0(SB), Y2, Y2
+	VPADDD       c3f3504f3AVX2<>+0(SB), Y2, Y2
+	VSUBPS       c3f800000AVX2<>+0(SB), Y2, Y2
+	VANDPS       c00000019AVX2<>+0(SB), Y1, Y1
+	VPSUBD       Y1, Y3, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y2, Y2, Y3
+	VMOVUPS      cbd9c5abbAVX2<>+0(SB), Y4
+	VFMADD213PS  c3e02adb4AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbe06c2a1AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e116d0fAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbe2a3922AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e4cd004AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbe800113AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3eaaaaaaAVX2<>+0(SB), Y2, Y4
+	VMULPS       Y3, Y2, Y5
+	VMULPS       Y5, Y4, Y4
+	VFNMADD231PS c3f000000AVX2<>+0(SB), Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VMULPS       c3ede5bd9AVX2<>+0(SB), Y2, Y2
+	VFMADD231PS  c369a84fcAVX2<>+0(SB), Y1, Y2
+	VFMADD231PS  c3e9a2000AVX2<>+0(SB), Y1, Y2
+	VCMPPS       $0x00, c7f800000AVX2<>+0(SB), Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPXOR        Y2, Y2, Y2
+	VCMPPS       $0x00, Y2, Y0, Y2
+	VBLENDVPS    Y2, cff800000AVX2<>+0(SB), Y1, Y1
+	VPXOR        Y2, Y2, Y2
+	VCMPPS       $0x19, Y2, Y0, Y0
+	VBLENDVPS    Y0, c7fc00000AVX2<>+0(SB), Y1, Y0
+	VMOVUPS      Y0, (CX)(BX*4)
+	ADDQ         $0x08, BX
+	JMP          one5
+
+rest3:
+	MOVQ         AX, SI
+	SUBQ         BX, SI
+	JZ           done4
+	NEGQ         SI
+	LEAQ         lanesAVX2<>+0(SB), AX
+	VMOVUPS      32(AX)(SI*4), Y0
+	VMASKMOVPS   (DX)(BX*4), Y0, Y1
+	VCMPPS       $0x11, c00800000AVX2<>+0(SB), Y1, Y2
+	VMULPS       c4c000000AVX2<>+0(SB), Y1, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y3
+	VPSUBD       c3f3504f3AVX2<>+0(SB), Y3, Y3
+	VPSRAD       $0x17, Y3, Y4
+	VPAND        c007fffffAVX2<>+0(SB), Y3, Y3
+	VPADDD       c3f3504f3AVX2<>+0(SB), Y3, Y3
+	VSUBPS       c3f800000AVX2<>+0(SB), Y3, Y3
+	VANDPS       c00000019AVX2<>+0(SB), Y2, Y2
+	VPSUBD       Y2, Y4, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y3, Y3, Y4
+	VMOVUPS      cbd9c5abbAVX2<>+0(SB), Y5
+	VFMADD213PS  c3e02adb4AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbe06c2a1AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e116d0fAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbe2a3922AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e4cd004AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbe800113AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3eaaaaaaAVX2<>+0(SB), Y3, Y5
+	VMULPS       Y4, Y3, Y6
+	VMULPS       Y6, Y5, Y5
+	VFNMADD231PS c3f000000AVX2<>+0(SB), Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VMULPS       c3ede5bd9AVX2<>+0(SB), Y3, Y3
+	VFMADD231PS  c369a84fcAVX2<>+0(SB), Y2, Y3
+	VFMADD231PS  c3e9a2000AVX2<>+0(SB), Y2, Y3
+	VCMPPS       $0x00, c7f800000AVX2<>+0(SB), Y1, Y2
+	VBLENDVPS    Y2, Y1, Y3, Y2
+	VPXOR        Y3, Y3, Y3
+	VCMPPS       $0x00, Y3, Y1, Y3
+	VBLENDVPS    Y3, cff800000AVX2<>+0(SB), Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VCMPPS       $0x19, Y3, Y1, Y1
+	VBLENDVPS    Y1, c7fc00000AVX2<>+0(SB), Y2, Y1
+	VMASKMOVPS   Y1, Y0, (CX)(BX*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+DATA c3ede5bd9AVX2<>+0(SB)/4, $0x3ede5bd9
+DATA c3ede5bd9AVX2<>+4(SB)/4, $0x3ede5bd9
+DATA c3ede5bd9AVX2<>+8(SB)/4, $0x3ede5bd9
+DATA c3ede5bd9AVX2<>+12(SB)/4, $0x3ede5bd9
+DATA c3ede5bd9AVX2<>+16(SB)/4, $0x3ede5bd9
+DATA c3ede5bd9AVX2<>+20(SB)/4, $0x3ede5bd9
+DATA c3ede5bd9AVX2<>+24(SB)/4, $0x3ede5bd9
+DATA c3ede5bd9AVX2<>+28(SB)/4, $0x3ede5bd9
+GLOBL c3ede5bd9AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c369a84fcAVX2<>+0(SB)/4, $0x369a84fc
+DATA c369a84fcAVX2<>+4(SB)/4, $0x369a84fc
+DATA c369a84fcAVX2<>+8(SB)/4, $0x369a84fc
+DATA c369a84fcAVX2<>+12(SB)/4, $0x369a84fc
+DATA c369a84fcAVX2<>+16(SB)/4, $0x369a84fc
+DATA c369a84fcAVX2<>+20(SB)/4, $0x369a84fc
+DATA c369a84fcAVX2<>+24(SB)/4, $0x369a84fc
+DATA c369a84fcAVX2<>+28(SB)/4, $0x369a84fc
+GLOBL c369a84fcAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c3e9a2000AVX2<>+0(SB)/4, $0x3e9a2000
+DATA c3e9a2000AVX2<>+4(SB)/4, $0x3e9a2000
+DATA c3e9a2000AVX2<>+8(SB)/4, $0x3e9a2000
+DATA c3e9a2000AVX2<>+12(SB)/4, $0x3e9a2000
+DATA c3e9a2000AVX2<>+16(SB)/4, $0x3e9a2000
+DATA c3e9a2000AVX2<>+20(SB)/4, $0x3e9a2000
+DATA c3e9a2000AVX2<>+24(SB)/4, $0x3e9a2000
+DATA c3e9a2000AVX2<>+28(SB)/4, $0x3e9a2000
+GLOBL c3e9a2000AVX2<>(SB), RODATA|NOPTR, $32
 
 // func vecLog1pAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 // Requires: AVX, AVX2, FMA3
@@ -3323,6 +3865,62 @@ done4:
 	VZEROUPPER
 	RET
 
+// func vecTruncAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX
+TEXT ·vecTruncAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	XORQ BX, BX
+	MOVQ AX, SI
+	SUBQ $0x20, SI
+	JL   single2
+
+many1:
+	VMOVUPS  (DX)(BX*4), Y0
+	VROUNDPS $0x0b, Y0, Y0
+	VMOVUPS  Y0, (CX)(BX*4)
+	VMOVUPS  32(DX)(BX*4), Y0
+	VROUNDPS $0x0b, Y0, Y0
+	VMOVUPS  Y0, 32(CX)(BX*4)
+	VMOVUPS  64(DX)(BX*4), Y0
+	VROUNDPS $0x0b, Y0, Y0
+	VMOVUPS  Y0, 64(CX)(BX*4)
+	VMOVUPS  96(DX)(BX*4), Y0
+	VROUNDPS $0x0b, Y0, Y0
+	VMOVUPS  Y0, 96(CX)(BX*4)
+	ADDQ     $0x20, BX
+	CMPQ     BX, SI
+	JLE      many1
+
+single2:
+	MOVQ AX, SI
+	SUBQ $0x08, SI
+
+one5:
+	CMPQ     BX, SI
+	JG       rest3
+	VMOVUPS  (DX)(BX*4), Y0
+	VROUNDPS $0x0b, Y0, Y0
+	VMOVUPS  Y0, (CX)(BX*4)
+	ADDQ     $0x08, BX
+	JMP      one5
+
+rest3:
+	MOVQ       AX, SI
+	SUBQ       BX, SI
+	JZ         done4
+	NEGQ       SI
+	LEAQ       lanesAVX2<>+0(SB), AX
+	VMOVUPS    32(AX)(SI*4), Y0
+	VMASKMOVPS (DX)(BX*4), Y0, Y1
+	VROUNDPS   $0x0b, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)(BX*4)
+
+done4:
+	VZEROUPPER
+	RET
+
 // func vecCopyAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 // Requires: AVX
 TEXT ·vecCopyAVX2(SB), NOSPLIT, $0-48
@@ -3495,25 +4093,25 @@ many1:
 	VMOVUPS (DX)(SI*4), Y0
 	VMOVUPS (BX)(SI*4), Y1
 	VPXOR   Y2, Y2, Y2
-	VCMPPS  $0x1e, Y2, Y1, Y1
+	VCMPPS  $0x16, Y2, Y1, Y1
 	VANDPS  Y0, Y1, Y0
 	VMOVUPS Y0, (CX)(SI*4)
 	VMOVUPS 32(DX)(SI*4), Y0
 	VMOVUPS 32(BX)(SI*4), Y1
 	VPXOR   Y2, Y2, Y2
-	VCMPPS  $0x1e, Y2, Y1, Y1
+	VCMPPS  $0x16, Y2, Y1, Y1
 	VANDPS  Y0, Y1, Y0
 	VMOVUPS Y0, 32(CX)(SI*4)
 	VMOVUPS 64(DX)(SI*4), Y0
 	VMOVUPS 64(BX)(SI*4), Y1
 	VPXOR   Y2, Y2, Y2
-	VCMPPS  $0x1e, Y2, Y1, Y1
+	VCMPPS  $0x16, Y2, Y1, Y1
 	VANDPS  Y0, Y1, Y0
 	VMOVUPS Y0, 64(CX)(SI*4)
 	VMOVUPS 96(DX)(SI*4), Y0
 	VMOVUPS 96(BX)(SI*4), Y1
 	VPXOR   Y2, Y2, Y2
-	VCMPPS  $0x1e, Y2, Y1, Y1
+	VCMPPS  $0x16, Y2, Y1, Y1
 	VANDPS  Y0, Y1, Y0
 	VMOVUPS Y0, 96(CX)(SI*4)
 	ADDQ    $0x20, SI
@@ -3530,7 +4128,7 @@ one5:
 	VMOVUPS (DX)(SI*4), Y0
 	VMOVUPS (BX)(SI*4), Y1
 	VPXOR   Y2, Y2, Y2
-	VCMPPS  $0x1e, Y2, Y1, Y1
+	VCMPPS  $0x16, Y2, Y1, Y1
 	VANDPS  Y0, Y1, Y0
 	VMOVUPS Y0, (CX)(SI*4)
 	ADDQ    $0x08, SI
@@ -3546,7 +4144,7 @@ rest3:
 	VMASKMOVPS (DX)(SI*4), Y0, Y1
 	VMASKMOVPS (BX)(SI*4), Y0, Y2
 	VPXOR      Y3, Y3, Y3
-	VCMPPS     $0x1e, Y3, Y2, Y2
+	VCMPPS     $0x16, Y3, Y2, Y2
 	VANDPS     Y1, Y2, Y1
 	VMASKMOVPS Y1, Y0, (CX)(SI*4)
 
@@ -10024,333 +10622,6 @@ done3:
 	LEAQ (R9)(R10*4), R9
 	DECQ CX
 	JNZ  pixel1
-	VZEROUPPER
-	RET
-
-// func vecDepthwiseAVX2(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, w *float32, y *float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·vecDepthwiseAVX2(SB), NOSPLIT, $0-88
-	MOVQ offsets+48(FP), AX
-	MOVQ ids+56(FP), CX
-	MOVQ x+64(FP), DX
-	MOVQ w+72(FP), BX
-	MOVQ y+80(FP), SI
-	MOVQ xStep+16(FP), DI
-	SHLQ $0x02, DI
-	LEAQ (DI)(DI*2), R8
-
-four1:
-	CMPQ pixels+8(FP), $0x04
-	JL   single2
-	MOVQ channels+0(FP), R9
-	XORQ R10, R10
-	SUBQ $0x08, R9
-	JL   rest5
-
-vector7:
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	XORQ  R11, R11
-
-tap8:
-	MOVQ        (AX)(R11*8), R12
-	LEAQ        (R10)(R12*4), R12
-	ADDQ        DX, R12
-	MOVLQSX     (CX)(R11*4), R13
-	IMULQ       wStep+32(FP), R13
-	LEAQ        (R10)(R13*4), R13
-	VMOVUPS     (BX)(R13*1), Y4
-	VFMADD231PS (R12), Y4, Y0
-	VFMADD231PS (R12)(DI*1), Y4, Y1
-	VFMADD231PS (R12)(DI*2), Y4, Y2
-	VFMADD231PS (R12)(R8*1), Y4, Y3
-	INCQ        R11
-	CMPQ        R11, taps+40(FP)
-	JL          tap8
-	LEAQ        (SI)(R10*1), R12
-	MOVQ        yStep+24(FP), R13
-	SHLQ        $0x02, R13
-	LEAQ        (R13)(R13*2), R11
-	VMOVUPS     Y0, (R12)
-	VMOVUPS     Y1, (R12)(R13*1)
-	VMOVUPS     Y2, (R12)(R13*2)
-	VMOVUPS     Y3, (R12)(R11*1)
-	ADDQ        $0x20, R10
-	SUBQ        $0x08, R9
-	JGE         vector7
-
-rest5:
-	ADDQ    $0x08, R9
-	JZ      done6
-	NEGQ    R9
-	LEAQ    lanesAVX2<>+0(SB), R11
-	VMOVUPS 32(R11)(R9*4), Y0
-	VPXOR   Y1, Y1, Y1
-	VPXOR   Y2, Y2, Y2
-	VPXOR   Y3, Y3, Y3
-	VPXOR   Y4, Y4, Y4
-	XORQ    R9, R9
-
-tap9:
-	MOVQ        (AX)(R9*8), R11
-	LEAQ        (R10)(R11*4), R11
-	ADDQ        DX, R11
-	MOVLQSX     (CX)(R9*4), R12
-	IMULQ       wStep+32(FP), R12
-	LEAQ        (R10)(R12*4), R12
-	VMASKMOVPS  (BX)(R12*1), Y0, Y5
-	VMASKMOVPS  (R11), Y0, Y6
-	VFMADD231PS Y6, Y5, Y1
-	VMASKMOVPS  (R11)(DI*1), Y0, Y6
-	VFMADD231PS Y6, Y5, Y2
-	VMASKMOVPS  (R11)(DI*2), Y0, Y6
-	VFMADD231PS Y6, Y5, Y3
-	VMASKMOVPS  (R11)(R8*1), Y0, Y6
-	VFMADD231PS Y6, Y5, Y4
-	INCQ        R9
-	CMPQ        R9, taps+40(FP)
-	JL          tap9
-	LEAQ        (SI)(R10*1), R11
-	MOVQ        yStep+24(FP), R12
-	SHLQ        $0x02, R12
-	LEAQ        (R12)(R12*2), R9
-	VMASKMOVPS  Y1, Y0, (R11)
-	VMASKMOVPS  Y2, Y0, (R11)(R12*1)
-	VMASKMOVPS  Y3, Y0, (R11)(R12*2)
-	VMASKMOVPS  Y4, Y0, (R11)(R9*1)
-
-done6:
-	LEAQ (DX)(DI*4), DX
-	MOVQ yStep+24(FP), R9
-	SHLQ $0x02, R9
-	LEAQ (SI)(R9*4), SI
-	SUBQ $0x04, pixels+8(FP)
-	JMP  four1
-
-single2:
-	CMPQ pixels+8(FP), $0x00
-	JE   done4
-
-one3:
-	MOVQ channels+0(FP), R9
-	XORQ R10, R10
-	MOVQ R9, R8
-	SUBQ $0x08, R8
-	JL   rest10
-
-vector12:
-	VPXOR Y0, Y0, Y0
-	XORQ  R9, R9
-
-tap13:
-	MOVQ        (AX)(R9*8), R11
-	LEAQ        (R10)(R11*4), R11
-	ADDQ        DX, R11
-	MOVLQSX     (CX)(R9*4), R12
-	IMULQ       wStep+32(FP), R12
-	LEAQ        (R10)(R12*4), R12
-	VMOVUPS     (BX)(R12*1), Y1
-	VFMADD231PS (R11), Y1, Y0
-	INCQ        R9
-	CMPQ        R9, taps+40(FP)
-	JL          tap13
-	LEAQ        (SI)(R10*1), R11
-	MOVQ        yStep+24(FP), R12
-	SHLQ        $0x02, R12
-	LEAQ        (R12)(R12*2), R9
-	VMOVUPS     Y0, (R11)
-	ADDQ        $0x20, R10
-	SUBQ        $0x08, R8
-	JGE         vector12
-
-rest10:
-	ADDQ    $0x08, R8
-	JZ      done11
-	NEGQ    R8
-	LEAQ    lanesAVX2<>+0(SB), R9
-	VMOVUPS 32(R9)(R8*4), Y0
-	VPXOR   Y1, Y1, Y1
-	XORQ    R8, R8
-
-tap14:
-	MOVQ        (AX)(R8*8), R9
-	LEAQ        (R10)(R9*4), R9
-	ADDQ        DX, R9
-	MOVLQSX     (CX)(R8*4), R11
-	IMULQ       wStep+32(FP), R11
-	LEAQ        (R10)(R11*4), R11
-	VMASKMOVPS  (BX)(R11*1), Y0, Y2
-	VMASKMOVPS  (R9), Y0, Y3
-	VFMADD231PS Y3, Y2, Y1
-	INCQ        R8
-	CMPQ        R8, taps+40(FP)
-	JL          tap14
-	LEAQ        (SI)(R10*1), R9
-	MOVQ        yStep+24(FP), R11
-	SHLQ        $0x02, R11
-	LEAQ        (R11)(R11*2), R8
-	VMASKMOVPS  Y1, Y0, (R9)
-
-done11:
-	LEAQ (DX)(DI*1), DX
-	MOVQ yStep+24(FP), R8
-	SHLQ $0x02, R8
-	LEAQ (SI)(R8*1), SI
-	SUBQ $0x01, pixels+8(FP)
-	JNZ  one3
-
-done4:
-	VZEROUPPER
-	RET
-
-// func vecDepthwiseWeightAVX2(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, dy *float32, w *float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·vecDepthwiseWeightAVX2(SB), NOSPLIT, $0-88
-	MOVQ offsets+48(FP), AX
-	MOVQ ids+56(FP), CX
-	MOVQ x+64(FP), DX
-	MOVQ dy+72(FP), BX
-	MOVQ w+80(FP), SI
-	MOVQ xStep+16(FP), DI
-	SHLQ $0x02, DI
-	MOVQ yStep+24(FP), R8
-	SHLQ $0x02, R8
-	XORQ R11, R11
-
-tap1:
-	MOVQ channels+0(FP), R9
-	XORQ R10, R10
-	SUBQ $0x08, R9
-	JL   rest2
-
-vector4:
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	MOVQ  (AX)(R11*8), R12
-	LEAQ  (R10)(R12*4), R12
-	ADDQ  DX, R12
-	LEAQ  (BX)(R10*1), R13
-	MOVQ  pixels+8(FP), R14
-	SUBQ  $0x04, R14
-	JL    single6
-
-four5:
-	VMOVUPS     (R12), Y4
-	VMOVUPS     (R13), Y5
-	VFMADD231PS Y4, Y5, Y0
-	VMOVUPS     (R12)(DI*1), Y4
-	VMOVUPS     (R13)(R8*1), Y5
-	VFMADD231PS Y4, Y5, Y1
-	LEAQ        (R12)(DI*2), R12
-	LEAQ        (R13)(R8*2), R13
-	VMOVUPS     (R12), Y4
-	VMOVUPS     (R13), Y5
-	VFMADD231PS Y4, Y5, Y2
-	VMOVUPS     (R12)(DI*1), Y4
-	VMOVUPS     (R13)(R8*1), Y5
-	VFMADD231PS Y4, Y5, Y3
-	LEAQ        (R12)(DI*2), R12
-	LEAQ        (R13)(R8*2), R13
-	SUBQ        $0x04, R14
-	JGE         four5
-
-single6:
-	ADDQ $0x04, R14
-	JZ   sum8
-
-one7:
-	VMOVUPS     (R12), Y4
-	VMOVUPS     (R13), Y5
-	VFMADD231PS Y4, Y5, Y0
-	ADDQ        DI, R12
-	ADDQ        R8, R13
-	DECQ        R14
-	JNZ         one7
-
-sum8:
-	MOVLQSX (CX)(R11*4), R12
-	IMULQ   wStep+32(FP), R12
-	LEAQ    (R10)(R12*4), R12
-	VADDPS  Y1, Y0, Y0
-	VADDPS  Y3, Y2, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS (SI)(R12*1), Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (SI)(R12*1)
-	ADDQ    $0x20, R10
-	SUBQ    $0x08, R9
-	JGE     vector4
-
-rest2:
-	ADDQ    $0x08, R9
-	JZ      done3
-	NEGQ    R9
-	LEAQ    lanesAVX2<>+0(SB), R12
-	VMOVUPS 32(R12)(R9*4), Y0
-	VPXOR   Y1, Y1, Y1
-	VPXOR   Y2, Y2, Y2
-	VPXOR   Y3, Y3, Y3
-	VPXOR   Y4, Y4, Y4
-	MOVQ    (AX)(R11*8), R9
-	LEAQ    (R10)(R9*4), R9
-	ADDQ    DX, R9
-	LEAQ    (BX)(R10*1), R12
-	MOVQ    pixels+8(FP), R13
-	SUBQ    $0x04, R13
-	JL      single10
-
-four9:
-	VMASKMOVPS  (R9), Y0, Y5
-	VMASKMOVPS  (R12), Y0, Y6
-	VFMADD231PS Y5, Y6, Y1
-	VMASKMOVPS  (R9)(DI*1), Y0, Y5
-	VMASKMOVPS  (R12)(R8*1), Y0, Y6
-	VFMADD231PS Y5, Y6, Y2
-	LEAQ        (R9)(DI*2), R9
-	LEAQ        (R12)(R8*2), R12
-	VMASKMOVPS  (R9), Y0, Y5
-	VMASKMOVPS  (R12), Y0, Y6
-	VFMADD231PS Y5, Y6, Y3
-	VMASKMOVPS  (R9)(DI*1), Y0, Y5
-	VMASKMOVPS  (R12)(R8*1), Y0, Y6
-	VFMADD231PS Y5, Y6, Y4
-	LEAQ        (R9)(DI*2), R9
-	LEAQ        (R12)(R8*2), R12
-	SUBQ        $0x04, R13
-	JGE         four9
-
-single10:
-	ADDQ $0x04, R13
-	JZ   sum12
-
-one11:
-	VMASKMOVPS  (R9), Y0, Y5
-	VMASKMOVPS  (R12), Y0, Y6
-	VFMADD231PS Y5, Y6, Y1
-	ADDQ        DI, R9
-	ADDQ        R8, R12
-	DECQ        R13
-	JNZ         one11
-
-sum12:
-	MOVLQSX    (CX)(R11*4), R9
-	IMULQ      wStep+32(FP), R9
-	LEAQ       (R10)(R9*4), R9
-	VADDPS     Y2, Y1, Y1
-	VADDPS     Y4, Y3, Y2
-	VADDPS     Y2, Y1, Y1
-	VMASKMOVPS (SI)(R9*1), Y0, Y2
-	VADDPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (SI)(R9*1)
-
-done3:
-	INCQ R11
-	CMPQ R11, taps+40(FP)
-	JL   tap1
 	VZEROUPPER
 	RET
 

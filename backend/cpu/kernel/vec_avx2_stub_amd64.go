@@ -79,6 +79,16 @@ func vecRDivSAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 floa
 //go:noescape
 func vecClampSAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
+// vecMaxSAVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecMaxSAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecMinSAVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecMinSAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
 // vecNegAVX2 sets the first n elements of d; see the VecOp of the name.
 //
 //go:noescape
@@ -119,6 +129,11 @@ func vecSquareAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 flo
 //go:noescape
 func vecExpAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
+// vecExp2AVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecExp2AVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
 // vecExpm1AVX2 sets the first n elements of d; see the VecOp of the name.
 //
 //go:noescape
@@ -128,6 +143,16 @@ func vecExpm1AVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 floa
 //
 //go:noescape
 func vecLogAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecLog2AVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecLog2AVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecLog10AVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecLog10AVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
 // vecLog1pAVX2 sets the first n elements of d; see the VecOp of the name.
 //
@@ -173,6 +198,11 @@ func vecCeilAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float
 //
 //go:noescape
 func vecRoundAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecTruncAVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecTruncAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
 // vecCopyAVX2 sets the first n elements of d; see the VecOp of the name.
 //
@@ -438,16 +468,6 @@ func vecMaxPoolAVX2(channels int, pixels int, xStep int, taps int, offsets *int,
 //
 //go:noescape
 func vecMaxPoolGradAVX2(channels int, pixels int, yStep int, xStep int, taps int, offsets *int, ids *int32, dy *float32, index *int32, dx *float32)
-
-// vecDepthwiseAVX2 sets a run of pixels to weighted sums of others; see the portable version.
-//
-//go:noescape
-func vecDepthwiseAVX2(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, w *float32, y *float32)
-
-// vecDepthwiseWeightAVX2 adds up what a run of pixels gives to the weight; see the portable version.
-//
-//go:noescape
-func vecDepthwiseWeightAVX2(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, dy *float32, w *float32)
 
 // vecPhiloxAVX2 writes n words of consecutive blocks; see the portable version.
 //

@@ -79,6 +79,16 @@ func vecRDivSAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 fl
 //go:noescape
 func vecClampSAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
+// vecMaxSAVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecMaxSAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecMinSAVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecMinSAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
 // vecNegAVX512 sets the first n elements of d; see the VecOp of the name.
 //
 //go:noescape
@@ -119,6 +129,11 @@ func vecSquareAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 f
 //go:noescape
 func vecExpAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
+// vecExp2AVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecExp2AVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
 // vecExpm1AVX512 sets the first n elements of d; see the VecOp of the name.
 //
 //go:noescape
@@ -128,6 +143,16 @@ func vecExpm1AVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 fl
 //
 //go:noescape
 func vecLogAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecLog2AVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecLog2AVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecLog10AVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecLog10AVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
 // vecLog1pAVX512 sets the first n elements of d; see the VecOp of the name.
 //
@@ -173,6 +198,11 @@ func vecCeilAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 flo
 //
 //go:noescape
 func vecRoundAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecTruncAVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecTruncAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
 // vecCopyAVX512 sets the first n elements of d; see the VecOp of the name.
 //
@@ -438,16 +468,6 @@ func vecMaxPoolAVX512(channels int, pixels int, xStep int, taps int, offsets *in
 //
 //go:noescape
 func vecMaxPoolGradAVX512(channels int, pixels int, yStep int, xStep int, taps int, offsets *int, ids *int32, dy *float32, index *int32, dx *float32)
-
-// vecDepthwiseAVX512 sets a run of pixels to weighted sums of others; see the portable version.
-//
-//go:noescape
-func vecDepthwiseAVX512(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, w *float32, y *float32)
-
-// vecDepthwiseWeightAVX512 adds up what a run of pixels gives to the weight; see the portable version.
-//
-//go:noescape
-func vecDepthwiseWeightAVX512(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, dy *float32, w *float32)
 
 // vecPhiloxAVX512 writes n words of consecutive blocks; see the portable version.
 //

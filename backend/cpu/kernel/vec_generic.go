@@ -11,6 +11,16 @@ import (
 
 const signBit = 1 << 31
 
+// orPortable fills what a set's table lacks with the portable loops.
+func orPortable(ops [NumVecOps]elementwise) [NumVecOps]elementwise {
+	for i, f := range ops {
+		if f == nil {
+			ops[i] = genericOps[i]
+		}
+	}
+	return ops
+}
+
 func truth(b bool) float32 {
 	if b {
 		return 1
@@ -61,6 +71,8 @@ var genericOps = [NumVecOps]elementwise{
 	RSubS:    genericRSubS,
 	RDivS:    genericRDivS,
 	ClampS:   genericClampS,
+	MaxS:     genericMaxS,
+	MinS:     genericMinS,
 	Neg:      genericNeg,
 	Abs:      genericAbs,
 	Sign:     genericSign,
@@ -69,8 +81,11 @@ var genericOps = [NumVecOps]elementwise{
 	Recip:    genericRecip,
 	Square:   genericSquare,
 	Exp:      genericExp,
+	Exp2:     each(exp232),
 	Expm1:    genericExpm1,
 	Log:      genericLog,
+	Log2:     each(log232),
+	Log10:    each(log1032),
 	Log1p:    genericLog1p,
 	Tanh:     genericTanh,
 	Sigmoid:  genericSigmoid,
@@ -80,6 +95,7 @@ var genericOps = [NumVecOps]elementwise{
 	Floor:    genericFloor,
 	Ceil:     genericCeil,
 	Round:    genericRound,
+	Trunc:    genericTrunc,
 	Copy:     genericCopy,
 	Fill:     genericFill,
 	Relu:     genericRelu,
@@ -106,6 +122,28 @@ var genericOps = [NumVecOps]elementwise{
 	NormMul:  genericNormMul,
 	NormFma:  genericNormFma,
 	FmaRelu:  genericFmaRelu,
+
+	Tan:       each(tan32),
+	Asin:      each(asin32),
+	Acos:      each(acos32),
+	Atan:      each(atan32),
+	Sinh:      each(sinh32),
+	Cosh:      each(cosh32),
+	Asinh:     each(asinh32),
+	Acosh:     each(acosh32),
+	Atanh:     each(atanh32),
+	Erfc:      each(erfc32),
+	Erfinv:    each(erfinv32),
+	Lgamma:    each(lgamma32),
+	Digamma:   each(digamma32),
+	Trigamma:  each(trigamma32),
+	Atan2:     eachPair(atan2of),
+	Fmod:      eachPair(fmod32),
+	Remainder: eachPair(remainder32),
+	FloorDiv:  eachPair(floorDivide32),
+	Hypot:     eachPair(hypot32),
+	CopySign:  eachPair(copySign32),
+	LogAddExp: eachPair(logAddExp32),
 }
 
 func genericAdd(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
@@ -191,6 +229,22 @@ func genericRDivS(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
 	a := unsafe.Slice(pa, n)[:len(d)]
 	for i, x := range a {
 		d[i] = s0 / x
+	}
+}
+
+func genericMaxS(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
+	d := unsafe.Slice(pd, n)
+	a := unsafe.Slice(pa, n)[:len(d)]
+	for i, x := range a {
+		d[i] = larger(s0, x)
+	}
+}
+
+func genericMinS(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
+	d := unsafe.Slice(pd, n)
+	a := unsafe.Slice(pa, n)[:len(d)]
+	for i, x := range a {
+		d[i] = smaller(s0, x)
 	}
 }
 
@@ -301,12 +355,14 @@ func genericSign(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
 	d := unsafe.Slice(pd, n)
 	a := unsafe.Slice(pa, n)[:len(d)]
 	for i, x := range a {
-		if x < 0 {
-			x = -1
-		} else if x > 0 {
-			x = 1
+		switch {
+		case x < 0:
+			d[i] = -1
+		case x > 0:
+			d[i] = 1
+		default:
+			d[i] = 0
 		}
-		d[i] = x
 	}
 }
 
@@ -350,6 +406,14 @@ func genericRound(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
 	}
 }
 
+func genericTrunc(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
+	d := unsafe.Slice(pd, n)
+	a := unsafe.Slice(pa, n)[:len(d)]
+	for i, x := range a {
+		d[i] = float32(math.Trunc(float64(x)))
+	}
+}
+
 func genericCopy(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
 	d := unsafe.Slice(pd, n)
 	a := unsafe.Slice(pa, n)[:len(d)]
@@ -380,11 +444,10 @@ func genericReluGrad(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
 	a := unsafe.Slice(pa, n)[:len(d)]
 	b := unsafe.Slice(pb, n)[:len(d)]
 	for i, x := range a {
-		if b[i] > 0 {
-			d[i] = x
-		} else {
-			d[i] = 0
+		if b[i] <= 0 {
+			x = 0
 		}
+		d[i] = x
 	}
 }
 

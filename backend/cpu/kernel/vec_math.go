@@ -72,6 +72,18 @@ func exp32(x float32) float32 {
 	return float32(exp64(limit(float64(x))))
 }
 
+// exp232 is 2^x = 2^k e^((x-k) ln 2) with k the nearest integer.
+func exp232(x float32) float32 {
+	if x != x {
+		return x
+	}
+	y := limit(float64(x))
+	k := math.RoundToEven(y)
+	r := (y - k) * math.Ln2
+	scale := math.Float64frombits(uint64(int64(k)+1023) << 52)
+	return float32(float64(scale*float64(r*poly(r, expm1Coef))) + scale)
+}
+
 func expm132(x float32) float32 {
 	if x != x || x == 0 {
 		return x
@@ -122,6 +134,27 @@ func log32(x float32) float32 {
 	return float32(log64(float64(x)))
 }
 
+// logOr returns what a logarithm of x is where x is no positive number.
+func logOr(x float32, f func(x float64) float64) float32 {
+	switch {
+	case x != x || x > math.MaxFloat32:
+		return x
+	case x < 0:
+		return nan32
+	case x == 0:
+		return float32(math.Inf(-1))
+	}
+	return float32(f(float64(x)))
+}
+
+func log232(x float32) float32 {
+	return logOr(x, func(x float64) float64 { return log64(x) * (1 / math.Ln2) })
+}
+
+func log1032(x float32) float32 {
+	return logOr(x, func(x float64) float64 { return log64(x) * (1 / math.Ln10) })
+}
+
 func log1p32(x float32) float32 {
 	switch {
 	case x != x || x > math.MaxFloat32 || x == 0:
@@ -139,19 +172,11 @@ func log1p32(x float32) float32 {
 	return float32(log64(1 + y))
 }
 
-// Minimax fits: erf(x)/x in x^2 on [0, 1], error 3e-11, and log(erfc(x)) + x^2
-// on [0.9, 4.1], whose error times erfc(x) is below 1e-11.
-var (
-	erfSmall = []float64{
-		1.1283791670631584, -0.3761263848381169, 0.1128378274724262, -0.026865445823908395,
-		0.00522107488520047, -0.000848471155229028, 0.00011270545232199324, -9.680138490541575e-06,
-	}
-	erfLarge = []float64{
-		8.594069484379221e-05, -1.1289797169502498, 0.36524641730574053, -0.10616730600274721,
-		0.023122626519910473, -0.002940593776650557, -5.9534423189678934e-05, 0.00010340861611100592,
-		-1.7862646893773435e-05, 1.110784747184067e-06,
-	}
-)
+// erfSmall is a minimax fit of erf(x)/x in x^2 on [0, 1], error 3e-11.
+var erfSmall = []float64{
+	1.1283791670631584, -0.3761263848381169, 0.1128378274724262, -0.026865445823908395,
+	0.00522107488520047, -0.000848471155229028, 0.00011270545232199324, -9.680138490541575e-06,
+}
 
 func erf32(x float32) float32 {
 	y := math.Abs(float64(x))
@@ -162,7 +187,7 @@ func erf32(x float32) float32 {
 		z := float64(x)
 		return float32(z * poly(z*z, erfSmall))
 	case y < 4: // erfc(4) is below half a unit of 1
-		y = 1 - exp64(poly(y, erfLarge)-float64(y*y))
+		y = 1 - erfc64(y)
 	default:
 		y = 1
 	}

@@ -9,7 +9,7 @@ import (
 //
 // Integers: Add, Sub, Mul, Square and Neg wrap; Div truncates, x/0 is 0;
 // Recip, RDivS likewise; logic and comparisons give 1 or
-// 0; Floor, Ceil, Round are the number itself; Pow is by repeated squaring and
+// 0; Floor, Ceil, Round, Trunc are the number itself; Pow is by repeated squaring and
 // 0 for a negative power, but for the bases 1 and -1. Ops that only make sense
 // for fractions (Sqrt, Exp, Tanh, ...) are computed in float64 and truncated.
 //
@@ -96,6 +96,14 @@ func RunTyped[T Number](op VecOp, d, a, b, c []T, s0, s1 T) {
 			}
 			d[i] = x
 		}
+	case MaxS:
+		for i, x := range a {
+			d[i] = largerOf(s0, x)
+		}
+	case MinS:
+		for i, x := range a {
+			d[i] = smallerOf(s0, x)
+		}
 	case Neg:
 		for i, x := range a {
 			d[i] = -x
@@ -109,13 +117,12 @@ func RunTyped[T Number](op VecOp, d, a, b, c []T, s0, s1 T) {
 		}
 	case Sign:
 		for i, x := range a {
+			d[i] = 0
 			if x < 0 {
-				x = 0
-				x--
+				d[i]--
 			} else if x > 0 {
-				x = 1
+				d[i] = 1
 			}
-			d[i] = x
 		}
 	case Recip:
 		for i, x := range a {
@@ -140,7 +147,7 @@ func RunTyped[T Number](op VecOp, d, a, b, c []T, s0, s1 T) {
 		}
 	case ReluGrad:
 		for i, x := range a {
-			if !(b[i] > 0) {
+			if b[i] <= 0 {
 				x = 0
 			}
 			d[i] = x
@@ -171,7 +178,7 @@ func RunTyped[T Number](op VecOp, d, a, b, c []T, s0, s1 T) {
 		for i, x := range a {
 			d[i] = powOf(x, b[i])
 		}
-	case Floor, Ceil, Round:
+	case Floor, Ceil, Round, Trunc:
 		if !isFloat[T]() {
 			copy(d, a)
 			return
@@ -187,10 +194,34 @@ func RunTyped[T Number](op VecOp, d, a, b, c []T, s0, s1 T) {
 
 // Compare sets d[i] = a[i] op b[i] for Eq, Ne, Lt, Le, Gt, Ge.
 func Compare[T Number](op VecOp, d []bool, a, b []T) {
-	f := relation[T](op)
 	a, b = a[:len(d)], b[:len(d)]
-	for i, x := range a {
-		d[i] = f(x, b[i])
+	switch op {
+	case Eq:
+		for i, x := range a {
+			d[i] = x == b[i]
+		}
+	case Ne:
+		for i, x := range a {
+			d[i] = x != b[i]
+		}
+	case Lt:
+		for i, x := range a {
+			d[i] = x < b[i]
+		}
+	case Le:
+		for i, x := range a {
+			d[i] = x <= b[i]
+		}
+	case Gt:
+		for i, x := range a {
+			d[i] = x > b[i]
+		}
+	case Ge:
+		for i, x := range a {
+			d[i] = x >= b[i]
+		}
+	default:
+		panic(fmt.Sprintf("kernel: internal error: %v is no comparison", op))
 	}
 }
 
@@ -239,10 +270,16 @@ func real64(op VecOp) func(x float64) float64 {
 		return func(x float64) float64 { return 1 / math.Sqrt(x) }
 	case Exp:
 		return math.Exp
+	case Exp2:
+		return math.Exp2
 	case Expm1:
 		return math.Expm1
 	case Log:
 		return math.Log
+	case Log2:
+		return math.Log2
+	case Log10:
+		return math.Log10
 	case Log1p:
 		return math.Log1p
 	case Tanh:
@@ -261,6 +298,8 @@ func real64(op VecOp) func(x float64) float64 {
 		return math.Ceil
 	case Round:
 		return math.RoundToEven
+	case Trunc:
+		return math.Trunc
 	}
 	panic(fmt.Sprintf("kernel: internal error: %v has no form for all types", op))
 }
@@ -394,4 +433,19 @@ func ArgMinOf[T Number](a []T) int {
 		}
 	}
 	return best
+}
+
+// ArgColumns sets index[c] to the row of the first NaN, or else of the first of
+// the largest or smallest elements, in column c of x, whose rows begin cols
+// elements apart; it looks at len(index) columns.
+func ArgColumns[T Number](index []int64, x []T, cols int, smallest bool) {
+	clear(index)
+	for k, at := int64(1), cols; at < len(x); k, at = k+1, at+cols {
+		for c, v := range x[at : at+len(index)] {
+			best := x[int(index[c])*cols+c]
+			if v > best && !smallest || v < best && smallest || v != v && best == best {
+				index[c] = k
+			}
+		}
+	}
 }

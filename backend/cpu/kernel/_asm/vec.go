@@ -31,7 +31,6 @@ func writeVec(g *vec) {
 	g.reductions()
 	g.fusedKernels()
 	g.pooling()
-	g.depthwiseKernels()
 	g.philox()
 }
 
@@ -189,6 +188,8 @@ const (
 	nearest = 8
 	down    = 9
 	up      = 10
+
+	towardsZero = 11
 )
 
 func (g *vec) round(mode uint64, a v) v {
@@ -208,6 +209,7 @@ const (
 	unordered  = 0x03
 	notEqual   = 0x04
 	notGreatEq = 0x19
+	notLessEq  = 0x16
 	less       = 0x11
 	lessEq     = 0x12
 	orderedNe  = 0x0c

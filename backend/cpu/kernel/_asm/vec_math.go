@@ -30,12 +30,17 @@ const (
 	// pi/2 in three floats
 	halfPi1, halfPi2, halfPi3 = 0x3fc90fdb, 0xb33bbd2e, 0xa6f72ced
 
+	log102High = 0x3e9a2000 // log10(2) to 12 bits
+
 	rootHalf = 0x3f3504f3 // sqrt(1/2)
 	infinity = 0x7f800000
 	notANum  = 0x7fc00000
 )
 
-var ln2Low = math.Ln2 - float64(math.Float32frombits(ln2High))
+var (
+	ln2Low    = math.Ln2 - float64(math.Float32frombits(ln2High))
+	log102Low = math.Log10E*math.Ln2 - float64(math.Float32frombits(log102High))
+)
 
 // horner returns the polynomial in x.
 func (g *vec) horner(c []float64, x v) v {
@@ -87,6 +92,16 @@ func (g *vec) expNegative(x v) v {
 	return g.scale(p, n)
 }
 
+// exp2 returns 2^x = 2^n e^(r ln 2), n the nearest integer.
+func (g *vec) exp2(x v) v {
+	x = g.above(-150, g.below(128, x))
+	n := g.round(nearest, x)
+	r := g.mul(g.sub(x, n), g.num(math.Ln2))
+	p := g.horner(expFit, r)
+	g.VFMADD213PS(g.add(r, g.num(1)), g.mul(r, r), p) // 1 + r + r^2 P
+	return g.scale(p, n)
+}
+
 // expm1 returns e^x - 1 = 2 (s q + (s - 1/2)) with s = 2^(n-1), q = e^r - 1.
 func (g *vec) expm1(x v) v {
 	n, r := g.expReduce(g.above(-20, g.below(89, x)))
@@ -105,6 +120,22 @@ func (g *vec) logParts(x v) (e, f v) {
 	e = g.rightS(i, 23)
 	mant := g.addInt(g.and(i, g.bits(1<<23-1)), g.bits(rootHalf))
 	return e, g.sub(mant, g.num(1))
+}
+
+// logOf is logParts for any positive x, and with e as a float.
+func (g *vec) logOf(x v) (e, f v) {
+	// Subnormal numbers are scaled by 2^25.
+	tiny := g.cmp(less, x, g.bits(1<<23))
+	e, f = g.logParts(g.blend(tiny, g.mul(x, g.num(1<<25)), x))
+	return g.toFloat(g.subInt(e, g.keep(tiny, g.bits(25)))), f
+}
+
+// logFraction returns log(1+f).
+func (g *vec) logFraction(f v) v {
+	f2 := g.mul(f, f)
+	p := g.mul(g.horner(logFit, f), g.mul(f, f2))
+	g.VFNMADD231PS(g.num(0.5), f2, p)
+	return g.add(f, p)
 }
 
 // logSum returns log(1+f) + e ln 2.
@@ -127,11 +158,23 @@ func (g *vec) logEdges(x, r v) v {
 }
 
 func (g *vec) log(x v) v {
-	// Subnormal numbers are scaled by 2^25.
-	tiny := g.cmp(less, x, g.bits(1<<23))
-	e, f := g.logParts(g.blend(tiny, g.mul(x, g.num(1<<25)), x))
-	e = g.subInt(e, g.keep(tiny, g.bits(25)))
-	return g.logEdges(x, g.logSum(g.toFloat(e), f))
+	e, f := g.logOf(x)
+	return g.logEdges(x, g.logSum(e, f))
+}
+
+// log2 is e + log(1+f) / ln 2.
+func (g *vec) log2(x v) v {
+	e, f := g.logOf(x)
+	return g.logEdges(x, g.fma(g.logFraction(f), g.num(math.Log2E), e))
+}
+
+// log10 is e log10(2) + log(1+f) / ln 10, log10(2) in two floats.
+func (g *vec) log10(x v) v {
+	e, f := g.logOf(x)
+	r := g.mul(g.logFraction(f), g.num(math.Log10E))
+	g.VFMADD231PS(g.num(log102Low), e, r)
+	g.VFMADD231PS(g.bits(log102High), e, r)
+	return g.logEdges(x, r)
 }
 
 // log1p takes the logarithm of u = 1+x and puts back into its fraction what

@@ -51,12 +51,14 @@ func (g *vec) elementwiseOps() {
 	g.elementwise("rSubS", 1, 1, 4, func(x, s []v) v { return g.sub(s[0], x[0]) })
 	g.elementwise("rDivS", 1, 1, 4, func(x, s []v) v { return g.div(s[0], x[0]) })
 	g.elementwise("clampS", 1, 2, 4, func(x, s []v) v { return g.min(s[1], g.max(s[0], x[0])) })
+	g.elementwise("maxS", 1, 1, 4, func(x, s []v) v { return g.larger(s[0], x[0]) })
+	g.elementwise("minS", 1, 1, 4, func(x, s []v) v { return g.smaller(s[0], x[0]) })
 
 	g.elementwise("neg", 1, 0, 4, func(x, s []v) v { return g.xor(x[0], g.bits(signMask)) })
 	g.elementwise("abs", 1, 0, 4, func(x, s []v) v { return g.and(x[0], g.bits(restMask)) })
 	g.elementwise("sign", 1, 0, 4, func(x, s []v) v {
 		one := g.or(g.and(x[0], g.bits(signMask)), g.num(1))
-		return g.blend(g.cmp(orderedNe, x[0], g.zero()), one, x[0])
+		return g.keep(g.cmp(orderedNe, x[0], g.zero()), one)
 	})
 	g.elementwise("sqrt", 1, 0, 4, func(x, s []v) v { return g.sqrt(x[0]) })
 	g.elementwise("rsqrt", 1, 0, 4, func(x, s []v) v { return g.div(g.load(g.num(1)), g.sqrt(x[0])) })
@@ -64,8 +66,11 @@ func (g *vec) elementwiseOps() {
 	g.elementwise("square", 1, 0, 4, func(x, s []v) v { return g.mul(x[0], x[0]) })
 
 	g.elementwise("exp", 1, 0, 2, func(x, s []v) v { return g.exp(x[0]) })
+	g.elementwise("exp2", 1, 0, 2, func(x, s []v) v { return g.exp2(x[0]) })
 	g.elementwise("expm1", 1, 0, 1, func(x, s []v) v { return g.expm1(x[0]) })
 	g.elementwise("log", 1, 0, 1, func(x, s []v) v { return g.log(x[0]) })
+	g.elementwise("log2", 1, 0, 1, func(x, s []v) v { return g.log2(x[0]) })
+	g.elementwise("log10", 1, 0, 1, func(x, s []v) v { return g.log10(x[0]) })
 	g.elementwise("log1p", 1, 0, 1, func(x, s []v) v { return g.log1p(x[0]) })
 	g.elementwise("tanh", 1, 0, 1, func(x, s []v) v { return g.tanh(x[0]) })
 	g.elementwise("sigmoid", 1, 0, 2, func(x, s []v) v { return g.sigmoid(x[0]) })
@@ -76,10 +81,11 @@ func (g *vec) elementwiseOps() {
 	g.elementwise("floor", 1, 0, 4, func(x, s []v) v { return g.round(down, x[0]) })
 	g.elementwise("ceil", 1, 0, 4, func(x, s []v) v { return g.round(up, x[0]) })
 	g.elementwise("round", 1, 0, 4, func(x, s []v) v { return g.round(nearest, x[0]) })
+	g.elementwise("trunc", 1, 0, 4, func(x, s []v) v { return g.round(towardsZero, x[0]) })
 	g.elementwise("copy", 1, 0, 4, func(x, s []v) v { return x[0] })
 	g.elementwise("fill", 0, 1, 4, func(x, s []v) v { return s[0] })
 	g.elementwise("relu", 1, 0, 4, func(x, s []v) v { return relu(x[0]) })
-	g.elementwise("reluGrad", 2, 0, 4, func(x, s []v) v { return g.keep(g.cmp(greater, x[1], g.zero()), x[0]) })
+	g.elementwise("reluGrad", 2, 0, 4, func(x, s []v) v { return g.keep(g.cmp(notLessEq, x[1], g.zero()), x[0]) })
 
 	for _, c := range []struct {
 		name      string
