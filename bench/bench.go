@@ -28,7 +28,7 @@ type Workload struct {
 }
 
 // All lists the workloads.
-func All() []Workload { return []Workload{Matmul(1024), MLP(), CNN(), ResNet20()} }
+func All() []Workload { return []Workload{Matmul(1024), MLP(), CNN(), ResNet20(), LSTM(), GPT()} }
 
 // Names lists the names of the workloads.
 func Names() []string {

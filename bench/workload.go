@@ -8,6 +8,8 @@ import (
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/model/charlstm"
+	"github.com/gradus-ml/gradus/model/gpt"
 	"github.com/gradus-ml/gradus/model/lenet"
 	"github.com/gradus-ml/gradus/model/mlp"
 	"github.com/gradus-ml/gradus/model/resnet"
@@ -106,6 +108,60 @@ func ResNet20() Workload {
 	}}
 }
 
+// LSTM is the network of package charlstm on 32 texts of 64 characters out of
+// 128: vectors of 128, two layers of 256 units; Adam 0.001.
+func LSTM() Workload {
+	const batch, steps = 32, 64
+	cfg := charlstm.ASCII()
+	rows, width, hidden := int64(batch*steps), int64(cfg.Width), int64(cfg.Hidden)
+	var layers []product
+	for range cfg.Layers {
+		layers = append(layers, product{rows, width, 4 * hidden}, product{rows, hidden, 4 * hidden})
+		width = hidden
+	}
+	layers = append(layers, product{rows, hidden, int64(cfg.Vocabulary)})
+	flops := trainingFlops(layers) + layers[0].flops() // the first has a gradient by its operand too
+	return Workload{"lstm", flops, func(b *cpu.Backend) (*Step, error) {
+		model, err := charlstm.New(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return training(b, &flat{model}, optim.DefaultAdam(), 1e-3, whole("input", cfg.Vocabulary, batch, steps), whole("labels", cfg.Vocabulary, batch*steps))
+	}}
+}
+
+// GPT is a GPT-2 of 4 layers, width 256 and 4 heads on 8 sequences of 128
+// tokens out of 256, AdamW 3e-4 with betas 0.9 and 0.95 and weight decay 0.1.
+func GPT() Workload {
+	const batch, heads = 8, 4
+	cfg := gpt.Small(256)
+	d, t, rows := int64(cfg.Width), int64(cfg.Context), int64(batch*cfg.Context)
+	var layers []product
+	for range cfg.Layers {
+		layers = append(layers, product{rows, d, 3 * d}, product{rows, d, d}, product{rows, d, 4 * d}, product{rows, 4 * d, d},
+			product{rows * heads, d / heads, t}, product{rows * heads, t, d / heads}) // the last two with all keys
+	}
+	layers = append(layers, product{rows, d, int64(cfg.Vocabulary)})
+	flops := trainingFlops(layers) + layers[0].flops() // the first has a gradient by its operand too
+	return Workload{"gpt", flops, func(b *cpu.Backend) (*Step, error) {
+		model, err := gpt.New(cfg)
+		if err != nil {
+			return nil, err
+		}
+		adam := optim.DefaultAdamW()
+		adam.Beta2, adam.WeightDecay = 0.95, 0.1
+		return training(b, &flat{model}, adam, 3e-4, whole("input", cfg.Vocabulary, batch, cfg.Context), whole("labels", cfg.Vocabulary, batch*cfg.Context))
+	}}
+}
+
+// flat gives the rows of a language model's logits one behind the other.
+type flat struct{ module.Forwarder }
+
+func (m *flat) Forward(c *module.Ctx, x *ir.Value) *ir.Value {
+	y := m.Forwarder.Forward(c, x) // [B T V]
+	return ops.Reshape(y, -1, y.Dim(-1))
+}
+
 // random is a batch drawn from init.
 func random(init module.Init, dims ...int) *tensor.Tensor {
 	t := tensor.New(dtype.Float32, shape.Of(dims...))
@@ -114,11 +170,14 @@ func random(init module.Init, dims ...int) *tensor.Tensor {
 }
 
 // labels are random classes.
-func labels(n int) *tensor.Tensor {
-	r := rng.NewStream(seed, "bench.labels", 0)
-	t := tensor.New(dtype.Int64, shape.Of(n))
-	for i := range n {
-		t.SetInt(i, int64(r.IntN(classes)))
+func labels(n int) *tensor.Tensor { return whole("labels", classes, n) }
+
+// whole are random whole numbers below n, drawn under a name.
+func whole(name string, n int, dims ...int) *tensor.Tensor {
+	r := rng.NewStream(seed, "bench."+name, 0)
+	t := tensor.New(dtype.Int64, shape.Of(dims...))
+	for i := range t.Size() {
+		t.SetInt(i, int64(r.IntN(n)))
 	}
 	return t
 }

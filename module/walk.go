@@ -25,7 +25,8 @@ func (t *Tree) Path(m any) (string, bool) {
 // a slice of modules. A field's part of the key is its name in snake case, or
 // what its tag `param:"name"` says; elements of slices are numbered; embedded
 // structs add nothing. A tag `param:"-"` hides a field. A slice with the tag
-// `param:"name#1"` gives its elements the names name1, name2, and so on.
+// `param:"name#1"` gives its elements the names name1, name2, and so on; what
+// comes after the number comes after theirs too.
 func Walk(model any) (*Tree, error) {
 	t := &Tree{paths: map[any]string{}}
 	w := walker{t, map[string]bool{}, map[any]bool{}}
@@ -121,11 +122,11 @@ func (w walker) pointer(v reflect.Value, path string) error {
 			at = path
 		}
 		fv := e.Field(i)
-		if stem, first, ok := numbered(name); ok && tagged {
+		if stem, first, rest, ok := numbered(name); ok && tagged {
 			if fv.Kind() != reflect.Slice && fv.Kind() != reflect.Array {
 				return fmt.Errorf("module: field %s of %v has the tag %q, which is for slices", f.Name, e.Type(), name)
 			}
-			if err := w.elements(fv, func(i int) string { return join(path, stem+strconv.Itoa(first+i)) }); err != nil {
+			if err := w.elements(fv, func(i int) string { return join(path, stem+strconv.Itoa(first+i)+rest) }); err != nil {
 				return err
 			}
 			continue
@@ -143,14 +144,15 @@ func (w walker) pointer(v reflect.Value, path string) error {
 	return nil
 }
 
-// numbered takes a tag such as "layer#1" apart.
-func numbered(tag string) (stem string, first int, ok bool) {
+// numbered takes a tag such as "layer#1" or "weight_l#0_reverse" apart.
+func numbered(tag string) (stem string, first int, rest string, ok bool) {
 	stem, number, ok := strings.Cut(tag, "#")
 	if !ok {
-		return "", 0, false
+		return "", 0, "", false
 	}
-	first, err := strconv.Atoi(number)
-	return stem, first, err == nil
+	rest = strings.TrimLeft(number, "0123456789")
+	first, err := strconv.Atoi(number[:len(number)-len(rest)])
+	return stem, first, rest, err == nil
 }
 
 func (w walker) claim(key string) error {

@@ -79,6 +79,9 @@ func TestKeys(t *testing.T) {
 		{"numbered slices", &struct {
 			Stages [][]*layer `param:"layer#3"`
 		}{[][]*layer{{newLayer()}, {newLayer()}}}, "layer3.0.weight layer3.0.bias layer4.0.weight layer4.0.bias"},
+		{"number in the middle", &struct {
+			Weights []*Param `param:"weight_l#10_reverse"`
+		}{[]*Param{NewParam(nil, 1), NewParam(nil, 1)}}, "weight_l10_reverse weight_l11_reverse"},
 		{"embedded", &wrapped{Base{NewParam(nil, 1)}, *newLayer()}, "scale inner.weight inner.bias"},
 		{"embedded unexported", &Wide{norm2{NewParam(nil, 1)}}, ""},
 		{"embedded slice", &chain{List{newLayer(), nothing{}, newLayer()}}, "0.weight 0.bias 2.weight 2.bias"},

@@ -96,7 +96,7 @@ func (l *BatchNorm) normalise(c *Ctx, x *ir.Value) *ir.Value {
 	}
 	weight, bias := optional(c, l.Weight), optional(c, l.Bias)
 	if !c.Training() && l.RunningMean != nil {
-		return l.byRunning(c, x, weight, bias)
+		return normaliseBy(x, c.State(l.RunningMean), c.State(l.RunningVar), weight, bias, l.Config.Eps)
 	}
 	n := 1
 	for a, d := range x.Shape().Dims() {
@@ -114,11 +114,10 @@ func (l *BatchNorm) normalise(c *Ctx, x *ir.Value) *ir.Value {
 	return y
 }
 
-// byRunning normalises by the running statistics: one product and one sum an
-// element, the rest is per channel.
-func (l *BatchNorm) byRunning(c *Ctx, x, weight, bias *ir.Value) *ir.Value {
-	mean, variance := c.State(l.RunningMean), c.State(l.RunningVar)
-	scale := ops.Rsqrt(ops.Add(variance, ops.Scalar(variance, l.Config.Eps)))
+// normaliseBy normalises the channels on axis 1 by statistics [C]: one product
+// and one sum an element, the rest is per channel. weight and bias may be nil.
+func normaliseBy(x, mean, variance, weight, bias *ir.Value, eps float64) *ir.Value {
+	scale := ops.Rsqrt(ops.Add(variance, ops.Scalar(variance, eps)))
 	if weight != nil {
 		scale = ops.Mul(scale, weight)
 	}

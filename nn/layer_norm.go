@@ -3,6 +3,7 @@ package nn
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
@@ -79,11 +80,14 @@ func (l *LayerNorm) Forward(c *Ctx, x *ir.Value) *ir.Value {
 	if l.err != nil {
 		return refuse(c, "layer_norm", l.err, x)
 	}
-	lead := x.Rank() - len(l.Config.Shape)
-	for i, d := range l.Config.Shape {
-		if lead < 0 || x.Dim(lead+i) != d {
-			return refuse(c, "layer_norm", fmt.Errorf("wants the last axes to be %v", l.Config.Shape), x)
-		}
+	if !endsWith(x, l.Config.Shape) {
+		return refuse(c, "layer_norm", fmt.Errorf("wants the last axes to be %v", l.Config.Shape), x)
 	}
 	return ops.LayerNorm(x, optional(c, l.Weight), optional(c, l.Bias), len(l.Config.Shape), l.Config.Eps)
+}
+
+// endsWith reports whether the last axes of x have the given extents.
+func endsWith(x *ir.Value, dims []int) bool {
+	lead := x.Rank() - len(dims)
+	return lead >= 0 && slices.Equal(x.Shape().Dims()[lead:], dims)
 }

@@ -71,6 +71,25 @@ func build(t *testing.T, op string, attrs []byte) Forwarder {
 		var cfg LayerNormConfig
 		read(&cfg)
 		return cfg.Build()
+	case "GroupNorm":
+		var cfg GroupNormConfig
+		read(&cfg)
+		return cfg.Build()
+	case "InstanceNorm1d", "InstanceNorm2d":
+		var cfg InstanceNormConfig
+		read(&cfg)
+		if op == "InstanceNorm1d" {
+			return cfg.Build1d()
+		}
+		return cfg.Build2d()
+	case "RMSNorm":
+		var cfg RMSNormConfig
+		read(&cfg)
+		return cfg.Build()
+	case "LocalResponseNorm":
+		var l LocalResponseNorm
+		read(&l)
+		return &l
 	case "Embedding":
 		var cfg EmbeddingConfig
 		read(&cfg)

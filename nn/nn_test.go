@@ -184,6 +184,12 @@ func TestMistakes(t *testing.T) {
 	norm.Eps, norm.Momentum = -1, new(2.0)
 	layerNorm := DefaultLayerNorm()
 	layerNorm.Affine = false
+	groupNorm := DefaultGroupNorm(4, 6)
+	groupNorm.Eps = -1
+	instanceNorm := DefaultInstanceNorm(0)
+	instanceNorm.Momentum = 2
+	rmsNorm := DefaultRMSNorm(0)
+	rmsNorm.Eps = new(-1.0)
 	embedding := DefaultEmbedding(4, 2)
 	embedding.PaddingIdx = new(4)
 	for _, tc := range []struct {
@@ -220,6 +226,19 @@ func TestMistakes(t *testing.T) {
 		{"layer norm", NewLayerNorm(3, 4), f32(2, 4, 3), []string{"layer_norm: wants the last axes to be [3 4]: x f32[2 4 3]"}},
 		{"layer norm rank", NewLayerNorm(3, 4), f32(4), []string{"layer_norm: wants the last axes to be [3 4]"}},
 		{"layer norm config", layerNorm.Build(), f32(4), []string{"shape must name at least one axis", "bias needs affine"}},
+		{"group norm", NewGroupNorm(2, 4), f32(2, 3, 4), []string{"group_norm: wants 4 channels on axis 1: x f32[2 3 4]"}},
+		{"group norm rank", NewGroupNorm(2, 4), f32(4), []string{"group_norm: wants 4 channels on axis 1: x f32[4]"}},
+		{"group norm config", groupNorm.Build(), f32(2, 6), []string{"group_norm: 6 channels do not divide into 4 groups", "eps must not be negative, got -1"}},
+		{"instance norm", NewInstanceNorm2d(4), f32(2, 3, 4, 4), []string{"instance_norm: wants 4 channels on axis 1"}},
+		{"instance norm rank", NewInstanceNorm1d(4), f32(2, 4), []string{"instance_norm: wants an operand [B C T]: x f32[2 4]"}},
+		{"instance norm 2d rank", NewInstanceNorm2d(4), f32(2, 4, 3), []string{"instance_norm: wants an operand [B C Y X]"}},
+		{"instance norm of one element", NewInstanceNorm1d(4), f32(2, 4, 1), []string{"instance_norm: wants more than one element a channel: x f32[2 4 1]"}},
+		{"instance norm config", instanceNorm.Build1d(), f32(2, 4, 3), []string{"instance_norm: channels must be at least 1, got 0", "momentum must be in 0..1, got 2"}},
+		{"rms norm", NewRMSNorm(3, 4), f32(2, 4, 3), []string{"rms_norm: wants the last axes to be [3 4]: x f32[2 4 3]"}},
+		{"rms norm config", rmsNorm.Build(), f32(4), []string{"rms_norm: shape must be at least 1, got 0", "eps must not be negative, got -1"}},
+		{"rms norm shape", DefaultRMSNorm().Build(), f32(4), []string{"rms_norm: shape must name at least one axis"}},
+		{"local response norm", NewLocalResponseNorm(0), f32(2, 4, 3), []string{"local_response_norm: size must be at least 1, got 0"}},
+		{"local response norm rank", NewLocalResponseNorm(3), f32(2, 4), []string{"local_response_norm: wants an operand [B C ...] of rank 3 or more: x f32[2 4]"}},
 		{"embedding", NewEmbedding(4, 2), f32(3), []string{"embedding: wants indices of an integer type: x f32[3]"}},
 		{"embedding config", embedding.Build(), f32(3), []string{"embedding: padding index 4 is outside 0..3"}},
 		{"dropout", NewDropout(1.5), f32(3), []string{"dropout: probability 1.5 is outside 0..1"}},
@@ -249,7 +268,7 @@ func TestMistakes(t *testing.T) {
 // After a mistake every layer still gives something, whatever its shape.
 func TestLayersAfterAMistake(t *testing.T) {
 	m := NewSequential(NewConv2d(3, 4, 3), NewBatchNorm2d(4), &ReLU{}, NewMaxPool2d(2), NewAvgPool2d(2), NewDropout(0.5), NewFlatten(),
-		NewLinear(4, 4), NewBatchNorm1d(4), NewLayerNorm(4), NewConv1d(4, 4, 1), NewConv3d(4, 4, 1), NewConvTranspose2d(4, 4, 2), &Softmax{-1}, NewPReLU(4), NewEmbedding(3, 2), &GELU{})
+		NewLinear(4, 4), NewBatchNorm1d(4), NewLayerNorm(4), NewGroupNorm(2, 4), NewInstanceNorm2d(4), NewRMSNorm(4), NewLocalResponseNorm(3), NewConv1d(4, 4, 1), NewConv3d(4, 4, 1), NewConvTranspose2d(4, 4, 2), &Softmax{-1}, NewPReLU(4), NewEmbedding(3, 2), &GELU{})
 	tree, err := module.Walk(m)
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package optim
 
 import (
-	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/rng"
@@ -63,10 +62,5 @@ func (cfg AdaGrad) Start(s *Step) Update {
 		slower := ops.Add(one, scale(ops.Sub(t, one), cfg.LRDecay))
 		rate = s.scalar(ops.Div(ops.Cast(s.LR, t.DType()), slower))
 	}
-	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
-		g = decayed(g, p, cfg.WeightDecay)
-		sum := ops.Add(state[0], ops.Mul(g, g))
-		root := ops.Add(ops.Sqrt(sum), ops.Scalar(sum, cfg.Eps))
-		return ops.Sub(p, ops.Mul(rate, ops.Div(g, root))), []*ir.Value{sum}
-	}
+	return rule(ops.AdaGradUpdate, rate, s.constant(cfg.WeightDecay), s.constant(cfg.Eps))
 }

@@ -15,8 +15,8 @@ import (
 //	p = p - lr * (m/(1-Beta1^t)) / (sqrt(v/(1-Beta2^t)) + Eps)
 //
 // Source: Kingma, Ba, "Adam: a method for stochastic optimization" (2014),
-// algorithm 1; torch.optim.Adam. Here numerator and denominator are both
-// multiplied by sqrt(1-Beta2^t), which saves an operation an element.
+// algorithm 1; torch.optim.Adam. Here sqrt(v) is multiplied by the rounded
+// 1/sqrt(1-Beta2^t), where PyTorch divides.
 type Adam struct {
 	Name        string  `json:"name" yaml:"name"` // first part of the keys of its state
 	LR          float64 `json:"lr" yaml:"lr"`     // where a schedule starts from; a step takes the rate it is given
@@ -50,27 +50,16 @@ func (cfg Adam) Validate() error {
 func (Adam) Slots() []Slot { return []Slot{{Name: "exp_avg"}, {Name: "exp_avg_sq"}} }
 
 // Start builds the corrections for the zeros that the means start from.
-func (cfg Adam) Start(s *Step) Update {
-	step := adamStep(s, cfg.Beta1, cfg.Beta2, cfg.Eps)
-	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
-		d, state := step(decayed(g, p, cfg.WeightDecay), state)
-		return ops.Sub(p, d), state
-	}
-}
+func (cfg Adam) Start(s *Step) Update { return cfg.rule(s, s.constant(1), s.constant(cfg.WeightDecay)) }
 
-// adamStep builds what the steps of all parameters share, and returns what
-// gives the step of one: lr times the corrected ratio, and the new means.
-func adamStep(s *Step, beta1, beta2, eps float64) func(g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
+// rule is the update with a factor for the parameter and decay in the gradient.
+func (cfg Adam) rule(s *Step, keep, decay *ir.Value) Update {
 	t := s.Count()
+	one := ops.Scalar(t, 1)
 	correction := func(beta float64) *ir.Value { // 1 - beta^t
-		return ops.Sub(ops.Scalar(t, 1), ops.Pow(ops.Scalar(t, beta), t))
+		return ops.Sub(one, ops.Pow(ops.Scalar(t, beta), t))
 	}
-	root := ops.Sqrt(correction(beta2))
-	rate := s.scalar(ops.Div(ops.Mul(ops.Cast(s.LR, t.DType()), root), correction(beta1)))
-	floor := s.scalar(ops.Mul(root, ops.Scalar(root, eps)))
-	return func(g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
-		m := mix(beta1, state[0], 1-beta1, g)
-		v := mix(beta2, state[1], 1-beta2, ops.Mul(g, g))
-		return ops.Mul(rate, ops.Div(m, ops.Add(ops.Sqrt(v), floor))), []*ir.Value{m, v}
-	}
+	step := s.scalar(ops.Div(ops.Cast(s.LR, t.DType()), correction(cfg.Beta1)))
+	root := s.scalar(ops.Rsqrt(correction(cfg.Beta2)))
+	return rule(ops.AdamUpdate, step, decay, s.constant(1-cfg.Beta1), s.constant(cfg.Beta2), s.constant(1-cfg.Beta2), root, s.constant(cfg.Eps), keep)
 }

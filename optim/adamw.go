@@ -1,7 +1,7 @@
 package optim
 
 import (
-	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
 )
@@ -41,16 +41,7 @@ func (cfg AdamW) Slots() []Slot { return Adam(cfg).Slots() }
 
 // Start builds the shrinking factor and what Adam shares.
 func (cfg AdamW) Start(s *Step) Update {
-	step := adamStep(s, cfg.Beta1, cfg.Beta2, cfg.Eps)
-	var keep *ir.Value
-	if cfg.WeightDecay != 0 {
-		keep = ops.Sub(ops.Scalar(s.LR, 1), scale(s.LR, cfg.WeightDecay))
-	}
-	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
-		d, state := step(g, state)
-		if keep != nil {
-			p = ops.Mul(p, keep)
-		}
-		return ops.Sub(p, d), state
-	}
+	lr := ops.Cast(s.LR, dtype.Float64)
+	keep := s.scalar(ops.Sub(ops.Scalar(lr, 1), scale(lr, cfg.WeightDecay)))
+	return Adam(cfg).rule(s, keep, s.constant(0))
 }

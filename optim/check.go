@@ -40,22 +40,3 @@ func scale(x *ir.Value, k float64) *ir.Value {
 	}
 	return ops.Mul(x, ops.Scalar(x, k))
 }
-
-// mix is a*x + b*y without the terms whose factor is 0.
-func mix(a float64, x *ir.Value, b float64, y *ir.Value) *ir.Value {
-	switch {
-	case a == 0:
-		return scale(y, b)
-	case b == 0:
-		return scale(x, a)
-	}
-	return ops.Add(scale(x, a), scale(y, b))
-}
-
-// decayed adds L2 decay to a gradient: g + decay*p.
-func decayed(g, p *ir.Value, decay float64) *ir.Value {
-	if decay == 0 {
-		return g
-	}
-	return ops.Add(g, scale(p, decay))
-}

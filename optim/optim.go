@@ -69,6 +69,16 @@ func (s *Step) Count() *ir.Value { return s.count() }
 // scalar rounds a float64 scalar to the type of the parameters.
 func (s *Step) scalar(v *ir.Value) *ir.Value { return ops.Cast(v, s.LR.DType()) }
 
+// constant is v as a scalar of the type of the parameters.
+func (s *Step) constant(v float64) *ir.Value { return ops.Scalar(s.LR, v) }
+
+// rule is the update by one of the rules of package ops.
+func rule(f ops.UpdateFunc, scalars ...*ir.Value) Update {
+	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
+		return ops.Update(f, p, g, state, scalars)
+	}
+}
+
 // A Group is a set of parameters with a rule of their own.
 type Group struct {
 	Rule    Rule

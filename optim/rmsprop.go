@@ -63,23 +63,16 @@ func (cfg RMSprop) Slots() []Slot {
 	return slots
 }
 
-// Start has nothing to share but the rate.
+// Start picks the rule.
 func (cfg RMSprop) Start(s *Step) Update {
-	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
-		g = decayed(g, p, cfg.WeightDecay)
-		v := mix(cfg.Alpha, state[0], 1-cfg.Alpha, ops.Mul(g, g))
-		next := []*ir.Value{v}
-		variance := v
-		if cfg.Centered {
-			mean := mix(cfg.Alpha, state[1], 1-cfg.Alpha, g)
-			variance = ops.Sub(v, ops.Mul(mean, mean))
-			next = append(next, mean)
-		}
-		d := ops.Div(g, ops.Add(ops.Sqrt(variance), ops.Scalar(v, cfg.Eps)))
-		if cfg.Momentum != 0 {
-			d = ops.Add(scale(state[len(next)], cfg.Momentum), d)
-			next = append(next, d)
-		}
-		return ops.Sub(p, ops.Mul(s.LR, d)), next
+	scalars := []*ir.Value{s.LR, s.constant(cfg.WeightDecay), s.constant(cfg.Alpha), s.constant(1 - cfg.Alpha), s.constant(cfg.Eps)}
+	switch momentum := s.constant(cfg.Momentum); {
+	case cfg.Centered && cfg.Momentum != 0:
+		return rule(ops.RMSpropCenteredMomentumUpdate, append(scalars, momentum)...)
+	case cfg.Momentum != 0:
+		return rule(ops.RMSpropMomentumUpdate, append(scalars, momentum)...)
+	case cfg.Centered:
+		return rule(ops.RMSpropCenteredUpdate, scalars...)
 	}
+	return rule(ops.RMSpropUpdate, scalars...)
 }

@@ -1,7 +1,6 @@
 package optim
 
 import (
-	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
 )
@@ -54,26 +53,19 @@ func (cfg SGD) Slots() []Slot {
 // Start builds the part of g that enters the momentum. The buffer is 0 at
 // first, so that without dampening the first step is like any other.
 func (cfg SGD) Start(s *Step) Update {
-	var part *ir.Value
-	if cfg.Momentum != 0 && cfg.Dampening != 0 {
+	decay := s.constant(cfg.WeightDecay)
+	if cfg.Momentum == 0 {
+		return rule(ops.SGDUpdate, s.LR, decay)
+	}
+	take := s.constant(1 - cfg.Dampening)
+	if cfg.Dampening != 0 {
 		n := s.Count()
 		first := ops.Eq(n, ops.Scalar(n, 1))
-		part = s.scalar(ops.Select(first, ops.Scalar(n, 1), ops.Scalar(n, 1-cfg.Dampening)))
+		take = s.scalar(ops.Select(first, ops.Scalar(n, 1), ops.Scalar(n, 1-cfg.Dampening)))
 	}
-	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
-		g = decayed(g, p, cfg.WeightDecay)
-		if cfg.Momentum == 0 {
-			return ops.Sub(p, ops.Mul(s.LR, g)), nil
-		}
-		entering := g
-		if part != nil {
-			entering = ops.Mul(part, g)
-		}
-		buf := ops.Add(scale(state[0], cfg.Momentum), entering)
-		d := buf
-		if cfg.Nesterov {
-			d = ops.Add(g, scale(buf, cfg.Momentum))
-		}
-		return ops.Sub(p, ops.Mul(s.LR, d)), []*ir.Value{buf}
+	momentum := s.constant(cfg.Momentum)
+	if cfg.Nesterov {
+		return rule(ops.SGDNesterovUpdate, s.LR, decay, momentum, take, momentum)
 	}
+	return rule(ops.SGDMomentumUpdate, s.LR, decay, momentum, take)
 }

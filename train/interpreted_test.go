@@ -80,6 +80,10 @@ func layers() []part {
 	avgPool.Stride, avgPool.Padding, avgPool.CountIncludePad = [2]int{2, 1}, [2]int{1, 0}, false
 	cumulative, plain := nn.DefaultBatchNorm(4), nn.DefaultBatchNorm(4)
 	cumulative.Momentum, plain.Affine, plain.TrackRunningStats = nil, false, false
+	tracking := nn.DefaultInstanceNorm(4)
+	tracking.Affine, tracking.TrackRunningStats = true, true
+	plainRMS := nn.DefaultRMSNorm(9, 8)
+	plainRMS.Eps, plainRMS.Affine = new(1e-3), false
 	padded := nn.DefaultEmbedding(10, 6)
 	padded.PaddingIdx = new(2)
 	noBias, bare := nn.DefaultLayerNorm(12), nn.DefaultLayerNorm(9, 8)
@@ -112,6 +116,16 @@ func layers() []part {
 		layer("LayerNorm/two axes", nn.NewLayerNorm(9, 8), image()),
 		layer("LayerNorm/no bias", noBias.Build(), rows()),
 		layer("LayerNorm/plain", bare.Build(), image()),
+		layer("GroupNorm", nn.NewGroupNorm(2, 4), image()),
+		layer("GroupNorm/rank 2", nn.NewGroupNorm(3, 12), rows()),
+		layer("GroupNorm/behind a convolution", nn.NewSequential(nn.NewConv2d(4, 6, 3), nn.NewGroupNorm(3, 6), &nn.ReLU{}, nn.NewConv2d(6, 2, 1)), image()),
+		layer("InstanceNorm1d", nn.NewInstanceNorm1d(4), f32(3, 4, 11)),
+		layer("InstanceNorm2d", nn.NewInstanceNorm2d(4), image()),
+		layer("InstanceNorm2d/options", tracking.Build2d(), image()),
+		layer("RMSNorm", nn.NewRMSNorm(12), rows()),
+		layer("RMSNorm/plain", plainRMS.Build(), image()),
+		layer("LocalResponseNorm", nn.NewLocalResponseNorm(3), image()),
+		layer("LocalResponseNorm/behind a convolution", nn.NewSequential(nn.NewConv2d(4, 6, 3), nn.NewLocalResponseNorm(4), nn.NewConv2d(6, 2, 1)), image()),
 		layer("Embedding", nn.NewEmbedding(10, 6), labels(10, 4, 5)),
 		layer("Embedding/padding", padded.Build(), labels(10, 4, 5)),
 		layer("Embedding/int32", nn.NewEmbedding(10, 6), gen.Ints(dtype.Int32, 0, 10, 4, 5)),

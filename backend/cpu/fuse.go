@@ -48,6 +48,9 @@ func fusable(n *ir.Node) bool {
 			return false
 		}
 	}
+	if _, ok := n.Op().(ops.UpdateOp); ok {
+		return true
+	}
 	_, ok := vecOf(n)
 	return ok
 }
@@ -380,6 +383,9 @@ func classify(v *ir.Value, s shape.Shape) operandClass {
 			return operandClass{kind: scalarRef, v: x}
 		}
 		return classifyBroadcast(op, x, s)
+	}
+	if v.Shape() != s && v.Shape().Size() == 1 {
+		return operandClass{kind: scalarRef, v: v} // of an optimizer
 	}
 	return operandClass{kind: full, v: v}
 }

@@ -41,6 +41,10 @@ func builtin() map[reflect.Type]Lower {
 		{ops.LSTMGradOp{}, lowerLSTMGrad},
 		{ops.GRUOp{}, lowerGRU},
 		{ops.GRUGradOp{}, lowerGRUGrad},
+		{ops.RMSNormOp{}, lowerRMSNorm},
+		{ops.RMSNormGradOp{}, lowerRMSNormGrad},
+		{ops.GroupNormOp{}, lowerGroupNorm},
+		{ops.GroupNormGradOp{}, lowerGroupNormGrad},
 		{ops.BatchNormOp{}, lowerBatchNorm},
 		{ops.BatchNormGradOp{}, lowerBatchNormGrad},
 		{ops.DropoutOp{}, lowerDropout},
@@ -61,6 +65,8 @@ func builtin() map[reflect.Type]Lower {
 		{ops.DynamicSliceOp{}, lowerDynamicSlice},
 		{ops.DynamicUpdateOp{}, lowerDynamicUpdate},
 		{ops.ScanOp{}, lowerScan},
+		{ops.CumulativeOp{}, lowerCumulative},
+		{ops.CumExtremeOp{}, lowerCumExtreme},
 		{ops.UnaryOp{}, lowerTyped},
 		{ops.BinaryOp{}, lowerTyped},
 		{ops.CompareOp{}, lowerTyped},
@@ -87,6 +93,8 @@ func (b *Backend) keeps(n *ir.Node) bool {
 		return n.Out(0).DType() == dtype.Float32
 	case ops.AttentionOp, ops.AttentionGradOp:
 		return isF32Value(n.In()[0]) && runsAttention(n)
+	case ops.UpdateOp:
+		return n.Out(0).DType() == dtype.Float32 && n.Out(0).Shape().Size() > 1
 	case ops.SoftmaxOp:
 		return last(op.Axis)
 	case ops.SoftmaxGradOp:
@@ -101,6 +109,12 @@ func (b *Backend) keeps(n *ir.Node) bool {
 		return last(n.In()[0].Rank() - 1)
 	case ops.RNNOp, ops.RNNGradOp, ops.LSTMOp, ops.LSTMGradOp, ops.GRUOp, ops.GRUGradOp:
 		return keepsRecurrent(n)
+	case ops.RMSNormOp, ops.RMSNormGradOp:
+		return last(n.In()[0].Rank() - 1)
+	case ops.GroupNormOp:
+		return op.Axis == 1 && last(n.In()[0].Rank()-1) || last(op.Axis)
+	case ops.GroupNormGradOp:
+		return op.Axis == 1 && last(n.In()[0].Rank()-1) || last(op.Axis)
 	case ops.BatchNormOp:
 		return last(op.Axis)
 	case ops.BatchNormGradOp:

@@ -46,7 +46,26 @@ type inst struct {
 	op         kernel.VecOp
 	d, a, b, c uint8
 	s0, s1     float32
-	s0From     int8 // stream that holds s0, or -1
+	s0From     int8    // stream that holds s0, or -1
+	update     *update // instead of op
+}
+
+// An update is the step of an optimizer as one instruction: of the gradient in
+// register g, and of p and its state in the registers old, it makes the new
+// ones in the registers new. They are the same memory where that is free.
+type update struct {
+	rule     kernel.UpdateRule
+	g        uint8
+	old, new []uint8
+	s        [8]float32
+	from     [8]int8 // stream that holds the scalar, or -1
+}
+
+var updateRules = map[ops.UpdateFunc]kernel.UpdateRule{
+	ops.SGDUpdate: kernel.SGD, ops.SGDMomentumUpdate: kernel.SGDMomentum, ops.SGDNesterovUpdate: kernel.SGDNesterov,
+	ops.AdaGradUpdate: kernel.AdaGrad, ops.RMSpropUpdate: kernel.RMSprop, ops.RMSpropCenteredUpdate: kernel.RMSpropCentered,
+	ops.RMSpropMomentumUpdate: kernel.RMSpropMomentum, ops.RMSpropCenteredMomentumUpdate: kernel.RMSpropCenteredMomentum,
+	ops.AdamUpdate: kernel.Adam,
 }
 
 // assembler turns a unit's nodes into a program.
@@ -68,7 +87,9 @@ func (l *lowering) assemble(u *unit) *program {
 	p.fold = max(1, blockLen/max(p.cols, 1))
 	inside := make(map[*ir.Value]bool, len(u.nodes))
 	for i, n := range u.nodes {
-		inside[n.Out(0)] = true
+		for _, v := range n.Outs() {
+			inside[v] = true
+		}
 		for _, v := range n.In() {
 			a.lastUse[v] = i
 		}
@@ -82,8 +103,10 @@ func (l *lowering) assemble(u *unit) *program {
 		}
 	}
 	for i, n := range u.nodes {
-		if l.escapes(n.Out(0), u) {
-			a.result(u, i)
+		for k, v := range n.Outs() {
+			if l.escapes(v, u) {
+				a.result(u, i, k)
+			}
 		}
 	}
 	for i, n := range u.nodes {
@@ -130,11 +153,20 @@ func (a *assembler) operand(v, first *ir.Value) {
 	a.p.streams = append(a.p.streams, s)
 }
 
-// result makes a stream for a value that is wanted outside the group, node i
-// of which makes it: in the memory of an operand that nobody reads later, if
-// there is one.
-func (a *assembler) result(u *unit, i int) {
-	v := u.nodes[i].Out(0)
+// result makes a stream for result k of node i of the group, a value that is
+// wanted outside: in the memory of an operand that nobody reads later, if there
+// is one. The step of an optimizer may write over what it replaces alone.
+func (a *assembler) result(u *unit, i, k int) {
+	n := u.nodes[i]
+	v := n.Out(k)
+	replaced := func(*ir.Value) bool { return true }
+	if _, ok := n.Op().(ops.UpdateOp); ok {
+		old := n.In()[0]
+		if k > 0 {
+			old = n.In()[1+k]
+		}
+		replaced = func(in *ir.Value) bool { return in == old }
+	}
 	safe := map[ref]bool{}
 	for in, r := range a.stream {
 		s := a.p.streams[r]
@@ -142,7 +174,7 @@ func (a *assembler) result(u *unit, i int) {
 			safe[s.ref] = false
 			continue
 		}
-		ok := s.kind == full && a.lastUse[in] <= i
+		ok := s.kind == full && a.lastUse[in] <= i && replaced(in)
 		if old, seen := safe[s.ref]; seen {
 			ok = ok && old
 		}
@@ -217,6 +249,10 @@ func (a *assembler) emit(i inst) { a.p.code = append(a.p.code, i) }
 // node emits the instruction of one node and releases registers that no later
 // node reads.
 func (a *assembler) node(i int, n *ir.Node) {
+	if op, ok := n.Op().(ops.UpdateOp); ok {
+		a.update(i, n, op.F)
+		return
+	}
 	f, _ := vecOf(n)
 	in := n.In()
 	x := inst{op: f.op, s0From: -1}
@@ -258,6 +294,37 @@ func (a *assembler) node(i int, n *ir.Node) {
 	}
 }
 
+// update emits the step of an optimizer.
+func (a *assembler) update(i int, n *ir.Node, f ops.UpdateFunc) {
+	in := n.In()
+	states := f.States()
+	u := &update{rule: updateRules[f], g: a.vector(in[1]), old: []uint8{a.vector(in[0])}}
+	for _, v := range in[2 : 2+states] {
+		u.old = append(u.old, a.vector(v))
+	}
+	for k := range u.from {
+		u.from[k] = -1
+	}
+	for k, v := range in[2+states:] {
+		var ok bool
+		if u.s[k], u.from[k], ok = a.scalar(v); !ok {
+			panic("cpu: internal error: a scalar of an optimizer is no scalar")
+		}
+	}
+	for _, v := range n.Outs() {
+		r, ok := a.stream[v]
+		if !ok {
+			r = a.scratchReg()
+		}
+		u.new = append(u.new, r)
+		a.reg[v] = r
+	}
+	for _, v := range in {
+		a.release(v, i)
+	}
+	a.emit(inst{update: u})
+}
+
 func (a *assembler) isScalar(v *ir.Value) bool {
 	_, _, ok := a.scalar(v)
 	return ok
@@ -278,7 +345,7 @@ func (a *assembler) mulAdd(n *ir.Node, x inst) bool {
 		return false
 	}
 	m := &a.p.code[len(a.p.code)-1]
-	if m.op != kernel.MulS && m.op != kernel.Mul || int(m.d) < len(a.p.streams) || x.a == x.b {
+	if m.update != nil || m.op != kernel.MulS && m.op != kernel.Mul || int(m.d) < len(a.p.streams) || x.a == x.b {
 		return false
 	}
 	other := x.b
@@ -474,6 +541,10 @@ func (x *machine) block(worker, lo, hi, col int) {
 	v := &x.set.Vec
 	for i := range x.code {
 		c := &x.code[i]
+		if c.update != nil {
+			x.update(c.update, regs, n)
+			continue
+		}
 		s0 := c.s0
 		if c.s0From >= 0 {
 			s0 = x.number(int(c.s0From))
@@ -491,6 +562,25 @@ func (x *machine) block(worker, lo, hi, col int) {
 			}
 		}
 	}
+}
+
+// update runs the step of an optimizer, which works in place, on what it is to
+// replace.
+func (x *machine) update(u *update, regs [][]float32, n int) {
+	var t [4][]float32 // p and its state
+	for k, r := range u.new {
+		t[k] = regs[r][:n]
+		if old := regs[u.old[k]]; &old[0] != &t[k][0] {
+			copy(t[k], old)
+		}
+	}
+	s := u.s
+	for k, from := range u.from {
+		if from >= 0 {
+			s[k] = x.number(int(from))
+		}
+	}
+	x.set.Vec.Update(u.rule, t[0], regs[u.g], t[1], t[2], t[3], &s)
 }
 
 func (x *machine) number(stream int) float32 {

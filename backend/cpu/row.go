@@ -155,8 +155,45 @@ func (l *lowering) optional(n *ir.Node, i int) func(m *memory) []float32 {
 }
 
 // normChunks is the number of parts in which rows are added up for the
-// gradients of a layer norm's weight: fixed, so that sums have one order.
+// gradients of a norm's parameters: fixed, so that sums have one order.
 const normChunks = 16
+
+// rowSums is a step over rows that adds to vectors of cols numbers, outs: the
+// rows are cut in parts, each of which has sums of its own, and these are added
+// up in order. f handles one row; sums is empty where outs is.
+func (l *lowering) rowSums(n *ir.Node, rows, cols int, outs []ref, f func(m *memory) func(r int, sums [][]float32)) {
+	parts := min(normChunks, rows)
+	scratch := l.scratch(len(outs) * parts * cols)
+	v := &l.b.set.Vec
+	l.step(n.Op().Name(), n, func(m *memory) []kernel.Phase {
+		mem := m.f32(scratch)
+		sums := make([][][]float32, parts)
+		for i := range sums {
+			for range outs {
+				sums[i], mem = append(sums[i], mem[:cols]), mem[cols:]
+			}
+		}
+		row := f(m)
+		phases := []kernel.Phase{{Chunks: parts, Run: func(_, i int) {
+			for _, s := range sums[i] {
+				clear(s)
+			}
+			for r := i * rows / parts; r < (i+1)*rows/parts; r++ {
+				row(r, sums[i])
+			}
+		}}}
+		to := make([][]float32, len(outs))
+		for k, r := range outs {
+			to[k] = m.f32(r)
+		}
+		return append(phases, kernel.Phase{Chunks: len(outs), Run: func(_, k int) {
+			copy(to[k], sums[0][k])
+			for _, s := range sums[1:] {
+				v.AddTo(to[k], s[k])
+			}
+		}})
+	})
+}
 
 func lowerLayerNormGrad(l *Lowering, n *ir.Node) {
 	op := n.Op().(ops.LayerNormGradOp)
@@ -165,49 +202,21 @@ func lowerLayerNormGrad(l *Lowering, n *ir.Node) {
 	rows := in[k].Shape().Size()
 	cols := x.Shape().Size() / rows
 	rx, mean, rstd, dy, dx := l.read(x), l.read(in[k]), l.read(in[k+1]), l.read(in[k+2]), l.write(n.Out(0))
-	parts := min(normChunks, rows)
 	weight := func(*memory) []float32 { return nil }
-	var dw, db, scratch ref
+	var outs []ref
 	if op.Weighted {
 		weight = l.optional(n, 1)
-		dw, db, scratch = l.write(n.Out(1)), l.write(n.Out(2)), l.scratch(2*parts*cols)
+		outs = []ref{l.write(n.Out(1)), l.write(n.Out(2))}
 	}
 	v := &l.b.set.Vec
-	l.step("layer_norm_grad", n, func(m *memory) []kernel.Phase {
+	l.rowSums(n, rows, cols, outs, func(m *memory) func(r int, sums [][]float32) {
 		xs, mu, rs, g, out, w := m.f32(rx), m.f32(mean), m.f32(rstd), m.f32(dy), m.f32(dx), weight(m)
-		var sums []float32
-		if op.Weighted {
-			sums = m.f32(scratch)
-		}
-		part := func(i int) (dw, db []float32) {
-			if sums == nil {
-				return nil, nil
+		return func(r int, sums [][]float32) {
+			var dw, db []float32
+			if len(sums) > 0 {
+				dw, db = sums[0], sums[1]
 			}
-			return sums[2*i*cols : (2*i+1)*cols], sums[(2*i+1)*cols : (2*i+2)*cols]
+			v.LayerNormGrad(out[r*cols:(r+1)*cols], g[r*cols:(r+1)*cols], xs[r*cols:(r+1)*cols], w, dw, db, mu[r], rs[r])
 		}
-		phases := []kernel.Phase{{Chunks: parts, Run: func(_, i int) {
-			pw, pb := part(i)
-			clear(pw)
-			clear(pb)
-			for r := i * rows / parts; r < (i+1)*rows/parts; r++ {
-				v.LayerNormGrad(out[r*cols:(r+1)*cols], g[r*cols:(r+1)*cols], xs[r*cols:(r+1)*cols], w, pw, pb, mu[r], rs[r])
-			}
-		}}}
-		if !op.Weighted {
-			return phases
-		}
-		ow, ob := m.f32(dw), m.f32(db)
-		return append(phases, kernel.Phase{Chunks: 1, Run: func(_, _ int) {
-			for i := range parts {
-				pw, pb := part(i)
-				if i == 0 {
-					copy(ow, pw)
-					copy(ob, pb)
-					continue
-				}
-				v.AddTo(ow, pw)
-				v.AddTo(ob, pb)
-			}
-		}})
 	})
 }

@@ -115,6 +115,35 @@ def build(path):
     layer(g, "layer_norm_not_affine", nn.LayerNorm(5, elementwise_affine=False), [normal(2, 5)],
           Shape=[5], Eps=1e-5, Affine=False, Bias=False)
 
+    def group_norm(name, groups, channels, x, eps=1e-5, affine=True):
+        layer(g, name, nn.GroupNorm(groups, channels, eps, affine), [x], Groups=groups, Channels=channels, Eps=eps, Affine=affine)
+
+    group_norm("group_norm", 2, 4, normal(2, 4, 3, 2))
+    group_norm("group_norm_rank2", 3, 6, normal(3, 6), eps=0.1)
+    group_norm("group_norm_one_group", 1, 3, normal(2, 3, 5))
+    group_norm("group_norm_not_affine", 2, 6, normal(2, 6, 3), affine=False)
+
+    def instance_norm(name, make, inputs, channels, eps=1e-5, momentum=0.1, affine=False, track_running_stats=False):
+        layer(g, name, make(channels, eps, momentum, affine, track_running_stats), inputs,
+              Channels=channels, Eps=eps, Momentum=momentum, Affine=affine, TrackRunningStats=track_running_stats)
+
+    instance_norm("instance_norm1d", nn.InstanceNorm1d, three(2, 3, 4), 3)
+    instance_norm("instance_norm1d_affine", nn.InstanceNorm1d, [normal(3, 2, 5)], 2, eps=0.1, affine=True)
+    instance_norm("instance_norm1d_tracking", nn.InstanceNorm1d, three(3, 2, 5), 2, momentum=0.3, track_running_stats=True)
+    instance_norm("instance_norm2d", nn.InstanceNorm2d, [normal(2, 3, 2, 4)], 3, eps=0.01)
+    instance_norm("instance_norm2d_affine", nn.InstanceNorm2d, [normal(1, 3, 2, 2)], 3, affine=True)
+    instance_norm("instance_norm2d_tracking", nn.InstanceNorm2d, three(2, 3, 2, 4), 3, affine=True, track_running_stats=True)
+
+    layer(g, "rms_norm", nn.RMSNorm(6), [normal(3, 2, 6)], Shape=[6], Eps=None, Affine=True)
+    layer(g, "rms_norm_two_axes", nn.RMSNorm([3, 4], eps=0.1), [normal(2, 3, 4)], Shape=[3, 4], Eps=0.1, Affine=True)
+    layer(g, "rms_norm_not_affine", nn.RMSNorm(5, elementwise_affine=False), [normal(2, 5)], Shape=[5], Eps=None, Affine=False)
+    # Small numbers, for which the eps counts.
+    layer(g, "rms_norm_default_eps", nn.RMSNorm(5), [normal(2, 5, std=1e-8)], Shape=[5], Eps=None, Affine=True)
+
+    layer(g, "local_response_norm", nn.LocalResponseNorm(3), [normal(2, 5, 3, 2, std=30)], Size=3, Alpha=1e-4, Beta=0.75, K=1)
+    layer(g, "local_response_norm_even", nn.LocalResponseNorm(4, alpha=0.5, beta=0.5, k=2), [normal(2, 5, 3)], Size=4, Alpha=0.5, Beta=0.5, K=2)
+    layer(g, "local_response_norm_wide", nn.LocalResponseNorm(7, alpha=1.0), [normal(1, 3, 2, 2)], Size=7, Alpha=1.0, Beta=0.75, K=1)
+
     layer(g, "embedding", nn.Embedding(7, 3), [integers(0, 7, 2, 5), integers(0, 7, 4)], Count=7, Width=3)
     layer(g, "embedding_padding", nn.Embedding(4, 3, padding_idx=2), [integers(0, 4, 3, 5)], Count=4, Width=3, PaddingIdx=2)
     layer(g, "prelu", nn.PReLU(3), [normal(2, 3, 4)], N=3)

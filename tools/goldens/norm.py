@@ -1,4 +1,4 @@
-"""Batch norm in training mode and layer norm."""
+"""Batch norm in training mode, layer norm, RMS norm and group norm."""
 
 import torch.nn.functional as F
 
@@ -79,7 +79,77 @@ def build_layer(path):
     return g
 
 
+# name: (x, number of normalised trailing axes, eps, weight)
+RMS_CASES = {
+    "rank2": (normal(3, 5), 1, 1e-5, True),
+    "rank2_plain": (normal(4, 7), 1, 1e-5, False),
+    "rank2_all": (normal(3, 4), 2, 1e-5, True),
+    "rank2_eps": (normal(3, 5), 1, 0.1, True),
+    "rank2_width1": (normal(4, 1), 1, 1e-5, True),
+    "rank2_one_row": (normal(1, 9), 1, 1e-6, True),
+    "rank2_zeros": (lambda gen: normal(2, 5)(gen) * 0, 1, 1e-5, True),
+    "rank2_large": (normal(3, 8, mean=1000), 1, 1e-5, True),
+    "rank2_small": (normal(3, 8, std=1e-4), 1, 1e-8, False),
+    "rank1": (normal(6), 1, 1e-5, True),
+    "rank3": (normal(2, 3, 5), 1, 1e-5, True),
+    "rank3_two_axes": (normal(3, 2, 5), 2, 1e-5, True),
+    "rank3_two_axes_plain": (normal(2, 3, 4), 2, 1e-3, False),
+    "rank3_wide": (normal(1, 2, 67), 1, 1e-5, True),
+    "rank4_three_axes": (normal(3, 2, 3, 2), 3, 1e-5, True),
+}
+
+# name: (x [B C ...], groups, eps, weight, bias)
+GROUP_CASES = {
+    "rank2": (normal(3, 4), 2, 1e-5, True, True),
+    "rank2_one_group": (normal(3, 5), 1, 1e-5, True, True),
+    "rank3": (normal(2, 4, 5), 2, 1e-5, True, True),
+    "rank3_plain": (normal(2, 6, 5), 3, 1e-5, False, False),
+    "rank3_no_bias": (normal(2, 6, 3), 2, 1e-3, True, False),
+    "rank3_instance": (normal(3, 3, 7), 3, 1e-5, True, True),
+    "rank3_one_group": (normal(2, 3, 5), 1, 0.1, True, True),
+    "rank3_width1": (normal(4, 6, 1), 3, 1e-5, True, True),
+    "rank3_one_sample": (normal(1, 4, 9), 2, 1e-5, True, True),
+    "rank3_offset": (normal(2, 4, 9, mean=-50, std=3), 2, 1e-5, True, True),
+    "rank3_small_spread": (normal(2, 4, 5, mean=0.5, std=1e-3), 2, 1e-5, False, False),
+    "rank4": (normal(2, 6, 3, 5), 3, 1e-5, True, True),
+    "rank4_pairs": (normal(2, 8, 2, 3), 4, 1e-5, True, True),
+    "rank4_instance": (normal(2, 5, 3, 3), 5, 1e-5, True, True),
+    "rank4_one_channel": (normal(3, 1, 3, 2), 1, 1e-5, True, True),
+    "rank4_constant": (lambda gen: normal(2, 4, 3, 2)(gen) * 0 + 3, 2, 1e-5, True, True),  # variance 0
+    "rank4_many_channels": (normal(1, 34, 2, 3), 17, 1e-5, True, True),
+    "rank5": (normal(2, 4, 2, 3, 2), 2, 1e-5, True, True),
+}
+
+
+def build_rms(path):
+    """Inputs x, and perhaps weight of the shape of the normalised axes."""
+    g = Golden("norm", path, seed=43)
+    for name, (x, count, eps, weight) in RMS_CASES.items():
+        shape = list(x(g.generator(name)).shape)
+        inner = shape[-count:]
+        g.case(name, "rms_norm", lambda x, w: F.rms_norm(x, inner, w, eps), [x, uniform(0.5, 2, *inner) if weight else None],
+               axes=list(range(len(shape) - count, len(shape))), eps=eps, weight=weight)
+    return g
+
+
+def build_group(path):
+    """Inputs x, weight, bias [C], the last two optional; outputs y, and mean and biased variance [B groups]."""
+    g = Golden("norm", path, seed=44)
+    for name, (x, groups, eps, weight, bias) in GROUP_CASES.items():
+        channels = x(g.generator(name)).shape[1]
+
+        def group_norm(x, weight, bias):
+            rows = x.detach().reshape(x.shape[0], groups, -1)
+            return F.group_norm(x, groups, weight, bias, eps), rows.mean(2), rows.var(2, unbiased=False)
+
+        g.case(name, "group_norm", group_norm,
+               [x, uniform(0.5, 2, channels) if weight else None, normal(channels) if bias else None], groups=groups, eps=eps)
+    return g
+
+
 FILES = {
     "ops/optest/testdata/batch_norm.safetensors": build_batch,
     "ops/optest/testdata/layer_norm.safetensors": build_layer,
+    "ops/optest/testdata/rms_norm.safetensors": build_rms,
+    "ops/optest/testdata/group_norm.safetensors": build_group,
 }

@@ -101,51 +101,62 @@ func (b *BatchNorm) foldInto(dst, wide []float32) {
 // stats computes for each chunk a mean, near the exact one, and the sums of the
 // deviations from it and of their squares.
 func (b *BatchNorm) stats(x []float32, s bnScratch) Phase {
-	v := b.v
 	return Phase{Chunks: b.chunks, Run: func(worker, chunk int) {
-		sum, sumSq, mean := s.worker[worker][0], s.worker[worker][1], s.worker[worker][2]
-		part := s.partial[chunk]
 		from, to := b.span(chunk)
-		clear(sum)
-		for i := from; i < to; i += b.wide {
-			n := min(b.wide, to-i)
-			v.Run(Add, sum[:n], sum, x[i:], nil, 0, 0)
-		}
-		b.foldInto(part[0], sum)
-		v.Run(MulS, part[0], part[0], nil, nil, float32(1/float64((to-from)/b.cols)), 0)
-		for i := 0; i < b.wide; i += b.cols {
-			copy(mean[i:], part[0])
-		}
-		clear(sum)
-		clear(sumSq)
-		for i := from; i < to; i += b.wide {
-			n := min(b.wide, to-i)
-			for j := 0; j < n; j += maxCall {
-				v.columnDevs(min(maxCall, n-j), &sum[j], &sumSq[j], &x[i+j], &mean[j], nil, nil, 0, 0, 0, 0, 0, 0, 0, 0)
-			}
-		}
-		b.foldInto(part[1], sum)
-		b.foldInto(part[2], sumSq)
+		b.chunkStats(x[from:to], s.partial[chunk], s.worker[worker])
 	}}
+}
+
+// chunkStats is the part of stats for the rows of one chunk.
+func (b *BatchNorm) chunkStats(x []float32, part, worker [3][]float32) {
+	v := b.v
+	sum, sumSq, mean := worker[0], worker[1], worker[2]
+	clear(sum)
+	for i := 0; i < len(x); i += b.wide {
+		n := min(b.wide, len(x)-i)
+		v.Run(Add, sum[:n], sum, x[i:], nil, 0, 0)
+	}
+	b.foldInto(part[0], sum)
+	v.Run(MulS, part[0], part[0], nil, nil, float32(1/float64(len(x)/b.cols)), 0)
+	for i := 0; i < b.wide; i += b.cols {
+		copy(mean[i:], part[0])
+	}
+	clear(sum)
+	clear(sumSq)
+	for i := 0; i < len(x); i += b.wide {
+		n := min(b.wide, len(x)-i)
+		for j := 0; j < n; j += maxCall {
+			v.columnDevs(min(maxCall, n-j), &sum[j], &sumSq[j], &x[i+j], &mean[j], nil, nil, 0, 0, 0, 0, 0, 0, 0, 0)
+		}
+	}
+	b.foldInto(part[1], sum)
+	b.foldInto(part[2], sumSq)
 }
 
 // combine returns mean and biased variance of column c from all chunks.
 func (b *BatchNorm) combine(s bnScratch, c int) (mean, variance float64) {
-	var count, m2 float64
+	var m moments
 	for chunk, part := range s.partial {
 		from, to := b.span(chunk)
-		n := float64((to - from) / b.cols)
-		off, at := float64(part[1][c])/n, float64(part[0][c])
-		if !math.IsInf(at, 0) {
-			at += off // which is NaN for an infinite mean
-		}
-		delta := at - mean
-		total := count + n
-		mean = float64(mean*(count/total)) + float64(at*(n/total))
-		m2 += float64(part[2][c]) - float64(off*off*n) + float64(delta*delta*(count*n/total))
-		count = total
+		m.add(float64((to-from)/b.cols), part, c)
 	}
-	return mean, m2 / count
+	return m.mean, m.m2 / m.count
+}
+
+// moments are the mean and the squared deviations from it of count numbers.
+type moments struct{ count, mean, m2 float64 }
+
+// add joins n numbers whose chunkStats are those of column c of part.
+func (m *moments) add(n float64, part [3][]float32, c int) {
+	off, at := float64(part[1][c])/n, float64(part[0][c])
+	if !math.IsInf(at, 0) {
+		at += off // which is NaN for an infinite mean
+	}
+	delta := at - m.mean
+	total := m.count + n
+	m.mean = float64(m.mean*(m.count/total)) + float64(at*(n/total))
+	m.m2 += float64(part[2][c]) - float64(off*off*n) + float64(delta*delta*(m.count*n/total))
+	m.count = total
 }
 
 // normalize sets y = x*param0 + param1, then the ReLU of it if asked for.
@@ -237,9 +248,7 @@ func (b *BatchNorm) BindGrad(dx, dweight, dbias, dy, x, y, weight, mean, rstd, s
 			if y != nil {
 				v.Run(ReluGrad, dx[i:i+n], dy[i:], y[i:], nil, 0, 0)
 			}
-			for j := 0; j < n; j += maxCall {
-				v.columnSums(min(maxCall, n-j), &sum[j], &sumX[j], &masked[i+j], &x[i+j], &center[j], nil, 0, 0, 0, 0, 0, 0, 0, 0)
-			}
+			b.addSums(sum[:n], sumX, masked[i:], x[i:], center)
 		}
 		b.foldInto(s.partial[chunk][0], sum)
 		b.foldInto(s.partial[chunk][1], sumX)
@@ -271,10 +280,22 @@ func (b *BatchNorm) BindGrad(dx, dweight, dbias, dy, x, y, weight, mean, rstd, s
 		from, to := b.span(chunk)
 		for i := from; i < to; i += b.wide {
 			n := min(b.wide, to-i)
-			for j := 0; j < n; j += maxCall {
-				v.columnGrad(min(maxCall, n-j), &dx[i+j], &masked[i+j], &x[i+j], &s.param[0][j], &s.param[1][j], &s.param[2][j], 0, 0, 0, 0, 0, 0, 0, 0)
-			}
+			b.wideGrad(dx[i:i+n], masked[i:], x[i:], s.param)
 		}
 	}}
 	return []Phase{sums, combine, grad}
+}
+
+// addSums adds dy to sum and dy*(x-center) to sumX, along a wide row.
+func (b *BatchNorm) addSums(sum, sumX, dy, x, center []float32) {
+	for j := 0; j < len(sum); j += maxCall {
+		b.v.columnSums(min(maxCall, len(sum)-j), &sum[j], &sumX[j], &dy[j], &x[j], &center[j], nil, 0, 0, 0, 0, 0, 0, 0, 0)
+	}
+}
+
+// wideGrad sets dx = param[0]*dy + (param[1]*x + param[2]) along a wide row.
+func (b *BatchNorm) wideGrad(dx, dy, x []float32, param [3][]float32) {
+	for j := 0; j < len(dx); j += maxCall {
+		b.v.columnGrad(min(maxCall, len(dx)-j), &dx[j], &dy[j], &x[j], &param[0][j], &param[1][j], &param[2][j], 0, 0, 0, 0, 0, 0, 0, 0)
+	}
 }

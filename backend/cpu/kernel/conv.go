@@ -45,37 +45,62 @@ func (s *ConvSpec) forward() (axes [3]axis) {
 }
 
 // A Conv is a planned convolution, y from x and weight.
-type Conv struct{ correlation }
+type Conv struct{ planned }
+
+// A planned convolution is a correlation or, where a channel is a group, a
+// depthwise one.
+type planned struct {
+	correlation
+	depthwise *depthwise
+	pack      func(x *correlationRun, spare []float32, group, panel, c0, c1 int)
+}
+
+// Scratch returns the number of floats that Bind wants as scratch memory.
+func (c *planned) Scratch() int {
+	if d := c.depthwise; d != nil {
+		return alignment + d.weights()
+	}
+	return c.correlation.Scratch()
+}
+
+// Bind gives the plan its operands and its result. After may be nil; its rows
+// are the pixels of the result and its columns the channels.
+func (c *planned) Bind(source, weight, result, scratch []float32, after Epilogue) []Phase {
+	if d := c.depthwise; d != nil {
+		return d.bind(source, weight, result, scratch, after)
+	}
+	return c.bind(source, weight, result, scratch, after, c.pack)
+}
 
 // NewConv plans y = conv(x, weight). The number of workers decides about
 // chunks and scratch memory.
 func NewConv(set *Set, s ConvSpec, workers int) *Conv {
+	if s.depthwise() {
+		return &Conv{planned{depthwise: newDepthwise(set, s, false, workers)}}
+	}
 	s = s.flat()
-	return &Conv{newCorrelation(&set.Tile, workers, s.N, s.Groups, s.C/s.Groups, s.O/s.Groups, s.forward())}
-}
-
-// Bind gives the plan its operands. After may be nil; its rows are the pixels
-// of y and its columns the channels.
-func (c *Conv) Bind(x, weight, y, scratch []float32, after Epilogue) []Phase {
-	return c.bind(x, weight, y, scratch, after, (*correlationRun).packForward)
+	return &Conv{planned{
+		correlation: newCorrelation(&set.Tile, workers, s.N, s.Groups, s.C/s.Groups, s.O/s.Groups, s.forward()),
+		pack:        (*correlationRun).packForward,
+	}}
 }
 
 // A ConvInput is a planned gradient of a convolution by its input.
-type ConvInput struct{ correlation }
+type ConvInput struct{ planned }
 
 // NewConvInput plans dx from dy and weight. With a stride above 1, each
 // residue of the coordinates of dx gathers from dy by taps of its own.
 func NewConvInput(set *Set, s ConvSpec, workers int) *ConvInput {
+	if s.depthwise() {
+		return &ConvInput{planned{depthwise: newDepthwise(set, s, true, workers)}}
+	}
 	s = s.flat()
 	var axes [3]axis
 	for d := range axes {
 		axes[d] = inputAxis(s.In[d], s.Out[d], s.Kernel[d], s.Stride[d], s.PadLo[d], s.Dilation[d])
 	}
-	return &ConvInput{newCorrelation(&set.Tile, workers, s.N, s.Groups, s.O/s.Groups, s.C/s.Groups, axes)}
-}
-
-// Bind gives the plan its operands. After may be nil; its rows are the pixels
-// of dx and its columns the channels.
-func (c *ConvInput) Bind(dy, weight, dx, scratch []float32, after Epilogue) []Phase {
-	return c.bind(dy, weight, dx, scratch, after, (*correlationRun).packInput)
+	return &ConvInput{planned{
+		correlation: newCorrelation(&set.Tile, workers, s.N, s.Groups, s.O/s.Groups, s.C/s.Groups, axes),
+		pack:        (*correlationRun).packInput,
+	}}
 }

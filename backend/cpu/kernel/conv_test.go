@@ -197,6 +197,35 @@ func TestConvLayers(t *testing.T) {
 	})
 }
 
+// TestDepthwise has a group for each channel: vectors, their rests and edges.
+func TestDepthwise(t *testing.T) {
+	one := [3]int{1, 1, 1}
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(21, 22))
+		square := func(n, c, size, kernel, stride, pad, dilation int) ConvSpec {
+			return newConvSpec(n, c, c, c, [3]int{1, size, size}, [3]int{1, kernel, kernel}, [3]int{1, stride, stride},
+				[3]int{0, pad, pad}, [3]int{0, pad, pad}, [3]int{1, dilation, dilation})
+		}
+		for _, c := range []int{2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 70} {
+			checkConv(t, set, r, square(2, c, 9, 3, 1, 1, 1))
+			checkConv(t, set, r, square(1, c, 10, 3, 2, 1, 1))
+			checkConv(t, set, r, newConvSpec(2, c, c, c, [3]int{1, 1, 21}, [3]int{1, 1, 5}, one, [3]int{0, 0, 4}, [3]int{}, one))
+		}
+		for _, s := range []ConvSpec{
+			square(1, 5, 12, 5, 3, 3, 2),
+			square(3, 4, 3, 2, 1, 2, 1), // results of nothing but padding
+			square(1, 20, 1, 1, 1, 0, 1),
+			square(4, 12, 30, 7, 1, 3, 1),
+			square(1, 1100, 5, 3, 1, 1, 1),
+			newConvSpec(2, 6, 6, 6, [3]int{4, 5, 6}, [3]int{2, 3, 2}, [3]int{2, 1, 3}, [3]int{1, 0, 1}, [3]int{0, 1, 1}, [3]int{1, 2, 1}),
+			newConvSpec(1, 40, 40, 40, [3]int{1, 1, 3000}, [3]int{1, 1, 31}, one, [3]int{0, 0, 15}, [3]int{0, 0, 15}, one),
+			square(0, 4, 5, 3, 1, 1, 1),
+		} {
+			checkConv(t, set, r, s)
+		}
+	})
+}
+
 // TestConvBatch checks that an image alone gives the bits that it gives
 // within a batch.
 func TestConvBatch(t *testing.T) {
@@ -239,6 +268,13 @@ func TestConvAllocations(t *testing.T) {
 	})
 }
 
+// depthwise2d is a spec of square images with a group for each channel.
+func depthwise2d(n, size, c, kernel, stride int) ConvSpec {
+	s := conv2d(n, size, c, c, kernel, stride, kernel/2)
+	s.Groups = c
+	return s
+}
+
 func BenchmarkConv(b *testing.B) {
 	for _, c := range []struct {
 		name string
@@ -252,6 +288,9 @@ func BenchmarkConv(b *testing.B) {
 		{"resnet2 32x32x32x16 32 1x1 s2", conv2d(32, 32, 16, 32, 1, 2, 0)},
 		{"resnet2 32x16x16x32 32", conv2d(32, 16, 32, 32, 3, 1, 1)},
 		{"resnet3 32x8x8x64 64", conv2d(32, 8, 64, 64, 3, 1, 1)},
+		{"depthwise 8x28x28x64 3x3", depthwise2d(8, 28, 64, 3, 1)},
+		{"depthwise 8x28x28x64 3x3 s2", depthwise2d(8, 28, 64, 3, 2)},
+		{"depthwise 8x7x7x512 3x3", depthwise2d(8, 7, 512, 3, 1)},
 	} {
 		for _, set := range Sets() {
 			if !set.Available {
@@ -262,7 +301,7 @@ func BenchmarkConv(b *testing.B) {
 				lx, lw, ly := s.lens()
 				r := rand.New(rand.NewPCG(1, 1))
 				x, w, y := randomGuarded(r, lx).s, randomGuarded(r, lw).s, randomGuarded(r, ly).s
-				flops := 2 * float64(ly/s.O) * float64(lw)
+				flops := 2 * float64(ly) * float64(lw/s.O)
 				run := func(name string, phases []Phase) {
 					b.Run(fmt.Sprintf("%s/%s/%s/%d", c.name, name, set.Name, workers), func(b *testing.B) {
 						measure(b, workers, phases, flops)

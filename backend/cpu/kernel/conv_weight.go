@@ -8,6 +8,7 @@ package kernel
 // alone. Each slice is summed on its own, in the order of its units; then the
 // slices are added in order.
 type ConvWeight struct {
+	depthwise *depthwise // where a channel is a group
 	gather
 	spec    ConvSpec
 	tile    *Tile
@@ -34,6 +35,9 @@ const sliceRows = 1024
 // NewConvWeight plans dw. The number of workers decides about chunks and
 // scratch memory.
 func NewConvWeight(set *Set, s ConvSpec, workers int) *ConvWeight {
+	if s.depthwise() {
+		return &ConvWeight{depthwise: newDepthwise(set, s, false, workers)}
+	}
 	s = s.flat()
 	t := &set.Tile
 	w := &ConvWeight{spec: s, tile: t, workers: workers}
@@ -88,6 +92,9 @@ func (w *ConvWeight) size() int { return w.spec.taps() * w.spec.C / w.spec.Group
 
 // Scratch returns the number of floats that Bind wants as scratch memory.
 func (w *ConvWeight) Scratch() int {
+	if d := w.depthwise; d != nil {
+		return alignment + d.parts()*d.weights()
+	}
 	return alignment + w.slices*roundUp(w.size(), alignment) + w.workers*w.frame
 }
 
@@ -102,6 +109,9 @@ type weightRun struct {
 
 // Bind gives the plan its operands.
 func (w *ConvWeight) Bind(x, dy, dw, scratch []float32) []Phase {
+	if d := w.depthwise; d != nil {
+		return d.bindWeight(x, dy, dw, scratch)
+	}
 	if w.size() == 0 {
 		return nil
 	}

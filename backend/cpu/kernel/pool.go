@@ -113,39 +113,56 @@ func newPoolPlan(s *PoolSpec, overInputs bool, workers int) *poolPlan {
 	return p
 }
 
-// phase runs f for every run of every row: base is the element of the run's
-// first position on this side; offsets and taps describe what it meets.
-// Consecutive positions are step*channels elements apart on this side and
-// advance*channels on the other.
-func (p *poolPlan) phase(f func(r *poolRun, base int, offsets []int, taps []int32)) Phase {
-	rows := p.images * p.size[0] * p.size[1]
+// rows is the number of rows of this side.
+func (p *poolPlan) rows() int {
 	if p.channels == 0 {
-		rows = 0
+		return 0
 	}
-	return Phase{Chunks: (rows + p.rowsChunk - 1) / p.rowsChunk, Run: func(worker, chunk int) {
+	return p.images * p.size[0] * p.size[1]
+}
+
+func (p *poolPlan) chunks() int { return (p.rows() + p.rowsChunk - 1) / p.rowsChunk }
+
+// phase runs f for every row.
+func (p *poolPlan) phase(f func(worker, row int)) Phase {
+	rows := p.rows()
+	return Phase{Chunks: p.chunks(), Run: func(worker, chunk int) {
 		for row := chunk * p.rowsChunk; row < min((chunk+1)*p.rowsChunk, rows); row++ {
-			i1 := row % p.size[1]
-			i0 := row / p.size[1] % p.size[0]
-			image := row / (p.size[1] * p.size[0])
-			for k := range p.runs {
-				r := &p.runs[k]
-				n := 0
-				offsets, taps := p.offsets[worker], p.taps[worker]
-				for _, a := range p.pairs[0][i0] {
-					for _, b := range p.pairs[1][i1] {
-						line := ((image*p.other[0]+a.other)*p.other[1] + b.other) * p.other[2]
-						tap := (a.tap*p.window[1] + b.tap) * p.window[2]
-						for _, c := range r.pairs {
-							offsets[n] = (line + c.other) * p.channels
-							taps[n] = int32(tap + c.tap)
-							n++
-						}
-					}
-				}
-				f(r, (row*p.size[2]+r.first)*p.channels, offsets[:n], taps[:n])
-			}
+			f(worker, row)
 		}
 	}}
+}
+
+// runPhase runs f for every run of every row; see row.
+func (p *poolPlan) runPhase(f func(r *poolRun, base int, offsets []int, taps []int32)) Phase {
+	return p.phase(func(worker, row int) { p.row(worker, row, f) })
+}
+
+// row runs f for every run of a row: base is the element of the run's first
+// position on this side; offsets and taps describe what it meets. Consecutive
+// positions are step*channels elements apart on this side and advance*channels
+// on the other.
+func (p *poolPlan) row(worker, row int, f func(r *poolRun, base int, offsets []int, taps []int32)) {
+	i1 := row % p.size[1]
+	i0 := row / p.size[1] % p.size[0]
+	image := row / (p.size[1] * p.size[0])
+	for k := range p.runs {
+		r := &p.runs[k]
+		n := 0
+		offsets, taps := p.offsets[worker], p.taps[worker]
+		for _, a := range p.pairs[0][i0] {
+			for _, b := range p.pairs[1][i1] {
+				line := ((image*p.other[0]+a.other)*p.other[1] + b.other) * p.other[2]
+				tap := (a.tap*p.window[1] + b.tap) * p.window[2]
+				for _, c := range r.pairs {
+					offsets[n] = (line + c.other) * p.channels
+					taps[n] = int32(tap + c.tap)
+					n++
+				}
+			}
+		}
+		f(r, (row*p.size[2]+r.first)*p.channels, offsets[:n], taps[:n])
+	}
 }
 
 // shortCalls calls f once for all pixels and channels of a run, or, where that
@@ -182,7 +199,7 @@ func NewMaxPool(set *Set, spec PoolSpec, workers int) *MaxPool {
 // window of nothing but padding gives -Inf and index 0. index may be nil.
 func (m *MaxPool) Bind(y []float32, index []int32, x []float32) []Phase {
 	c := m.spec.C
-	return []Phase{m.forward.phase(func(r *poolRun, base int, offsets []int, taps []int32) {
+	return []Phase{m.forward.runPhase(func(r *poolRun, base int, offsets []int, taps []int32) {
 		n := r.count * c
 		out := y[base : base+n]
 		if len(offsets) == 0 {
@@ -211,7 +228,7 @@ func (m *MaxPool) Bind(y []float32, index []int32, x []float32) []Phase {
 // runs in the order of taps.
 func (m *MaxPool) BindGrad(dx, dy []float32, index []int32) []Phase {
 	c := m.spec.C
-	return []Phase{m.backward.phase(func(r *poolRun, base int, offsets []int, taps []int32) {
+	return []Phase{m.backward.runPhase(func(r *poolRun, base int, offsets []int, taps []int32) {
 		out := dx[base : base+((r.count-1)*r.step+1)*c]
 		if len(offsets) == 0 {
 			for i := range r.count {
@@ -234,7 +251,7 @@ func (m *MaxPool) BindGrad(dx, dy []float32, index []int32) []Phase {
 // derivative of [MaxPool.BindGrad] by dy. Windows of padding give 0.
 func (m *MaxPool) BindGather(y, src []float32, index []int32) []Phase {
 	c := m.spec.C
-	return []Phase{m.forward.phase(func(r *poolRun, base int, offsets []int, taps []int32) {
+	return []Phase{m.forward.runPhase(func(r *poolRun, base int, offsets []int, taps []int32) {
 		for i := range r.count * c {
 			y[base+i] = 0
 			for t, tap := range taps {
@@ -289,7 +306,7 @@ func (a *AvgPool) weight(i int) float32 {
 // the order of taps, times the rounded reciprocal of the count.
 func (a *AvgPool) Bind(y, x []float32) []Phase {
 	c := a.spec.C
-	return []Phase{a.forward.phase(func(r *poolRun, base int, offsets []int, _ []int32) {
+	return []Phase{a.forward.runPhase(func(r *poolRun, base int, offsets []int, _ []int32) {
 		for i := range r.count {
 			out := y[base+i*c:][:c]
 			if len(offsets) == 0 {
@@ -310,7 +327,7 @@ func (a *AvgPool) Bind(y, x []float32) []Phase {
 // window over the windows that hold the element, in the order of taps.
 func (a *AvgPool) BindGrad(dx, dy []float32) []Phase {
 	c := a.spec.C
-	return []Phase{a.backward.phase(func(r *poolRun, base int, offsets []int, _ []int32) {
+	return []Phase{a.backward.runPhase(func(r *poolRun, base int, offsets []int, _ []int32) {
 		for i := range r.count {
 			out := dx[base+i*r.step*c:][:c]
 			if len(offsets) == 0 {

@@ -97,20 +97,8 @@ func (v *Vec) LayerNorm(y, x, weight, bias []float32, eps float32) (mean, rstd f
 	if n == 0 {
 		return 0, 0
 	}
-	mean = float32(v.Sum64(x) / float64(n))
-	// The second pass also finds how far the first mean is off.
-	var sum, sumSq float64
-	for i := 0; i < n; i += blockLen {
-		r0, r1 := v.devSums(min(blockLen, n-i), &x[i], nil, nil, mean)
-		sum += float64(r0)
-		sumSq += float64(r1)
-	}
-	d := sum / float64(n)
-	variance := sumSq/float64(n) - float64(d*d)
-	if d == d { // it is NaN where the mean is infinite
-		mean = float32(float64(mean) + d)
-	}
-	rstd = float32(1 / math.Sqrt(max(variance, 0)+float64(eps)))
+	mean, variance := v.moments(x)
+	rstd = float32(1 / math.Sqrt(variance+float64(eps)))
 	y = y[:n]
 	switch {
 	case weight != nil && bias != nil:
@@ -124,6 +112,29 @@ func (v *Vec) LayerNorm(y, x, weight, bias []float32, eps float32) (mean, rstd f
 		}
 	}
 	return mean, rstd
+}
+
+// moments returns the mean and the biased variance of a row that is not empty,
+// the latter taken around the mean in a second pass.
+func (v *Vec) moments(x []float32) (mean float32, variance float64) {
+	n := float64(len(x))
+	mean = float32(v.Sum64(x) / n)
+	// The second pass also finds how far the first mean is off.
+	var sum, sumSq float64
+	for i := 0; i < len(x); i += blockLen {
+		r0, r1 := v.devSums(min(blockLen, len(x)-i), &x[i], nil, nil, mean)
+		sum += float64(r0)
+		sumSq += float64(r1)
+	}
+	d := sum / n
+	if d == d { // it is NaN where the mean is infinite
+		mean = float32(float64(mean) + d)
+	}
+	variance = sumSq/n - float64(d*d)
+	if variance < 0 {
+		variance = 0
+	}
+	return mean, variance
 }
 
 // LayerNormGrad computes the gradients of one row of [Vec.LayerNorm]: with
@@ -145,21 +156,61 @@ func (v *Vec) LayerNormGrad(dx, dy, x, weight, dweight, dbias []float32, mean, r
 	if dweight != nil {
 		v.Run(NormFma, dweight[:n], x, dy, dweight, mean, rstd)
 	}
-	var sumG, sumGX float64
-	for i := 0; i < n; i += blockLen {
-		r0, r1 := v.normSums(min(blockLen, n-i), &dy[i], &x[i], address(weight, i), mean)
+	sumG, sumGX := v.gradSums(dy, x, weight, mean)
+	r := float64(rstd)
+	v.normalGrad(dx, dy, x, weight, rstd, mean, float32(r*r*r*sumGX/float64(n)), float32(r*sumG/float64(n)))
+}
+
+// RMSNorm sets y[i] = x[i]*rstd*weight[i] for one row and returns
+// rstd = 1/sqrt(mean of squares + eps). weight may be nil; y may be x. The sum is
+// that of [Vec.SumSq64].
+func (v *Vec) RMSNorm(y, x, weight []float32, eps float64) (rstd float32) {
+	rstd = float32(1 / math.Sqrt(v.SumSq64(x)/float64(len(x))+eps))
+	if weight != nil {
+		v.Run(NormMul, y[:len(x)], x, weight, nil, 0, rstd)
+	} else {
+		v.Run(MulS, y[:len(x)], x, nil, nil, rstd, 0)
+	}
+	return rstd
+}
+
+// RMSNormGrad computes the gradients of one row of [Vec.RMSNorm]: with
+// g = dy*weight and h = x*rstd,
+//
+//	dx[i] = rstd * (g[i] - h[i] * mean of g*h)
+//	dweight[i] += dy[i] * h[i]
+//
+// weight and dweight may be nil. dx may be dy or x.
+func (v *Vec) RMSNormGrad(dx, dy, x, weight, dweight []float32, rstd float32) {
+	n := len(x)
+	if dweight != nil {
+		v.Run(NormFma, dweight[:n], x, dy, dweight, 0, rstd)
+	}
+	_, sumGX := v.gradSums(dy, x, weight, 0)
+	r := float64(rstd)
+	v.normalGrad(dx, dy, x, weight, rstd, 0, float32(r*r*r*sumGX/float64(n)), 0)
+}
+
+// gradSums returns the sums of g and of g*(x-mean), g = dy*weight, or dy where
+// weight is nil.
+func (v *Vec) gradSums(dy, x, weight []float32, mean float32) (sumG, sumGX float64) {
+	for i := 0; i < len(x); i += blockLen {
+		r0, r1 := v.normSums(min(blockLen, len(x)-i), &dy[i], &x[i], address(weight, i), mean)
 		sumG += float64(r0)
 		sumGX += float64(r1)
 	}
-	r := float64(rstd)
-	shift := float32(r * sumG / float64(n))
-	slope := float32(r * r * r * sumGX / float64(n))
+	return sumG, sumGX
+}
+
+// normalGrad sets dx = scale*g - (x-mean)*slope - shift, g = dy*weight, or dy
+// where weight is nil. dx may be dy or x.
+func (v *Vec) normalGrad(dx, dy, x, weight []float32, scale, mean, slope, shift float32) {
 	grad := v.normGrad[0]
 	if weight != nil {
 		grad = v.normGrad[1]
 	}
-	for i := 0; i < n; i += maxCall {
-		grad(min(maxCall, n-i), &dx[i], &dy[i], &x[i], address(weight, i), nil, nil, rstd, mean, slope, shift, 0, 0, 0, 0)
+	for i := 0; i < len(x); i += maxCall {
+		grad(min(maxCall, len(x)-i), &dx[i], &dy[i], &x[i], address(weight, i), nil, nil, scale, mean, slope, shift, 0, 0, 0, 0)
 	}
 }
 

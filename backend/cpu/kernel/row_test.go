@@ -107,6 +107,58 @@ func TestSoftmaxRow(t *testing.T) {
 	})
 }
 
+func TestRMSNormRow(t *testing.T) {
+	eachSet(t, func(t *testing.T, s *Set) {
+		v := &s.Vec
+		r := random()
+		for _, n := range rowLengths() {
+			for _, weighted := range []bool{false, true} {
+				x, y, dy, dx := newPadded(n, 3), newPadded(n, 1), newPadded(n, 2), newPadded(n, 4)
+				w, dw := newPadded(n, 5), newPadded(n, 7)
+				for i := range n {
+					x.data[i], dy.data[i], w.data[i] = float32(r.NormFloat64()), float32(r.NormFloat64()), float32(r.NormFloat64())
+					dw.data[i] = 1
+				}
+				var weight []float32
+				if weighted {
+					weight = w.data
+				}
+				rstd := v.RMSNorm(y.data, x.data, weight, 1e-5)
+				v.RMSNormGrad(dx.data, dy.data, x.data, weight, dw.data, rstd)
+
+				var sq, sgh float64
+				for _, e := range x.data {
+					sq += float64(e) * float64(e) / float64(n)
+				}
+				rs := 1 / math.Sqrt(sq+1e-5)
+				g := make([]float64, n)
+				for i := range g {
+					g[i] = float64(dy.data[i])
+					if weighted {
+						g[i] *= float64(w.data[i])
+					}
+					sgh += g[i] * float64(x.data[i]) * rs / float64(n)
+				}
+				wantY, wantX, wantW := make([]float64, n), make([]float64, n), make([]float64, n)
+				for i := range g {
+					h := float64(x.data[i]) * rs
+					wantY[i], wantX[i], wantW[i] = h, rs*(g[i]-h*sgh), 1+float64(dy.data[i])*h
+					if weighted {
+						wantY[i] *= float64(w.data[i])
+					}
+				}
+				closeTo(t, "RMS norm rstd", []float32{rstd}, []float64{rs}, 1e-6, 0)
+				closeTo(t, "RMS norm", y.data, wantY, 1e-6, 1e-6)
+				closeTo(t, "RMS norm dx", dx.data, wantX, 1e-5, rs*5e-6)
+				closeTo(t, "RMS norm dw", dw.data, wantW, 1e-5, 2e-6)
+				for _, p := range []padded{x, y, dy, dx, w, dw} {
+					p.check(t, "RMS norm")
+				}
+			}
+		}
+	})
+}
+
 func TestLayerNormRow(t *testing.T) {
 	eachSet(t, func(t *testing.T, s *Set) {
 		v := &s.Vec

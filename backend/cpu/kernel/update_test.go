@@ -5,101 +5,81 @@ import (
 	"testing"
 )
 
-// An updateCase runs one optimizer beside its formula in float64.
+// An updateCase runs a rule beside its formula in float64.
 type updateCase struct {
-	name string
-	step func(v *Vec, x [5][]float32, t int)
-	want func(x *[5]float64, t int) // one element: p, g, then the state
+	name   string
+	rule   UpdateRule
+	states int
+	s      func(t int) [8]float32                       // scalars in step t
+	want   func(x *[5]float64, d float64, s [8]float64) // one element: p, g, then the state
 }
 
 func updateCases() []updateCase {
-	sgd := func(name string, h SGDStep) updateCase {
-		return updateCase{"SGD " + name,
-			func(v *Vec, x [5][]float32, t int) { h.First = t == 1; v.SGD(x[0], x[1], x[2], h) },
-			func(x *[5]float64, t int) {
-				g := x[1] + h.WeightDecay*x[0]
-				if h.Momentum == 0 {
-					x[0] -= h.LR * g
-					return
-				}
-				if t == 1 {
-					x[2] = g
-				} else {
-					x[2] = h.Momentum*x[2] + (1-h.Dampening)*g
-				}
-				if h.Nesterov {
-					x[0] -= h.LR * (g + h.Momentum*x[2])
-				} else {
-					x[0] -= h.LR * x[2]
-				}
-			}}
+	fixed := func(s ...float32) func(int) [8]float32 {
+		var all [8]float32
+		copy(all[:], s)
+		return func(int) [8]float32 { return all }
 	}
-	rms := func(name string, h RMSPropStep, centered bool) updateCase {
-		return updateCase{"RMSProp " + name,
-			func(v *Vec, x [5][]float32, t int) {
-				avg := x[3]
-				if !centered {
-					avg = nil
-				}
-				v.RMSProp(x[0], x[1], x[2], avg, x[4], h)
-			},
-			func(x *[5]float64, t int) {
-				g := x[1] + h.WeightDecay*x[0]
-				x[2] = h.Alpha*x[2] + (1-h.Alpha)*g*g
-				u := x[2]
-				if centered {
-					x[3] = h.Alpha*x[3] + (1-h.Alpha)*g
-					u -= x[3] * x[3]
-				}
-				d := g / (math.Sqrt(u) + h.Eps)
-				if h.Momentum != 0 {
-					x[4] = h.Momentum*x[4] + d
-					d = x[4]
-				}
-				x[0] -= h.LR * d
-			}}
+	momentum := func(x *[5]float64, d float64, s [8]float64) float64 {
+		x[2] = s[2]*x[2] + s[3]*d
+		return x[2]
 	}
-	adam := func(name string, h AdamStep) updateCase {
-		corrected := func(t int) AdamStep {
-			h := h
-			h.Correction1, h.Correction2 = 1-math.Pow(h.Beta1, float64(t)), 1-math.Pow(h.Beta2, float64(t))
-			return h
+	rms := func(centered, momentum bool) func(x *[5]float64, d float64, s [8]float64) {
+		return func(x *[5]float64, d float64, s [8]float64) {
+			x[2] = s[2]*x[2] + s[3]*d*d
+			u, last := x[2], 3
+			if centered {
+				x[3] += s[3] * (d - x[3])
+				u -= x[3] * x[3]
+				last = 4
+			}
+			step := d / (math.Sqrt(u) + s[4])
+			if momentum {
+				x[last] = s[5]*x[last] + step
+				step = x[last]
+			}
+			x[0] -= s[0] * step
 		}
-		return updateCase{name,
-			func(v *Vec, x [5][]float32, t int) { v.Adam(x[0], x[1], x[2], x[3], corrected(t)) },
-			func(x *[5]float64, t int) {
-				h := corrected(t)
-				g := x[1]
-				if h.Decoupled {
-					x[0] *= 1 - h.LR*h.WeightDecay
-				} else {
-					g += h.WeightDecay * x[0]
-				}
-				x[2] = h.Beta1*x[2] + (1-h.Beta1)*g
-				x[3] = h.Beta2*x[3] + (1-h.Beta2)*g*g
-				x[0] -= h.LR * (x[2] / h.Correction1) / (math.Sqrt(x[3]/h.Correction2) + h.Eps)
-			}}
 	}
-	ada := AdaGradStep{LR: 0.1, WeightDecay: 0.01, Eps: 1e-10}
 	return []updateCase{
-		sgd("plain", SGDStep{LR: 0.1}),
-		sgd("decay", SGDStep{LR: 0.1, WeightDecay: 0.01}),
-		sgd("momentum", SGDStep{LR: 0.1, WeightDecay: 0.01, Momentum: 0.9, Dampening: 0.1}),
-		sgd("nesterov", SGDStep{LR: 0.1, WeightDecay: 0.01, Momentum: 0.9, Nesterov: true}),
-		{"AdaGrad",
-			func(v *Vec, x [5][]float32, t int) { v.AdaGrad(x[0], x[1], x[2], ada) },
-			func(x *[5]float64, t int) {
-				g := x[1] + ada.WeightDecay*x[0]
-				x[2] += g * g
-				x[0] -= ada.LR * g / (math.Sqrt(x[2]) + ada.Eps)
-			}},
-		rms("plain", RMSPropStep{LR: 0.01, Alpha: 0.9, Eps: 1e-8}, false),
-		rms("centered", RMSPropStep{LR: 0.01, Alpha: 0.9, Eps: 1e-8, WeightDecay: 0.01}, true),
-		rms("momentum", RMSPropStep{LR: 0.01, Alpha: 0.9, Eps: 1e-8, Momentum: 0.9}, false),
-		rms("both", RMSPropStep{LR: 0.01, Alpha: 0.9, Eps: 1e-8, WeightDecay: 0.01, Momentum: 0.9}, true),
-		adam("Adam", AdamStep{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.01}),
-		adam("AdamW", AdamStep{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.01, Decoupled: true}),
+		{"SGD", SGD, 0, fixed(0.1), func(x *[5]float64, d float64, s [8]float64) { x[0] -= s[0] * d }},
+		{"SGD, decay", SGD, 0, fixed(0.1, 0.01), func(x *[5]float64, d float64, s [8]float64) { x[0] -= s[0] * d }},
+		{"momentum", SGDMomentum, 1, fixed(0.1, 0.01, 0.9, 0.8), func(x *[5]float64, d float64, s [8]float64) { x[0] -= s[0] * momentum(x, d, s) }},
+		{"nesterov", SGDNesterov, 1, fixed(0.1, 0.01, 0.9, 1, 0.9), func(x *[5]float64, d float64, s [8]float64) { x[0] -= s[0] * (d + s[4]*momentum(x, d, s)) }},
+		{"AdaGrad", AdaGrad, 1, fixed(0.1, 0.01, 1e-10), func(x *[5]float64, d float64, s [8]float64) {
+			x[2] += d * d
+			x[0] -= s[0] * d / (math.Sqrt(x[2]) + s[2])
+		}},
+		{"RMSprop", RMSprop, 1, fixed(0.01, 0, 0.9, 0.1, 1e-8), rms(false, false)},
+		{"RMSprop, centered", RMSpropCentered, 2, fixed(0.01, 0.01, 0.9, 0.1, 1e-8), rms(true, false)},
+		{"RMSprop, momentum", RMSpropMomentum, 2, fixed(0.01, 0, 0.9, 0.1, 1e-8, 0.9), rms(false, true)},
+		{"RMSprop, both", RMSpropCenteredMomentum, 3, fixed(0.01, 0.01, 0.9, 0.1, 1e-8, 0.9), rms(true, true)},
+		{"Adam", Adam, 2, func(t int) [8]float32 {
+			c1, c2 := 1-math.Pow(0.9, float64(t)), 1-math.Pow(0.999, float64(t))
+			return [8]float32{float32(0.01 / c1), 0.01, 0.1, 0.999, 0.001, float32(1 / math.Sqrt(c2)), 1e-8, 0.99}
+		}, func(x *[5]float64, d float64, s [8]float64) {
+			x[2] += s[2] * (d - x[2])
+			x[3] = s[3]*x[3] + s[4]*d*d
+			x[0] = s[7]*x[0] - s[0]*x[2]/(math.Sqrt(x[3])*s[5]+s[6])
+		}},
 	}
+}
+
+// step runs the rule on p, g and as many states as it has.
+func (c updateCase) step(v *Vec, x [5][]float32, t int) {
+	s := c.s(t)
+	for k := 2 + c.states; k < len(x); k++ {
+		x[k] = nil
+	}
+	v.Update(c.rule, x[0], x[1], x[2], x[3], x[4], &s)
+}
+
+func (c updateCase) element(x *[5]float64, t int) {
+	var s [8]float64
+	for k, v := range c.s(t) {
+		s[k] = float64(v)
+	}
+	c.want(x, x[1]+s[1]*x[0], s)
 }
 
 // TestUpdates takes ten steps: against float64, and against the portable bits.
@@ -130,7 +110,7 @@ func TestUpdates(t *testing.T) {
 						xs[1][i] = float32(r.NormFloat64() + 0.5)
 						ys[1][i] = xs[1][i]
 						want[i][1] = float64(xs[1][i])
-						c.want(&want[i], step)
+						c.element(&want[i], step)
 					}
 					c.step(&s.Vec, xs, step)
 					c.step(&generic.Vec, ys, step)

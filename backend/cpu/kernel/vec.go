@@ -187,8 +187,9 @@ type reduction2 func(n int, a, b, c *float32, s0 float32) (r0, r1 float32)
 // Ops whose formula holds a product and a sum (Fma, Axpy, Axpby, Affine,
 // NormFma, ...) round once in the assembly sets and twice in the generic one.
 // The transcendental functions (Exp to Cos, and what uses them) differ between
-// sets by a few units in the last place. Within a set the value of an element
-// never depends on its position, on n or on the alignment.
+// the generic set and the others by a few units in the last place; the
+// assembly sets agree to the bit. Within a set the value of an element never
+// depends on its position, on n or on the alignment.
 type Vec struct {
 	ops [NumVecOps]elementwise
 
@@ -205,6 +206,9 @@ type Vec struct {
 
 	maxPool     func(channels, pixels, xStep, taps int, offsets *int, ids *int32, x, y *float32, index *int32)
 	maxPoolGrad func(channels, pixels, yStep, xStep, taps int, offsets *int, ids *int32, dy *float32, index *int32, dx *float32)
+
+	depthwise       func(channels, pixels, xStep, yStep, wStep, taps int, offsets *int, ids *int32, x, w, y *float32)
+	depthwiseWeight func(channels, pixels, xStep, yStep, wStep, taps int, offsets *int, ids *int32, x, dy, w *float32)
 
 	cells cells
 

@@ -90,6 +90,7 @@ var avx2Vec = Vec{
 	columnDevs: vecColumnDevsAVX2, columnSums: vecColumnSumsAVX2, columnGrad: vecColumnGradAVX2,
 
 	maxPool: vecMaxPoolAVX2, maxPoolGrad: vecMaxPoolGradAVX2,
+	depthwise: vecDepthwiseAVX2, depthwiseWeight: vecDepthwiseWeightAVX2,
 
 	philox: vecPhiloxAVX2, philoxUniform: vecPhiloxUniformAVX2,
 }
@@ -194,6 +195,7 @@ var avx512Vec = Vec{
 	columnDevs: vecColumnDevsAVX512, columnSums: vecColumnSumsAVX512, columnGrad: vecColumnGradAVX512,
 
 	maxPool: vecMaxPoolAVX512, maxPoolGrad: vecMaxPoolGradAVX512,
+	depthwise: vecDepthwiseAVX512, depthwiseWeight: vecDepthwiseWeightAVX512,
 
 	philox: vecPhiloxAVX512, philoxUniform: vecPhiloxUniformAVX512,
 }
@@ -211,35 +213,4 @@ func vecSinAVX512(n int, d, a, b, c *float32, s0, s1 float32) {
 
 func vecCosAVX512(n int, d, a, b, c *float32, s0, s1 float32) {
 	trig(n, d, a, vecMaxAbsAVX512, vecCosSmallAVX512, cos32)
-}
-
-// trigLimit bounds the arguments of the assembly's sine and cosine.
-const trigLimit = 1 << 16
-
-// trig sets d[i] to the sine or cosine of a[i]: by the assembly in general, by
-// the portable function where |a[i]| is not below trigLimit.
-func trig(n int, d, a *float32, maxAbs reduction, small elementwise, large func(float32) float32) {
-	const block = 64
-	for i := 0; i < n; i += block {
-		size := min(block, n-i)
-		pd, pa := elem(d, i), elem(a, i)
-		if maxAbs(size, pa, nil, 0) < trigLimit {
-			small(size, pd, pa, nil, nil, 0, 0)
-			continue
-		}
-		// d may be a: the large ones come first.
-		var y [block]float32
-		var isLarge [block]bool
-		for j := range size {
-			if x := *elem(pa, j); !(x > -trigLimit && x < trigLimit) {
-				y[j], isLarge[j] = large(x), true
-			}
-		}
-		small(size, pd, pa, nil, nil, 0, 0)
-		for j := range size {
-			if isLarge[j] {
-				*elem(pd, j) = y[j]
-			}
-		}
-	}
 }

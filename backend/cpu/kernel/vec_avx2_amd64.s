@@ -10625,6 +10625,333 @@ done3:
 	VZEROUPPER
 	RET
 
+// func vecDepthwiseAVX2(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, w *float32, y *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecDepthwiseAVX2(SB), NOSPLIT, $0-88
+	MOVQ offsets+48(FP), AX
+	MOVQ ids+56(FP), CX
+	MOVQ x+64(FP), DX
+	MOVQ w+72(FP), BX
+	MOVQ y+80(FP), SI
+	MOVQ xStep+16(FP), DI
+	SHLQ $0x02, DI
+	LEAQ (DI)(DI*2), R8
+
+four1:
+	CMPQ pixels+8(FP), $0x04
+	JL   single2
+	MOVQ channels+0(FP), R9
+	XORQ R10, R10
+	SUBQ $0x08, R9
+	JL   rest5
+
+vector7:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	XORQ  R11, R11
+
+tap8:
+	MOVQ        (AX)(R11*8), R12
+	LEAQ        (R10)(R12*4), R12
+	ADDQ        DX, R12
+	MOVLQSX     (CX)(R11*4), R13
+	IMULQ       wStep+32(FP), R13
+	LEAQ        (R10)(R13*4), R13
+	VMOVUPS     (BX)(R13*1), Y4
+	VFMADD231PS (R12), Y4, Y0
+	VFMADD231PS (R12)(DI*1), Y4, Y1
+	VFMADD231PS (R12)(DI*2), Y4, Y2
+	VFMADD231PS (R12)(R8*1), Y4, Y3
+	INCQ        R11
+	CMPQ        R11, taps+40(FP)
+	JL          tap8
+	LEAQ        (SI)(R10*1), R12
+	MOVQ        yStep+24(FP), R13
+	SHLQ        $0x02, R13
+	LEAQ        (R13)(R13*2), R11
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     Y1, (R12)(R13*1)
+	VMOVUPS     Y2, (R12)(R13*2)
+	VMOVUPS     Y3, (R12)(R11*1)
+	ADDQ        $0x20, R10
+	SUBQ        $0x08, R9
+	JGE         vector7
+
+rest5:
+	ADDQ    $0x08, R9
+	JZ      done6
+	NEGQ    R9
+	LEAQ    lanesAVX2<>+0(SB), R11
+	VMOVUPS 32(R11)(R9*4), Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	XORQ    R9, R9
+
+tap9:
+	MOVQ        (AX)(R9*8), R11
+	LEAQ        (R10)(R11*4), R11
+	ADDQ        DX, R11
+	MOVLQSX     (CX)(R9*4), R12
+	IMULQ       wStep+32(FP), R12
+	LEAQ        (R10)(R12*4), R12
+	VMASKMOVPS  (BX)(R12*1), Y0, Y5
+	VMASKMOVPS  (R11), Y0, Y6
+	VFMADD231PS Y6, Y5, Y1
+	VMASKMOVPS  (R11)(DI*1), Y0, Y6
+	VFMADD231PS Y6, Y5, Y2
+	VMASKMOVPS  (R11)(DI*2), Y0, Y6
+	VFMADD231PS Y6, Y5, Y3
+	VMASKMOVPS  (R11)(R8*1), Y0, Y6
+	VFMADD231PS Y6, Y5, Y4
+	INCQ        R9
+	CMPQ        R9, taps+40(FP)
+	JL          tap9
+	LEAQ        (SI)(R10*1), R11
+	MOVQ        yStep+24(FP), R12
+	SHLQ        $0x02, R12
+	LEAQ        (R12)(R12*2), R9
+	VMASKMOVPS  Y1, Y0, (R11)
+	VMASKMOVPS  Y2, Y0, (R11)(R12*1)
+	VMASKMOVPS  Y3, Y0, (R11)(R12*2)
+	VMASKMOVPS  Y4, Y0, (R11)(R9*1)
+
+done6:
+	LEAQ (DX)(DI*4), DX
+	MOVQ yStep+24(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (SI)(R9*4), SI
+	SUBQ $0x04, pixels+8(FP)
+	JMP  four1
+
+single2:
+	CMPQ pixels+8(FP), $0x00
+	JE   done4
+
+one3:
+	MOVQ channels+0(FP), R9
+	XORQ R10, R10
+	MOVQ R9, R8
+	SUBQ $0x08, R8
+	JL   rest10
+
+vector12:
+	VPXOR Y0, Y0, Y0
+	XORQ  R9, R9
+
+tap13:
+	MOVQ        (AX)(R9*8), R11
+	LEAQ        (R10)(R11*4), R11
+	ADDQ        DX, R11
+	MOVLQSX     (CX)(R9*4), R12
+	IMULQ       wStep+32(FP), R12
+	LEAQ        (R10)(R12*4), R12
+	VMOVUPS     (BX)(R12*1), Y1
+	VFMADD231PS (R11), Y1, Y0
+	INCQ        R9
+	CMPQ        R9, taps+40(FP)
+	JL          tap13
+	LEAQ        (SI)(R10*1), R11
+	MOVQ        yStep+24(FP), R12
+	SHLQ        $0x02, R12
+	LEAQ        (R12)(R12*2), R9
+	VMOVUPS     Y0, (R11)
+	ADDQ        $0x20, R10
+	SUBQ        $0x08, R8
+	JGE         vector12
+
+rest10:
+	ADDQ    $0x08, R8
+	JZ      done11
+	NEGQ    R8
+	LEAQ    lanesAVX2<>+0(SB), R9
+	VMOVUPS 32(R9)(R8*4), Y0
+	VPXOR   Y1, Y1, Y1
+	XORQ    R8, R8
+
+tap14:
+	MOVQ        (AX)(R8*8), R9
+	LEAQ        (R10)(R9*4), R9
+	ADDQ        DX, R9
+	MOVLQSX     (CX)(R8*4), R11
+	IMULQ       wStep+32(FP), R11
+	LEAQ        (R10)(R11*4), R11
+	VMASKMOVPS  (BX)(R11*1), Y0, Y2
+	VMASKMOVPS  (R9), Y0, Y3
+	VFMADD231PS Y3, Y2, Y1
+	INCQ        R8
+	CMPQ        R8, taps+40(FP)
+	JL          tap14
+	LEAQ        (SI)(R10*1), R9
+	MOVQ        yStep+24(FP), R11
+	SHLQ        $0x02, R11
+	LEAQ        (R11)(R11*2), R8
+	VMASKMOVPS  Y1, Y0, (R9)
+
+done11:
+	LEAQ (DX)(DI*1), DX
+	MOVQ yStep+24(FP), R8
+	SHLQ $0x02, R8
+	LEAQ (SI)(R8*1), SI
+	SUBQ $0x01, pixels+8(FP)
+	JNZ  one3
+
+done4:
+	VZEROUPPER
+	RET
+
+// func vecDepthwiseWeightAVX2(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, dy *float32, w *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecDepthwiseWeightAVX2(SB), NOSPLIT, $0-88
+	MOVQ offsets+48(FP), AX
+	MOVQ ids+56(FP), CX
+	MOVQ x+64(FP), DX
+	MOVQ dy+72(FP), BX
+	MOVQ w+80(FP), SI
+	MOVQ xStep+16(FP), DI
+	SHLQ $0x02, DI
+	MOVQ yStep+24(FP), R8
+	SHLQ $0x02, R8
+	XORQ R11, R11
+
+tap1:
+	MOVQ channels+0(FP), R9
+	XORQ R10, R10
+	SUBQ $0x08, R9
+	JL   rest2
+
+vector4:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	MOVQ  (AX)(R11*8), R12
+	LEAQ  (R10)(R12*4), R12
+	ADDQ  DX, R12
+	LEAQ  (BX)(R10*1), R13
+	MOVQ  pixels+8(FP), R14
+	SUBQ  $0x04, R14
+	JL    single6
+
+four5:
+	VMOVUPS     (R12), Y4
+	VMOVUPS     (R13), Y5
+	VFMADD231PS Y4, Y5, Y0
+	VMOVUPS     (R12)(DI*1), Y4
+	VMOVUPS     (R13)(R8*1), Y5
+	VFMADD231PS Y4, Y5, Y1
+	LEAQ        (R12)(DI*2), R12
+	LEAQ        (R13)(R8*2), R13
+	VMOVUPS     (R12), Y4
+	VMOVUPS     (R13), Y5
+	VFMADD231PS Y4, Y5, Y2
+	VMOVUPS     (R12)(DI*1), Y4
+	VMOVUPS     (R13)(R8*1), Y5
+	VFMADD231PS Y4, Y5, Y3
+	LEAQ        (R12)(DI*2), R12
+	LEAQ        (R13)(R8*2), R13
+	SUBQ        $0x04, R14
+	JGE         four5
+
+single6:
+	ADDQ $0x04, R14
+	JZ   sum8
+
+one7:
+	VMOVUPS     (R12), Y4
+	VMOVUPS     (R13), Y5
+	VFMADD231PS Y4, Y5, Y0
+	ADDQ        DI, R12
+	ADDQ        R8, R13
+	DECQ        R14
+	JNZ         one7
+
+sum8:
+	MOVLQSX (CX)(R11*4), R12
+	IMULQ   wStep+32(FP), R12
+	LEAQ    (R10)(R12*4), R12
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y3, Y2, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS (SI)(R12*1), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (SI)(R12*1)
+	ADDQ    $0x20, R10
+	SUBQ    $0x08, R9
+	JGE     vector4
+
+rest2:
+	ADDQ    $0x08, R9
+	JZ      done3
+	NEGQ    R9
+	LEAQ    lanesAVX2<>+0(SB), R12
+	VMOVUPS 32(R12)(R9*4), Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	MOVQ    (AX)(R11*8), R9
+	LEAQ    (R10)(R9*4), R9
+	ADDQ    DX, R9
+	LEAQ    (BX)(R10*1), R12
+	MOVQ    pixels+8(FP), R13
+	SUBQ    $0x04, R13
+	JL      single10
+
+four9:
+	VMASKMOVPS  (R9), Y0, Y5
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS Y5, Y6, Y1
+	VMASKMOVPS  (R9)(DI*1), Y0, Y5
+	VMASKMOVPS  (R12)(R8*1), Y0, Y6
+	VFMADD231PS Y5, Y6, Y2
+	LEAQ        (R9)(DI*2), R9
+	LEAQ        (R12)(R8*2), R12
+	VMASKMOVPS  (R9), Y0, Y5
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS Y5, Y6, Y3
+	VMASKMOVPS  (R9)(DI*1), Y0, Y5
+	VMASKMOVPS  (R12)(R8*1), Y0, Y6
+	VFMADD231PS Y5, Y6, Y4
+	LEAQ        (R9)(DI*2), R9
+	LEAQ        (R12)(R8*2), R12
+	SUBQ        $0x04, R13
+	JGE         four9
+
+single10:
+	ADDQ $0x04, R13
+	JZ   sum12
+
+one11:
+	VMASKMOVPS  (R9), Y0, Y5
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS Y5, Y6, Y1
+	ADDQ        DI, R9
+	ADDQ        R8, R12
+	DECQ        R13
+	JNZ         one11
+
+sum12:
+	MOVLQSX    (CX)(R11*4), R9
+	IMULQ      wStep+32(FP), R9
+	LEAQ       (R10)(R9*4), R9
+	VADDPS     Y2, Y1, Y1
+	VADDPS     Y4, Y3, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS (SI)(R9*1), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (SI)(R9*1)
+
+done3:
+	INCQ R11
+	CMPQ R11, taps+40(FP)
+	JL   tap1
+	VZEROUPPER
+	RET
+
 // func vecPhiloxAVX2(n int, dst *uint32, key uint64, counter uint64, hi uint64)
 // Requires: AVX, AVX2
 TEXT ·vecPhiloxAVX2(SB), NOSPLIT, $0-40

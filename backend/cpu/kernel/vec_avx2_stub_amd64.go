@@ -469,6 +469,16 @@ func vecMaxPoolAVX2(channels int, pixels int, xStep int, taps int, offsets *int,
 //go:noescape
 func vecMaxPoolGradAVX2(channels int, pixels int, yStep int, xStep int, taps int, offsets *int, ids *int32, dy *float32, index *int32, dx *float32)
 
+// vecDepthwiseAVX2 sets a run of pixels to weighted sums of others; see the portable version.
+//
+//go:noescape
+func vecDepthwiseAVX2(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, w *float32, y *float32)
+
+// vecDepthwiseWeightAVX2 adds up what a run of pixels gives to the weight; see the portable version.
+//
+//go:noescape
+func vecDepthwiseWeightAVX2(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, dy *float32, w *float32)
+
 // vecPhiloxAVX2 writes n words of consecutive blocks; see the portable version.
 //
 //go:noescape

@@ -9401,6 +9401,333 @@ done3:
 	VZEROUPPER
 	RET
 
+// func vecDepthwiseAVX512(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, w *float32, y *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecDepthwiseAVX512(SB), NOSPLIT, $0-88
+	MOVQ offsets+48(FP), AX
+	MOVQ ids+56(FP), CX
+	MOVQ x+64(FP), DX
+	MOVQ w+72(FP), BX
+	MOVQ y+80(FP), SI
+	MOVQ xStep+16(FP), DI
+	SHLQ $0x02, DI
+	LEAQ (DI)(DI*2), R8
+
+four1:
+	CMPQ pixels+8(FP), $0x04
+	JL   single2
+	MOVQ channels+0(FP), R9
+	XORQ R10, R10
+	SUBQ $0x10, R9
+	JL   rest5
+
+vector7:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	XORQ   R11, R11
+
+tap8:
+	MOVQ        (AX)(R11*8), R12
+	LEAQ        (R10)(R12*4), R12
+	ADDQ        DX, R12
+	MOVLQSX     (CX)(R11*4), R13
+	IMULQ       wStep+32(FP), R13
+	LEAQ        (R10)(R13*4), R13
+	VMOVUPS     (BX)(R13*1), Z4
+	VFMADD231PS (R12), Z4, Z0
+	VFMADD231PS (R12)(DI*1), Z4, Z1
+	VFMADD231PS (R12)(DI*2), Z4, Z2
+	VFMADD231PS (R12)(R8*1), Z4, Z3
+	INCQ        R11
+	CMPQ        R11, taps+40(FP)
+	JL          tap8
+	LEAQ        (SI)(R10*1), R12
+	MOVQ        yStep+24(FP), R13
+	SHLQ        $0x02, R13
+	LEAQ        (R13)(R13*2), R11
+	VMOVUPS     Z0, (R12)
+	VMOVUPS     Z1, (R12)(R13*1)
+	VMOVUPS     Z2, (R12)(R13*2)
+	VMOVUPS     Z3, (R12)(R11*1)
+	ADDQ        $0x40, R10
+	SUBQ        $0x10, R9
+	JGE         vector7
+
+rest5:
+	ADDQ   $0x10, R9
+	JZ     done6
+	MOVL   $-1, R11
+	BZHIL  R9, R11, R11
+	KMOVW  R11, K1
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	XORQ   R9, R9
+
+tap9:
+	MOVQ        (AX)(R9*8), R11
+	LEAQ        (R10)(R11*4), R11
+	ADDQ        DX, R11
+	MOVLQSX     (CX)(R9*4), R12
+	IMULQ       wStep+32(FP), R12
+	LEAQ        (R10)(R12*4), R12
+	VMOVUPS.Z   (BX)(R12*1), K1, Z4
+	VMOVUPS.Z   (R11), K1, Z11
+	VFMADD231PS Z11, Z4, Z5
+	VMOVUPS.Z   (R11)(DI*1), K1, Z11
+	VFMADD231PS Z11, Z4, Z6
+	VMOVUPS.Z   (R11)(DI*2), K1, Z11
+	VFMADD231PS Z11, Z4, Z7
+	VMOVUPS.Z   (R11)(R8*1), K1, Z11
+	VFMADD231PS Z11, Z4, Z8
+	INCQ        R9
+	CMPQ        R9, taps+40(FP)
+	JL          tap9
+	LEAQ        (SI)(R10*1), R11
+	MOVQ        yStep+24(FP), R12
+	SHLQ        $0x02, R12
+	LEAQ        (R12)(R12*2), R9
+	VMOVUPS     Z5, K1, (R11)
+	VMOVUPS     Z6, K1, (R11)(R12*1)
+	VMOVUPS     Z7, K1, (R11)(R12*2)
+	VMOVUPS     Z8, K1, (R11)(R9*1)
+
+done6:
+	LEAQ (DX)(DI*4), DX
+	MOVQ yStep+24(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (SI)(R9*4), SI
+	SUBQ $0x04, pixels+8(FP)
+	JMP  four1
+
+single2:
+	CMPQ pixels+8(FP), $0x00
+	JE   done4
+
+one3:
+	MOVQ channels+0(FP), R9
+	XORQ R10, R10
+	MOVQ R9, R8
+	SUBQ $0x10, R8
+	JL   rest10
+
+vector12:
+	VPXORD Z9, Z9, Z9
+	XORQ   R9, R9
+
+tap13:
+	MOVQ        (AX)(R9*8), R11
+	LEAQ        (R10)(R11*4), R11
+	ADDQ        DX, R11
+	MOVLQSX     (CX)(R9*4), R12
+	IMULQ       wStep+32(FP), R12
+	LEAQ        (R10)(R12*4), R12
+	VMOVUPS     (BX)(R12*1), Z0
+	VFMADD231PS (R11), Z0, Z9
+	INCQ        R9
+	CMPQ        R9, taps+40(FP)
+	JL          tap13
+	LEAQ        (SI)(R10*1), R11
+	MOVQ        yStep+24(FP), R12
+	SHLQ        $0x02, R12
+	LEAQ        (R12)(R12*2), R9
+	VMOVUPS     Z9, (R11)
+	ADDQ        $0x40, R10
+	SUBQ        $0x10, R8
+	JGE         vector12
+
+rest10:
+	ADDQ   $0x10, R8
+	JZ     done11
+	MOVL   $-1, R9
+	BZHIL  R8, R9, R9
+	KMOVW  R9, K1
+	VPXORD Z10, Z10, Z10
+	XORQ   R8, R8
+
+tap14:
+	MOVQ        (AX)(R8*8), R9
+	LEAQ        (R10)(R9*4), R9
+	ADDQ        DX, R9
+	MOVLQSX     (CX)(R8*4), R11
+	IMULQ       wStep+32(FP), R11
+	LEAQ        (R10)(R11*4), R11
+	VMOVUPS.Z   (BX)(R11*1), K1, Z0
+	VMOVUPS.Z   (R9), K1, Z1
+	VFMADD231PS Z1, Z0, Z10
+	INCQ        R8
+	CMPQ        R8, taps+40(FP)
+	JL          tap14
+	LEAQ        (SI)(R10*1), R9
+	MOVQ        yStep+24(FP), R11
+	SHLQ        $0x02, R11
+	LEAQ        (R11)(R11*2), R8
+	VMOVUPS     Z10, K1, (R9)
+
+done11:
+	LEAQ (DX)(DI*1), DX
+	MOVQ yStep+24(FP), R8
+	SHLQ $0x02, R8
+	LEAQ (SI)(R8*1), SI
+	SUBQ $0x01, pixels+8(FP)
+	JNZ  one3
+
+done4:
+	VZEROUPPER
+	RET
+
+// func vecDepthwiseWeightAVX512(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, dy *float32, w *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecDepthwiseWeightAVX512(SB), NOSPLIT, $0-88
+	MOVQ offsets+48(FP), AX
+	MOVQ ids+56(FP), CX
+	MOVQ x+64(FP), DX
+	MOVQ dy+72(FP), BX
+	MOVQ w+80(FP), SI
+	MOVQ xStep+16(FP), DI
+	SHLQ $0x02, DI
+	MOVQ yStep+24(FP), R8
+	SHLQ $0x02, R8
+	XORQ R11, R11
+
+tap1:
+	MOVQ channels+0(FP), R9
+	XORQ R10, R10
+	SUBQ $0x10, R9
+	JL   rest2
+
+vector4:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   (AX)(R11*8), R12
+	LEAQ   (R10)(R12*4), R12
+	ADDQ   DX, R12
+	LEAQ   (BX)(R10*1), R13
+	MOVQ   pixels+8(FP), R14
+	SUBQ   $0x04, R14
+	JL     single6
+
+four5:
+	VMOVUPS     (R12), Z4
+	VMOVUPS     (R13), Z5
+	VFMADD231PS Z4, Z5, Z0
+	VMOVUPS     (R12)(DI*1), Z4
+	VMOVUPS     (R13)(R8*1), Z5
+	VFMADD231PS Z4, Z5, Z1
+	LEAQ        (R12)(DI*2), R12
+	LEAQ        (R13)(R8*2), R13
+	VMOVUPS     (R12), Z4
+	VMOVUPS     (R13), Z5
+	VFMADD231PS Z4, Z5, Z2
+	VMOVUPS     (R12)(DI*1), Z4
+	VMOVUPS     (R13)(R8*1), Z5
+	VFMADD231PS Z4, Z5, Z3
+	LEAQ        (R12)(DI*2), R12
+	LEAQ        (R13)(R8*2), R13
+	SUBQ        $0x04, R14
+	JGE         four5
+
+single6:
+	ADDQ $0x04, R14
+	JZ   sum8
+
+one7:
+	VMOVUPS     (R12), Z4
+	VMOVUPS     (R13), Z5
+	VFMADD231PS Z4, Z5, Z0
+	ADDQ        DI, R12
+	ADDQ        R8, R13
+	DECQ        R14
+	JNZ         one7
+
+sum8:
+	MOVLQSX (CX)(R11*4), R12
+	IMULQ   wStep+32(FP), R12
+	LEAQ    (R10)(R12*4), R12
+	VADDPS  Z1, Z0, Z4
+	VADDPS  Z3, Z2, Z5
+	VADDPS  Z5, Z4, Z4
+	VMOVUPS (SI)(R12*1), Z5
+	VADDPS  Z5, Z4, Z4
+	VMOVUPS Z4, (SI)(R12*1)
+	ADDQ    $0x40, R10
+	SUBQ    $0x10, R9
+	JGE     vector4
+
+rest2:
+	ADDQ   $0x10, R9
+	JZ     done3
+	MOVL   $-1, R12
+	BZHIL  R9, R12, R12
+	KMOVW  R12, K1
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   (AX)(R11*8), R9
+	LEAQ   (R10)(R9*4), R9
+	ADDQ   DX, R9
+	LEAQ   (BX)(R10*1), R12
+	MOVQ   pixels+8(FP), R13
+	SUBQ   $0x04, R13
+	JL     single10
+
+four9:
+	VMOVUPS.Z   (R9), K1, Z4
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z4, Z5, Z6
+	VMOVUPS.Z   (R9)(DI*1), K1, Z4
+	VMOVUPS.Z   (R12)(R8*1), K1, Z5
+	VFMADD231PS Z4, Z5, Z7
+	LEAQ        (R9)(DI*2), R9
+	LEAQ        (R12)(R8*2), R12
+	VMOVUPS.Z   (R9), K1, Z4
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z4, Z5, Z8
+	VMOVUPS.Z   (R9)(DI*1), K1, Z4
+	VMOVUPS.Z   (R12)(R8*1), K1, Z5
+	VFMADD231PS Z4, Z5, Z9
+	LEAQ        (R9)(DI*2), R9
+	LEAQ        (R12)(R8*2), R12
+	SUBQ        $0x04, R13
+	JGE         four9
+
+single10:
+	ADDQ $0x04, R13
+	JZ   sum12
+
+one11:
+	VMOVUPS.Z   (R9), K1, Z4
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z4, Z5, Z6
+	ADDQ        DI, R9
+	ADDQ        R8, R12
+	DECQ        R13
+	JNZ         one11
+
+sum12:
+	MOVLQSX   (CX)(R11*4), R9
+	IMULQ     wStep+32(FP), R9
+	LEAQ      (R10)(R9*4), R9
+	VADDPS    Z7, Z6, Z4
+	VADDPS    Z9, Z8, Z5
+	VADDPS    Z5, Z4, Z4
+	VMOVUPS.Z (SI)(R9*1), K1, Z5
+	VADDPS    Z5, Z4, Z4
+	VMOVUPS   Z4, K1, (SI)(R9*1)
+
+done3:
+	INCQ R11
+	CMPQ R11, taps+40(FP)
+	JL   tap1
+	VZEROUPPER
+	RET
+
 // func vecPhiloxAVX512(n int, dst *uint32, key uint64, counter uint64, hi uint64)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·vecPhiloxAVX512(SB), NOSPLIT, $32-40

@@ -78,10 +78,10 @@ func BenchmarkAdam(b *testing.B) {
 				for i := range g {
 					g[i] = float32(i%7) - 3
 				}
-				h := AdamStep{LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Correction1: 0.1, Correction2: 0.001, Decoupled: true}
+				scalars := [8]float32{1e-3, 0, 0.1, 0.999, 0.001, 1, 1e-8, 1}
 				b.SetBytes(int64(7 * 4 * n))
 				for b.Loop() {
-					s.Vec.Adam(p, g, m, v, h)
+					s.Vec.Update(Adam, p, g, m, v, nil, &scalars)
 				}
 			})
 		})

@@ -1,7 +1,7 @@
 package kernel
 
 // genericVec holds the portable kernels. The tables of other sets are in
-// vec_amd64.go; what they do not replace they take from here.
+// vec_amd64.go and vec_arm64.go; what they do not replace they take from here.
 var genericVec = Vec{
 	ops: genericOps,
 
@@ -20,6 +20,7 @@ var genericVec = Vec{
 	columnDevs: columnDevsGeneric, columnSums: columnSumsGeneric, columnGrad: columnGradGeneric,
 
 	maxPool: maxPoolGeneric, maxPoolGrad: maxPoolGradGeneric,
+	depthwise: depthwiseGeneric, depthwiseWeight: depthwiseWeightGeneric,
 
 	philox: philoxGeneric, philoxUniform: philoxUniformGeneric,
 }

@@ -413,8 +413,8 @@ func TestPortableBits(t *testing.T) {
 	add(d)
 	v.LayerNormGrad(d, a, b, c, a, b, 0.7, 1.3)
 	add(d)
-	v.RMSProp(a, b, c, d, nil, RMSPropStep{LR: 0.1, Alpha: 0.9, Eps: 1e-8})
-	v.Adam(a, b, c, d, AdamStep{LR: 0.1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, Correction1: 0.1, Correction2: 0.01})
+	v.Update(RMSpropCentered, a, b, c, d, nil, &[8]float32{0.1, 0, 0.9, 0.1, 1e-8})
+	v.Update(Adam, a, b, c, d, nil, &[8]float32{1, 0, 0.1, 0.99, 0.01, 10, 1e-8, 1})
 	add(a)
 	bn := NewBatchNorm(&generic, 500, 10, 1)
 	col, scratch := make([]float32, 10), make([]float32, bn.Scratch())
@@ -445,6 +445,7 @@ func FuzzOps(f *testing.F) {
 func TestRunAllocates(t *testing.T) {
 	eachSet(t, func(t *testing.T, s *Set) {
 		x := make([]float32, 300)
+		var scalars [8]float32
 		if n := testing.AllocsPerRun(100, func() {
 			for op := range VecOp(NumVecOps) {
 				s.Vec.Run(op, x, x, x, x, 1, 2)
@@ -453,7 +454,7 @@ func TestRunAllocates(t *testing.T) {
 			s.Vec.Softmax(x, x)
 			s.Vec.LogSoftmaxGrad(x, x, x)
 			s.Vec.LayerNormGrad(x, x, x, x, x, x, 1, 1)
-			s.Vec.Adam(x[:50], x[50:], x[100:], x[150:], AdamStep{Correction1: 1, Correction2: 1})
+			s.Vec.Update(Adam, x[:50], x[50:], x[100:], x[150:], nil, &scalars)
 		}); n != 0 {
 			t.Errorf("%v allocations", n)
 		}

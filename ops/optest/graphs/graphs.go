@@ -11,6 +11,7 @@ package graphs
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
@@ -186,9 +187,9 @@ func (b *builder) pickBool() *ir.Value {
 func (b *builder) op() {
 	x := b.pick()
 	bx := b.bound[x]
-	kinds := 20
+	kinds := 21
 	if b.cfg.Products {
-		kinds = 24
+		kinds = 25
 	}
 	switch k := b.rand.IntN(kinds); k {
 	case 0:
@@ -220,6 +221,8 @@ func (b *builder) op() {
 		b.move(x)
 	case 19:
 		b.manyOperands(x)
+	case 20:
+		b.optimizer(x)
 	default:
 		b.onPool()
 	}
@@ -347,6 +350,42 @@ func (b *builder) manyOperands(x *ir.Value) {
 		}
 	}
 	b.add(y, bound)
+}
+
+// optimizer takes a step of momentum on x, or on a variable, with whole numbers
+// for scalars.
+func (b *builder) optimizer(x *ir.Value) {
+	p := x
+	if len(b.vars) > 0 && b.rand.IntN(2) == 0 {
+		if v := b.vars[b.rand.IntN(len(b.vars))]; slices.Contains(b.pool, v) { // others have shapes of their own
+			p = v
+		}
+	}
+	like := func() *ir.Value {
+		for range 8 {
+			if v := b.pick(); v.Shape() == p.Shape() {
+				return v
+			}
+		}
+		return b.input(dtype.Float32, p.Shape(), 3)
+	}
+	g, buf := like(), like()
+	bound := b.bound[p] + 2*(2*b.bound[buf]+2*(b.bound[g]+b.bound[p]))
+	if p.Rank() == 0 || bound > exact {
+		return
+	}
+	scalar := func() *ir.Value {
+		if b.rand.IntN(3) == 0 {
+			return b.input(dtype.Float32, shape.Shape{}, 2)
+		}
+		return ops.Scalar(p, float64(b.rand.IntN(5)-2))
+	}
+	f, scalars := ops.SGDMomentumUpdate, []*ir.Value{scalar(), ops.Scalar(p, 1), scalar(), scalar()}
+	next, state := ops.Update(f, p, g, []*ir.Value{buf}, scalars)
+	b.add(next, bound)
+	if b.rand.IntN(4) > 0 {
+		b.add(state[0], bound)
+	}
 }
 
 // finish names outputs and updates.

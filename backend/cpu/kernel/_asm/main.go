@@ -32,6 +32,7 @@ var units = []unit{
 	{name: "tile_neon", arm64: tileNEON},
 	{name: "vec_avx2", amd64: vecAVX2},
 	{name: "vec_avx512", amd64: vecAVX512},
+	{name: "vec_neon", arm64: vectorsNEON},
 }
 
 // files returns the generated files of a unit by name.

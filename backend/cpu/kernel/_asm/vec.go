@@ -31,6 +31,7 @@ func writeVec(g *vec) {
 	g.reductions()
 	g.fusedKernels()
 	g.pooling()
+	g.depthwiseKernels()
 	g.philox()
 }
 

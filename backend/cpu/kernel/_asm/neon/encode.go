@@ -33,6 +33,7 @@ var (
 	SUB  = Three{"sub", "4s", 0x6ea08400, false}
 	SMIN = Three{"smin", "4s", 0x4ea06c00, false}
 	CMEQ = Three{"cmeq", "4s", 0x6ea08c00, false}
+	CMGT = Three{"cmgt", "4s", 0x4ea03400, false} // signed
 	AND  = Three{"and", "16b", 0x4e201c00, false}
 	BIC  = Three{"bic", "16b", 0x4e601c00, false} // n and not m
 	ORR  = Three{"orr", "16b", 0x4ea01c00, false}
@@ -40,7 +41,6 @@ var (
 	EOR  = Three{"eor", "16b", 0x6e201c00, false}
 	BSL  = Three{"bsl", "16b", 0x6e601c00, true} // n where d, else m
 	BIT  = Three{"bit", "16b", 0x6ea01c00, true} // n where m, else d
-	BIF  = Three{"bif", "16b", 0x6ee01c00, true} // d where m, else n
 )
 
 // Lanes.
@@ -71,7 +71,6 @@ var (
 	FCMEQ0 = Two{"fcmeq", "4s", ", #0.0", 0x4ea0d800}
 	FCMGT0 = Two{"fcmgt", "4s", ", #0.0", 0x4ea0c800}
 	FCMLT0 = Two{"fcmlt", "4s", ", #0.0", 0x4ea0e800}
-	MVN    = Two{"mvn", "16b", "", 0x6e205800}
 )
 
 // Three writes d = op(n, m), or d = op(d, n, m).
@@ -97,7 +96,7 @@ func (f *Func) Two(op Two, d, n V) {
 	f.add(i)
 }
 
-// Multiply-add of a vector and a lane.
+// FmlaLane adds the product of n and a lane of m to d, rounded once.
 func (f *Func) FmlaLane(d, n, m V, lane int) {
 	l := uint32(lane)
 	i := f.word(func() (uint32, string) {
@@ -169,9 +168,6 @@ func dup(d, n V, lane int) instruction {
 	i.reads, i.writes = regs(n), regs(d)
 	return i
 }
-
-// Dup copies a lane of n to every lane of d.
-func (f *Func) Dup(d, n V, lane int) { f.add(dup(d, n, lane)) }
 
 // DupGeneral copies the low 32 bits of r to every lane of d, or all of r to
 // both halves if wide.

@@ -89,14 +89,18 @@ func (f *File) Func(name, signature string, doc ...string) *Func {
 	}
 	sig := tv.Type.(*types.Signature)
 	sizes := types.SizesFor("gc", "arm64")
-	for _, list := range []*types.Tuple{sig.Params(), sig.Results()} {
+	lay := func(list *types.Tuple) {
 		for v := range list.Variables() {
 			align := int(sizes.Alignof(v.Type()))
 			fn.argSize = (fn.argSize + align - 1) / align * align
 			fn.params[v.Name()] = fn.argSize
 			fn.argSize += int(sizes.Sizeof(v.Type()))
 		}
-		fn.argSize = (fn.argSize + 7) / 8 * 8
+	}
+	lay(sig.Params())
+	if sig.Results().Len() > 0 {
+		fn.argSize = (fn.argSize + 7) / 8 * 8 // results begin with a word
+		lay(sig.Results())
 	}
 	f.funcs = append(f.funcs, fn)
 	return fn
@@ -152,7 +156,7 @@ func (f *Func) Param(name string) R {
 // Move copies s, a register or number.
 func (f *Func) Move(d R, s any) { f.general("MOVD", d, s) }
 
-// Add, Sub and And set d to a op b, Lsl shifts a to the left by b.
+// Add and Sub set d to a + b and a - b, Lsl to a shifted to the left by b.
 func (f *Func) Add(d, a R, b any) { f.general("ADD", d, b, a) }
 func (f *Func) Sub(d, a R, b any) { f.general("SUB", d, b, a) }
 func (f *Func) Lsl(d, a R, b int) { f.general("LSL", d, b, a) }

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/gradus-ml/gradus/backend/cpu/kernel/_asm/neon"
+)
+
+// fused writes one pass over pointers p0, p1, ...: body gets the elements of
+// those in reads, and returns the new elements of those in writes, in order.
+// Each product is rounded before it is added, as in the portable version.
+func (g *vecNEON) fused(name string, reads, writes []int, scalars, unroll int, body func(x, s []vn) []vn) {
+	g.function(name, "func(n int, p0, p1, p2, p3, p4, p5 *float32, s0, s1, s2, s3, s4, s5, s6, s7 float32)",
+		"is one pass over n elements; see the portable version.")
+	n := g.Param("n")
+	p := map[int]neon.R{}
+	var pointers []neon.R
+	for _, list := range [][]int{reads, writes} {
+		for _, k := range list {
+			if _, ok := p[k]; !ok {
+				p[k] = g.Param(fmt.Sprintf("p%d", k))
+				pointers = append(pointers, p[k])
+			}
+		}
+	}
+	var s []vn
+	for k := range scalars {
+		s = append(s, g.Broadcast(fmt.Sprintf("s%d", k)))
+	}
+	g.loop(n, pointers, unroll, func(at place) {
+		var x []vn
+		for _, k := range reads {
+			x = append(x, g.in(p[k], at))
+		}
+		for j, y := range body(x, s) {
+			g.out(y, p[writes[j]], at)
+		}
+	})
+}
+
+func (g *vecNEON) fusedKernels() {
+	list := func(k ...int) []int { return k }
+
+	// dx = rstd*g - (x-mean)*slope - shift; pointers dx, dy, x, w
+	normGrad := func(d, x vn, s []vn) []vn {
+		return []vn{g.sub(g.sub(g.mul(s[0], d), g.mul(g.sub(x, s[1]), s[2])), s[3])}
+	}
+	g.fused("normGrad", list(1, 2), list(0), 4, 2, func(x, s []vn) []vn { return normGrad(x[0], x[1], s) })
+	g.fused("normGradWeight", list(1, 2, 3), list(0), 4, 2, func(x, s []vn) []vn { return normGrad(g.mul(x[0], x[2]), x[1], s) })
+
+	// pointers s, sq, x, center
+	g.fused("columnDevs", list(0, 1, 2, 3), list(0, 1), 0, 2, func(x, s []vn) []vn {
+		d := g.sub(x[2], x[3])
+		return []vn{g.add(x[0], d), g.add(x[1], g.mul(d, d))}
+	})
+	// pointers s, sx, dy, x, mean
+	g.fused("columnSums", list(0, 1, 2, 3, 4), list(0, 1), 0, 2, func(x, s []vn) []vn {
+		return []vn{g.add(x[0], x[2]), g.add(x[1], g.mul(x[2], g.sub(x[3], x[4])))}
+	})
+	// pointers dx, dy, x, a, b, c
+	g.fused("columnGrad", list(1, 2, 3, 4, 5), list(0), 0, 2, func(x, s []vn) []vn {
+		return []vn{g.add(g.mul(x[2], x[0]), g.add(g.mul(x[3], x[1]), x[4]))}
+	})
+
+	// Optimizers: pointers p, g, then the state; scalars lr, decay, ...
+	decayed := func(x, s []vn) vn { return g.add(x[1], g.mul(s[1], x[0])) }
+	g.fused("sgd", list(0, 1), list(0), 2, 2, func(x, s []vn) []vn {
+		return []vn{g.sub(x[0], g.mul(s[0], decayed(x, s)))}
+	})
+	g.fused("sgdMomentum", list(0, 1, 2), list(0, 2), 4, 2, func(x, s []vn) []vn {
+		d := decayed(x, s)
+		b := g.add(g.mul(s[2], x[2]), g.mul(s[3], d))
+		return []vn{g.sub(x[0], g.mul(s[0], b)), b}
+	})
+	g.fused("sgdNesterov", list(0, 1, 2), list(0, 2), 5, 2, func(x, s []vn) []vn {
+		d := decayed(x, s)
+		b := g.add(g.mul(s[2], x[2]), g.mul(s[3], d))
+		return []vn{g.sub(x[0], g.mul(s[0], g.add(d, g.mul(s[4], b)))), b}
+	})
+	g.fused("adaGrad", list(0, 1, 2), list(0, 2), 3, 2, func(x, s []vn) []vn {
+		d := decayed(x, s)
+		sum := g.add(x[2], g.mul(d, d))
+		return []vn{g.sub(x[0], g.mul(s[0], g.div(d, g.add(g.sqrt(sum), s[2])))), sum}
+	})
+	for variant, name := range []string{"rmsProp", "rmsPropCentered", "rmsPropMomentum", "rmsPropCenteredMomentum"} {
+		centered, momentum := variant&1 != 0, variant&2 != 0
+		reads, writes := list(0, 1, 2), list(0, 2)
+		if centered {
+			reads, writes = append(reads, 3), append(writes, 3)
+		}
+		if momentum {
+			reads, writes = append(reads, 4), append(writes, 4)
+		}
+		g.fused(name, reads, writes, 6, 1, func(x, s []vn) []vn {
+			lr, alpha, rest, eps, mu := s[0], s[2], s[3], s[4], s[5]
+			d := decayed(x, s)
+			sq := g.add(g.mul(alpha, x[2]), g.mul(rest, g.mul(d, d)))
+			under := sq
+			state := []vn{sq}
+			if centered {
+				avg := g.add(x[3], g.mul(rest, g.sub(d, x[3])))
+				under = g.sub(sq, g.mul(avg, avg))
+				state = append(state, avg)
+			}
+			u := g.div(d, g.add(g.sqrt(under), eps))
+			if momentum {
+				u = g.add(g.mul(mu, x[len(x)-1]), u)
+				state = append(state, u)
+			}
+			return append([]vn{g.sub(x[0], g.mul(lr, u))}, state...)
+		})
+	}
+	// pointers p, g, m, v; scalars keep, decay, rest1, beta2, rest2, root, eps, step
+	g.fused("adam", list(0, 1, 2, 3), list(0, 2, 3), 8, 1, func(x, s []vn) []vn {
+		keep, rest1, beta2, rest2, root, eps, step := s[0], s[2], s[3], s[4], s[5], s[6], s[7]
+		d := decayed(x, s)
+		m1 := g.add(x[2], g.mul(rest1, g.sub(d, x[2])))
+		v1 := g.add(g.mul(beta2, x[3]), g.mul(rest2, g.mul(d, d)))
+		u := g.div(m1, g.add(g.mul(g.sqrt(v1), root), eps))
+		return []vn{g.sub(g.mul(keep, x[0]), g.mul(step, u)), m1, v1}
+	})
+}

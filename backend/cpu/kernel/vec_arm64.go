@@ -1,0 +1,136 @@
+//go:build arm64 && !purego
+
+package kernel
+
+import "unsafe"
+
+// The table of the assembly kernels, written by _asm. What the assembly lacks
+// is portable.
+var neonVec = Vec{
+	ops: withPortable([NumVecOps]elementwise{
+		Add:      vecAddNEON,
+		Sub:      vecSubNEON,
+		Mul:      vecMulNEON,
+		Div:      vecDivNEON,
+		Max:      vecMaxNEON,
+		Min:      vecMinNEON,
+		Fma:      vecFmaNEON,
+		Axpy:     vecAxpyNEON,
+		Axpby:    vecAxpbyNEON,
+		Affine:   vecAffineNEON,
+		AddS:     vecAddSNEON,
+		MulS:     vecMulSNEON,
+		RSubS:    vecRSubSNEON,
+		RDivS:    vecRDivSNEON,
+		ClampS:   vecClampSNEON,
+		Neg:      vecNegNEON,
+		Abs:      vecAbsNEON,
+		Sign:     vecSignNEON,
+		Sqrt:     vecSqrtNEON,
+		Rsqrt:    vecRsqrtNEON,
+		Recip:    vecRecipNEON,
+		Square:   vecSquareNEON,
+		Exp:      vecExpNEON,
+		Expm1:    vecExpm1NEON,
+		Log:      vecLogNEON,
+		Log1p:    vecLog1pNEON,
+		Tanh:     vecTanhNEON,
+		Sigmoid:  vecSigmoidNEON,
+		Erf:      vecErfNEON,
+		Sin:      vecSinNEON,
+		Cos:      vecCosNEON,
+		Floor:    vecFloorNEON,
+		Ceil:     vecCeilNEON,
+		Round:    vecRoundNEON,
+		Copy:     vecCopyNEON,
+		Fill:     vecFillNEON,
+		Relu:     vecReluNEON,
+		ReluGrad: vecReluGradNEON,
+		Eq:       vecEqNEON,
+		Ne:       vecNeNEON,
+		Lt:       vecLtNEON,
+		Le:       vecLeNEON,
+		Gt:       vecGtNEON,
+		Ge:       vecGeNEON,
+		EqS:      vecEqSNEON,
+		NeS:      vecNeSNEON,
+		LtS:      vecLtSNEON,
+		LeS:      vecLeSNEON,
+		GtS:      vecGtSNEON,
+		GeS:      vecGeSNEON,
+		Select:   vecSelectNEON,
+		And:      vecAndNEON,
+		Or:       vecOrNEON,
+		Not:      vecNotNEON,
+		ExpSub:   vecExpSubNEON,
+		ExpAxpy:  vecExpAxpyNEON,
+		NormS:    vecNormSNEON,
+		NormMul:  vecNormMulNEON,
+		NormFma:  vecNormFmaNEON,
+		FmaRelu:  vecFmaReluNEON,
+	}),
+
+	sum: vecSumNEON, dot: vecDotNEON, sumSq: vecSumSqNEON, sumSqDev: vecSumSqDevNEON,
+	sumExp: vecSumExpNEON, max: vecMaxOfNEON, min: vecMinOfNEON,
+
+	devSums: vecDevSumsNEON, normSums: vecNormSumsAnyNEON,
+	normGrad: [2]fused{vecNormGradNEON, vecNormGradWeightNEON},
+
+	sgd: vecSgdNEON, sgdMomentum: vecSgdMomentumNEON, sgdNesterov: vecSgdNesterovNEON,
+	adaGrad: vecAdaGradNEON, adam: vecAdamNEON,
+	rmsProp: [4]fused{
+		vecRmsPropNEON, vecRmsPropCenteredNEON,
+		vecRmsPropMomentumNEON, vecRmsPropCenteredMomentumNEON,
+	},
+	columnDevs: vecColumnDevsNEON, columnSums: vecColumnSumsNEON, columnGrad: vecColumnGradNEON,
+
+	maxPool: vecMaxPoolNEON, maxPoolGrad: vecMaxPoolGradNEON,
+
+	philox: philoxBlocksNEON, philoxUniform: philoxUniformBlocksNEON,
+}
+
+// withPortable fills the places of a table that are empty.
+func withPortable(ops [NumVecOps]elementwise) [NumVecOps]elementwise {
+	for i, f := range ops {
+		if f == nil {
+			ops[i] = genericOps[i]
+		}
+	}
+	return ops
+}
+
+func vecNormSumsAnyNEON(n int, dy, x, w *float32, mean float32) (float32, float32) {
+	if w == nil {
+		return vecNormSumsNEON(n, dy, x, x, mean)
+	}
+	return vecNormSumsWeightNEON(n, dy, x, w, mean)
+}
+
+func vecSinNEON(n int, d, a, b, c *float32, s0, s1 float32) {
+	trig(n, d, a, vecMaxAbsNEON, vecSinSmallNEON, sin32)
+}
+
+func vecCosNEON(n int, d, a, b, c *float32, s0, s1 float32) {
+	trig(n, d, a, vecMaxAbsNEON, vecCosSmallNEON, cos32)
+}
+
+// philoxBlocksNEON leaves what is less than four blocks to portable code.
+func philoxBlocksNEON(n int, dst *uint32, key, counter, hi uint64) {
+	turns := n / 16
+	if turns > 0 {
+		vecPhiloxNEON(turns, dst, key, counter, hi)
+	}
+	if rest := n % 16; rest > 0 {
+		philoxGeneric(rest, (*uint32)(unsafe.Add(unsafe.Pointer(dst), (n-rest)*4)), key, counter+uint64(4*turns), hi)
+	}
+}
+
+func philoxUniformBlocksNEON(n int, dst *float32, key, counter, hi uint64) {
+	turns := n / 16
+	if turns > 0 {
+		vecPhiloxUniformNEON(turns, dst, key, counter, hi)
+	}
+	if rest := n % 16; rest > 0 {
+		philoxUniformGeneric(rest, elem(dst, n-rest), key, counter+uint64(4*turns), hi)
+	}
+}

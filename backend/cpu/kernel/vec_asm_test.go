@@ -1,0 +1,54 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"math"
+	"testing"
+)
+
+// TestAssemblyBits pins the bits of the ops that differ between the portable
+// set and the others: these all give the same.
+func TestAssemblyBits(t *testing.T) {
+	for op, want := range map[VecOp]uint64{
+		Fma:     0xfce4e9da8392e4a8,
+		Axpy:    0xb1f762701f893c03,
+		Axpby:   0x645c7925942eb85b,
+		Affine:  0x804d1dbde5ba45a4,
+		NormFma: 0x1f5e7908dfb4a15e,
+		FmaRelu: 0xdad8cd3d73aa5d50,
+		Exp:     0x9c808a3911c4f504,
+		Expm1:   0x2fe05bc9d561db3,
+		Log:     0xd35520113ecea413,
+		Log1p:   0xfa83405c29c174cf,
+		Tanh:    0x5ef109179a5200,
+		Sigmoid: 0x324d882205f5fac7,
+		Erf:     0x79818cd88f22b61b,
+		Sin:     0x7fd91e5ddf874873,
+		Cos:     0x724c517bf9c3cfc3,
+		ExpSub:  0xfee4223f863888c6,
+		ExpAxpy: 0x2831b6df4218f0d9,
+	} {
+		r := random()
+		a, b, c, d := make([]float32, 5000), make([]float32, 5000), make([]float32, 5000), make([]float32, 5000)
+		fill(r, a)
+		fill(r, b)
+		fill(r, c)
+		for _, s := range Sets() {
+			if !s.Available || s == &generic {
+				continue
+			}
+			s.Vec.Run(op, d, a, b, c, 0.3, 1.7)
+			h := fnv.New64a()
+			for _, x := range d {
+				if x != x {
+					x = float32(math.NaN())
+				}
+				_ = binary.Write(h, binary.LittleEndian, x)
+			}
+			if got := h.Sum64(); got != want {
+				t.Errorf("%s: %v gives other bits: %#x, want %#x", s.Name, op, got, want)
+			}
+		}
+	}
+}
