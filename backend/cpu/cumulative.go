@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"github.com/gradus-ml/gradus/backend/cpu/kernel"
-	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
 )
@@ -23,33 +22,18 @@ func lineChunks(x *ir.Value, axis, flops int, f func(worker, at, cols, stride in
 	})
 }
 
-func lowerCumulative(l *Lowering, n *ir.Node) {
-	op, x := n.Op().(ops.CumulativeOp), n.In()[0]
-	var f func(l *Lowering, n *ir.Node, op ops.CumulativeOp)
-	switch x.DType() {
-	case dtype.Float32:
-		f = cumulate[float64, float32]
-	case dtype.Float64:
-		f = cumulate[float64, float64]
-	case dtype.Int32:
-		f = cumulate[int32, int32]
-	case dtype.Int64:
-		f = cumulate[int64, int64]
-	case dtype.Uint8:
-		f = cumulate[uint8, uint8]
-	case dtype.Uint32:
-		f = cumulate[uint32, uint32]
-	case dtype.Uint64:
-		f = cumulate[uint64, uint64]
-	default:
-		l.interpret(n)
-		return
+var (
+	lowerCumulative = byType{
+		cumulate[float64, float32], cumulate[float64, float64], cumulate[int32, int32], cumulate[int64, int64],
+		cumulate[uint8, uint8], cumulate[uint32, uint32], cumulate[uint64, uint64],
 	}
-	f(l, n, op)
-}
+	lowerCumExtreme = byType{
+		cumExtreme[float32], cumExtreme[float64], cumExtreme[int32], cumExtreme[int64], cumExtreme[uint8], cumExtreme[uint32], cumExtreme[uint64],
+	}
+)
 
-func cumulate[A, T kernel.Number](l *Lowering, n *ir.Node, op ops.CumulativeOp) {
-	x := n.In()[0]
+func cumulate[A, T kernel.Number](l *Lowering, n *ir.Node) {
+	op, x := n.Op().(ops.CumulativeOp), n.In()[0]
 	src, dst := l.read(x), l.dst(n)
 	l.step(op.Name(), n, func(m *memory) []kernel.Phase {
 		s, d := view[T](m.bytes(src)), view[T](m.bytes(dst))
@@ -67,33 +51,8 @@ func cumulate[A, T kernel.Number](l *Lowering, n *ir.Node, op ops.CumulativeOp) 
 	})
 }
 
-func lowerCumExtreme(l *Lowering, n *ir.Node) {
-	op := n.Op().(ops.CumExtremeOp)
-	var f func(l *Lowering, n *ir.Node, op ops.CumExtremeOp)
-	switch n.In()[0].DType() {
-	case dtype.Float32:
-		f = cumExtreme[float32]
-	case dtype.Float64:
-		f = cumExtreme[float64]
-	case dtype.Int32:
-		f = cumExtreme[int32]
-	case dtype.Int64:
-		f = cumExtreme[int64]
-	case dtype.Uint8:
-		f = cumExtreme[uint8]
-	case dtype.Uint32:
-		f = cumExtreme[uint32]
-	case dtype.Uint64:
-		f = cumExtreme[uint64]
-	default:
-		l.interpret(n)
-		return
-	}
-	f(l, n, op)
-}
-
-func cumExtreme[T kernel.Number](l *Lowering, n *ir.Node, op ops.CumExtremeOp) {
-	x := n.In()[0]
+func cumExtreme[T kernel.Number](l *Lowering, n *ir.Node) {
+	op, x := n.Op().(ops.CumExtremeOp), n.In()[0]
 	src, values, index := l.read(x), l.write(n.Out(0)), l.write(n.Out(1))
 	l.step(op.Name(), n, func(m *memory) []kernel.Phase {
 		s, d, i := view[T](m.bytes(src)), view[T](m.bytes(values)), view[int64](m.bytes(index))

@@ -65,8 +65,11 @@ func builtin() map[reflect.Type]Lower {
 		{ops.DynamicSliceOp{}, lowerDynamicSlice},
 		{ops.DynamicUpdateOp{}, lowerDynamicUpdate},
 		{ops.ScanOp{}, lowerScan},
-		{ops.CumulativeOp{}, lowerCumulative},
-		{ops.CumExtremeOp{}, lowerCumExtreme},
+		{ops.CumulativeOp{}, lowerCumulative.lower},
+		{ops.CumExtremeOp{}, lowerCumExtreme.lower},
+		{ops.SortOp{}, lowerSort.lower},
+		{ops.TopKOp{}, lowerTopK.lower},
+		{ops.SearchSortedOp{}, lowerSearchSorted.lower},
 		{ops.UnaryOp{}, lowerTyped},
 		{ops.BinaryOp{}, lowerTyped},
 		{ops.CompareOp{}, lowerTyped},
@@ -119,6 +122,8 @@ func (b *Backend) keeps(n *ir.Node) bool {
 		return last(op.Axis)
 	case ops.BatchNormGradOp:
 		return last(op.Axis)
+	case ops.TopKOp:
+		return lowerTopK.of(n.In()[0].DType()) != nil
 	}
 	return b.kernels[reflect.TypeOf(n.Op())] != nil
 }

@@ -34,6 +34,7 @@ SCRIPTS = [
     "recurrent",
     "reductions",
     "softmax",
+    "sorting",
 ]
 
 
