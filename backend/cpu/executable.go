@@ -70,11 +70,12 @@ func (b *Backend) compile(g *ir.Graph, checked bool) (backend.Executable, error)
 	return x, nil
 }
 
-// legalise brings a graph in the form that lowering takes: images with
-// channels last, composites without a kernel expanded, products canonical.
+// legalise brings a graph in the form that lowering takes: floats of 16 bits
+// only where there are kernels for them, images with channels last, composites
+// without a kernel expanded, products canonical.
 func (b *Backend) legalise(g *ir.Graph) (*ir.Graph, error) {
 	for _, p := range []func(*ir.Graph) (*ir.Graph, error){
-		pass.Simplify, channelsLast, b.expand, canonicalDots, pass.Simplify,
+		pass.Simplify, widenHalves, channelsLast, b.expand, canonicalDots, pass.Simplify,
 	} {
 		var err error
 		if g, err = p(g); err != nil {

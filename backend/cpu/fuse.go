@@ -38,7 +38,7 @@ func virtual(n *ir.Node) bool {
 }
 
 // fusable reports whether a node can be part of a group: element-wise, on
-// float32 and bool.
+// float32, floats of 16 bits and bool.
 func fusable(n *ir.Node) bool {
 	if !inBlocks(n.Out(0).DType()) {
 		return false
@@ -55,7 +55,7 @@ func fusable(n *ir.Node) bool {
 	return ok
 }
 
-func inBlocks(d dtype.DType) bool { return d == dtype.Float32 || d == dtype.Bool }
+func inBlocks(d dtype.DType) bool { return d == dtype.Float32 || d.IsHalf() || d == dtype.Bool }
 
 // fuser groups the nodes of a graph.
 type fuser struct {

@@ -36,13 +36,19 @@ const serialWork = 48 << 10
 type stream struct {
 	ref  ref
 	kind operandKind
-	bool bool // bytes in memory, 0 and 1
+	elem dtype.DType // in memory; registers hold float32, for a Bool 0 and 1
 	out  bool
 }
 
+// converts reports whether a block of elements is not read or written where it
+// is, but goes through a register.
+func (s *stream) converts() bool { return s.kind == full && s.elem != dtype.Float32 }
+
 // An inst is d = op(a, b, c, s0, s1) on registers. A scalar that is known at
-// run time only is read through s0From, an index of program.scalars.
+// run time only is read through s0From, an index of program.scalars. If rounds
+// is a float of 16 bits, the inst is d = a, rounded to that.
 type inst struct {
+	rounds     dtype.DType
 	op         kernel.VecOp
 	d, a, b, c uint8
 	s0, s1     float32
@@ -137,12 +143,12 @@ func (a *assembler) operand(v, first *ir.Value) {
 		return
 	}
 	k := classify(v, first.Shape())
-	s := stream{kind: k.kind, bool: v.DType() == dtype.Bool}
+	s := stream{kind: k.kind, elem: v.DType()}
 	switch k.kind {
 	case constant:
 		return
 	case rowVector, colVector:
-		if k.cols != a.p.cols || k.kind == rowVector && s.bool {
+		if k.cols != a.p.cols || k.kind == rowVector && s.elem == dtype.Bool {
 			s.kind, k.v = full, v
 		}
 	case general:
@@ -185,7 +191,7 @@ func (a *assembler) result(u *unit, i, k int) {
 			safe[a.read(in)] = false
 		}
 	}
-	s := stream{kind: full, bool: v.DType() == dtype.Bool, out: true, ref: a.writeOver(v, safe)}
+	s := stream{kind: full, elem: v.DType(), out: true, ref: a.writeOver(v, safe)}
 	a.stream[v] = uint8(len(a.p.streams))
 	a.p.streams = append(a.p.streams, s)
 }
@@ -225,7 +231,7 @@ func (a *assembler) scalar(v *ir.Value) (c float32, from int8, ok bool) {
 	s, ok := a.stream[v]
 	if !ok {
 		if op, isConst := constantOf(v); isConst {
-			return float32(op.Float()), -1, true
+			return constantValue(op), -1, true
 		}
 		return 0, -1, false
 	}
@@ -242,6 +248,17 @@ func constantOf(v *ir.Value) (ops.ConstantOp, bool) {
 	}
 	c, ok := v.Node().Op().(ops.ConstantOp)
 	return c, ok
+}
+
+// constantValue is the element of a constant as a register holds it.
+func constantValue(op ops.ConstantOp) float32 {
+	switch op.DType {
+	case dtype.BFloat16:
+		return float32(dtype.NewBF16(op.Float()).Float())
+	case dtype.Float16:
+		return float32(dtype.NewF16(op.Float()).Float())
+	}
+	return float32(op.Float())
 }
 
 func (a *assembler) emit(i inst) { a.p.code = append(a.p.code, i) }
@@ -289,6 +306,9 @@ func (a *assembler) node(i int, n *ir.Node) {
 		x.d = a.scratchReg()
 	}
 	a.reg[out] = x.d
+	if a.rounds(n) {
+		x.rounds = out.DType()
+	}
 	if !a.mulAdd(n, x) {
 		a.emit(x)
 	}
@@ -325,6 +345,15 @@ func (a *assembler) update(i int, n *ir.Node, f ops.UpdateFunc) {
 	a.emit(inst{update: u})
 }
 
+// rounds reports whether n is a cast to a float of 16 bits whose result the
+// group reads: registers hold more bits than the type, which no arithmetic
+// minds, but a cast is there to lose them. What is only stored is rounded then.
+func (a *assembler) rounds(n *ir.Node) bool {
+	_, isCast := n.Op().(ops.CastOp)
+	_, read := a.lastUse[n.Out(0)]
+	return isCast && read && n.Out(0).DType().IsHalf() && n.In()[0].DType() != dtype.Bool
+}
+
 func (a *assembler) isScalar(v *ir.Value) bool {
 	_, _, ok := a.scalar(v)
 	return ok
@@ -341,7 +370,7 @@ func (a *assembler) release(v *ir.Value, i int) {
 // mulAdd joins the instruction before, a product that only x reads, with x, a
 // sum, to one that rounds once.
 func (a *assembler) mulAdd(n *ir.Node, x inst) bool {
-	if x.op != kernel.Add || len(a.p.code) == 0 || n.Out(0).DType() != dtype.Float32 {
+	if x.op != kernel.Add || len(a.p.code) == 0 || n.Out(0).DType() == dtype.Bool {
 		return false
 	}
 	m := &a.p.code[len(a.p.code)-1]
@@ -405,8 +434,8 @@ func (p *program) blockFloats() int { return min(max(p.tileLen(), 1), blockLen) 
 // blocks counts the scratch blocks of a worker: registers, and streams whose
 // elements are not float32 in memory one by one.
 func (p *program) blocks() (n int) {
-	for _, s := range p.streams {
-		if s.bool || s.kind == colVector {
+	for i := range p.streams {
+		if s := &p.streams[i]; s.converts() || s.kind == colVector {
 			n++
 		}
 	}
@@ -416,15 +445,17 @@ func (p *program) blocks() (n int) {
 // machine runs a program on bound memory.
 type machine struct {
 	*program
-	f32   [][]float32 // by stream: memory, tiles for row vectors
+	f32   [][]float32 // by stream: memory of float32
+	half  [][]uint16  // by stream: memory of floats of 16 bits
 	bytes [][]byte    // by stream: memory of bools
-	vec   [][]float32 // by stream: the row vector itself
+	tile  [][]float32 // by stream: the row vector, repeated
 	reg   [][][]float32
 }
 
 // bind gives a program its memory.
 func (p *program) bind(m *memory, scratch []float32) *machine {
-	x := &machine{program: p, f32: make([][]float32, len(p.streams)), bytes: make([][]byte, len(p.streams)), vec: make([][]float32, len(p.streams))}
+	n := len(p.streams)
+	x := &machine{program: p, f32: make([][]float32, n), half: make([][]uint16, n), bytes: make([][]byte, n), tile: make([][]float32, n)}
 	take := func(n int) []float32 {
 		b := scratch[:n:n]
 		scratch = scratch[n:]
@@ -432,19 +463,21 @@ func (p *program) bind(m *memory, scratch []float32) *machine {
 	}
 	for i, s := range p.streams {
 		switch {
-		case s.bool:
+		case s.elem == dtype.Bool:
 			x.bytes[i] = m.bytes(s.ref)
-		case s.kind == rowVector:
-			x.vec[i] = m.f32(s.ref)
-			x.f32[i] = take(p.tileLen())
+		case s.elem.IsHalf():
+			x.half[i] = view[uint16](m.bytes(s.ref))
 		default:
 			x.f32[i] = m.f32(s.ref)
+		}
+		if s.kind == rowVector {
+			x.tile[i] = take(p.tileLen())
 		}
 	}
 	for range p.workers {
 		regs := make([][]float32, len(p.streams)+p.regs)
 		for i := range regs {
-			if i >= len(p.streams) || p.streams[i].bool || p.streams[i].kind == colVector {
+			if i >= len(p.streams) || p.streams[i].converts() || p.streams[i].kind == colVector {
 				regs[i] = take(p.blockFloats())
 			}
 		}
@@ -460,9 +493,13 @@ func (x *machine) prepare() []kernel.Phase {
 		return nil
 	}
 	return []kernel.Phase{{Chunks: 1, Run: func(_, _ int) {
-		for i, v := range x.vec {
-			for t := x.f32[i]; v != nil && len(t) > 0; t = t[len(v):] {
-				copy(t, v)
+		for i, t := range x.tile {
+			if len(t) == 0 {
+				continue
+			}
+			x.load(t[:x.cols], i, 0)
+			for at := x.cols; at < len(t); at += x.cols {
+				copy(t[at:], t[:x.cols])
 			}
 		}
 	}}}
@@ -525,15 +562,13 @@ func (x *machine) block(worker, lo, hi, col int) {
 	for i := range x.streams {
 		s := &x.streams[i]
 		switch {
-		case s.kind == scalarRef || s.out && s.bool:
+		case s.kind == scalarRef || s.out && s.converts():
 		case s.kind == rowVector:
-			regs[i] = x.f32[i][col : col+n]
+			regs[i] = x.tile[i][col : col+n]
 		case s.kind == colVector:
-			x.spread(regs[i], x.f32[i], x.bytes[i], lo, n)
-		case s.bool:
-			for j, b := range x.bytes[i][lo:hi] {
-				regs[i][j] = float32(b)
-			}
+			x.spread(regs[i], i, lo, n)
+		case s.converts():
+			x.load(regs[i][:n], i, lo)
 		default:
 			regs[i] = x.f32[i][lo:hi]
 		}
@@ -545,6 +580,10 @@ func (x *machine) block(worker, lo, hi, col int) {
 			x.update(c.update, regs, n)
 			continue
 		}
+		if f, ok := halfOf(c.rounds); ok {
+			x.set.RoundHalf(f, regs[c.d][:n], regs[c.a])
+			continue
+		}
 		s0 := c.s0
 		if c.s0From >= 0 {
 			s0 = x.number(int(c.s0From))
@@ -552,14 +591,8 @@ func (x *machine) block(worker, lo, hi, col int) {
 		v.Run(c.op, regs[c.d][:n], regs[c.a], regs[c.b], regs[c.c], s0, c.s1)
 	}
 	for i := range x.streams {
-		if s := &x.streams[i]; s.out && s.bool {
-			for j, f := range regs[i][:n] {
-				b := byte(0)
-				if f != 0 {
-					b = 1
-				}
-				x.bytes[i][lo+j] = b
-			}
+		if s := &x.streams[i]; s.out && s.converts() {
+			x.store(i, lo, regs[i][:n])
 		}
 	}
 }
@@ -583,25 +616,52 @@ func (x *machine) update(u *update, regs [][]float32, n int) {
 	x.set.Vec.Update(u.rule, t[0], regs[u.g], t[1], t[2], t[3], &s)
 }
 
-func (x *machine) number(stream int) float32 {
-	if b := x.bytes[stream]; b != nil {
-		return float32(b[0])
+// load reads elements of a stream from lo on.
+func (x *machine) load(dst []float32, stream, lo int) {
+	s := &x.streams[stream]
+	if f, ok := halfOf(s.elem); ok {
+		x.set.Widen(f, dst, x.half[stream][lo:])
+		return
 	}
-	return x.f32[stream][0]
+	if s.elem == dtype.Bool {
+		for j, b := range x.bytes[stream][lo : lo+len(dst)] {
+			dst[j] = float32(b)
+		}
+		return
+	}
+	copy(dst, x.f32[stream][lo:])
+}
+
+// store writes elements of a stream that converts, from lo on.
+func (x *machine) store(stream, lo int, src []float32) {
+	if f, ok := halfOf(x.streams[stream].elem); ok {
+		x.set.Narrow(f, x.half[stream][lo:lo+len(src)], src)
+		return
+	}
+	for j, v := range src {
+		b := byte(0)
+		if v != 0 {
+			b = 1
+		}
+		x.bytes[stream][lo+j] = b
+	}
+}
+
+// number is the element of a stream that has but one.
+func (x *machine) number(stream int) float32 {
+	var v [1]float32
+	x.load(v[:], stream, 0)
+	return v[0]
 }
 
 // spread fills a block with the values of a column vector: one for each row.
-func (x *machine) spread(dst, f32 []float32, bytes []byte, lo, n int) {
+func (x *machine) spread(dst []float32, stream, lo, n int) {
+	var v [1]float32
 	for at := 0; at < n; {
 		row := (lo + at) / x.cols
 		end := min(n, (row+1)*x.cols-lo)
-		v := float32(0)
-		if bytes != nil {
-			v = float32(bytes[row])
-		} else {
-			v = f32[row]
-		}
-		x.set.Vec.Run(kernel.Fill, dst[at:end], nil, nil, nil, v, 0)
+		x.load(v[:], stream, row)
+		x.set.Vec.Run(kernel.Fill, dst[at:end], nil, nil, nil, v[0], 0)
 		at = end
 	}
 }

@@ -30,6 +30,8 @@ func TestRandomGraphs(t *testing.T) {
 		"updates":     {Nodes: 12, Updates: true},
 		"products":    {Nodes: 10, Products: true},
 		"all":         {Nodes: 25, Products: true, Updates: true},
+		"halves":      {Nodes: 12, Updates: true, Halves: true},
+		"all halves":  {Nodes: 25, Products: true, Updates: true, Halves: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			failures := 0

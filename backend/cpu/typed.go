@@ -13,7 +13,7 @@ func lowerTyped(l *Lowering, n *ir.Node) {
 	var f loop
 	switch op := n.Op().(type) {
 	case ops.CastOp:
-		f = castLoop(n.In()[0].DType(), op.To)
+		f = l.castLoop(n.In()[0].DType(), op.To)
 	case ops.SelectOp:
 		f = selectLoop(n.Out(0).DType().Size())
 	default:
@@ -158,7 +158,13 @@ func choose[T kernel.Element](m *memory, in []ref, out ref) func(lo, hi int) {
 	return func(lo, hi int) { kernel.Choose(z[lo:hi], c[lo:hi], x[lo:hi], y[lo:hi]) }
 }
 
-func castLoop(from, to dtype.DType) loop {
+func (l *lowering) castLoop(from, to dtype.DType) loop {
+	if h, ok := halfOf(from); ok {
+		return castFromHalf(l.b.set, h, to)
+	}
+	if h, ok := halfOf(to); ok {
+		return castToHalf(l.b.set, from, h)
+	}
 	switch from {
 	case dtype.Float32:
 		return castFrom[float32](to)
@@ -198,6 +204,58 @@ func castFrom[S kernel.Number](to dtype.DType) loop {
 		return truth[S]
 	}
 	return nil
+}
+
+// castFromHalf casts to the types that groups do not handle.
+func castFromHalf(set *kernel.Set, h kernel.Half, to dtype.DType) loop {
+	switch to {
+	case dtype.Float64:
+		return fromHalf[float64](set, h)
+	case dtype.Int32:
+		return fromHalf[int32](set, h)
+	case dtype.Int64:
+		return fromHalf[int64](set, h)
+	case dtype.Uint8:
+		return fromHalf[uint8](set, h)
+	case dtype.Uint32:
+		return fromHalf[uint32](set, h)
+	case dtype.Uint64:
+		return fromHalf[uint64](set, h)
+	}
+	return nil
+}
+
+func fromHalf[D kernel.Number](set *kernel.Set, h kernel.Half) loop {
+	return func(m *memory, in []ref, out ref) func(lo, hi int) {
+		x, z := view[uint16](m.bytes(in[0])), view[D](m.bytes(out))
+		return func(lo, hi int) { kernel.FromHalf(set, h, z[lo:hi], x[lo:hi]) }
+	}
+}
+
+// castToHalf casts from the types that groups do not handle.
+func castToHalf(set *kernel.Set, from dtype.DType, h kernel.Half) loop {
+	switch from {
+	case dtype.Float64:
+		return toHalf[float64](set, h)
+	case dtype.Int32:
+		return toHalf[int32](set, h)
+	case dtype.Int64:
+		return toHalf[int64](set, h)
+	case dtype.Uint8:
+		return toHalf[uint8](set, h)
+	case dtype.Uint32:
+		return toHalf[uint32](set, h)
+	case dtype.Uint64:
+		return toHalf[uint64](set, h)
+	}
+	return nil
+}
+
+func toHalf[S kernel.Number](set *kernel.Set, h kernel.Half) loop {
+	return func(m *memory, in []ref, out ref) func(lo, hi int) {
+		x, z := view[S](m.bytes(in[0])), view[uint16](m.bytes(out))
+		return func(lo, hi int) { kernel.ToHalf(set, h, z[lo:hi], x[lo:hi]) }
+	}
 }
 
 func convert[D, S kernel.Number](m *memory, in []ref, out ref) func(lo, hi int) {

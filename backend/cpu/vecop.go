@@ -60,7 +60,7 @@ var compareForms = map[ops.CompareFunc]vecForm{
 }
 
 // vecOf returns the instruction for a node whose operands and result are
-// float32 or bool, a bool being 1 or 0.
+// floats of at most 32 bits or bool, a bool being 1 or 0.
 func vecOf(n *ir.Node) (vecForm, bool) {
 	switch op := n.Op().(type) {
 	case ops.UnaryOp:
@@ -81,7 +81,7 @@ func vecOf(n *ir.Node) (vecForm, bool) {
 	case ops.ReLUGradOp: // operands y, g; the instruction takes g first
 		return vecForm{kernel.ReluGrad, noForm, noForm}, true
 	case ops.CastOp:
-		if op.To == dtype.Bool && n.In()[0].DType() == dtype.Float32 {
+		if op.To == dtype.Bool && n.In()[0].DType() != dtype.Bool {
 			return vecForm{kernel.NeS, noForm, noForm}, true
 		}
 		return vecForm{kernel.Copy, noForm, noForm}, true

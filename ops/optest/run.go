@@ -12,15 +12,17 @@ import (
 // A Run runs a graph on a backend; inputs are in the order of g.Inputs.
 type Run func(g *ir.Graph, in ...*tensor.Tensor) ([]*tensor.Tensor, error)
 
-// RunAll is the test of a backend: it runs every table in Float32 and in
-// Float64 and compares with the interpreter.
+// RunAll is the test of a backend: it runs every table in every type of floats
+// and compares with the interpreter.
 func RunAll(t *testing.T, run Run) {
 	for name, table := range Tables() {
 		t.Run(name, func(t *testing.T) {
 			for _, c := range table.Cases {
 				t.Run(c.Name, func(t *testing.T) {
-					for _, dt := range []dtype.DType{dtype.Float32, dtype.Float64} {
-						compareWithInterpreter(t, c.As(dt), run)
+					for _, dt := range []dtype.DType{dtype.Float32, dtype.Float64, dtype.BFloat16, dtype.Float16} {
+						if c := c.As(dt); !dt.IsHalf() || c.InHalf() {
+							compareWithInterpreter(t, c, run)
+						}
 					}
 				})
 			}
@@ -28,14 +30,28 @@ func RunAll(t *testing.T, run Run) {
 	}
 }
 
-// compareWithInterpreter runs one case both ways. The interpreter computes in
-// float64 and rounds each op's results to their type.
+// interpret returns what the interpreter makes of the case. It computes in
+// float64 and rounds each op's results to their type; what it makes of floats of
+// 16 bits is so rough that the same numbers are given to it as Float64.
+func (c Case) interpret() ([]*tensor.Tensor, error) {
+	if c.InHalf() {
+		c = c.As(dtype.Float64)
+	}
+	g, _, _ := c.Graph()
+	r, err := interp.Run(g, c.Inputs()...)
+	if err != nil {
+		return nil, err
+	}
+	return r.Outputs, nil
+}
+
+// compareWithInterpreter runs one case both ways.
 func compareWithInterpreter(t *testing.T, c Case, run Run) {
 	g, _, _ := c.Graph()
 	if err := g.Err(); err != nil {
 		t.Fatal(err)
 	}
-	want, err := interp.Run(g, c.Inputs()...)
+	want, err := c.interpret()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,12 +60,15 @@ func compareWithInterpreter(t *testing.T, c Case, run Run) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != len(want.Outputs) {
-		t.Fatalf("got %d results, want %d", len(got), len(want.Outputs))
+	if len(got) != len(want) {
+		t.Fatalf("got %d results, want %d", len(got), len(want))
 	}
 	for i := range got {
-		if err := c.Compare(got[i], want.Outputs[i]); err != nil {
-			t.Errorf("result %d of type %v: %v", i, want.Outputs[i].DType(), err)
+		if c.InHalf() && got[i].DType().IsFloat() && got[i].DType() != want[i].DType() {
+			want[i] = Convert(want[i], got[i].DType())
+		}
+		if err := c.Compare(got[i], want[i]); err != nil {
+			t.Errorf("result %d of type %v: %v", i, want[i].DType(), err)
 		}
 	}
 	for i, in := range c.Inputs() {

@@ -34,6 +34,8 @@ type Set struct {
 
 	Tile Tile // matrix product and convolution
 	Vec  Vec  // element-wise, reductions, rows
+
+	halves halves // floats of 16 bits
 }
 
 // Sets returns all sets that this build knows, the preferred one first.

@@ -8,15 +8,17 @@ var avx512 = Set{
 	Name: "avx512",
 	Available: cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512CD &&
 		cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL && cpu.X86.HasBMI2 && avx2.Available,
-	Tile: avx512Tile,
-	Vec:  avx512Vec,
+	Tile:   avx512Tile,
+	Vec:    avx512Vec,
+	halves: avx512Halves,
 }
 
 var avx2 = Set{
 	Name:      "avx2",
-	Available: cpu.X86.HasAVX2 && cpu.X86.HasFMA,
+	Available: cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C,
 	Tile:      avx2Tile,
 	Vec:       avx2Vec,
+	halves:    avx2Halves,
 }
 
 // sets lists the sets from the preferred to the plain one. Availability

@@ -31,6 +31,7 @@ type Config struct {
 	Nodes    int  // about this many ops
 	Products bool // matrix products and convolutions
 	Updates  bool // variables that take new values
+	Halves   bool // floats of 16 bits
 }
 
 // exact is the magnitude up to which values are kept. It is so small that the
@@ -127,7 +128,7 @@ func (b *builder) input(dt dtype.DType, s shape.Shape, limit int) *ir.Value {
 		t.SetFloat(i, v)
 	}
 	kind := ir.Arg
-	if b.cfg.Updates && dt == dtype.Float32 && b.rand.IntN(2) == 0 {
+	if b.cfg.Updates && dt.IsFloat() && b.rand.IntN(2) == 0 {
 		kind = ir.Variable
 	}
 	v := b.Graph.Input(kind, fmt.Sprintf("v%d", b.leaves), ir.Type{DType: dt, Shape: s})
@@ -187,6 +188,10 @@ func (b *builder) pickBool() *ir.Value {
 func (b *builder) op() {
 	x := b.pick()
 	bx := b.bound[x]
+	if b.cfg.Halves && b.rand.IntN(3) == 0 {
+		b.halves(x)
+		return
+	}
 	kinds := 21
 	if b.cfg.Products {
 		kinds = 25
@@ -420,8 +425,8 @@ func (b *builder) newValue(v *ir.Value) *ir.Value {
 	if len(fit) == 0 {
 		return ops.Neg(v)
 	}
-	x := fit[b.rand.IntN(len(fit))]
-	if b.rand.IntN(2) == 0 {
+	x := ops.Cast(fit[b.rand.IntN(len(fit))], v.DType())
+	if v.DType().IsHalf() || b.rand.IntN(2) == 0 {
 		return x
 	}
 	return ops.Add(v, ops.Mul(x, ops.Scalar(x, float64(b.rand.IntN(5)-2))))
