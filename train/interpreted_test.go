@@ -88,7 +88,7 @@ func layers() []part {
 	padded.PaddingIdx = new(2)
 	noBias, bare := nn.DefaultLayerNorm(12), nn.DefaultLayerNorm(9, 8)
 	noBias.Bias, bare.Affine, bare.Bias = false, false, false
-	return []part{
+	return append(transformers(), []part{
 		layer("Linear", nn.NewLinear(12, 7), rows()),
 		layer("Linear/rank 3", nn.LinearConfig{In: 12, Out: 7}.Build(), f32(2, 5, 12)),
 		layer("Linear/rank 1", nn.NewLinear(12, 7), f32(12)),
@@ -151,7 +151,7 @@ func layers() []part {
 		layer("Softmax/channels", &nn.Softmax{Axis: 1}, image()),
 		layer("LogSoftmax", &nn.LogSoftmax{Axis: 1}, rows()),
 		layer("LogSoftmax/channels", &nn.LogSoftmax{Axis: 1}, image()),
-	}
+	}...)
 }
 
 // criterion is a step that gives a loss and its gradient by the first operand.

@@ -34,7 +34,11 @@ SCRIPTS = [
     "recurrent",
     "reductions",
     "softmax",
+<<<<<<< HEAD
     "sorting",
+=======
+    "transformer",
+>>>>>>> 8fa0fef (nn: multi-head attention, layers and stacks of transformers, positions)
 ]
 
 
