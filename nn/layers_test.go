@@ -52,6 +52,50 @@ func build(t *testing.T, op string, attrs []byte) Forwarder {
 		var cfg ConvTranspose3dConfig
 		read(&cfg)
 		return cfg.Build()
+	case "MaxPool1d":
+		var cfg MaxPool1dConfig
+		read(&cfg)
+		return cfg.Build()
+	case "AvgPool1d":
+		var cfg AvgPool1dConfig
+		read(&cfg)
+		return cfg.Build()
+	case "LPPool1d":
+		var cfg LPPool1dConfig
+		read(&cfg)
+		return cfg.Build()
+	case "LPPool2d":
+		var cfg LPPool2dConfig
+		read(&cfg)
+		return cfg.Build()
+	case "Upsample":
+		var cfg UpsampleConfig
+		read(&cfg)
+		return cfg.Build()
+	case "AdaptiveAvgPool1d":
+		var l AdaptiveAvgPool1d
+		read(&l)
+		return &l
+	case "AdaptiveAvgPool2d":
+		var l AdaptiveAvgPool2d
+		read(&l)
+		return &l
+	case "AdaptiveMaxPool1d":
+		var l AdaptiveMaxPool1d
+		read(&l)
+		return &l
+	case "AdaptiveMaxPool2d":
+		var l AdaptiveMaxPool2d
+		read(&l)
+		return &l
+	case "PixelShuffle":
+		var l PixelShuffle
+		read(&l)
+		return &l
+	case "PixelUnshuffle":
+		var l PixelUnshuffle
+		read(&l)
+		return &l
 	case "MaxPool2d":
 		var cfg MaxPool2dConfig
 		read(&cfg)
@@ -106,17 +150,19 @@ func build(t *testing.T, op string, attrs []byte) Forwarder {
 // Keys, shapes, results, gradients, running statistics and results in
 // evaluation mode are those of torch.nn.
 func TestLayers(t *testing.T) {
-	g := moduletest.Open(t, "testdata/layers.safetensors")
-	var cases map[string]json.RawMessage
-	g.Cases(&cases)
-	for name, raw := range cases {
-		t.Run(name, func(t *testing.T) {
-			attrs := map[string]any{}
-			if err := json.Unmarshal(raw, &attrs); err != nil {
-				t.Fatal(err)
-			}
-			layer(t, g.In(t, name), attrs)
-		})
+	for _, file := range []string{"layers", "pools"} {
+		g := moduletest.Open(t, "testdata/"+file+".safetensors")
+		var cases map[string]json.RawMessage
+		g.Cases(&cases)
+		for name, raw := range cases {
+			t.Run(name, func(t *testing.T) {
+				attrs := map[string]any{}
+				if err := json.Unmarshal(raw, &attrs); err != nil {
+					t.Fatal(err)
+				}
+				layer(t, g.In(t, name), attrs)
+			})
+		}
 	}
 }
 

@@ -180,6 +180,9 @@ func TestMistakes(t *testing.T) {
 	up.OutputPadding[1] = 1
 	pool := DefaultMaxPool2d(3)
 	pool.Padding[0] = 2
+	ceil := DefaultAvgPool2d(3)
+	ceil.DivisorOverride = new(0)
+	upsample := UpsampleConfig{Size: []int{3, 0}, ScaleFactor: []int{2}, Mode: 5}
 	norm := DefaultBatchNorm(0)
 	norm.Eps, norm.Momentum = -1, new(2.0)
 	layerNorm := DefaultLayerNorm()
@@ -218,6 +221,14 @@ func TestMistakes(t *testing.T) {
 		{"max pool config", pool.Build(), f32(2, 3, 8, 8), []string{"max_pool: padding must be at least 0 and at most half of the kernel 3, got 2"}},
 		{"avg pool", NewAvgPool2d(2), f32(8, 8), []string{"avg_pool: wants an operand [B C Y X]"}},
 		{"avg pool config", NewAvgPool2d(0), f32(1, 1, 8, 8), []string{"avg_pool: kernel must be at least 1"}},
+		{"max pool 1d", NewMaxPool1d(2), f32(2, 3, 8, 8), []string{"max_pool: wants an operand [B C T]: x f32[2 3 8 8]"}},
+		{"avg pool divisor", ceil.Build(), f32(1, 1, 8, 8), []string{"avg_pool: divisor override must not be 0"}},
+		{"lp pool norm", NewLPPool2d(0, 2), f32(1, 1, 8, 8), []string{"lp_pool: norm must be positive, got 0"}},
+		{"adaptive pool", NewAdaptiveAvgPool2d(2, 0), f32(1, 1, 8, 8), []string{"adaptive_avg_pool: out must be at least 1, got 0"}},
+		{"adaptive pool rank", NewAdaptiveMaxPool1d(2), f32(1, 1, 8, 8), []string{"adaptive_max_pool: wants an operand [B C T]: x f32[1 1 8 8]"}},
+		{"upsample", NewUpsample(2), f32(1, 1, 8), []string{"upsample: wants an operand [B C ...] with 2 spatial axes: x f32[1 1 8]"}},
+		{"upsample config", upsample.Build(), f32(1, 1, 8, 8), []string{"upsample: size must be at least 1, got 0", "there is no upsamplemode(5)", "wants either a size or a scale factor"}},
+		{"pixel shuffle", NewPixelShuffle(2), f32(1, 3, 8, 8), []string{"pixel_shuffle: wants images [B C Y X] whose channels divide by the square of the factor 2"}},
 		{"batch norm channels", NewBatchNorm2d(4), f32(2, 3, 8, 8), []string{"batch_norm: wants 4 channels on axis 1: x f32[2 3 8 8]"}},
 		{"batch norm rank", NewBatchNorm2d(3), f32(2, 3, 8), []string{"batch_norm: wants an operand [B C Y X]"}},
 		{"batch norm 1d rank", NewBatchNorm1d(3), f32(2, 3, 8, 8), []string{"batch_norm: wants an operand [B C] or [B C T]"}},
@@ -267,7 +278,7 @@ func TestMistakes(t *testing.T) {
 
 // After a mistake every layer still gives something, whatever its shape.
 func TestLayersAfterAMistake(t *testing.T) {
-	m := NewSequential(NewConv2d(3, 4, 3), NewBatchNorm2d(4), &ReLU{}, NewMaxPool2d(2), NewAvgPool2d(2), NewDropout(0.5), NewFlatten(),
+	m := NewSequential(NewConv2d(3, 4, 3), NewBatchNorm2d(4), &ReLU{}, NewMaxPool2d(2), NewAvgPool2d(2), NewMaxPool1d(2), NewLPPool2d(2, 2), NewAdaptiveAvgPool2d(2, 2), NewAdaptiveMaxPool1d(2), NewUpsample(2), NewPixelShuffle(2), NewDropout(0.5), NewFlatten(),
 		NewLinear(4, 4), NewBatchNorm1d(4), NewLayerNorm(4), NewGroupNorm(2, 4), NewInstanceNorm2d(4), NewRMSNorm(4), NewLocalResponseNorm(3), NewConv1d(4, 4, 1), NewConv3d(4, 4, 1), NewConvTranspose2d(4, 4, 2), &Softmax{-1}, NewPReLU(4), NewEmbedding(3, 2), &GELU{})
 	tree, err := module.Walk(m)
 	if err != nil {

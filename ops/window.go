@@ -46,6 +46,28 @@ func (w Window) result(x shape.Shape) (y shape.Shape, err error) {
 	return shape.Make(dims...)
 }
 
+// Ceil lets the last window of each axis reach beyond the padding of x, where
+// windows would leave elements out: PadHi grows. A window must begin within x or
+// the padding before it.
+//
+// Source: ceil_mode of torch.nn.functional.max_pool2d and others.
+func (w Window) Ceil(x shape.Shape) Window {
+	for a := range x.Rank() {
+		size, stride, lo, hi := w.Size[a], w.Stride[a], w.PadLo[a], w.PadHi[a]
+		span := w.Dilation[a]*(size-1) + 1
+		rest := x.Dim(a) + lo + hi - span
+		if size == 1 && stride == 1 || stride < 1 || rest < 0 {
+			continue
+		}
+		last := (rest + stride - 1) / stride * stride // where the last window begins
+		if last >= x.Dim(a)+lo {
+			last -= stride
+		}
+		w.PadHi[a] = max(0, last+span-x.Dim(a)-lo)
+	}
+	return w
+}
+
 // taps is the shape of one window.
 func (w Window) taps(rank int) shape.Shape { return shape.Of(w.Size[:rank]...) }
 

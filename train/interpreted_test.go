@@ -78,6 +78,12 @@ func layers() []part {
 	maxPool.Stride, maxPool.Padding, maxPool.Dilation = [2]int{2, 1}, [2]int{1, 1}, [2]int{1, 2}
 	avgPool := nn.DefaultAvgPool2d(3)
 	avgPool.Stride, avgPool.Padding, avgPool.CountIncludePad = [2]int{2, 1}, [2]int{1, 0}, false
+	maxCeil, avgCeil, divided := maxPool, avgPool, avgPool
+	maxCeil.CeilMode, avgCeil.CeilMode, avgCeil.CountIncludePad, divided.DivisorOverride = true, true, true, new(5)
+	powers := func(kernel int, in *tensor.Tensor) part { // of positive numbers
+		return layer("LPPool2d", nn.NewSequential(&nn.Sigmoid{}, nn.NewLPPool2d(3, kernel)), in)
+	}
+	corners := nn.UpsampleConfig{Size: []int{12, 7}, Mode: nn.UpsampleLinear, AlignCorners: true}
 	cumulative, plain := nn.DefaultBatchNorm(4), nn.DefaultBatchNorm(4)
 	cumulative.Momentum, plain.Affine, plain.TrackRunningStats = nil, false, false
 	tracking := nn.DefaultInstanceNorm(4)
@@ -107,6 +113,22 @@ func layers() []part {
 		layer("MaxPool2d/options", maxPool.Build(), image()),
 		layer("AvgPool2d", nn.NewAvgPool2d(2), image()),
 		layer("AvgPool2d/options", avgPool.Build(), image()),
+		layer("MaxPool1d", nn.NewMaxPool1d(3), f32(3, 4, 11)),
+		layer("MaxPool2d/ceil", maxCeil.Build(), image()),
+		layer("AvgPool1d", nn.NewAvgPool1d(3), f32(3, 4, 11)),
+		layer("AvgPool2d/ceil", avgCeil.Build(), image()),
+		layer("AvgPool2d/divisor", divided.Build(), image()),
+		layer("LPPool1d", nn.NewLPPool1d(2, 3), f32(3, 4, 12)),
+		powers(2, image()),
+		layer("AdaptiveAvgPool1d", nn.NewAdaptiveAvgPool1d(4), f32(3, 4, 11)),
+		layer("AdaptiveAvgPool2d", nn.NewAdaptiveAvgPool2d(4, 3), image()),
+		layer("AdaptiveAvgPool2d/global", nn.NewSequential(nn.NewConv2d(4, 6, 3), nn.NewAdaptiveAvgPool2d(1, 1), nn.NewFlatten(), nn.NewLinear(6, 3)), image()),
+		layer("AdaptiveMaxPool1d", nn.NewAdaptiveMaxPool1d(4), f32(3, 4, 11)),
+		layer("AdaptiveMaxPool2d", nn.NewAdaptiveMaxPool2d(4, 3), image()),
+		layer("Upsample", nn.NewSequential(nn.NewConv2d(4, 6, 3), nn.NewUpsample(2), nn.NewConv2d(6, 4, 3)), image()),
+		layer("Upsample/linear", corners.Build(), image()),
+		layer("PixelShuffle", nn.NewPixelShuffle(2), image()),
+		layer("PixelUnshuffle", nn.NewPixelUnshuffle(2), f32(2, 3, 4, 6)),
 		layer("BatchNorm1d", nn.NewBatchNorm1d(12), rows()),
 		layer("BatchNorm1d/rank 3", nn.NewBatchNorm1d(4), f32(3, 4, 11)),
 		layer("BatchNorm2d", nn.NewBatchNorm2d(4), image()),

@@ -4,6 +4,7 @@ package optest
 func Tables() map[string]Table {
 	return map[string]Table{
 		"activation":     activation(),
+		"adaptive_pool":  adaptivePool(),
 		"argreduce":      argReduce(),
 		"attention":      attention(),
 		"avg_pool":       avgPool(),
@@ -34,6 +35,7 @@ func Tables() map[string]Table {
 		"grid":           grids(),
 		"group_norm":     groupNorm(),
 		"gru":            gru(),
+		"interpolate":    interpolate(),
 		"iota":           iota(),
 		"layer_norm":     layerNorm(),
 		"log_softmax":    logSoftmax(),
@@ -42,6 +44,7 @@ func Tables() map[string]Table {
 		"max_pool":       maxPool(),
 		"pad":            pad(),
 		"pad_modes":      padModes(),
+		"pixel_shuffle":  pixelShuffle(),
 		"products":       products(),
 		"random":         random(),
 		"reduce":         reduce(),

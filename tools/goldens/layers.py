@@ -12,7 +12,7 @@
 import torch
 from torch import nn
 
-from golden import Golden, integers, normal
+from golden import Golden, integers, normal, uniform
 from net import fill
 
 
@@ -150,4 +150,45 @@ def build(path):
     return g
 
 
-FILES = {"nn/testdata/layers.safetensors": build}
+def build_pools(path):
+    """Pooling, resizing and pixel shuffle."""
+    g = Golden("layers", path, seed=48)
+    for size in (5, 6, 7, 8):
+        layer(g, f"max_pool1d_{size}_ceil", nn.MaxPool1d(3, 2, 1, 1, ceil_mode=True), [normal(2, 2, size)],
+              Kernel=3, Stride=2, Padding=1, Dilation=1, CeilMode=True)
+    layer(g, "max_pool1d", nn.MaxPool1d(2), [normal(2, 3, 7)], Kernel=2, Stride=2, Padding=0, Dilation=1)
+    layer(g, "max_pool2d_ceil", nn.MaxPool2d(2, ceil_mode=True), [normal(2, 2, 5, 6)], Kernel=(2, 2), Stride=(2, 2), Padding=(0, 0),
+          Dilation=(1, 1), CeilMode=True)
+    layer(g, "max_pool2d_ceil_options", nn.MaxPool2d((3, 2), (3, 4), (1, 1), (2, 1), ceil_mode=True), [normal(2, 2, 8, 7)],
+          Kernel=(3, 2), Stride=(3, 4), Padding=(1, 1), Dilation=(2, 1), CeilMode=True)
+    for include in (False, True):
+        for size in (5, 6, 7, 8):
+            layer(g, f"avg_pool1d_{size}_ceil" + ("_include" if include else ""), nn.AvgPool1d(4, 3, 2, True, include), [normal(2, 2, size)],
+                  Kernel=4, Stride=3, Padding=2, CeilMode=True, CountIncludePad=include)
+        layer(g, "avg_pool2d_ceil" + ("_include" if include else ""), nn.AvgPool2d((3, 2), (2, 3), (1, 0), True, include), [normal(2, 2, 6, 6)],
+              Kernel=(3, 2), Stride=(2, 3), Padding=(1, 0), CeilMode=True, CountIncludePad=include)
+    layer(g, "avg_pool1d", nn.AvgPool1d(3, 2), [normal(2, 3, 8)], Kernel=3, Stride=2, Padding=0, CountIncludePad=True)
+    layer(g, "avg_pool2d_divisor", nn.AvgPool2d((3, 2), (2, 1), (1, 1), divisor_override=5), [normal(2, 2, 5, 4)],
+          Kernel=(3, 2), Stride=(2, 1), Padding=(1, 1), CountIncludePad=True, DivisorOverride=5)
+    layer(g, "avg_pool2d_divisor_ceil", nn.AvgPool2d(2, ceil_mode=True, divisor_override=-3), [normal(2, 2, 5, 5)],
+          Kernel=(2, 2), Stride=(2, 2), Padding=(0, 0), CountIncludePad=True, CeilMode=True, DivisorOverride=-3)
+    layer(g, "lp_pool1d", nn.LPPool1d(3, 3, 2), [uniform(0.1, 2, 2, 3, 8)], Norm=3, Kernel=3, Stride=2)
+    layer(g, "lp_pool2d", nn.LPPool2d(2, (2, 3)), [normal(2, 2, 5, 6)], Norm=2, Kernel=(2, 3), Stride=(2, 3))
+    layer(g, "lp_pool2d_ceil", nn.LPPool2d(1.5, 2, ceil_mode=True), [uniform(0.1, 2, 2, 2, 5, 3)], Norm=1.5, Kernel=(2, 2), Stride=(2, 2), CeilMode=True)
+    layer(g, "adaptive_avg_pool1d", nn.AdaptiveAvgPool1d(3), [normal(2, 3, 7)], Out=3)
+    layer(g, "adaptive_avg_pool2d", nn.AdaptiveAvgPool2d((2, 3)), [normal(2, 3, 5, 6)], Out=(2, 3))
+    layer(g, "adaptive_avg_pool2d_global", nn.AdaptiveAvgPool2d(1), [normal(2, 3, 5, 4)], Out=(1, 1))
+    layer(g, "adaptive_max_pool1d", nn.AdaptiveMaxPool1d(4), [normal(2, 3, 7)], Out=4)
+    layer(g, "adaptive_max_pool2d", nn.AdaptiveMaxPool2d((3, 2)), [normal(2, 2, 5, 7)], Out=(3, 2))
+    layer(g, "upsample", nn.Upsample(scale_factor=2), [normal(2, 3, 3, 4)], ScaleFactor=(2, 2), Mode="nearest")
+    layer(g, "upsample_size", nn.Upsample((5, 3)), [normal(2, 2, 3, 4)], Size=(5, 3), Mode="nearest")
+    layer(g, "upsample_linear", nn.Upsample(scale_factor=(3,), mode="linear"), [normal(2, 2, 4)], ScaleFactor=(3,), Mode="linear")
+    layer(g, "upsample_bilinear", nn.Upsample((7, 5), mode="bilinear"), [normal(2, 2, 3, 4)], Size=(7, 5), Mode="linear")
+    layer(g, "upsample_bilinear_corners", nn.Upsample(scale_factor=(2, 3), mode="bilinear", align_corners=True), [normal(1, 2, 3, 4)],
+          ScaleFactor=(2, 3), Mode="linear", AlignCorners=True)
+    layer(g, "pixel_shuffle", nn.PixelShuffle(2), [normal(2, 8, 3, 2)], Factor=2)
+    layer(g, "pixel_unshuffle", nn.PixelUnshuffle(3), [normal(2, 2, 3, 6)], Factor=3)
+    return g
+
+
+FILES = {"nn/testdata/layers.safetensors": build, "nn/testdata/pools.safetensors": build_pools}

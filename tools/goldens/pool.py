@@ -1,4 +1,5 @@
-"""Max- and average-pool of rank 1, 2 and 3 over x [B C ...].
+"""Max- and average-pool of rank 1, 2 and 3 over x [B C ...], adaptive ones, interpolation
+and pixel shuffle.
 
 Output 1 of max_pool holds PyTorch's index of the largest element within the image of
 its channel, counted over the unpadded axes in row-major order; the first one on a tie.
@@ -98,7 +99,96 @@ def build_avg(path):
     return g
 
 
+ADAPTIVE = {
+    "avg": {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d},
+    "max": {1: F.adaptive_max_pool1d, 2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d},
+}
+
+# name: (x, out); each as mean and as maximum
+ADAPTIVE_CASES = {
+    "1d_divides": (normal(2, 3, 8), [4]),
+    "1d_global": (normal(2, 3, 7), [1]),
+    "1d_same": (normal(1, 2, 5), [5]),
+    "1d_overlap": (normal(2, 2, 7), [3]),
+    "1d_two_sizes": (normal(1, 3, 10), [4]),
+    "1d_longer": (normal(2, 1, 3), [5]),
+    "1d_multiple": (normal(1, 2, 3), [6]),
+    "1d_ties": (levels(2, 2, 2, 11), [4]),
+    "1d_size1": (normal(1, 1, 1), [1]),
+    "2d_divides": (normal(2, 3, 6, 4), [3, 2]),
+    "2d_global": (normal(3, 2, 5, 4), [1, 1]),
+    "2d_overlap": (normal(1, 2, 7, 5), [3, 2]),
+    "2d_mixed": (normal(2, 2, 6, 7), [3, 3]),
+    "2d_longer": (normal(1, 2, 3, 5), [5, 7]),
+    "2d_ties": (levels(2, 1, 2, 7, 7), [3, 4]),
+    "2d_row": (normal(2, 2, 1, 9), [1, 4]),
+    "3d_overlap": (normal(1, 2, 3, 5, 4), [2, 3, 2]),
+    "3d_global": (normal(2, 2, 2, 3, 2), [1, 1, 1]),
+}
+
+# name: (x, out, modes)
+INTERPOLATE_CASES = {
+    "1d_double": (normal(2, 3, 4), [8]),
+    "1d_triple": (normal(1, 2, 3), [9]),
+    "1d_up": (normal(2, 2, 5), [8]),
+    "1d_down": (normal(2, 2, 9), [4]),
+    "1d_half": (normal(1, 3, 6), [3]),
+    "1d_to_one": (normal(2, 1, 5), [1]),
+    "1d_from_one": (normal(2, 2, 1), [4]),
+    "1d_same": (normal(1, 2, 5), [5]),
+    "2d_double": (normal(2, 2, 3, 4), [6, 8]),
+    "2d_oblong": (normal(1, 3, 4, 5), [7, 3]),
+    "2d_one_axis": (normal(1, 2, 4, 3), [4, 5]),
+    "2d_down": (normal(2, 1, 7, 8), [3, 5]),
+    "2d_from_pixel": (normal(2, 3, 1, 1), [2, 3]),
+    "3d_double": (normal(1, 2, 2, 3, 2), [4, 6, 4]),
+    "3d_oblong": (normal(1, 1, 3, 2, 4), [2, 5, 3]),
+}
+
+# name: (x, factor), unshuffled images; shuffled ones come from them
+PIXEL_CASES = {
+    "2": (normal(2, 3, 4, 6), 2),
+    "3": (normal(1, 2, 3, 6), 3),
+    "1": (normal(2, 3, 2, 3), 1),
+    "one_channel": (normal(2, 1, 6, 4), 2),
+    "one_pixel": (normal(3, 2, 4, 4), 4),
+    "row": (normal(1, 5, 2, 10), 2),
+}
+
+
+def build_adaptive(path):
+    g = Golden("pool", path, seed=45)
+    for kind, pools in ADAPTIVE.items():
+        for name, (x, out) in ADAPTIVE_CASES.items():
+            pool = pools[len(out)]
+            g.case(f"{kind}_{name}", f"adaptive_{kind}_pool", lambda x: pool(x, out), [x], out=out)
+    return g
+
+
+def build_interpolate(path):
+    g = Golden("pool", path, seed=46)
+    for name, (x, out) in INTERPOLATE_CASES.items():
+        g.case(f"nearest_{name}", "nearest", lambda x: F.interpolate(x, out, mode="nearest"), [x], out=out)
+        mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(out)]
+        for corners in (False, True):
+            g.case(f"linear_{name}" + ("_corners" if corners else ""), "linear",
+                   lambda x: F.interpolate(x, out, mode=mode, align_corners=corners), [x], out=out, align_corners=corners)
+    return g
+
+
+def build_pixel(path):
+    g = Golden("pool", path, seed=47)
+    for name, (x, factor) in PIXEL_CASES.items():
+        g.case(f"unshuffle_{name}", "pixel_unshuffle", lambda x: F.pixel_unshuffle(x, factor), [x], factor=factor)
+        shuffled = lambda gen, x=x, factor=factor: F.pixel_unshuffle(x(gen), factor).clone()
+        g.case(f"shuffle_{name}", "pixel_shuffle", lambda x: F.pixel_shuffle(x, factor), [shuffled], factor=factor)
+    return g
+
+
 FILES = {
+    "ops/optest/testdata/adaptive_pool.safetensors": build_adaptive,
+    "ops/optest/testdata/interpolate.safetensors": build_interpolate,
+    "ops/optest/testdata/pixel_shuffle.safetensors": build_pixel,
     "ops/optest/testdata/max_pool.safetensors": build_max,
     "ops/optest/testdata/avg_pool.safetensors": build_avg,
 }
