@@ -4,99 +4,91 @@ package kernel
 
 import "unsafe"
 
-// The table of the assembly kernels, written by _asm. What the assembly lacks
-// is portable.
-var neonVec = Vec{
-	ops: withPortable([NumVecOps]elementwise{
-		Add:      vecAddNEON,
-		Sub:      vecSubNEON,
-		Mul:      vecMulNEON,
-		Div:      vecDivNEON,
-		Max:      vecMaxNEON,
-		Min:      vecMinNEON,
-		Fma:      vecFmaNEON,
-		Axpy:     vecAxpyNEON,
-		Axpby:    vecAxpbyNEON,
-		Affine:   vecAffineNEON,
-		AddS:     vecAddSNEON,
-		MulS:     vecMulSNEON,
-		RSubS:    vecRSubSNEON,
-		RDivS:    vecRDivSNEON,
-		ClampS:   vecClampSNEON,
-		Neg:      vecNegNEON,
-		Abs:      vecAbsNEON,
-		Sign:     vecSignNEON,
-		Sqrt:     vecSqrtNEON,
-		Rsqrt:    vecRsqrtNEON,
-		Recip:    vecRecipNEON,
-		Square:   vecSquareNEON,
-		Exp:      vecExpNEON,
-		Expm1:    vecExpm1NEON,
-		Log:      vecLogNEON,
-		Log1p:    vecLog1pNEON,
-		Tanh:     vecTanhNEON,
-		Sigmoid:  vecSigmoidNEON,
-		Erf:      vecErfNEON,
-		Sin:      vecSinNEON,
-		Cos:      vecCosNEON,
-		Floor:    vecFloorNEON,
-		Ceil:     vecCeilNEON,
-		Round:    vecRoundNEON,
-		Copy:     vecCopyNEON,
-		Fill:     vecFillNEON,
-		Relu:     vecReluNEON,
-		ReluGrad: vecReluGradNEON,
-		Eq:       vecEqNEON,
-		Ne:       vecNeNEON,
-		Lt:       vecLtNEON,
-		Le:       vecLeNEON,
-		Gt:       vecGtNEON,
-		Ge:       vecGeNEON,
-		EqS:      vecEqSNEON,
-		NeS:      vecNeSNEON,
-		LtS:      vecLtSNEON,
-		LeS:      vecLeSNEON,
-		GtS:      vecGtSNEON,
-		GeS:      vecGeSNEON,
-		Select:   vecSelectNEON,
-		And:      vecAndNEON,
-		Or:       vecOrNEON,
-		Not:      vecNotNEON,
-		ExpSub:   vecExpSubNEON,
-		ExpAxpy:  vecExpAxpyNEON,
-		NormS:    vecNormSNEON,
-		NormMul:  vecNormMulNEON,
-		NormFma:  vecNormFmaNEON,
-		FmaRelu:  vecFmaReluNEON,
-	}),
-
-	sum: vecSumNEON, dot: vecDotNEON, sumSq: vecSumSqNEON, sumSqDev: vecSumSqDevNEON,
-	sumExp: vecSumExpNEON, max: vecMaxOfNEON, min: vecMinOfNEON,
-
-	devSums: vecDevSumsNEON, normSums: vecNormSumsAnyNEON,
-	normGrad: [2]fused{vecNormGradNEON, vecNormGradWeightNEON},
-
-	sgd: vecSgdNEON, sgdMomentum: vecSgdMomentumNEON, sgdNesterov: vecSgdNesterovNEON,
-	adaGrad: vecAdaGradNEON, adam: vecAdamNEON,
-	rmsProp: [4]fused{
-		vecRmsPropNEON, vecRmsPropCenteredNEON,
-		vecRmsPropMomentumNEON, vecRmsPropCenteredMomentumNEON,
-	},
-	columnDevs: vecColumnDevsNEON, columnSums: vecColumnSumsNEON, columnGrad: vecColumnGradNEON,
-
-	maxPool: vecMaxPoolNEON, maxPoolGrad: vecMaxPoolGradNEON,
-
-	philox: philoxBlocksNEON, philoxUniform: philoxUniformBlocksNEON,
-}
-
-// withPortable fills the places of a table that are empty.
-func withPortable(ops [NumVecOps]elementwise) [NumVecOps]elementwise {
-	for i, f := range ops {
-		if f == nil {
-			ops[i] = genericOps[i]
+// neonVec is the portable set with what the assembly, written by _asm, replaces.
+var neonVec = func() Vec {
+	v := genericVec
+	for op, f := range neonOps {
+		if f != nil {
+			v.ops[op] = f
 		}
 	}
-	return ops
+	v.sum, v.dot, v.sumSq, v.sumSqDev = vecSumNEON, vecDotNEON, vecSumSqNEON, vecSumSqDevNEON
+	v.sumExp, v.max, v.min = vecSumExpNEON, vecMaxOfNEON, vecMinOfNEON
+	v.devSums, v.normSums = vecDevSumsNEON, vecNormSumsAnyNEON
+	v.normGrad = [2]fused{vecNormGradNEON, vecNormGradWeightNEON}
+	v.sgd, v.sgdMomentum, v.sgdNesterov = vecSgdNEON, vecSgdMomentumNEON, vecSgdNesterovNEON
+	v.adaGrad, v.adam = vecAdaGradNEON, vecAdamNEON
+	v.rmsProp = [4]fused{
+		vecRmsPropNEON, vecRmsPropCenteredNEON,
+		vecRmsPropMomentumNEON, vecRmsPropCenteredMomentumNEON,
+	}
+	v.columnDevs, v.columnSums, v.columnGrad = vecColumnDevsNEON, vecColumnSumsNEON, vecColumnGradNEON
+	v.maxPool, v.maxPoolGrad = vecMaxPoolNEON, vecMaxPoolGradNEON
+	v.philox, v.philoxUniform = philoxBlocksNEON, philoxUniformBlocksNEON
+	return v
+}()
+
+var neonOps = [NumVecOps]elementwise{
+	Add:      vecAddNEON,
+	Sub:      vecSubNEON,
+	Mul:      vecMulNEON,
+	Div:      vecDivNEON,
+	Max:      vecMaxNEON,
+	Min:      vecMinNEON,
+	Fma:      vecFmaNEON,
+	Axpy:     vecAxpyNEON,
+	Axpby:    vecAxpbyNEON,
+	Affine:   vecAffineNEON,
+	AddS:     vecAddSNEON,
+	MulS:     vecMulSNEON,
+	RSubS:    vecRSubSNEON,
+	RDivS:    vecRDivSNEON,
+	ClampS:   vecClampSNEON,
+	Neg:      vecNegNEON,
+	Abs:      vecAbsNEON,
+	Sign:     vecSignNEON,
+	Sqrt:     vecSqrtNEON,
+	Rsqrt:    vecRsqrtNEON,
+	Recip:    vecRecipNEON,
+	Square:   vecSquareNEON,
+	Exp:      vecExpNEON,
+	Expm1:    vecExpm1NEON,
+	Log:      vecLogNEON,
+	Log1p:    vecLog1pNEON,
+	Tanh:     vecTanhNEON,
+	Sigmoid:  vecSigmoidNEON,
+	Erf:      vecErfNEON,
+	Sin:      vecSinNEON,
+	Cos:      vecCosNEON,
+	Floor:    vecFloorNEON,
+	Ceil:     vecCeilNEON,
+	Round:    vecRoundNEON,
+	Copy:     vecCopyNEON,
+	Fill:     vecFillNEON,
+	Relu:     vecReluNEON,
+	ReluGrad: vecReluGradNEON,
+	Eq:       vecEqNEON,
+	Ne:       vecNeNEON,
+	Lt:       vecLtNEON,
+	Le:       vecLeNEON,
+	Gt:       vecGtNEON,
+	Ge:       vecGeNEON,
+	EqS:      vecEqSNEON,
+	NeS:      vecNeSNEON,
+	LtS:      vecLtSNEON,
+	LeS:      vecLeSNEON,
+	GtS:      vecGtSNEON,
+	GeS:      vecGeSNEON,
+	Select:   vecSelectNEON,
+	And:      vecAndNEON,
+	Or:       vecOrNEON,
+	Not:      vecNotNEON,
+	ExpSub:   vecExpSubNEON,
+	ExpAxpy:  vecExpAxpyNEON,
+	NormS:    vecNormSNEON,
+	NormMul:  vecNormMulNEON,
+	NormFma:  vecNormFmaNEON,
+	FmaRelu:  vecFmaReluNEON,
 }
 
 func vecNormSumsAnyNEON(n int, dy, x, w *float32, mean float32) (float32, float32) {
