@@ -11604,75 +11604,75 @@ TEXT ·vecMaxPoolNEON(SB), NOSPLIT, $0-72
 
 pixel:
 	SUBS $4, R1, R10
-	BLT few
+	BLT few2
 
-vector:
+vector1:
 	WORD $0x4ea01c01 // mov v1.16b, v0.16b
 	WORD $0x4d40c8c2 // ld1r {v2.4s}, [x6]
 	MOVD R4, R11
 	MOVD R5, R12
 	MOVD R6, R13
 
-tap1:
+tap5:
 	MOVD 0(R12), R14
 	LSL $2, R14, R14
+	WORD $0x3cee68e3 // ldr q3, [x7, x14]
+	WORD $0x6ea1e464 // fcmgt v4.4s, v3.4s, v1.4s
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	WORD $0x4ee51c84 // orn v4.16b, v4.16b, v5.16b
+	WORD $0x6ea41c61 // bit v1.16b, v3.16b, v4.16b
 	WORD $0x4d40c9a3 // ld1r {v3.4s}, [x13]
-	WORD $0x3cee68e4 // ldr q4, [x7, x14]
-	WORD $0x6ea1e485 // fcmgt v5.4s, v4.4s, v1.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	WORD $0x4ee61ca5 // orn v5.16b, v5.16b, v6.16b
-	WORD $0x6ea51c81 // bit v1.16b, v4.16b, v5.16b
-	WORD $0x6ea51c62 // bit v2.16b, v3.16b, v5.16b
+	WORD $0x6ea41c62 // bit v2.16b, v3.16b, v4.16b
 	ADD $8, R12, R12
 	ADD $4, R13, R13
 	SUB $1, R11, R11
-	CBNZ R11, tap1
+	CBNZ R11, tap5
 	WORD $0x3d800101 // str q1, [x8]
-	CBZ R9, skip2
+	CBZ R9, skip6
 	WORD $0x3ca06902 // str q2, [x8, x0]
 
-skip2:
+skip6:
 	ADD $16, R7, R7
 	ADD $16, R8, R8
 	SUBS $4, R10, R10
-	BGE vector
+	BGE vector1
 
-few:
+few2:
 	ADD $4, R10, R10
-	CBZ R10, whole
+	CBZ R10, whole4
 
-single:
+single3:
 	WORD $0x4ea01c01 // mov v1.16b, v0.16b
 	WORD $0x4d40c8c2 // ld1r {v2.4s}, [x6]
 	MOVD R4, R11
 	MOVD R5, R12
 	MOVD R6, R13
 
-tap3:
+tap7:
 	MOVD 0(R12), R14
 	LSL $2, R14, R14
+	WORD $0xbc6e68e3 // ldr s3, [x7, x14]
+	WORD $0x6ea1e464 // fcmgt v4.4s, v3.4s, v1.4s
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	WORD $0x4ee51c84 // orn v4.16b, v4.16b, v5.16b
+	WORD $0x6ea41c61 // bit v1.16b, v3.16b, v4.16b
 	WORD $0x4d40c9a3 // ld1r {v3.4s}, [x13]
-	WORD $0xbc6e68e4 // ldr s4, [x7, x14]
-	WORD $0x6ea1e485 // fcmgt v5.4s, v4.4s, v1.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	WORD $0x4ee61ca5 // orn v5.16b, v5.16b, v6.16b
-	WORD $0x6ea51c81 // bit v1.16b, v4.16b, v5.16b
-	WORD $0x6ea51c62 // bit v2.16b, v3.16b, v5.16b
+	WORD $0x6ea41c62 // bit v2.16b, v3.16b, v4.16b
 	ADD $8, R12, R12
 	ADD $4, R13, R13
 	SUB $1, R11, R11
-	CBNZ R11, tap3
+	CBNZ R11, tap7
 	WORD $0xbd000101 // str s1, [x8]
-	CBZ R9, skip4
+	CBZ R9, skip8
 	WORD $0xbc206902 // str s2, [x8, x0]
 
-skip4:
+skip8:
 	ADD $4, R7, R7
 	ADD $4, R8, R8
 	SUB $1, R10, R10
-	CBNZ R10, single
+	CBNZ R10, single3
 
-whole:
+whole4:
 	LSL $2, R1, R10
 	SUB R10, R7, R7
 	SUB R10, R8, R8
@@ -11699,15 +11699,15 @@ TEXT ·vecMaxPoolGradNEON(SB), NOSPLIT, $0-80
 
 pixel:
 	SUBS $4, R0, R10
-	BLT few
+	BLT few2
 
-vector:
+vector1:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	MOVD R4, R11
 	MOVD R5, R12
 	MOVD R6, R13
 
-tap1:
+tap5:
 	MOVD 0(R12), R14
 	LSL $2, R14, R14
 	WORD $0x4d40c9a1 // ld1r {v1.4s}, [x13]
@@ -11719,25 +11719,25 @@ tap1:
 	ADD $8, R12, R12
 	ADD $4, R13, R13
 	SUB $1, R11, R11
-	CBNZ R11, tap1
+	CBNZ R11, tap5
 	WORD $0x3d800120 // str q0, [x9]
 	ADD $16, R7, R7
 	ADD $16, R8, R8
 	ADD $16, R9, R9
 	SUBS $4, R10, R10
-	BGE vector
+	BGE vector1
 
-few:
+few2:
 	ADD $4, R10, R10
-	CBZ R10, whole
+	CBZ R10, whole4
 
-single:
+single3:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	MOVD R4, R11
 	MOVD R5, R12
 	MOVD R6, R13
 
-tap2:
+tap6:
 	MOVD 0(R12), R14
 	LSL $2, R14, R14
 	WORD $0x4d40c9a1 // ld1r {v1.4s}, [x13]
@@ -11749,15 +11749,15 @@ tap2:
 	ADD $8, R12, R12
 	ADD $4, R13, R13
 	SUB $1, R11, R11
-	CBNZ R11, tap2
+	CBNZ R11, tap6
 	WORD $0xbd000120 // str s0, [x9]
 	ADD $4, R7, R7
 	ADD $4, R8, R8
 	ADD $4, R9, R9
 	SUB $1, R10, R10
-	CBNZ R10, single
+	CBNZ R10, single3
 
-whole:
+whole4:
 	LSL $2, R0, R10
 	SUB R10, R7, R7
 	SUB R10, R8, R8
@@ -11767,6 +11767,362 @@ whole:
 	ADD R3, R9, R9
 	SUB $1, R1, R1
 	CBNZ R1, pixel
+	RET
+
+// func(channels, pixels, xStep, yStep, wStep, taps int, offsets *int, ids *int32, x, w, y *float32)
+TEXT ·vecDepthwiseNEON(SB), NOSPLIT, $0-88
+	MOVD channels+0(FP), R0
+	MOVD pixels+8(FP), R1
+	MOVD taps+40(FP), R2
+	MOVD offsets+48(FP), R3
+	MOVD ids+56(FP), R4
+	MOVD x+64(FP), R5
+	MOVD w+72(FP), R6
+	MOVD y+80(FP), R7
+	MOVD xStep+16(FP), R8
+	MOVD yStep+24(FP), R9
+	MOVD wStep+32(FP), R10
+	LSL $2, R8, R8
+	LSL $1, R8, R11
+	ADD R8, R11, R12
+	LSL $2, R9, R9
+	LSL $1, R9, R13
+	ADD R9, R13, R14
+	LSL $2, R10, R10
+	SUBS $4, R1, R1
+	BLT rest
+
+four:
+	SUBS $4, R0, R15
+	BLT few2
+
+vector1:
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	MOVD R2, R19
+	MOVD R3, R20
+	MOVD R4, R21
+
+tap5:
+	MOVD 0(R20), R22
+	LSL $2, R22, R22
+	MOVW 0(R21), R23
+	MUL R10, R23, R23
+	WORD $0x3cf768c4 // ldr q4, [x6, x23]
+	ADD R5, R22, R22
+	WORD $0x3dc002c5 // ldr q5, [x22]
+	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
+	WORD $0x3ce86ac5 // ldr q5, [x22, x8]
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x3ceb6ac5 // ldr q5, [x22, x11]
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3cec6ac5 // ldr q5, [x22, x12]
+	WORD $0x4e24cca3 // fmla v3.4s, v5.4s, v4.4s
+	ADD $8, R20, R20
+	ADD $4, R21, R21
+	SUB $1, R19, R19
+	CBNZ R19, tap5
+	WORD $0x3d8000e0 // str q0, [x7]
+	WORD $0x3ca968e1 // str q1, [x7, x9]
+	WORD $0x3cad68e2 // str q2, [x7, x13]
+	WORD $0x3cae68e3 // str q3, [x7, x14]
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	SUBS $4, R15, R15
+	BGE vector1
+
+few2:
+	ADD $4, R15, R15
+	CBZ R15, whole4
+
+single3:
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	MOVD R2, R19
+	MOVD R3, R20
+	MOVD R4, R21
+
+tap6:
+	MOVD 0(R20), R22
+	LSL $2, R22, R22
+	MOVW 0(R21), R23
+	MUL R10, R23, R23
+	WORD $0xbc7768c4 // ldr s4, [x6, x23]
+	ADD R5, R22, R22
+	WORD $0xbd4002c5 // ldr s5, [x22]
+	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
+	WORD $0xbc686ac5 // ldr s5, [x22, x8]
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0xbc6b6ac5 // ldr s5, [x22, x11]
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0xbc6c6ac5 // ldr s5, [x22, x12]
+	WORD $0x4e24cca3 // fmla v3.4s, v5.4s, v4.4s
+	ADD $8, R20, R20
+	ADD $4, R21, R21
+	SUB $1, R19, R19
+	CBNZ R19, tap6
+	WORD $0xbd0000e0 // str s0, [x7]
+	WORD $0xbc2968e1 // str s1, [x7, x9]
+	WORD $0xbc2d68e2 // str s2, [x7, x13]
+	WORD $0xbc2e68e3 // str s3, [x7, x14]
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	SUB $1, R15, R15
+	CBNZ R15, single3
+
+whole4:
+	LSL $2, R0, R15
+	SUB R15, R5, R5
+	SUB R15, R6, R6
+	SUB R15, R7, R7
+	ADD R8<<2, R5, R5
+	ADD R9<<2, R7, R7
+	SUBS $4, R1, R1
+	BGE four
+
+rest:
+	ADD $4, R1, R1
+	CBZ R1, done
+
+pixel:
+	SUBS $4, R0, R11
+	BLT few8
+
+vector7:
+	WORD $0x6f00e400 // movi v0.2d, #0
+	MOVD R2, R12
+	MOVD R3, R13
+	MOVD R4, R14
+
+tap11:
+	MOVD 0(R13), R15
+	LSL $2, R15, R15
+	MOVW 0(R14), R19
+	MUL R10, R19, R19
+	WORD $0x3cf368c1 // ldr q1, [x6, x19]
+	ADD R5, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15]
+	WORD $0x4e21cc40 // fmla v0.4s, v2.4s, v1.4s
+	ADD $8, R13, R13
+	ADD $4, R14, R14
+	SUB $1, R12, R12
+	CBNZ R12, tap11
+	WORD $0x3d8000e0 // str q0, [x7]
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	SUBS $4, R11, R11
+	BGE vector7
+
+few8:
+	ADD $4, R11, R11
+	CBZ R11, whole10
+
+single9:
+	WORD $0x6f00e400 // movi v0.2d, #0
+	MOVD R2, R12
+	MOVD R3, R13
+	MOVD R4, R14
+
+tap12:
+	MOVD 0(R13), R15
+	LSL $2, R15, R15
+	MOVW 0(R14), R19
+	MUL R10, R19, R19
+	WORD $0xbc7368c1 // ldr s1, [x6, x19]
+	ADD R5, R15, R15
+	WORD $0xbd4001e2 // ldr s2, [x15]
+	WORD $0x4e21cc40 // fmla v0.4s, v2.4s, v1.4s
+	ADD $8, R13, R13
+	ADD $4, R14, R14
+	SUB $1, R12, R12
+	CBNZ R12, tap12
+	WORD $0xbd0000e0 // str s0, [x7]
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	SUB $1, R11, R11
+	CBNZ R11, single9
+
+whole10:
+	LSL $2, R0, R11
+	SUB R11, R5, R5
+	SUB R11, R6, R6
+	SUB R11, R7, R7
+	ADD R8, R5, R5
+	ADD R9, R7, R7
+	SUB $1, R1, R1
+	CBNZ R1, pixel
+
+done:
+	RET
+
+// func(channels, pixels, xStep, yStep, wStep, taps int, offsets *int, ids *int32, x, dy, w *float32)
+TEXT ·vecDepthwiseWeightNEON(SB), NOSPLIT, $0-88
+	MOVD channels+0(FP), R0
+	MOVD pixels+8(FP), R1
+	MOVD taps+40(FP), R2
+	MOVD offsets+48(FP), R3
+	MOVD ids+56(FP), R4
+	MOVD x+64(FP), R5
+	MOVD dy+72(FP), R6
+	MOVD w+80(FP), R7
+	MOVD xStep+16(FP), R8
+	MOVD yStep+24(FP), R9
+	MOVD wStep+32(FP), R10
+	LSL $2, R8, R8
+	LSL $2, R9, R9
+	LSL $2, R10, R10
+
+tap1:
+	MOVD 0(R3), R11
+	LSL $2, R11, R11
+	MOVW 0(R4), R12
+	MUL R10, R12, R12
+	ADD R7, R12, R12
+	ADD R5, R11, R11
+	SUBS $4, R0, R13
+	BLT few3
+
+vector2:
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	MOVD R11, R14
+	MOVD R6, R15
+	SUBS $4, R1, R19
+	BLT rest7
+
+four6:
+	WORD $0x3dc001c4 // ldr q4, [x14]
+	WORD $0x3dc001e5 // ldr q5, [x15]
+	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
+	ADD R8, R14, R14
+	ADD R9, R15, R15
+	WORD $0x3dc001c4 // ldr q4, [x14]
+	WORD $0x3dc001e5 // ldr q5, [x15]
+	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
+	ADD R8, R14, R14
+	ADD R9, R15, R15
+	WORD $0x3dc001c4 // ldr q4, [x14]
+	WORD $0x3dc001e5 // ldr q5, [x15]
+	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
+	ADD R8, R14, R14
+	ADD R9, R15, R15
+	WORD $0x3dc001c4 // ldr q4, [x14]
+	WORD $0x3dc001e5 // ldr q5, [x15]
+	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
+	ADD R8, R14, R14
+	ADD R9, R15, R15
+	SUBS $4, R19, R19
+	BGE four6
+
+rest7:
+	ADD $4, R19, R19
+	CBZ R19, sum9
+
+one8:
+	WORD $0x3dc001c4 // ldr q4, [x14]
+	WORD $0x3dc001e5 // ldr q5, [x15]
+	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
+	ADD R8, R14, R14
+	ADD R9, R15, R15
+	SUB $1, R19, R19
+	CBNZ R19, one8
+
+sum9:
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e23d441 // fadd v1.4s, v2.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x3dc00181 // ldr q1, [x12]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x3d800180 // str q0, [x12]
+	ADD $16, R11, R11
+	ADD $16, R6, R6
+	ADD $16, R12, R12
+	SUBS $4, R13, R13
+	BGE vector2
+
+few3:
+	ADD $4, R13, R13
+	CBZ R13, whole5
+
+single4:
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	MOVD R11, R14
+	MOVD R6, R15
+	SUBS $4, R1, R19
+	BLT rest11
+
+four10:
+	WORD $0xbd4001c4 // ldr s4, [x14]
+	WORD $0xbd4001e5 // ldr s5, [x15]
+	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
+	ADD R8, R14, R14
+	ADD R9, R15, R15
+	WORD $0xbd4001c4 // ldr s4, [x14]
+	WORD $0xbd4001e5 // ldr s5, [x15]
+	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
+	ADD R8, R14, R14
+	ADD R9, R15, R15
+	WORD $0xbd4001c4 // ldr s4, [x14]
+	WORD $0xbd4001e5 // ldr s5, [x15]
+	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
+	ADD R8, R14, R14
+	ADD R9, R15, R15
+	WORD $0xbd4001c4 // ldr s4, [x14]
+	WORD $0xbd4001e5 // ldr s5, [x15]
+	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
+	ADD R8, R14, R14
+	ADD R9, R15, R15
+	SUBS $4, R19, R19
+	BGE four10
+
+rest11:
+	ADD $4, R19, R19
+	CBZ R19, sum13
+
+one12:
+	WORD $0xbd4001c4 // ldr s4, [x14]
+	WORD $0xbd4001e5 // ldr s5, [x15]
+	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
+	ADD R8, R14, R14
+	ADD R9, R15, R15
+	SUB $1, R19, R19
+	CBNZ R19, one12
+
+sum13:
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e23d441 // fadd v1.4s, v2.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0xbd400181 // ldr s1, [x12]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0xbd000180 // str s0, [x12]
+	ADD $4, R11, R11
+	ADD $4, R6, R6
+	ADD $4, R12, R12
+	SUB $1, R13, R13
+	CBNZ R13, single4
+
+whole5:
+	LSL $2, R0, R13
+	SUB R13, R11, R11
+	SUB R13, R6, R6
+	SUB R13, R12, R12
+	ADD $8, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R2, R2
+	CBNZ R2, tap1
 	RET
 
 // func(blocks4 int, dst *uint32, key uint64, counter, hi uint64)

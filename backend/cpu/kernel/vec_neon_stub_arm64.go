@@ -439,6 +439,16 @@ func vecMaxPoolNEON(channels, pixels, xStep, taps int, offsets *int, ids *int32,
 //go:noescape
 func vecMaxPoolGradNEON(channels, pixels, yStep, xStep, taps int, offsets *int, ids *int32, dy *float32, index *int32, dx *float32)
 
+// vecDepthwiseNEON sets a run of pixels to weighted sums of others; see the portable version.
+//
+//go:noescape
+func vecDepthwiseNEON(channels, pixels, xStep, yStep, wStep, taps int, offsets *int, ids *int32, x, w, y *float32)
+
+// vecDepthwiseWeightNEON adds up what a run of pixels gives to the weight; see the portable version.
+//
+//go:noescape
+func vecDepthwiseWeightNEON(channels, pixels, xStep, yStep, wStep, taps int, offsets *int, ids *int32, x, dy, w *float32)
+
 // vecPhiloxNEON writes 16*blocks4 words of consecutive blocks; see the portable version.
 //
 //go:noescape

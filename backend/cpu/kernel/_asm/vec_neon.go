@@ -24,6 +24,7 @@ func vectorsNEON(f *neon.File) {
 	g.reductions()
 	g.fusedKernels()
 	g.pooling()
+	g.depthwiseKernels()
 	g.philox()
 }
 

@@ -13,37 +13,38 @@ func (g *vecNEON) pooling() {
 // The pointers move along and come back.
 func (g *vecNEON) channels(n neon.R, pointers []neon.R, body func(at place)) {
 	left, back := g.R(), g.R()
+	vector, few, single, whole := g.NewLabel("vector"), g.NewLabel("few"), g.NewLabel("single"), g.NewLabel("whole")
 	move := func(elements int) {
 		for _, p := range pointers {
 			g.Add(p, p, 4*elements)
 		}
 	}
 	g.SubFlags(left, n, widthNEON)
-	g.Branch("BLT", "few")
-	g.Label("vector")
+	g.Branch("BLT", few)
+	g.Label(vector)
 	body(place{})
 	move(widthNEON)
 	g.SubFlags(left, left, widthNEON)
-	g.Branch("BGE", "vector")
-	g.Label("few")
+	g.Branch("BGE", vector)
+	g.Label(few)
 	g.Add(left, left, widthNEON)
-	g.BranchZero("CBZ", left, "whole")
-	g.Label("single")
+	g.BranchZero("CBZ", left, whole)
+	g.Label(single)
 	body(place{single: true})
 	move(1)
 	g.Sub(left, left, 1)
-	g.BranchZero("CBNZ", left, "single")
-	g.Label("whole")
+	g.BranchZero("CBNZ", left, single)
+	g.Label(whole)
 	g.Lsl(back, n, 2)
 	for _, p := range pointers {
 		g.Sub(p, p, back)
 	}
 }
 
-// taps writes body for every tap, with its offset in bytes and its id in every
-// lane.
-func (g *vecNEON) taps(count, offsets, ids neon.R, body func(offset neon.R, id vn)) {
-	left, at, idAt, offset, id := g.R(), g.R(), g.R(), g.R(), g.V()
+// taps writes body for every tap, with its offset in bytes and the place of its
+// id.
+func (g *vecNEON) taps(count, offsets, ids neon.R, body func(offset, idAt neon.R)) {
+	left, at, idAt, offset := g.R(), g.R(), g.R(), g.R()
 	g.Move(left, count)
 	g.Move(at, offsets)
 	g.Move(idAt, ids)
@@ -51,12 +52,23 @@ func (g *vecNEON) taps(count, offsets, ids neon.R, body func(offset neon.R, id v
 	g.Label(label)
 	g.Load(offset, at, 0)
 	g.Lsl(offset, offset, 2)
-	g.LoadAll(id, idAt)
-	body(offset, id)
+	body(offset, idAt)
 	g.Add(at, at, 8)
 	g.Add(idAt, idAt, 4)
 	g.Sub(left, left, 1)
 	g.BranchZero("CBNZ", left, label)
+}
+
+// all returns the word at p in every lane.
+func (g *vecNEON) all(p neon.R) vn { v := g.V(); g.LoadAll(v, p); return v }
+
+// outAt is out at base and offset.
+func (g *vecNEON) outAt(v vn, base, offset neon.R, at place) {
+	if at.single {
+		g.Store1At(v, base, offset)
+	} else {
+		g.Store4At(v, base, offset)
+	}
 }
 
 // inAt is in at base and offset.
@@ -81,22 +93,17 @@ func (g *vecNEON) maxPool() {
 	g.Sub(distance, index, y)
 	g.Label("pixel")
 	g.channels(n, []neon.R{x, y}, func(at place) {
-		best, id := g.copy(g.bits(infinity|signMask)), g.V()
-		g.LoadAll(id, ids)
-		g.taps(count, offsets, ids, func(offset neon.R, here vn) {
+		best, id := g.copy(g.bits(infinity|signMask)), g.all(ids)
+		g.taps(count, offsets, ids, func(offset, idAt neon.R) {
 			e := g.inAt(x, offset, at)
 			wins := g.orNaN(g.greater(e, best), e)
 			g.Three(neon.BIT, best, e, wins)
-			g.Three(neon.BIT, id, here, wins)
+			g.Three(neon.BIT, id, g.all(idAt), wins)
 		})
 		g.out(best, y, at)
 		skip := g.NewLabel("skip")
 		g.BranchZero("CBZ", index, skip)
-		if at.single {
-			g.Store1At(id, y, distance)
-		} else {
-			g.Store4At(id, y, distance)
-		}
+		g.outAt(id, y, distance, at)
 		g.Label(skip)
 	})
 	g.Add(x, x, step)
@@ -116,8 +123,8 @@ func (g *vecNEON) maxPoolGrad() {
 	g.Label("pixel")
 	g.channels(n, []neon.R{dy, index, dx}, func(at place) {
 		sum := g.zero()
-		g.taps(count, offsets, ids, func(offset neon.R, id vn) {
-			here := g.equalInt(id, g.inAt(index, offset, at))
+		g.taps(count, offsets, ids, func(offset, idAt neon.R) {
+			here := g.equalInt(g.all(idAt), g.inAt(index, offset, at))
 			g.Three(neon.FADD, sum, g.keep(here, g.inAt(dy, offset, at)), sum)
 		})
 		g.out(sum, dx, at)

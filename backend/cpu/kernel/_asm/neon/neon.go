@@ -156,10 +156,11 @@ func (f *Func) Param(name string) R {
 // Move copies s, a register or number.
 func (f *Func) Move(d R, s any) { f.general("MOVD", d, s) }
 
-// Add and Sub set d to a + b and a - b, Lsl to a shifted to the left by b.
+// Add, Sub and Mul set d to a op b, Lsl to a shifted to the left by b.
 func (f *Func) Add(d, a R, b any) { f.general("ADD", d, b, a) }
 func (f *Func) Sub(d, a R, b any) { f.general("SUB", d, b, a) }
 func (f *Func) Lsl(d, a R, b int) { f.general("LSL", d, b, a) }
+func (f *Func) Mul(d, a, b R)     { f.general("MUL", d, b, a) }
 
 // SubFlags is Sub and compares the difference with zero.
 func (f *Func) SubFlags(d, a R, b any) { f.general("SUBS", d, b, a) }
@@ -172,10 +173,13 @@ func (f *Func) AddShifted(d, a, b R, n int) {
 	})
 }
 
-// Load reads the word at base + off.
-func (f *Func) Load(d, base R, off int) {
+// Load reads the word at base + off, LoadInt32 a number of 32 bits.
+func (f *Func) Load(d, base R, off int)      { f.load("MOVD", d, base, off) }
+func (f *Func) LoadInt32(d, base R, off int) { f.load("MOVW", d, base, off) }
+
+func (f *Func) load(op string, d, base R, off int) {
 	f.add(instruction{
-		text:  func() string { return fmt.Sprintf("MOVD %d(%v), %v", off, base, d) },
+		text:  func() string { return fmt.Sprintf("%s %d(%v), %v", op, off, base, d) },
 		reads: []*register{base.register}, writes: []*register{d.register},
 	})
 }
