@@ -7,11 +7,7 @@ import "unsafe"
 // neonVec is the portable set with what the assembly, written by _asm, replaces.
 var neonVec = func() Vec {
 	v := genericVec
-	for op, f := range neonOps {
-		if f != nil {
-			v.ops[op] = f
-		}
-	}
+	v.ops = orPortable(neonOps)
 	v.sum, v.dot, v.sumSq, v.sumSqDev = vecSumNEON, vecDotNEON, vecSumSqNEON, vecSumSqDevNEON
 	v.sumExp, v.max, v.min = vecSumExpNEON, vecMaxOfNEON, vecMinOfNEON
 	v.devSums, v.normSums = vecDevSumsNEON, vecNormSumsAnyNEON
@@ -45,6 +41,8 @@ var neonOps = [NumVecOps]elementwise{
 	RSubS:    vecRSubSNEON,
 	RDivS:    vecRDivSNEON,
 	ClampS:   vecClampSNEON,
+	MaxS:     vecMaxSNEON,
+	MinS:     vecMinSNEON,
 	Neg:      vecNegNEON,
 	Abs:      vecAbsNEON,
 	Sign:     vecSignNEON,
@@ -53,8 +51,11 @@ var neonOps = [NumVecOps]elementwise{
 	Recip:    vecRecipNEON,
 	Square:   vecSquareNEON,
 	Exp:      vecExpNEON,
+	Exp2:     vecExp2NEON,
 	Expm1:    vecExpm1NEON,
 	Log:      vecLogNEON,
+	Log2:     vecLog2NEON,
+	Log10:    vecLog10NEON,
 	Log1p:    vecLog1pNEON,
 	Tanh:     vecTanhNEON,
 	Sigmoid:  vecSigmoidNEON,
@@ -64,6 +65,7 @@ var neonOps = [NumVecOps]elementwise{
 	Floor:    vecFloorNEON,
 	Ceil:     vecCeilNEON,
 	Round:    vecRoundNEON,
+	Trunc:    vecTruncNEON,
 	Copy:     vecCopyNEON,
 	Fill:     vecFillNEON,
 	Relu:     vecReluNEON,

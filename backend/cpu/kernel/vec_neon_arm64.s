@@ -52,259 +52,283 @@ DATA constants<>+176(SB)/4, $0x3efffffe
 DATA constants<>+180(SB)/4, $0x3efffffe
 DATA constants<>+184(SB)/4, $0x3efffffe
 DATA constants<>+188(SB)/4, $0x3efffffe
-DATA constants<>+192(SB)/4, $0xc1a00000
-DATA constants<>+196(SB)/4, $0xc1a00000
-DATA constants<>+200(SB)/4, $0xc1a00000
-DATA constants<>+204(SB)/4, $0xc1a00000
-DATA constants<>+208(SB)/4, $0x0000007e
-DATA constants<>+212(SB)/4, $0x0000007e
-DATA constants<>+216(SB)/4, $0x0000007e
-DATA constants<>+220(SB)/4, $0x0000007e
-DATA constants<>+224(SB)/4, $0x3f000000
-DATA constants<>+228(SB)/4, $0x3f000000
-DATA constants<>+232(SB)/4, $0x3f000000
-DATA constants<>+236(SB)/4, $0x3f000000
-DATA constants<>+240(SB)/4, $0x00800000
-DATA constants<>+244(SB)/4, $0x00800000
-DATA constants<>+248(SB)/4, $0x00800000
-DATA constants<>+252(SB)/4, $0x00800000
-DATA constants<>+256(SB)/4, $0x4c000000
-DATA constants<>+260(SB)/4, $0x4c000000
-DATA constants<>+264(SB)/4, $0x4c000000
-DATA constants<>+268(SB)/4, $0x4c000000
-DATA constants<>+272(SB)/4, $0x3f3504f3
-DATA constants<>+276(SB)/4, $0x3f3504f3
-DATA constants<>+280(SB)/4, $0x3f3504f3
-DATA constants<>+284(SB)/4, $0x3f3504f3
-DATA constants<>+288(SB)/4, $0x007fffff
-DATA constants<>+292(SB)/4, $0x007fffff
-DATA constants<>+296(SB)/4, $0x007fffff
-DATA constants<>+300(SB)/4, $0x007fffff
-DATA constants<>+304(SB)/4, $0x00000019
-DATA constants<>+308(SB)/4, $0x00000019
-DATA constants<>+312(SB)/4, $0x00000019
-DATA constants<>+316(SB)/4, $0x00000019
-DATA constants<>+320(SB)/4, $0xbd9c5abb
-DATA constants<>+324(SB)/4, $0xbd9c5abb
-DATA constants<>+328(SB)/4, $0xbd9c5abb
-DATA constants<>+332(SB)/4, $0xbd9c5abb
-DATA constants<>+336(SB)/4, $0x3e02adb4
-DATA constants<>+340(SB)/4, $0x3e02adb4
-DATA constants<>+344(SB)/4, $0x3e02adb4
-DATA constants<>+348(SB)/4, $0x3e02adb4
-DATA constants<>+352(SB)/4, $0xbe06c2a1
-DATA constants<>+356(SB)/4, $0xbe06c2a1
-DATA constants<>+360(SB)/4, $0xbe06c2a1
-DATA constants<>+364(SB)/4, $0xbe06c2a1
-DATA constants<>+368(SB)/4, $0x3e116d0f
-DATA constants<>+372(SB)/4, $0x3e116d0f
-DATA constants<>+376(SB)/4, $0x3e116d0f
-DATA constants<>+380(SB)/4, $0x3e116d0f
-DATA constants<>+384(SB)/4, $0xbe2a3922
-DATA constants<>+388(SB)/4, $0xbe2a3922
-DATA constants<>+392(SB)/4, $0xbe2a3922
-DATA constants<>+396(SB)/4, $0xbe2a3922
-DATA constants<>+400(SB)/4, $0x3e4cd004
-DATA constants<>+404(SB)/4, $0x3e4cd004
-DATA constants<>+408(SB)/4, $0x3e4cd004
-DATA constants<>+412(SB)/4, $0x3e4cd004
-DATA constants<>+416(SB)/4, $0xbe800113
-DATA constants<>+420(SB)/4, $0xbe800113
-DATA constants<>+424(SB)/4, $0xbe800113
-DATA constants<>+428(SB)/4, $0xbe800113
-DATA constants<>+432(SB)/4, $0x3eaaaaaa
-DATA constants<>+436(SB)/4, $0x3eaaaaaa
-DATA constants<>+440(SB)/4, $0x3eaaaaaa
-DATA constants<>+444(SB)/4, $0x3eaaaaaa
-DATA constants<>+448(SB)/4, $0x7f800000
-DATA constants<>+452(SB)/4, $0x7f800000
-DATA constants<>+456(SB)/4, $0x7f800000
-DATA constants<>+460(SB)/4, $0x7f800000
-DATA constants<>+464(SB)/4, $0xff800000
-DATA constants<>+468(SB)/4, $0xff800000
-DATA constants<>+472(SB)/4, $0xff800000
-DATA constants<>+476(SB)/4, $0xff800000
-DATA constants<>+480(SB)/4, $0x7fc00000
-DATA constants<>+484(SB)/4, $0x7fc00000
-DATA constants<>+488(SB)/4, $0x7fc00000
-DATA constants<>+492(SB)/4, $0x7fc00000
-DATA constants<>+496(SB)/4, $0x0000007f
-DATA constants<>+500(SB)/4, $0x0000007f
-DATA constants<>+504(SB)/4, $0x0000007f
-DATA constants<>+508(SB)/4, $0x0000007f
-DATA constants<>+512(SB)/4, $0x3f19999a
-DATA constants<>+516(SB)/4, $0x3f19999a
-DATA constants<>+520(SB)/4, $0x3f19999a
-DATA constants<>+524(SB)/4, $0x3f19999a
-DATA constants<>+528(SB)/4, $0xbbc18603
-DATA constants<>+532(SB)/4, $0xbbc18603
-DATA constants<>+536(SB)/4, $0xbbc18603
-DATA constants<>+540(SB)/4, $0xbbc18603
-DATA constants<>+544(SB)/4, $0x3caa700e
-DATA constants<>+548(SB)/4, $0x3caa700e
-DATA constants<>+552(SB)/4, $0x3caa700e
-DATA constants<>+556(SB)/4, $0x3caa700e
-DATA constants<>+560(SB)/4, $0xbd5c4f6d
-DATA constants<>+564(SB)/4, $0xbd5c4f6d
-DATA constants<>+568(SB)/4, $0xbd5c4f6d
-DATA constants<>+572(SB)/4, $0xbd5c4f6d
-DATA constants<>+576(SB)/4, $0x3e0884ee
-DATA constants<>+580(SB)/4, $0x3e0884ee
-DATA constants<>+584(SB)/4, $0x3e0884ee
-DATA constants<>+588(SB)/4, $0x3e0884ee
-DATA constants<>+592(SB)/4, $0xbeaaaa9f
-DATA constants<>+596(SB)/4, $0xbeaaaa9f
-DATA constants<>+600(SB)/4, $0xbeaaaa9f
-DATA constants<>+604(SB)/4, $0xbeaaaa9f
-DATA constants<>+608(SB)/4, $0x40000000
-DATA constants<>+612(SB)/4, $0x40000000
-DATA constants<>+616(SB)/4, $0x40000000
-DATA constants<>+620(SB)/4, $0x40000000
-DATA constants<>+624(SB)/4, $0x3f6b851f
-DATA constants<>+628(SB)/4, $0x3f6b851f
-DATA constants<>+632(SB)/4, $0x3f6b851f
-DATA constants<>+636(SB)/4, $0x3f6b851f
-DATA constants<>+640(SB)/4, $0xba1cae45
-DATA constants<>+644(SB)/4, $0xba1cae45
-DATA constants<>+648(SB)/4, $0xba1cae45
-DATA constants<>+652(SB)/4, $0xba1cae45
-DATA constants<>+656(SB)/4, $0x3ba38b62
-DATA constants<>+660(SB)/4, $0x3ba38b62
-DATA constants<>+664(SB)/4, $0x3ba38b62
-DATA constants<>+668(SB)/4, $0x3ba38b62
-DATA constants<>+672(SB)/4, $0xbcdb4377
-DATA constants<>+676(SB)/4, $0xbcdb4377
-DATA constants<>+680(SB)/4, $0xbcdb4377
-DATA constants<>+684(SB)/4, $0xbcdb4377
-DATA constants<>+688(SB)/4, $0x3de70d23
-DATA constants<>+692(SB)/4, $0x3de70d23
-DATA constants<>+696(SB)/4, $0x3de70d23
-DATA constants<>+700(SB)/4, $0x3de70d23
-DATA constants<>+704(SB)/4, $0xbec09373
-DATA constants<>+708(SB)/4, $0xbec09373
-DATA constants<>+712(SB)/4, $0xbec09373
-DATA constants<>+716(SB)/4, $0xbec09373
-DATA constants<>+720(SB)/4, $0x3e0375d3
-DATA constants<>+724(SB)/4, $0x3e0375d3
-DATA constants<>+728(SB)/4, $0x3e0375d3
-DATA constants<>+732(SB)/4, $0x3e0375d3
-DATA constants<>+736(SB)/4, $0x40800000
-DATA constants<>+740(SB)/4, $0x40800000
-DATA constants<>+744(SB)/4, $0x40800000
-DATA constants<>+748(SB)/4, $0x40800000
-DATA constants<>+752(SB)/4, $0xb72f090a
-DATA constants<>+756(SB)/4, $0xb72f090a
-DATA constants<>+760(SB)/4, $0xb72f090a
-DATA constants<>+764(SB)/4, $0xb72f090a
-DATA constants<>+768(SB)/4, $0x39a5134a
-DATA constants<>+772(SB)/4, $0x39a5134a
-DATA constants<>+776(SB)/4, $0x39a5134a
-DATA constants<>+780(SB)/4, $0x39a5134a
-DATA constants<>+784(SB)/4, $0xbb6c9b5e
-DATA constants<>+788(SB)/4, $0xbb6c9b5e
-DATA constants<>+792(SB)/4, $0xbb6c9b5e
-DATA constants<>+796(SB)/4, $0xbb6c9b5e
-DATA constants<>+800(SB)/4, $0x3cc21b14
-DATA constants<>+804(SB)/4, $0x3cc21b14
-DATA constants<>+808(SB)/4, $0x3cc21b14
-DATA constants<>+812(SB)/4, $0x3cc21b14
-DATA constants<>+816(SB)/4, $0xbdd969e8
-DATA constants<>+820(SB)/4, $0xbdd969e8
-DATA constants<>+824(SB)/4, $0xbdd969e8
-DATA constants<>+828(SB)/4, $0xbdd969e8
-DATA constants<>+832(SB)/4, $0xbf229c57
-DATA constants<>+836(SB)/4, $0xbf229c57
-DATA constants<>+840(SB)/4, $0xbf229c57
-DATA constants<>+844(SB)/4, $0xbf229c57
-DATA constants<>+848(SB)/4, $0xbe03b970
-DATA constants<>+852(SB)/4, $0xbe03b970
-DATA constants<>+856(SB)/4, $0xbe03b970
-DATA constants<>+860(SB)/4, $0xbe03b970
-DATA constants<>+864(SB)/4, $0x3f22f983
-DATA constants<>+868(SB)/4, $0x3f22f983
-DATA constants<>+872(SB)/4, $0x3f22f983
-DATA constants<>+876(SB)/4, $0x3f22f983
-DATA constants<>+880(SB)/4, $0x3fc90fdb
-DATA constants<>+884(SB)/4, $0x3fc90fdb
-DATA constants<>+888(SB)/4, $0x3fc90fdb
-DATA constants<>+892(SB)/4, $0x3fc90fdb
-DATA constants<>+896(SB)/4, $0xb33bbd2e
-DATA constants<>+900(SB)/4, $0xb33bbd2e
-DATA constants<>+904(SB)/4, $0xb33bbd2e
-DATA constants<>+908(SB)/4, $0xb33bbd2e
-DATA constants<>+912(SB)/4, $0xa6f72ced
-DATA constants<>+916(SB)/4, $0xa6f72ced
-DATA constants<>+920(SB)/4, $0xa6f72ced
-DATA constants<>+924(SB)/4, $0xa6f72ced
-DATA constants<>+928(SB)/4, $0xb94ca75a
-DATA constants<>+932(SB)/4, $0xb94ca75a
-DATA constants<>+936(SB)/4, $0xb94ca75a
-DATA constants<>+940(SB)/4, $0xb94ca75a
-DATA constants<>+944(SB)/4, $0x3c0883b0
-DATA constants<>+948(SB)/4, $0x3c0883b0
-DATA constants<>+952(SB)/4, $0x3c0883b0
-DATA constants<>+956(SB)/4, $0x3c0883b0
-DATA constants<>+960(SB)/4, $0xbe2aaaa3
-DATA constants<>+964(SB)/4, $0xbe2aaaa3
-DATA constants<>+968(SB)/4, $0xbe2aaaa3
-DATA constants<>+972(SB)/4, $0xbe2aaaa3
-DATA constants<>+976(SB)/4, $0x37cd012d
-DATA constants<>+980(SB)/4, $0x37cd012d
-DATA constants<>+984(SB)/4, $0x37cd012d
-DATA constants<>+988(SB)/4, $0x37cd012d
-DATA constants<>+992(SB)/4, $0xbab60646
-DATA constants<>+996(SB)/4, $0xbab60646
-DATA constants<>+1000(SB)/4, $0xbab60646
-DATA constants<>+1004(SB)/4, $0xbab60646
-DATA constants<>+1008(SB)/4, $0x3d2aaaa5
-DATA constants<>+1012(SB)/4, $0x3d2aaaa5
-DATA constants<>+1016(SB)/4, $0x3d2aaaa5
-DATA constants<>+1020(SB)/4, $0x3d2aaaa5
-DATA constants<>+1024(SB)/4, $0x00000001
-DATA constants<>+1028(SB)/4, $0x00000001
-DATA constants<>+1032(SB)/4, $0x00000001
-DATA constants<>+1036(SB)/4, $0x00000001
-DATA constants<>+1040(SB)/4, $0x00000002
-DATA constants<>+1044(SB)/4, $0x00000002
-DATA constants<>+1048(SB)/4, $0x00000002
-DATA constants<>+1052(SB)/4, $0x00000002
-DATA constants<>+1056(SB)/4, $0x00000000
-DATA constants<>+1060(SB)/4, $0x00000001
-DATA constants<>+1064(SB)/4, $0x00000002
-DATA constants<>+1068(SB)/4, $0x00000003
-DATA constants<>+1072(SB)/4, $0x00000002
-DATA constants<>+1076(SB)/4, $0x00000000
-DATA constants<>+1080(SB)/4, $0x00000003
-DATA constants<>+1084(SB)/4, $0x00000000
-DATA constants<>+1088(SB)/4, $0x00000000
-DATA constants<>+1092(SB)/4, $0x00000000
-DATA constants<>+1096(SB)/4, $0x00000001
-DATA constants<>+1100(SB)/4, $0x00000000
-DATA constants<>+1104(SB)/4, $0xd2511f53
-DATA constants<>+1108(SB)/4, $0xd2511f53
-DATA constants<>+1112(SB)/4, $0xd2511f53
-DATA constants<>+1116(SB)/4, $0xd2511f53
-DATA constants<>+1120(SB)/4, $0xcd9e8d57
-DATA constants<>+1124(SB)/4, $0xcd9e8d57
-DATA constants<>+1128(SB)/4, $0xcd9e8d57
-DATA constants<>+1132(SB)/4, $0xcd9e8d57
-DATA constants<>+1136(SB)/4, $0x9e3779b9
-DATA constants<>+1140(SB)/4, $0x9e3779b9
-DATA constants<>+1144(SB)/4, $0x9e3779b9
-DATA constants<>+1148(SB)/4, $0x9e3779b9
-DATA constants<>+1152(SB)/4, $0xbb67ae85
-DATA constants<>+1156(SB)/4, $0xbb67ae85
-DATA constants<>+1160(SB)/4, $0xbb67ae85
-DATA constants<>+1164(SB)/4, $0xbb67ae85
-DATA constants<>+1168(SB)/4, $0x00000004
+DATA constants<>+192(SB)/4, $0x43000000
+DATA constants<>+196(SB)/4, $0x43000000
+DATA constants<>+200(SB)/4, $0x43000000
+DATA constants<>+204(SB)/4, $0x43000000
+DATA constants<>+208(SB)/4, $0xc3160000
+DATA constants<>+212(SB)/4, $0xc3160000
+DATA constants<>+216(SB)/4, $0xc3160000
+DATA constants<>+220(SB)/4, $0xc3160000
+DATA constants<>+224(SB)/4, $0x3f317218
+DATA constants<>+228(SB)/4, $0x3f317218
+DATA constants<>+232(SB)/4, $0x3f317218
+DATA constants<>+236(SB)/4, $0x3f317218
+DATA constants<>+240(SB)/4, $0xc1a00000
+DATA constants<>+244(SB)/4, $0xc1a00000
+DATA constants<>+248(SB)/4, $0xc1a00000
+DATA constants<>+252(SB)/4, $0xc1a00000
+DATA constants<>+256(SB)/4, $0x0000007e
+DATA constants<>+260(SB)/4, $0x0000007e
+DATA constants<>+264(SB)/4, $0x0000007e
+DATA constants<>+268(SB)/4, $0x0000007e
+DATA constants<>+272(SB)/4, $0x3f000000
+DATA constants<>+276(SB)/4, $0x3f000000
+DATA constants<>+280(SB)/4, $0x3f000000
+DATA constants<>+284(SB)/4, $0x3f000000
+DATA constants<>+288(SB)/4, $0x00800000
+DATA constants<>+292(SB)/4, $0x00800000
+DATA constants<>+296(SB)/4, $0x00800000
+DATA constants<>+300(SB)/4, $0x00800000
+DATA constants<>+304(SB)/4, $0x4c000000
+DATA constants<>+308(SB)/4, $0x4c000000
+DATA constants<>+312(SB)/4, $0x4c000000
+DATA constants<>+316(SB)/4, $0x4c000000
+DATA constants<>+320(SB)/4, $0x3f3504f3
+DATA constants<>+324(SB)/4, $0x3f3504f3
+DATA constants<>+328(SB)/4, $0x3f3504f3
+DATA constants<>+332(SB)/4, $0x3f3504f3
+DATA constants<>+336(SB)/4, $0x007fffff
+DATA constants<>+340(SB)/4, $0x007fffff
+DATA constants<>+344(SB)/4, $0x007fffff
+DATA constants<>+348(SB)/4, $0x007fffff
+DATA constants<>+352(SB)/4, $0x00000019
+DATA constants<>+356(SB)/4, $0x00000019
+DATA constants<>+360(SB)/4, $0x00000019
+DATA constants<>+364(SB)/4, $0x00000019
+DATA constants<>+368(SB)/4, $0xbd9c5abb
+DATA constants<>+372(SB)/4, $0xbd9c5abb
+DATA constants<>+376(SB)/4, $0xbd9c5abb
+DATA constants<>+380(SB)/4, $0xbd9c5abb
+DATA constants<>+384(SB)/4, $0x3e02adb4
+DATA constants<>+388(SB)/4, $0x3e02adb4
+DATA constants<>+392(SB)/4, $0x3e02adb4
+DATA constants<>+396(SB)/4, $0x3e02adb4
+DATA constants<>+400(SB)/4, $0xbe06c2a1
+DATA constants<>+404(SB)/4, $0xbe06c2a1
+DATA constants<>+408(SB)/4, $0xbe06c2a1
+DATA constants<>+412(SB)/4, $0xbe06c2a1
+DATA constants<>+416(SB)/4, $0x3e116d0f
+DATA constants<>+420(SB)/4, $0x3e116d0f
+DATA constants<>+424(SB)/4, $0x3e116d0f
+DATA constants<>+428(SB)/4, $0x3e116d0f
+DATA constants<>+432(SB)/4, $0xbe2a3922
+DATA constants<>+436(SB)/4, $0xbe2a3922
+DATA constants<>+440(SB)/4, $0xbe2a3922
+DATA constants<>+444(SB)/4, $0xbe2a3922
+DATA constants<>+448(SB)/4, $0x3e4cd004
+DATA constants<>+452(SB)/4, $0x3e4cd004
+DATA constants<>+456(SB)/4, $0x3e4cd004
+DATA constants<>+460(SB)/4, $0x3e4cd004
+DATA constants<>+464(SB)/4, $0xbe800113
+DATA constants<>+468(SB)/4, $0xbe800113
+DATA constants<>+472(SB)/4, $0xbe800113
+DATA constants<>+476(SB)/4, $0xbe800113
+DATA constants<>+480(SB)/4, $0x3eaaaaaa
+DATA constants<>+484(SB)/4, $0x3eaaaaaa
+DATA constants<>+488(SB)/4, $0x3eaaaaaa
+DATA constants<>+492(SB)/4, $0x3eaaaaaa
+DATA constants<>+496(SB)/4, $0x7f800000
+DATA constants<>+500(SB)/4, $0x7f800000
+DATA constants<>+504(SB)/4, $0x7f800000
+DATA constants<>+508(SB)/4, $0x7f800000
+DATA constants<>+512(SB)/4, $0xff800000
+DATA constants<>+516(SB)/4, $0xff800000
+DATA constants<>+520(SB)/4, $0xff800000
+DATA constants<>+524(SB)/4, $0xff800000
+DATA constants<>+528(SB)/4, $0x7fc00000
+DATA constants<>+532(SB)/4, $0x7fc00000
+DATA constants<>+536(SB)/4, $0x7fc00000
+DATA constants<>+540(SB)/4, $0x7fc00000
+DATA constants<>+544(SB)/4, $0x369a84fc
+DATA constants<>+548(SB)/4, $0x369a84fc
+DATA constants<>+552(SB)/4, $0x369a84fc
+DATA constants<>+556(SB)/4, $0x369a84fc
+DATA constants<>+560(SB)/4, $0x3ede5bd9
+DATA constants<>+564(SB)/4, $0x3ede5bd9
+DATA constants<>+568(SB)/4, $0x3ede5bd9
+DATA constants<>+572(SB)/4, $0x3ede5bd9
+DATA constants<>+576(SB)/4, $0x3e9a2000
+DATA constants<>+580(SB)/4, $0x3e9a2000
+DATA constants<>+584(SB)/4, $0x3e9a2000
+DATA constants<>+588(SB)/4, $0x3e9a2000
+DATA constants<>+592(SB)/4, $0x0000007f
+DATA constants<>+596(SB)/4, $0x0000007f
+DATA constants<>+600(SB)/4, $0x0000007f
+DATA constants<>+604(SB)/4, $0x0000007f
+DATA constants<>+608(SB)/4, $0x3f19999a
+DATA constants<>+612(SB)/4, $0x3f19999a
+DATA constants<>+616(SB)/4, $0x3f19999a
+DATA constants<>+620(SB)/4, $0x3f19999a
+DATA constants<>+624(SB)/4, $0xbbc18603
+DATA constants<>+628(SB)/4, $0xbbc18603
+DATA constants<>+632(SB)/4, $0xbbc18603
+DATA constants<>+636(SB)/4, $0xbbc18603
+DATA constants<>+640(SB)/4, $0x3caa700e
+DATA constants<>+644(SB)/4, $0x3caa700e
+DATA constants<>+648(SB)/4, $0x3caa700e
+DATA constants<>+652(SB)/4, $0x3caa700e
+DATA constants<>+656(SB)/4, $0xbd5c4f6d
+DATA constants<>+660(SB)/4, $0xbd5c4f6d
+DATA constants<>+664(SB)/4, $0xbd5c4f6d
+DATA constants<>+668(SB)/4, $0xbd5c4f6d
+DATA constants<>+672(SB)/4, $0x3e0884ee
+DATA constants<>+676(SB)/4, $0x3e0884ee
+DATA constants<>+680(SB)/4, $0x3e0884ee
+DATA constants<>+684(SB)/4, $0x3e0884ee
+DATA constants<>+688(SB)/4, $0xbeaaaa9f
+DATA constants<>+692(SB)/4, $0xbeaaaa9f
+DATA constants<>+696(SB)/4, $0xbeaaaa9f
+DATA constants<>+700(SB)/4, $0xbeaaaa9f
+DATA constants<>+704(SB)/4, $0x40000000
+DATA constants<>+708(SB)/4, $0x40000000
+DATA constants<>+712(SB)/4, $0x40000000
+DATA constants<>+716(SB)/4, $0x40000000
+DATA constants<>+720(SB)/4, $0x3f6b851f
+DATA constants<>+724(SB)/4, $0x3f6b851f
+DATA constants<>+728(SB)/4, $0x3f6b851f
+DATA constants<>+732(SB)/4, $0x3f6b851f
+DATA constants<>+736(SB)/4, $0xba1cae45
+DATA constants<>+740(SB)/4, $0xba1cae45
+DATA constants<>+744(SB)/4, $0xba1cae45
+DATA constants<>+748(SB)/4, $0xba1cae45
+DATA constants<>+752(SB)/4, $0x3ba38b62
+DATA constants<>+756(SB)/4, $0x3ba38b62
+DATA constants<>+760(SB)/4, $0x3ba38b62
+DATA constants<>+764(SB)/4, $0x3ba38b62
+DATA constants<>+768(SB)/4, $0xbcdb4377
+DATA constants<>+772(SB)/4, $0xbcdb4377
+DATA constants<>+776(SB)/4, $0xbcdb4377
+DATA constants<>+780(SB)/4, $0xbcdb4377
+DATA constants<>+784(SB)/4, $0x3de70d23
+DATA constants<>+788(SB)/4, $0x3de70d23
+DATA constants<>+792(SB)/4, $0x3de70d23
+DATA constants<>+796(SB)/4, $0x3de70d23
+DATA constants<>+800(SB)/4, $0xbec09373
+DATA constants<>+804(SB)/4, $0xbec09373
+DATA constants<>+808(SB)/4, $0xbec09373
+DATA constants<>+812(SB)/4, $0xbec09373
+DATA constants<>+816(SB)/4, $0x3e0375d3
+DATA constants<>+820(SB)/4, $0x3e0375d3
+DATA constants<>+824(SB)/4, $0x3e0375d3
+DATA constants<>+828(SB)/4, $0x3e0375d3
+DATA constants<>+832(SB)/4, $0x40800000
+DATA constants<>+836(SB)/4, $0x40800000
+DATA constants<>+840(SB)/4, $0x40800000
+DATA constants<>+844(SB)/4, $0x40800000
+DATA constants<>+848(SB)/4, $0xb72f090a
+DATA constants<>+852(SB)/4, $0xb72f090a
+DATA constants<>+856(SB)/4, $0xb72f090a
+DATA constants<>+860(SB)/4, $0xb72f090a
+DATA constants<>+864(SB)/4, $0x39a5134a
+DATA constants<>+868(SB)/4, $0x39a5134a
+DATA constants<>+872(SB)/4, $0x39a5134a
+DATA constants<>+876(SB)/4, $0x39a5134a
+DATA constants<>+880(SB)/4, $0xbb6c9b5e
+DATA constants<>+884(SB)/4, $0xbb6c9b5e
+DATA constants<>+888(SB)/4, $0xbb6c9b5e
+DATA constants<>+892(SB)/4, $0xbb6c9b5e
+DATA constants<>+896(SB)/4, $0x3cc21b14
+DATA constants<>+900(SB)/4, $0x3cc21b14
+DATA constants<>+904(SB)/4, $0x3cc21b14
+DATA constants<>+908(SB)/4, $0x3cc21b14
+DATA constants<>+912(SB)/4, $0xbdd969e8
+DATA constants<>+916(SB)/4, $0xbdd969e8
+DATA constants<>+920(SB)/4, $0xbdd969e8
+DATA constants<>+924(SB)/4, $0xbdd969e8
+DATA constants<>+928(SB)/4, $0xbf229c57
+DATA constants<>+932(SB)/4, $0xbf229c57
+DATA constants<>+936(SB)/4, $0xbf229c57
+DATA constants<>+940(SB)/4, $0xbf229c57
+DATA constants<>+944(SB)/4, $0xbe03b970
+DATA constants<>+948(SB)/4, $0xbe03b970
+DATA constants<>+952(SB)/4, $0xbe03b970
+DATA constants<>+956(SB)/4, $0xbe03b970
+DATA constants<>+960(SB)/4, $0x3f22f983
+DATA constants<>+964(SB)/4, $0x3f22f983
+DATA constants<>+968(SB)/4, $0x3f22f983
+DATA constants<>+972(SB)/4, $0x3f22f983
+DATA constants<>+976(SB)/4, $0x3fc90fdb
+DATA constants<>+980(SB)/4, $0x3fc90fdb
+DATA constants<>+984(SB)/4, $0x3fc90fdb
+DATA constants<>+988(SB)/4, $0x3fc90fdb
+DATA constants<>+992(SB)/4, $0xb33bbd2e
+DATA constants<>+996(SB)/4, $0xb33bbd2e
+DATA constants<>+1000(SB)/4, $0xb33bbd2e
+DATA constants<>+1004(SB)/4, $0xb33bbd2e
+DATA constants<>+1008(SB)/4, $0xa6f72ced
+DATA constants<>+1012(SB)/4, $0xa6f72ced
+DATA constants<>+1016(SB)/4, $0xa6f72ced
+DATA constants<>+1020(SB)/4, $0xa6f72ced
+DATA constants<>+1024(SB)/4, $0xb94ca75a
+DATA constants<>+1028(SB)/4, $0xb94ca75a
+DATA constants<>+1032(SB)/4, $0xb94ca75a
+DATA constants<>+1036(SB)/4, $0xb94ca75a
+DATA constants<>+1040(SB)/4, $0x3c0883b0
+DATA constants<>+1044(SB)/4, $0x3c0883b0
+DATA constants<>+1048(SB)/4, $0x3c0883b0
+DATA constants<>+1052(SB)/4, $0x3c0883b0
+DATA constants<>+1056(SB)/4, $0xbe2aaaa3
+DATA constants<>+1060(SB)/4, $0xbe2aaaa3
+DATA constants<>+1064(SB)/4, $0xbe2aaaa3
+DATA constants<>+1068(SB)/4, $0xbe2aaaa3
+DATA constants<>+1072(SB)/4, $0x37cd012d
+DATA constants<>+1076(SB)/4, $0x37cd012d
+DATA constants<>+1080(SB)/4, $0x37cd012d
+DATA constants<>+1084(SB)/4, $0x37cd012d
+DATA constants<>+1088(SB)/4, $0xbab60646
+DATA constants<>+1092(SB)/4, $0xbab60646
+DATA constants<>+1096(SB)/4, $0xbab60646
+DATA constants<>+1100(SB)/4, $0xbab60646
+DATA constants<>+1104(SB)/4, $0x3d2aaaa5
+DATA constants<>+1108(SB)/4, $0x3d2aaaa5
+DATA constants<>+1112(SB)/4, $0x3d2aaaa5
+DATA constants<>+1116(SB)/4, $0x3d2aaaa5
+DATA constants<>+1120(SB)/4, $0x00000001
+DATA constants<>+1124(SB)/4, $0x00000001
+DATA constants<>+1128(SB)/4, $0x00000001
+DATA constants<>+1132(SB)/4, $0x00000001
+DATA constants<>+1136(SB)/4, $0x00000002
+DATA constants<>+1140(SB)/4, $0x00000002
+DATA constants<>+1144(SB)/4, $0x00000002
+DATA constants<>+1148(SB)/4, $0x00000002
+DATA constants<>+1152(SB)/4, $0x00000000
+DATA constants<>+1156(SB)/4, $0x00000001
+DATA constants<>+1160(SB)/4, $0x00000002
+DATA constants<>+1164(SB)/4, $0x00000003
+DATA constants<>+1168(SB)/4, $0x00000002
 DATA constants<>+1172(SB)/4, $0x00000000
-DATA constants<>+1176(SB)/4, $0x00000004
+DATA constants<>+1176(SB)/4, $0x00000003
 DATA constants<>+1180(SB)/4, $0x00000000
-DATA constants<>+1184(SB)/4, $0x33800000
-DATA constants<>+1188(SB)/4, $0x33800000
-DATA constants<>+1192(SB)/4, $0x33800000
-DATA constants<>+1196(SB)/4, $0x33800000
-GLOBL constants<>(SB), RODATA|NOPTR, $1200
+DATA constants<>+1184(SB)/4, $0x00000000
+DATA constants<>+1188(SB)/4, $0x00000000
+DATA constants<>+1192(SB)/4, $0x00000001
+DATA constants<>+1196(SB)/4, $0x00000000
+DATA constants<>+1200(SB)/4, $0xd2511f53
+DATA constants<>+1204(SB)/4, $0xd2511f53
+DATA constants<>+1208(SB)/4, $0xd2511f53
+DATA constants<>+1212(SB)/4, $0xd2511f53
+DATA constants<>+1216(SB)/4, $0xcd9e8d57
+DATA constants<>+1220(SB)/4, $0xcd9e8d57
+DATA constants<>+1224(SB)/4, $0xcd9e8d57
+DATA constants<>+1228(SB)/4, $0xcd9e8d57
+DATA constants<>+1232(SB)/4, $0x9e3779b9
+DATA constants<>+1236(SB)/4, $0x9e3779b9
+DATA constants<>+1240(SB)/4, $0x9e3779b9
+DATA constants<>+1244(SB)/4, $0x9e3779b9
+DATA constants<>+1248(SB)/4, $0xbb67ae85
+DATA constants<>+1252(SB)/4, $0xbb67ae85
+DATA constants<>+1256(SB)/4, $0xbb67ae85
+DATA constants<>+1260(SB)/4, $0xbb67ae85
+DATA constants<>+1264(SB)/4, $0x00000004
+DATA constants<>+1268(SB)/4, $0x00000000
+DATA constants<>+1272(SB)/4, $0x00000004
+DATA constants<>+1276(SB)/4, $0x00000000
+DATA constants<>+1280(SB)/4, $0x33800000
+DATA constants<>+1284(SB)/4, $0x33800000
+DATA constants<>+1288(SB)/4, $0x33800000
+DATA constants<>+1292(SB)/4, $0x33800000
+GLOBL constants<>(SB), RODATA|NOPTR, $1296
 
 // func(n int, d, a, b, c *float32, s0, s1 float32)
 TEXT ·vecAddNEON(SB), NOSPLIT, $0-48
@@ -1335,6 +1359,158 @@ done:
 	RET
 
 // func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecMaxSNEON(SB), NOSPLIT, $0-48
+	MOVD n+0(FP), R0
+	MOVD d+8(FP), R1
+	MOVD a+16(FP), R2
+	FMOVS s0+40(FP), F0
+	WORD $0x4e040400 // dup v0.4s, v0.s[0]
+	SUBS $16, R0, R0
+	BLT few
+
+many:
+	WORD $0x3dc00041 // ldr q1, [x2]
+	WORD $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4ee31c42 // orn v2.16b, v2.16b, v3.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x3d800022 // str q2, [x1]
+	WORD $0x3dc00441 // ldr q1, [x2, #16]
+	WORD $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4ee31c42 // orn v2.16b, v2.16b, v3.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x3d800422 // str q2, [x1, #16]
+	WORD $0x3dc00841 // ldr q1, [x2, #32]
+	WORD $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4ee31c42 // orn v2.16b, v2.16b, v3.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x3d800822 // str q2, [x1, #32]
+	WORD $0x3dc00c41 // ldr q1, [x2, #48]
+	WORD $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4ee31c42 // orn v2.16b, v2.16b, v3.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x3d800c22 // str q2, [x1, #48]
+	ADD $64, R2, R2
+	ADD $64, R1, R1
+	SUBS $16, R0, R0
+	BGE many
+
+few:
+	ADD $16, R0, R0
+	SUBS $4, R0, R0
+	BLT rest
+
+one:
+	WORD $0x3dc00041 // ldr q1, [x2]
+	WORD $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4ee31c42 // orn v2.16b, v2.16b, v3.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x3d800022 // str q2, [x1]
+	ADD $16, R2, R2
+	ADD $16, R1, R1
+	SUBS $4, R0, R0
+	BGE one
+
+rest:
+	ADD $4, R0, R0
+	CBZ R0, done
+
+single:
+	WORD $0xbd400041 // ldr s1, [x2]
+	WORD $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4ee31c42 // orn v2.16b, v2.16b, v3.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0xbd000022 // str s2, [x1]
+	ADD $4, R2, R2
+	ADD $4, R1, R1
+	SUB $1, R0, R0
+	CBNZ R0, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecMinSNEON(SB), NOSPLIT, $0-48
+	MOVD n+0(FP), R0
+	MOVD d+8(FP), R1
+	MOVD a+16(FP), R2
+	FMOVS s0+40(FP), F0
+	WORD $0x4e040400 // dup v0.4s, v0.s[0]
+	SUBS $16, R0, R0
+	BLT few
+
+many:
+	WORD $0x3dc00041 // ldr q1, [x2]
+	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4ee31c42 // orn v2.16b, v2.16b, v3.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x3d800022 // str q2, [x1]
+	WORD $0x3dc00441 // ldr q1, [x2, #16]
+	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4ee31c42 // orn v2.16b, v2.16b, v3.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x3d800422 // str q2, [x1, #16]
+	WORD $0x3dc00841 // ldr q1, [x2, #32]
+	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4ee31c42 // orn v2.16b, v2.16b, v3.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x3d800822 // str q2, [x1, #32]
+	WORD $0x3dc00c41 // ldr q1, [x2, #48]
+	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4ee31c42 // orn v2.16b, v2.16b, v3.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x3d800c22 // str q2, [x1, #48]
+	ADD $64, R2, R2
+	ADD $64, R1, R1
+	SUBS $16, R0, R0
+	BGE many
+
+few:
+	ADD $16, R0, R0
+	SUBS $4, R0, R0
+	BLT rest
+
+one:
+	WORD $0x3dc00041 // ldr q1, [x2]
+	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4ee31c42 // orn v2.16b, v2.16b, v3.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x3d800022 // str q2, [x1]
+	ADD $16, R2, R2
+	ADD $16, R1, R1
+	SUBS $4, R0, R0
+	BGE one
+
+rest:
+	ADD $4, R0, R0
+	CBZ R0, done
+
+single:
+	WORD $0xbd400041 // ldr s1, [x2]
+	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	WORD $0x4ee31c42 // orn v2.16b, v2.16b, v3.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0xbd000022 // str s2, [x1]
+	ADD $4, R2, R2
+	ADD $4, R1, R1
+	SUB $1, R0, R0
+	CBNZ R0, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
 TEXT ·vecNegNEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD d+8(FP), R1
@@ -1461,31 +1637,31 @@ many:
 	WORD $0x3dc00062 // ldr q2, [x3]
 	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
 	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
-	WORD $0x4e201c44 // and v4.16b, v2.16b, v0.16b
-	WORD $0x4ea11c84 // orr v4.16b, v4.16b, v1.16b
-	WORD $0x6e621c83 // bsl v3.16b, v4.16b, v2.16b
-	WORD $0x3d800043 // str q3, [x2]
+	WORD $0x4e201c42 // and v2.16b, v2.16b, v0.16b
+	WORD $0x4ea11c42 // orr v2.16b, v2.16b, v1.16b
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0x3d800042 // str q2, [x2]
 	WORD $0x3dc00462 // ldr q2, [x3, #16]
 	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
 	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
-	WORD $0x4e201c44 // and v4.16b, v2.16b, v0.16b
-	WORD $0x4ea11c84 // orr v4.16b, v4.16b, v1.16b
-	WORD $0x6e621c83 // bsl v3.16b, v4.16b, v2.16b
-	WORD $0x3d800443 // str q3, [x2, #16]
+	WORD $0x4e201c42 // and v2.16b, v2.16b, v0.16b
+	WORD $0x4ea11c42 // orr v2.16b, v2.16b, v1.16b
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0x3d800442 // str q2, [x2, #16]
 	WORD $0x3dc00862 // ldr q2, [x3, #32]
 	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
 	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
-	WORD $0x4e201c44 // and v4.16b, v2.16b, v0.16b
-	WORD $0x4ea11c84 // orr v4.16b, v4.16b, v1.16b
-	WORD $0x6e621c83 // bsl v3.16b, v4.16b, v2.16b
-	WORD $0x3d800843 // str q3, [x2, #32]
+	WORD $0x4e201c42 // and v2.16b, v2.16b, v0.16b
+	WORD $0x4ea11c42 // orr v2.16b, v2.16b, v1.16b
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0x3d800842 // str q2, [x2, #32]
 	WORD $0x3dc00c62 // ldr q2, [x3, #48]
 	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
 	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
-	WORD $0x4e201c44 // and v4.16b, v2.16b, v0.16b
-	WORD $0x4ea11c84 // orr v4.16b, v4.16b, v1.16b
-	WORD $0x6e621c83 // bsl v3.16b, v4.16b, v2.16b
-	WORD $0x3d800c43 // str q3, [x2, #48]
+	WORD $0x4e201c42 // and v2.16b, v2.16b, v0.16b
+	WORD $0x4ea11c42 // orr v2.16b, v2.16b, v1.16b
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0x3d800c42 // str q2, [x2, #48]
 	ADD $64, R3, R3
 	ADD $64, R2, R2
 	SUBS $16, R1, R1
@@ -1500,10 +1676,10 @@ one:
 	WORD $0x3dc00062 // ldr q2, [x3]
 	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
 	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
-	WORD $0x4e201c44 // and v4.16b, v2.16b, v0.16b
-	WORD $0x4ea11c84 // orr v4.16b, v4.16b, v1.16b
-	WORD $0x6e621c83 // bsl v3.16b, v4.16b, v2.16b
-	WORD $0x3d800043 // str q3, [x2]
+	WORD $0x4e201c42 // and v2.16b, v2.16b, v0.16b
+	WORD $0x4ea11c42 // orr v2.16b, v2.16b, v1.16b
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0x3d800042 // str q2, [x2]
 	ADD $16, R3, R3
 	ADD $16, R2, R2
 	SUBS $4, R1, R1
@@ -1517,10 +1693,10 @@ single:
 	WORD $0xbd400062 // ldr s2, [x3]
 	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
 	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
-	WORD $0x4e201c44 // and v4.16b, v2.16b, v0.16b
-	WORD $0x4ea11c84 // orr v4.16b, v4.16b, v1.16b
-	WORD $0x6e621c83 // bsl v3.16b, v4.16b, v2.16b
-	WORD $0xbd000043 // str s3, [x2]
+	WORD $0x4e201c42 // and v2.16b, v2.16b, v0.16b
+	WORD $0x4ea11c42 // orr v2.16b, v2.16b, v1.16b
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0xbd000042 // str s2, [x2]
 	ADD $4, R3, R3
 	ADD $4, R2, R2
 	SUB $1, R1, R1
@@ -1922,19 +2098,171 @@ done:
 	RET
 
 // func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecExp2NEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD n+0(FP), R1
+	MOVD d+8(FP), R2
+	MOVD a+16(FP), R3
+	WORD $0x3dc03000 // ldr q0, [x0, #192]
+	WORD $0x3dc03401 // ldr q1, [x0, #208]
+	WORD $0x3dc03802 // ldr q2, [x0, #224]
+	WORD $0x3dc01c03 // ldr q3, [x0, #112]
+	WORD $0x3dc00404 // ldr q4, [x0, #16]
+	SUBS $8, R1, R1
+	BLT few
+
+many:
+	WORD $0x3dc00065 // ldr q5, [x3]
+	WORD $0x4ea0f4a5 // fmin v5.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x3dc02007 // ldr q7, [x0, #128]
+	WORD $0x4e25cc67 // fmla v7.4s, v3.4s, v5.4s
+	WORD $0x3dc02408 // ldr q8, [x0, #144]
+	WORD $0x4e25cce8 // fmla v8.4s, v7.4s, v5.4s
+	WORD $0x3dc02807 // ldr q7, [x0, #160]
+	WORD $0x4e25cd07 // fmla v7.4s, v8.4s, v5.4s
+	WORD $0x3dc02c08 // ldr q8, [x0, #176]
+	WORD $0x4e25cce8 // fmla v8.4s, v7.4s, v5.4s
+	WORD $0x6e25dca7 // fmul v7.4s, v5.4s, v5.4s
+	WORD $0x4e24d4a5 // fadd v5.4s, v5.4s, v4.4s
+	WORD $0x4e27cd05 // fmla v5.4s, v8.4s, v7.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4f3f04c7 // sshr v7.4s, v6.4s, #1
+	WORD $0x6ea784c6 // sub v6.4s, v6.4s, v7.4s
+	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
+	WORD $0x4ea484e7 // add v7.4s, v7.4s, v4.4s
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x4ea484c6 // add v6.4s, v6.4s, v4.4s
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	WORD $0x3d800045 // str q5, [x2]
+	WORD $0x3dc00465 // ldr q5, [x3, #16]
+	WORD $0x4ea0f4a5 // fmin v5.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x3dc02007 // ldr q7, [x0, #128]
+	WORD $0x4e25cc67 // fmla v7.4s, v3.4s, v5.4s
+	WORD $0x3dc02408 // ldr q8, [x0, #144]
+	WORD $0x4e25cce8 // fmla v8.4s, v7.4s, v5.4s
+	WORD $0x3dc02807 // ldr q7, [x0, #160]
+	WORD $0x4e25cd07 // fmla v7.4s, v8.4s, v5.4s
+	WORD $0x3dc02c08 // ldr q8, [x0, #176]
+	WORD $0x4e25cce8 // fmla v8.4s, v7.4s, v5.4s
+	WORD $0x6e25dca7 // fmul v7.4s, v5.4s, v5.4s
+	WORD $0x4e24d4a5 // fadd v5.4s, v5.4s, v4.4s
+	WORD $0x4e27cd05 // fmla v5.4s, v8.4s, v7.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4f3f04c7 // sshr v7.4s, v6.4s, #1
+	WORD $0x6ea784c6 // sub v6.4s, v6.4s, v7.4s
+	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
+	WORD $0x4ea484e7 // add v7.4s, v7.4s, v4.4s
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x4ea484c6 // add v6.4s, v6.4s, v4.4s
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	WORD $0x3d800445 // str q5, [x2, #16]
+	ADD $32, R3, R3
+	ADD $32, R2, R2
+	SUBS $8, R1, R1
+	BGE many
+
+few:
+	ADD $8, R1, R1
+	SUBS $4, R1, R1
+	BLT rest
+
+one:
+	WORD $0x3dc00065 // ldr q5, [x3]
+	WORD $0x4ea0f4a5 // fmin v5.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x3dc02007 // ldr q7, [x0, #128]
+	WORD $0x4e25cc67 // fmla v7.4s, v3.4s, v5.4s
+	WORD $0x3dc02408 // ldr q8, [x0, #144]
+	WORD $0x4e25cce8 // fmla v8.4s, v7.4s, v5.4s
+	WORD $0x3dc02807 // ldr q7, [x0, #160]
+	WORD $0x4e25cd07 // fmla v7.4s, v8.4s, v5.4s
+	WORD $0x3dc02c08 // ldr q8, [x0, #176]
+	WORD $0x4e25cce8 // fmla v8.4s, v7.4s, v5.4s
+	WORD $0x6e25dca7 // fmul v7.4s, v5.4s, v5.4s
+	WORD $0x4e24d4a5 // fadd v5.4s, v5.4s, v4.4s
+	WORD $0x4e27cd05 // fmla v5.4s, v8.4s, v7.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4f3f04c7 // sshr v7.4s, v6.4s, #1
+	WORD $0x6ea784c6 // sub v6.4s, v6.4s, v7.4s
+	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
+	WORD $0x4ea484e7 // add v7.4s, v7.4s, v4.4s
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x4ea484c6 // add v6.4s, v6.4s, v4.4s
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	WORD $0x3d800045 // str q5, [x2]
+	ADD $16, R3, R3
+	ADD $16, R2, R2
+	SUBS $4, R1, R1
+	BGE one
+
+rest:
+	ADD $4, R1, R1
+	CBZ R1, done
+
+single:
+	WORD $0xbd400065 // ldr s5, [x3]
+	WORD $0x4ea0f4a5 // fmin v5.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x3dc02007 // ldr q7, [x0, #128]
+	WORD $0x4e25cc67 // fmla v7.4s, v3.4s, v5.4s
+	WORD $0x3dc02408 // ldr q8, [x0, #144]
+	WORD $0x4e25cce8 // fmla v8.4s, v7.4s, v5.4s
+	WORD $0x3dc02807 // ldr q7, [x0, #160]
+	WORD $0x4e25cd07 // fmla v7.4s, v8.4s, v5.4s
+	WORD $0x3dc02c08 // ldr q8, [x0, #176]
+	WORD $0x4e25cce8 // fmla v8.4s, v7.4s, v5.4s
+	WORD $0x6e25dca7 // fmul v7.4s, v5.4s, v5.4s
+	WORD $0x4e24d4a5 // fadd v5.4s, v5.4s, v4.4s
+	WORD $0x4e27cd05 // fmla v5.4s, v8.4s, v7.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4f3f04c7 // sshr v7.4s, v6.4s, #1
+	WORD $0x6ea784c6 // sub v6.4s, v6.4s, v7.4s
+	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
+	WORD $0x4ea484e7 // add v7.4s, v7.4s, v4.4s
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x4ea484c6 // add v6.4s, v6.4s, v4.4s
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	WORD $0xbd000045 // str s5, [x2]
+	ADD $4, R3, R3
+	ADD $4, R2, R2
+	SUB $1, R1, R1
+	CBNZ R1, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
 TEXT ·vecExpm1NEON(SB), NOSPLIT, $0-48
 	MOVD $constants<>(SB), R0
 	MOVD n+0(FP), R1
 	MOVD d+8(FP), R2
 	MOVD a+16(FP), R3
 	WORD $0x3dc00800 // ldr q0, [x0, #32]
-	WORD $0x3dc03001 // ldr q1, [x0, #192]
+	WORD $0x3dc03c01 // ldr q1, [x0, #240]
 	WORD $0x3dc01002 // ldr q2, [x0, #64]
 	WORD $0x3dc01403 // ldr q3, [x0, #80]
 	WORD $0x3dc01804 // ldr q4, [x0, #96]
 	WORD $0x3dc01c05 // ldr q5, [x0, #112]
-	WORD $0x3dc03406 // ldr q6, [x0, #208]
-	WORD $0x3dc03807 // ldr q7, [x0, #224]
+	WORD $0x3dc04006 // ldr q6, [x0, #256]
+	WORD $0x3dc04407 // ldr q7, [x0, #272]
 	WORD $0x3dc00008 // ldr q8, [x0]
 	SUBS $4, R1, R1
 	BLT rest
@@ -2016,19 +2344,19 @@ TEXT ·vecLogNEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R1
 	MOVD d+8(FP), R2
 	MOVD a+16(FP), R3
-	WORD $0x3dc03c00 // ldr q0, [x0, #240]
-	WORD $0x3dc04001 // ldr q1, [x0, #256]
-	WORD $0x3dc04402 // ldr q2, [x0, #272]
-	WORD $0x3dc04803 // ldr q3, [x0, #288]
+	WORD $0x3dc04800 // ldr q0, [x0, #288]
+	WORD $0x3dc04c01 // ldr q1, [x0, #304]
+	WORD $0x3dc05002 // ldr q2, [x0, #320]
+	WORD $0x3dc05403 // ldr q3, [x0, #336]
 	WORD $0x3dc00404 // ldr q4, [x0, #16]
-	WORD $0x3dc04c05 // ldr q5, [x0, #304]
-	WORD $0x3dc05006 // ldr q6, [x0, #320]
+	WORD $0x3dc05805 // ldr q5, [x0, #352]
+	WORD $0x3dc05c06 // ldr q6, [x0, #368]
 	WORD $0x3dc01807 // ldr q7, [x0, #96]
-	WORD $0x3dc03808 // ldr q8, [x0, #224]
+	WORD $0x3dc04408 // ldr q8, [x0, #272]
 	WORD $0x3dc01409 // ldr q9, [x0, #80]
-	WORD $0x3dc0700a // ldr q10, [x0, #448]
-	WORD $0x3dc0740b // ldr q11, [x0, #464]
-	WORD $0x3dc0780c // ldr q12, [x0, #480]
+	WORD $0x3dc07c0a // ldr q10, [x0, #496]
+	WORD $0x3dc0800b // ldr q11, [x0, #512]
+	WORD $0x3dc0840c // ldr q12, [x0, #528]
 	SUBS $4, R1, R1
 	BLT rest
 
@@ -2047,19 +2375,19 @@ one:
 	WORD $0x6eae860e // sub v14.4s, v16.4s, v14.4s
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
 	WORD $0x6e2fddf0 // fmul v16.4s, v15.4s, v15.4s
-	WORD $0x3dc05411 // ldr q17, [x0, #336]
+	WORD $0x3dc06011 // ldr q17, [x0, #384]
 	WORD $0x4e2fccd1 // fmla v17.4s, v6.4s, v15.4s
-	WORD $0x3dc05812 // ldr q18, [x0, #352]
+	WORD $0x3dc06412 // ldr q18, [x0, #400]
 	WORD $0x4e2fce32 // fmla v18.4s, v17.4s, v15.4s
-	WORD $0x3dc05c11 // ldr q17, [x0, #368]
+	WORD $0x3dc06811 // ldr q17, [x0, #416]
 	WORD $0x4e2fce51 // fmla v17.4s, v18.4s, v15.4s
-	WORD $0x3dc06012 // ldr q18, [x0, #384]
+	WORD $0x3dc06c12 // ldr q18, [x0, #432]
 	WORD $0x4e2fce32 // fmla v18.4s, v17.4s, v15.4s
-	WORD $0x3dc06411 // ldr q17, [x0, #400]
+	WORD $0x3dc07011 // ldr q17, [x0, #448]
 	WORD $0x4e2fce51 // fmla v17.4s, v18.4s, v15.4s
-	WORD $0x3dc06812 // ldr q18, [x0, #416]
+	WORD $0x3dc07412 // ldr q18, [x0, #464]
 	WORD $0x4e2fce32 // fmla v18.4s, v17.4s, v15.4s
-	WORD $0x3dc06c11 // ldr q17, [x0, #432]
+	WORD $0x3dc07811 // ldr q17, [x0, #480]
 	WORD $0x4e2fce51 // fmla v17.4s, v18.4s, v15.4s
 	WORD $0x6e30ddf2 // fmul v18.4s, v15.4s, v16.4s
 	WORD $0x6e32de31 // fmul v17.4s, v17.4s, v18.4s
@@ -2100,19 +2428,19 @@ single:
 	WORD $0x6eae860e // sub v14.4s, v16.4s, v14.4s
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
 	WORD $0x6e2fddf0 // fmul v16.4s, v15.4s, v15.4s
-	WORD $0x3dc05411 // ldr q17, [x0, #336]
+	WORD $0x3dc06011 // ldr q17, [x0, #384]
 	WORD $0x4e2fccd1 // fmla v17.4s, v6.4s, v15.4s
-	WORD $0x3dc05812 // ldr q18, [x0, #352]
+	WORD $0x3dc06412 // ldr q18, [x0, #400]
 	WORD $0x4e2fce32 // fmla v18.4s, v17.4s, v15.4s
-	WORD $0x3dc05c11 // ldr q17, [x0, #368]
+	WORD $0x3dc06811 // ldr q17, [x0, #416]
 	WORD $0x4e2fce51 // fmla v17.4s, v18.4s, v15.4s
-	WORD $0x3dc06012 // ldr q18, [x0, #384]
+	WORD $0x3dc06c12 // ldr q18, [x0, #432]
 	WORD $0x4e2fce32 // fmla v18.4s, v17.4s, v15.4s
-	WORD $0x3dc06411 // ldr q17, [x0, #400]
+	WORD $0x3dc07011 // ldr q17, [x0, #448]
 	WORD $0x4e2fce51 // fmla v17.4s, v18.4s, v15.4s
-	WORD $0x3dc06812 // ldr q18, [x0, #416]
+	WORD $0x3dc07412 // ldr q18, [x0, #464]
 	WORD $0x4e2fce32 // fmla v18.4s, v17.4s, v15.4s
-	WORD $0x3dc06c11 // ldr q17, [x0, #432]
+	WORD $0x3dc07811 // ldr q17, [x0, #480]
 	WORD $0x4e2fce51 // fmla v17.4s, v18.4s, v15.4s
 	WORD $0x6e30ddf2 // fmul v18.4s, v15.4s, v16.4s
 	WORD $0x6e32de31 // fmul v17.4s, v17.4s, v18.4s
@@ -2138,23 +2466,277 @@ done:
 	RET
 
 // func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecLog2NEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD n+0(FP), R1
+	MOVD d+8(FP), R2
+	MOVD a+16(FP), R3
+	WORD $0x3dc04800 // ldr q0, [x0, #288]
+	WORD $0x3dc04c01 // ldr q1, [x0, #304]
+	WORD $0x3dc05002 // ldr q2, [x0, #320]
+	WORD $0x3dc05403 // ldr q3, [x0, #336]
+	WORD $0x3dc00404 // ldr q4, [x0, #16]
+	WORD $0x3dc05805 // ldr q5, [x0, #352]
+	WORD $0x3dc05c06 // ldr q6, [x0, #368]
+	WORD $0x3dc04407 // ldr q7, [x0, #272]
+	WORD $0x3dc01008 // ldr q8, [x0, #64]
+	WORD $0x3dc07c09 // ldr q9, [x0, #496]
+	WORD $0x3dc0800a // ldr q10, [x0, #512]
+	WORD $0x3dc0840b // ldr q11, [x0, #528]
+	SUBS $4, R1, R1
+	BLT rest
+
+one:
+	WORD $0x3dc0006c // ldr q12, [x3]
+	WORD $0x6eace40d // fcmgt v13.4s, v0.4s, v12.4s
+	WORD $0x6e21dd8e // fmul v14.4s, v12.4s, v1.4s
+	WORD $0x4ead1daf // mov v15.16b, v13.16b
+	WORD $0x6e6c1dcf // bsl v15.16b, v14.16b, v12.16b
+	WORD $0x6ea285ee // sub v14.4s, v15.4s, v2.4s
+	WORD $0x4f2905cf // sshr v15.4s, v14.4s, #23
+	WORD $0x4e231dce // and v14.16b, v14.16b, v3.16b
+	WORD $0x4ea285ce // add v14.4s, v14.4s, v2.4s
+	WORD $0x4ea4d5ce // fsub v14.4s, v14.4s, v4.4s
+	WORD $0x4e2d1cad // and v13.16b, v5.16b, v13.16b
+	WORD $0x6ead85ed // sub v13.4s, v15.4s, v13.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e2eddcf // fmul v15.4s, v14.4s, v14.4s
+	WORD $0x3dc06010 // ldr q16, [x0, #384]
+	WORD $0x4e2eccd0 // fmla v16.4s, v6.4s, v14.4s
+	WORD $0x3dc06411 // ldr q17, [x0, #400]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc06810 // ldr q16, [x0, #416]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x3dc06c11 // ldr q17, [x0, #432]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc07010 // ldr q16, [x0, #448]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x3dc07411 // ldr q17, [x0, #464]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc07810 // ldr q16, [x0, #480]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x6e2fddd1 // fmul v17.4s, v14.4s, v15.4s
+	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
+	WORD $0x4ea7cdf0 // fmls v16.4s, v15.4s, v7.4s
+	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	WORD $0x4e28cdcd // fmla v13.4s, v14.4s, v8.4s
+	WORD $0x4e29e58e // fcmeq v14.4s, v12.4s, v9.4s
+	WORD $0x6e6d1d8e // bsl v14.16b, v12.16b, v13.16b
+	WORD $0x4ea0d98d // fcmeq v13.4s, v12.4s, #0.0
+	WORD $0x4ead1daf // mov v15.16b, v13.16b
+	WORD $0x6e6e1d4f // bsl v15.16b, v10.16b, v14.16b
+	WORD $0x4ea0c98c // fcmgt v12.4s, v12.4s, #0.0
+	WORD $0x4eac1dac // orr v12.16b, v13.16b, v12.16b
+	WORD $0x6e6b1dec // bsl v12.16b, v15.16b, v11.16b
+	WORD $0x3d80004c // str q12, [x2]
+	ADD $16, R3, R3
+	ADD $16, R2, R2
+	SUBS $4, R1, R1
+	BGE one
+
+rest:
+	ADD $4, R1, R1
+	CBZ R1, done
+
+single:
+	WORD $0xbd40006c // ldr s12, [x3]
+	WORD $0x6eace40d // fcmgt v13.4s, v0.4s, v12.4s
+	WORD $0x6e21dd8e // fmul v14.4s, v12.4s, v1.4s
+	WORD $0x4ead1daf // mov v15.16b, v13.16b
+	WORD $0x6e6c1dcf // bsl v15.16b, v14.16b, v12.16b
+	WORD $0x6ea285ee // sub v14.4s, v15.4s, v2.4s
+	WORD $0x4f2905cf // sshr v15.4s, v14.4s, #23
+	WORD $0x4e231dce // and v14.16b, v14.16b, v3.16b
+	WORD $0x4ea285ce // add v14.4s, v14.4s, v2.4s
+	WORD $0x4ea4d5ce // fsub v14.4s, v14.4s, v4.4s
+	WORD $0x4e2d1cad // and v13.16b, v5.16b, v13.16b
+	WORD $0x6ead85ed // sub v13.4s, v15.4s, v13.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e2eddcf // fmul v15.4s, v14.4s, v14.4s
+	WORD $0x3dc06010 // ldr q16, [x0, #384]
+	WORD $0x4e2eccd0 // fmla v16.4s, v6.4s, v14.4s
+	WORD $0x3dc06411 // ldr q17, [x0, #400]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc06810 // ldr q16, [x0, #416]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x3dc06c11 // ldr q17, [x0, #432]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc07010 // ldr q16, [x0, #448]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x3dc07411 // ldr q17, [x0, #464]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc07810 // ldr q16, [x0, #480]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x6e2fddd1 // fmul v17.4s, v14.4s, v15.4s
+	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
+	WORD $0x4ea7cdf0 // fmls v16.4s, v15.4s, v7.4s
+	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	WORD $0x4e28cdcd // fmla v13.4s, v14.4s, v8.4s
+	WORD $0x4e29e58e // fcmeq v14.4s, v12.4s, v9.4s
+	WORD $0x6e6d1d8e // bsl v14.16b, v12.16b, v13.16b
+	WORD $0x4ea0d98d // fcmeq v13.4s, v12.4s, #0.0
+	WORD $0x4ead1daf // mov v15.16b, v13.16b
+	WORD $0x6e6e1d4f // bsl v15.16b, v10.16b, v14.16b
+	WORD $0x4ea0c98c // fcmgt v12.4s, v12.4s, #0.0
+	WORD $0x4eac1dac // orr v12.16b, v13.16b, v12.16b
+	WORD $0x6e6b1dec // bsl v12.16b, v15.16b, v11.16b
+	WORD $0xbd00004c // str s12, [x2]
+	ADD $4, R3, R3
+	ADD $4, R2, R2
+	SUB $1, R1, R1
+	CBNZ R1, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecLog10NEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD n+0(FP), R1
+	MOVD d+8(FP), R2
+	MOVD a+16(FP), R3
+	WORD $0x3dc04800 // ldr q0, [x0, #288]
+	WORD $0x3dc04c01 // ldr q1, [x0, #304]
+	WORD $0x3dc05002 // ldr q2, [x0, #320]
+	WORD $0x3dc05403 // ldr q3, [x0, #336]
+	WORD $0x3dc00404 // ldr q4, [x0, #16]
+	WORD $0x3dc05805 // ldr q5, [x0, #352]
+	WORD $0x3dc08806 // ldr q6, [x0, #544]
+	WORD $0x3dc05c07 // ldr q7, [x0, #368]
+	WORD $0x3dc04408 // ldr q8, [x0, #272]
+	WORD $0x3dc08c09 // ldr q9, [x0, #560]
+	WORD $0x3dc0900a // ldr q10, [x0, #576]
+	WORD $0x3dc07c0b // ldr q11, [x0, #496]
+	WORD $0x3dc0800c // ldr q12, [x0, #512]
+	WORD $0x3dc0840d // ldr q13, [x0, #528]
+	SUBS $4, R1, R1
+	BLT rest
+
+one:
+	WORD $0x3dc0006e // ldr q14, [x3]
+	WORD $0x6eaee40f // fcmgt v15.4s, v0.4s, v14.4s
+	WORD $0x6e21ddd0 // fmul v16.4s, v14.4s, v1.4s
+	WORD $0x4eaf1df1 // mov v17.16b, v15.16b
+	WORD $0x6e6e1e11 // bsl v17.16b, v16.16b, v14.16b
+	WORD $0x6ea28630 // sub v16.4s, v17.4s, v2.4s
+	WORD $0x4f290611 // sshr v17.4s, v16.4s, #23
+	WORD $0x4e231e10 // and v16.16b, v16.16b, v3.16b
+	WORD $0x4ea28610 // add v16.4s, v16.4s, v2.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	WORD $0x4e2f1caf // and v15.16b, v5.16b, v15.16b
+	WORD $0x6eaf862f // sub v15.4s, v17.4s, v15.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e30de11 // fmul v17.4s, v16.4s, v16.4s
+	WORD $0x3dc06012 // ldr q18, [x0, #384]
+	WORD $0x4e30ccf2 // fmla v18.4s, v7.4s, v16.4s
+	WORD $0x3dc06413 // ldr q19, [x0, #400]
+	WORD $0x4e30ce53 // fmla v19.4s, v18.4s, v16.4s
+	WORD $0x3dc06812 // ldr q18, [x0, #416]
+	WORD $0x4e30ce72 // fmla v18.4s, v19.4s, v16.4s
+	WORD $0x3dc06c13 // ldr q19, [x0, #432]
+	WORD $0x4e30ce53 // fmla v19.4s, v18.4s, v16.4s
+	WORD $0x3dc07012 // ldr q18, [x0, #448]
+	WORD $0x4e30ce72 // fmla v18.4s, v19.4s, v16.4s
+	WORD $0x3dc07413 // ldr q19, [x0, #464]
+	WORD $0x4e30ce53 // fmla v19.4s, v18.4s, v16.4s
+	WORD $0x3dc07812 // ldr q18, [x0, #480]
+	WORD $0x4e30ce72 // fmla v18.4s, v19.4s, v16.4s
+	WORD $0x6e31de13 // fmul v19.4s, v16.4s, v17.4s
+	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
+	WORD $0x4ea8ce32 // fmls v18.4s, v17.4s, v8.4s
+	WORD $0x4e32d610 // fadd v16.4s, v16.4s, v18.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e26cdf0 // fmla v16.4s, v15.4s, v6.4s
+	WORD $0x4e2acdf0 // fmla v16.4s, v15.4s, v10.4s
+	WORD $0x4e2be5cf // fcmeq v15.4s, v14.4s, v11.4s
+	WORD $0x6e701dcf // bsl v15.16b, v14.16b, v16.16b
+	WORD $0x4ea0d9d0 // fcmeq v16.4s, v14.4s, #0.0
+	WORD $0x4eb01e11 // mov v17.16b, v16.16b
+	WORD $0x6e6f1d91 // bsl v17.16b, v12.16b, v15.16b
+	WORD $0x4ea0c9ce // fcmgt v14.4s, v14.4s, #0.0
+	WORD $0x4eae1e0e // orr v14.16b, v16.16b, v14.16b
+	WORD $0x6e6d1e2e // bsl v14.16b, v17.16b, v13.16b
+	WORD $0x3d80004e // str q14, [x2]
+	ADD $16, R3, R3
+	ADD $16, R2, R2
+	SUBS $4, R1, R1
+	BGE one
+
+rest:
+	ADD $4, R1, R1
+	CBZ R1, done
+
+single:
+	WORD $0xbd40006e // ldr s14, [x3]
+	WORD $0x6eaee40f // fcmgt v15.4s, v0.4s, v14.4s
+	WORD $0x6e21ddd0 // fmul v16.4s, v14.4s, v1.4s
+	WORD $0x4eaf1df1 // mov v17.16b, v15.16b
+	WORD $0x6e6e1e11 // bsl v17.16b, v16.16b, v14.16b
+	WORD $0x6ea28630 // sub v16.4s, v17.4s, v2.4s
+	WORD $0x4f290611 // sshr v17.4s, v16.4s, #23
+	WORD $0x4e231e10 // and v16.16b, v16.16b, v3.16b
+	WORD $0x4ea28610 // add v16.4s, v16.4s, v2.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	WORD $0x4e2f1caf // and v15.16b, v5.16b, v15.16b
+	WORD $0x6eaf862f // sub v15.4s, v17.4s, v15.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e30de11 // fmul v17.4s, v16.4s, v16.4s
+	WORD $0x3dc06012 // ldr q18, [x0, #384]
+	WORD $0x4e30ccf2 // fmla v18.4s, v7.4s, v16.4s
+	WORD $0x3dc06413 // ldr q19, [x0, #400]
+	WORD $0x4e30ce53 // fmla v19.4s, v18.4s, v16.4s
+	WORD $0x3dc06812 // ldr q18, [x0, #416]
+	WORD $0x4e30ce72 // fmla v18.4s, v19.4s, v16.4s
+	WORD $0x3dc06c13 // ldr q19, [x0, #432]
+	WORD $0x4e30ce53 // fmla v19.4s, v18.4s, v16.4s
+	WORD $0x3dc07012 // ldr q18, [x0, #448]
+	WORD $0x4e30ce72 // fmla v18.4s, v19.4s, v16.4s
+	WORD $0x3dc07413 // ldr q19, [x0, #464]
+	WORD $0x4e30ce53 // fmla v19.4s, v18.4s, v16.4s
+	WORD $0x3dc07812 // ldr q18, [x0, #480]
+	WORD $0x4e30ce72 // fmla v18.4s, v19.4s, v16.4s
+	WORD $0x6e31de13 // fmul v19.4s, v16.4s, v17.4s
+	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
+	WORD $0x4ea8ce32 // fmls v18.4s, v17.4s, v8.4s
+	WORD $0x4e32d610 // fadd v16.4s, v16.4s, v18.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e26cdf0 // fmla v16.4s, v15.4s, v6.4s
+	WORD $0x4e2acdf0 // fmla v16.4s, v15.4s, v10.4s
+	WORD $0x4e2be5cf // fcmeq v15.4s, v14.4s, v11.4s
+	WORD $0x6e701dcf // bsl v15.16b, v14.16b, v16.16b
+	WORD $0x4ea0d9d0 // fcmeq v16.4s, v14.4s, #0.0
+	WORD $0x4eb01e11 // mov v17.16b, v16.16b
+	WORD $0x6e6f1d91 // bsl v17.16b, v12.16b, v15.16b
+	WORD $0x4ea0c9ce // fcmgt v14.4s, v14.4s, #0.0
+	WORD $0x4eae1e0e // orr v14.16b, v16.16b, v14.16b
+	WORD $0x6e6d1e2e // bsl v14.16b, v17.16b, v13.16b
+	WORD $0xbd00004e // str s14, [x2]
+	ADD $4, R3, R3
+	ADD $4, R2, R2
+	SUB $1, R1, R1
+	CBNZ R1, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
 TEXT ·vecLog1pNEON(SB), NOSPLIT, $0-48
 	MOVD $constants<>(SB), R0
 	MOVD n+0(FP), R1
 	MOVD d+8(FP), R2
 	MOVD a+16(FP), R3
 	WORD $0x3dc00400 // ldr q0, [x0, #16]
-	WORD $0x3dc04401 // ldr q1, [x0, #272]
-	WORD $0x3dc04802 // ldr q2, [x0, #288]
-	WORD $0x3dc03403 // ldr q3, [x0, #208]
-	WORD $0x3dc07c04 // ldr q4, [x0, #496]
-	WORD $0x3dc05005 // ldr q5, [x0, #320]
+	WORD $0x3dc05001 // ldr q1, [x0, #320]
+	WORD $0x3dc05402 // ldr q2, [x0, #336]
+	WORD $0x3dc04003 // ldr q3, [x0, #256]
+	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x3dc05c05 // ldr q5, [x0, #368]
 	WORD $0x3dc01806 // ldr q6, [x0, #96]
-	WORD $0x3dc03807 // ldr q7, [x0, #224]
+	WORD $0x3dc04407 // ldr q7, [x0, #272]
 	WORD $0x3dc01408 // ldr q8, [x0, #80]
-	WORD $0x3dc07009 // ldr q9, [x0, #448]
-	WORD $0x3dc0740a // ldr q10, [x0, #464]
-	WORD $0x3dc0780b // ldr q11, [x0, #480]
+	WORD $0x3dc07c09 // ldr q9, [x0, #496]
+	WORD $0x3dc0800a // ldr q10, [x0, #512]
+	WORD $0x3dc0840b // ldr q11, [x0, #528]
 	WORD $0x3dc0000c // ldr q12, [x0]
 	SUBS $4, R1, R1
 	BLT rest
@@ -2175,19 +2757,19 @@ one:
 	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
 	WORD $0x4e32cdf0 // fmla v16.4s, v15.4s, v18.4s
 	WORD $0x6e30de0f // fmul v15.4s, v16.4s, v16.4s
-	WORD $0x3dc05412 // ldr q18, [x0, #336]
+	WORD $0x3dc06012 // ldr q18, [x0, #384]
 	WORD $0x4e30ccb2 // fmla v18.4s, v5.4s, v16.4s
-	WORD $0x3dc05813 // ldr q19, [x0, #352]
+	WORD $0x3dc06413 // ldr q19, [x0, #400]
 	WORD $0x4e30ce53 // fmla v19.4s, v18.4s, v16.4s
-	WORD $0x3dc05c12 // ldr q18, [x0, #368]
+	WORD $0x3dc06812 // ldr q18, [x0, #416]
 	WORD $0x4e30ce72 // fmla v18.4s, v19.4s, v16.4s
-	WORD $0x3dc06013 // ldr q19, [x0, #384]
+	WORD $0x3dc06c13 // ldr q19, [x0, #432]
 	WORD $0x4e30ce53 // fmla v19.4s, v18.4s, v16.4s
-	WORD $0x3dc06412 // ldr q18, [x0, #400]
+	WORD $0x3dc07012 // ldr q18, [x0, #448]
 	WORD $0x4e30ce72 // fmla v18.4s, v19.4s, v16.4s
-	WORD $0x3dc06813 // ldr q19, [x0, #416]
+	WORD $0x3dc07413 // ldr q19, [x0, #464]
 	WORD $0x4e30ce53 // fmla v19.4s, v18.4s, v16.4s
-	WORD $0x3dc06c12 // ldr q18, [x0, #432]
+	WORD $0x3dc07812 // ldr q18, [x0, #480]
 	WORD $0x4e30ce72 // fmla v18.4s, v19.4s, v16.4s
 	WORD $0x6e2fde13 // fmul v19.4s, v16.4s, v15.4s
 	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
@@ -2231,19 +2813,19 @@ single:
 	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
 	WORD $0x4e32cdf0 // fmla v16.4s, v15.4s, v18.4s
 	WORD $0x6e30de0f // fmul v15.4s, v16.4s, v16.4s
-	WORD $0x3dc05412 // ldr q18, [x0, #336]
+	WORD $0x3dc06012 // ldr q18, [x0, #384]
 	WORD $0x4e30ccb2 // fmla v18.4s, v5.4s, v16.4s
-	WORD $0x3dc05813 // ldr q19, [x0, #352]
+	WORD $0x3dc06413 // ldr q19, [x0, #400]
 	WORD $0x4e30ce53 // fmla v19.4s, v18.4s, v16.4s
-	WORD $0x3dc05c12 // ldr q18, [x0, #368]
+	WORD $0x3dc06812 // ldr q18, [x0, #416]
 	WORD $0x4e30ce72 // fmla v18.4s, v19.4s, v16.4s
-	WORD $0x3dc06013 // ldr q19, [x0, #384]
+	WORD $0x3dc06c13 // ldr q19, [x0, #432]
 	WORD $0x4e30ce53 // fmla v19.4s, v18.4s, v16.4s
-	WORD $0x3dc06412 // ldr q18, [x0, #400]
+	WORD $0x3dc07012 // ldr q18, [x0, #448]
 	WORD $0x4e30ce72 // fmla v18.4s, v19.4s, v16.4s
-	WORD $0x3dc06813 // ldr q19, [x0, #416]
+	WORD $0x3dc07413 // ldr q19, [x0, #464]
 	WORD $0x4e30ce53 // fmla v19.4s, v18.4s, v16.4s
-	WORD $0x3dc06c12 // ldr q18, [x0, #432]
+	WORD $0x3dc07812 // ldr q18, [x0, #480]
 	WORD $0x4e30ce72 // fmla v18.4s, v19.4s, v16.4s
 	WORD $0x6e2fde13 // fmul v19.4s, v16.4s, v15.4s
 	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
@@ -2276,8 +2858,8 @@ TEXT ·vecTanhNEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R1
 	MOVD d+8(FP), R2
 	MOVD a+16(FP), R3
-	WORD $0x3dc08000 // ldr q0, [x0, #512]
-	WORD $0x3dc08401 // ldr q1, [x0, #528]
+	WORD $0x3dc09800 // ldr q0, [x0, #608]
+	WORD $0x3dc09c01 // ldr q1, [x0, #624]
 	WORD $0x3dc00802 // ldr q2, [x0, #32]
 	WORD $0x3dc00c03 // ldr q3, [x0, #48]
 	WORD $0x3dc01004 // ldr q4, [x0, #64]
@@ -2285,7 +2867,7 @@ TEXT ·vecTanhNEON(SB), NOSPLIT, $0-48
 	WORD $0x3dc01806 // ldr q6, [x0, #96]
 	WORD $0x3dc01c07 // ldr q7, [x0, #112]
 	WORD $0x3dc00408 // ldr q8, [x0, #16]
-	WORD $0x3dc09809 // ldr q9, [x0, #608]
+	WORD $0x3dc0b009 // ldr q9, [x0, #704]
 	WORD $0x3dc0000a // ldr q10, [x0]
 	SUBS $4, R1, R1
 	BLT rest
@@ -2295,13 +2877,13 @@ one:
 	WORD $0x4ea0f96c // fabs v12.4s, v11.4s
 	WORD $0x6eace40d // fcmgt v13.4s, v0.4s, v12.4s
 	WORD $0x6e2bdd6e // fmul v14.4s, v11.4s, v11.4s
-	WORD $0x3dc0880f // ldr q15, [x0, #544]
+	WORD $0x3dc0a00f // ldr q15, [x0, #640]
 	WORD $0x4e2ecc2f // fmla v15.4s, v1.4s, v14.4s
-	WORD $0x3dc08c10 // ldr q16, [x0, #560]
+	WORD $0x3dc0a410 // ldr q16, [x0, #656]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
-	WORD $0x3dc0900f // ldr q15, [x0, #576]
+	WORD $0x3dc0a80f // ldr q15, [x0, #672]
 	WORD $0x4e2ece0f // fmla v15.4s, v16.4s, v14.4s
-	WORD $0x3dc09410 // ldr q16, [x0, #592]
+	WORD $0x3dc0ac10 // ldr q16, [x0, #688]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
 	WORD $0x6e2edd6e // fmul v14.4s, v11.4s, v14.4s
 	WORD $0x4eab1d6f // mov v15.16b, v11.16b
@@ -2354,13 +2936,13 @@ single:
 	WORD $0x4ea0f96c // fabs v12.4s, v11.4s
 	WORD $0x6eace40d // fcmgt v13.4s, v0.4s, v12.4s
 	WORD $0x6e2bdd6e // fmul v14.4s, v11.4s, v11.4s
-	WORD $0x3dc0880f // ldr q15, [x0, #544]
+	WORD $0x3dc0a00f // ldr q15, [x0, #640]
 	WORD $0x4e2ecc2f // fmla v15.4s, v1.4s, v14.4s
-	WORD $0x3dc08c10 // ldr q16, [x0, #560]
+	WORD $0x3dc0a410 // ldr q16, [x0, #656]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
-	WORD $0x3dc0900f // ldr q15, [x0, #576]
+	WORD $0x3dc0a80f // ldr q15, [x0, #672]
 	WORD $0x4e2ece0f // fmla v15.4s, v16.4s, v14.4s
-	WORD $0x3dc09410 // ldr q16, [x0, #592]
+	WORD $0x3dc0ac10 // ldr q16, [x0, #688]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
 	WORD $0x6e2edd6e // fmul v14.4s, v11.4s, v14.4s
 	WORD $0x4eab1d6f // mov v15.16b, v11.16b
@@ -2587,10 +3169,10 @@ TEXT ·vecErfNEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R1
 	MOVD d+8(FP), R2
 	MOVD a+16(FP), R3
-	WORD $0x3dc09c00 // ldr q0, [x0, #624]
-	WORD $0x3dc0a001 // ldr q1, [x0, #640]
-	WORD $0x3dc0b802 // ldr q2, [x0, #736]
-	WORD $0x3dc0bc03 // ldr q3, [x0, #752]
+	WORD $0x3dc0b400 // ldr q0, [x0, #720]
+	WORD $0x3dc0b801 // ldr q1, [x0, #736]
+	WORD $0x3dc0d002 // ldr q2, [x0, #832]
+	WORD $0x3dc0d403 // ldr q3, [x0, #848]
 	WORD $0x3dc00404 // ldr q4, [x0, #16]
 	WORD $0x3dc00c05 // ldr q5, [x0, #48]
 	WORD $0x3dc01006 // ldr q6, [x0, #64]
@@ -2606,30 +3188,30 @@ one:
 	WORD $0x4ea0f96c // fabs v12.4s, v11.4s
 	WORD $0x6eace40d // fcmgt v13.4s, v0.4s, v12.4s
 	WORD $0x6e2bdd6e // fmul v14.4s, v11.4s, v11.4s
-	WORD $0x3dc0a40f // ldr q15, [x0, #656]
+	WORD $0x3dc0bc0f // ldr q15, [x0, #752]
 	WORD $0x4e2ecc2f // fmla v15.4s, v1.4s, v14.4s
-	WORD $0x3dc0a810 // ldr q16, [x0, #672]
+	WORD $0x3dc0c010 // ldr q16, [x0, #768]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
-	WORD $0x3dc0ac0f // ldr q15, [x0, #688]
+	WORD $0x3dc0c40f // ldr q15, [x0, #784]
 	WORD $0x4e2ece0f // fmla v15.4s, v16.4s, v14.4s
-	WORD $0x3dc0b010 // ldr q16, [x0, #704]
+	WORD $0x3dc0c810 // ldr q16, [x0, #800]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
-	WORD $0x3dc0b40f // ldr q15, [x0, #720]
+	WORD $0x3dc0cc0f // ldr q15, [x0, #816]
 	WORD $0x4e2ece0f // fmla v15.4s, v16.4s, v14.4s
 	WORD $0x4eab1d6e // mov v14.16b, v11.16b
 	WORD $0x4e2bcdee // fmla v14.4s, v15.4s, v11.4s
 	WORD $0x4ea2f58c // fmin v12.4s, v12.4s, v2.4s
-	WORD $0x3dc0c00f // ldr q15, [x0, #768]
+	WORD $0x3dc0d80f // ldr q15, [x0, #864]
 	WORD $0x4e2ccc6f // fmla v15.4s, v3.4s, v12.4s
-	WORD $0x3dc0c410 // ldr q16, [x0, #784]
+	WORD $0x3dc0dc10 // ldr q16, [x0, #880]
 	WORD $0x4e2ccdf0 // fmla v16.4s, v15.4s, v12.4s
-	WORD $0x3dc0c80f // ldr q15, [x0, #800]
+	WORD $0x3dc0e00f // ldr q15, [x0, #896]
 	WORD $0x4e2cce0f // fmla v15.4s, v16.4s, v12.4s
-	WORD $0x3dc0cc10 // ldr q16, [x0, #816]
+	WORD $0x3dc0e410 // ldr q16, [x0, #912]
 	WORD $0x4e2ccdf0 // fmla v16.4s, v15.4s, v12.4s
-	WORD $0x3dc0d00f // ldr q15, [x0, #832]
+	WORD $0x3dc0e80f // ldr q15, [x0, #928]
 	WORD $0x4e2cce0f // fmla v15.4s, v16.4s, v12.4s
-	WORD $0x3dc0d410 // ldr q16, [x0, #848]
+	WORD $0x3dc0ec10 // ldr q16, [x0, #944]
 	WORD $0x4e2ccdf0 // fmla v16.4s, v15.4s, v12.4s
 	WORD $0x6ea0f98f // fneg v15.4s, v12.4s
 	WORD $0x4e2cce0f // fmla v15.4s, v16.4s, v12.4s
@@ -2677,30 +3259,30 @@ single:
 	WORD $0x4ea0f96c // fabs v12.4s, v11.4s
 	WORD $0x6eace40d // fcmgt v13.4s, v0.4s, v12.4s
 	WORD $0x6e2bdd6e // fmul v14.4s, v11.4s, v11.4s
-	WORD $0x3dc0a40f // ldr q15, [x0, #656]
+	WORD $0x3dc0bc0f // ldr q15, [x0, #752]
 	WORD $0x4e2ecc2f // fmla v15.4s, v1.4s, v14.4s
-	WORD $0x3dc0a810 // ldr q16, [x0, #672]
+	WORD $0x3dc0c010 // ldr q16, [x0, #768]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
-	WORD $0x3dc0ac0f // ldr q15, [x0, #688]
+	WORD $0x3dc0c40f // ldr q15, [x0, #784]
 	WORD $0x4e2ece0f // fmla v15.4s, v16.4s, v14.4s
-	WORD $0x3dc0b010 // ldr q16, [x0, #704]
+	WORD $0x3dc0c810 // ldr q16, [x0, #800]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
-	WORD $0x3dc0b40f // ldr q15, [x0, #720]
+	WORD $0x3dc0cc0f // ldr q15, [x0, #816]
 	WORD $0x4e2ece0f // fmla v15.4s, v16.4s, v14.4s
 	WORD $0x4eab1d6e // mov v14.16b, v11.16b
 	WORD $0x4e2bcdee // fmla v14.4s, v15.4s, v11.4s
 	WORD $0x4ea2f58c // fmin v12.4s, v12.4s, v2.4s
-	WORD $0x3dc0c00f // ldr q15, [x0, #768]
+	WORD $0x3dc0d80f // ldr q15, [x0, #864]
 	WORD $0x4e2ccc6f // fmla v15.4s, v3.4s, v12.4s
-	WORD $0x3dc0c410 // ldr q16, [x0, #784]
+	WORD $0x3dc0dc10 // ldr q16, [x0, #880]
 	WORD $0x4e2ccdf0 // fmla v16.4s, v15.4s, v12.4s
-	WORD $0x3dc0c80f // ldr q15, [x0, #800]
+	WORD $0x3dc0e00f // ldr q15, [x0, #896]
 	WORD $0x4e2cce0f // fmla v15.4s, v16.4s, v12.4s
-	WORD $0x3dc0cc10 // ldr q16, [x0, #816]
+	WORD $0x3dc0e410 // ldr q16, [x0, #912]
 	WORD $0x4e2ccdf0 // fmla v16.4s, v15.4s, v12.4s
-	WORD $0x3dc0d00f // ldr q15, [x0, #832]
+	WORD $0x3dc0e80f // ldr q15, [x0, #928]
 	WORD $0x4e2cce0f // fmla v15.4s, v16.4s, v12.4s
-	WORD $0x3dc0d410 // ldr q16, [x0, #848]
+	WORD $0x3dc0ec10 // ldr q16, [x0, #944]
 	WORD $0x4e2ccdf0 // fmla v16.4s, v15.4s, v12.4s
 	WORD $0x6ea0f98f // fneg v15.4s, v12.4s
 	WORD $0x4e2cce0f // fmla v15.4s, v16.4s, v12.4s
@@ -2748,16 +3330,16 @@ TEXT ·vecSinSmallNEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R1
 	MOVD d+8(FP), R2
 	MOVD a+16(FP), R3
-	WORD $0x3dc0d800 // ldr q0, [x0, #864]
-	WORD $0x3dc0dc01 // ldr q1, [x0, #880]
-	WORD $0x3dc0e002 // ldr q2, [x0, #896]
-	WORD $0x3dc0e403 // ldr q3, [x0, #912]
-	WORD $0x3dc0e804 // ldr q4, [x0, #928]
-	WORD $0x3dc0f405 // ldr q5, [x0, #976]
-	WORD $0x3dc03806 // ldr q6, [x0, #224]
+	WORD $0x3dc0f000 // ldr q0, [x0, #960]
+	WORD $0x3dc0f401 // ldr q1, [x0, #976]
+	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x3dc0fc03 // ldr q3, [x0, #1008]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
+	WORD $0x3dc10c05 // ldr q5, [x0, #1072]
+	WORD $0x3dc04406 // ldr q6, [x0, #272]
 	WORD $0x3dc00407 // ldr q7, [x0, #16]
-	WORD $0x3dc10008 // ldr q8, [x0, #1024]
-	WORD $0x3dc10409 // ldr q9, [x0, #1040]
+	WORD $0x3dc11808 // ldr q8, [x0, #1120]
+	WORD $0x3dc11c09 // ldr q9, [x0, #1136]
 	SUBS $4, R1, R1
 	BLT rest
 
@@ -2771,15 +3353,15 @@ one:
 	WORD $0x4ea3cd6c // fmls v12.4s, v11.4s, v3.4s
 	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
 	WORD $0x6e2cdd8d // fmul v13.4s, v12.4s, v12.4s
-	WORD $0x3dc0ec0e // ldr q14, [x0, #944]
+	WORD $0x3dc1040e // ldr q14, [x0, #1040]
 	WORD $0x4e2dcc8e // fmla v14.4s, v4.4s, v13.4s
-	WORD $0x3dc0f00f // ldr q15, [x0, #960]
+	WORD $0x3dc1080f // ldr q15, [x0, #1056]
 	WORD $0x4e2dcdcf // fmla v15.4s, v14.4s, v13.4s
 	WORD $0x6e2ddd8e // fmul v14.4s, v12.4s, v13.4s
 	WORD $0x4e2ecdec // fmla v12.4s, v15.4s, v14.4s
-	WORD $0x3dc0f80e // ldr q14, [x0, #992]
+	WORD $0x3dc1100e // ldr q14, [x0, #1088]
 	WORD $0x4e2dccae // fmla v14.4s, v5.4s, v13.4s
-	WORD $0x3dc0fc0f // ldr q15, [x0, #1008]
+	WORD $0x3dc1140f // ldr q15, [x0, #1104]
 	WORD $0x4e2dcdcf // fmla v15.4s, v14.4s, v13.4s
 	WORD $0x6e2dddae // fmul v14.4s, v13.4s, v13.4s
 	WORD $0x4ea71cf0 // mov v16.16b, v7.16b
@@ -2813,15 +3395,15 @@ single:
 	WORD $0x4ea3cd6c // fmls v12.4s, v11.4s, v3.4s
 	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
 	WORD $0x6e2cdd8d // fmul v13.4s, v12.4s, v12.4s
-	WORD $0x3dc0ec0e // ldr q14, [x0, #944]
+	WORD $0x3dc1040e // ldr q14, [x0, #1040]
 	WORD $0x4e2dcc8e // fmla v14.4s, v4.4s, v13.4s
-	WORD $0x3dc0f00f // ldr q15, [x0, #960]
+	WORD $0x3dc1080f // ldr q15, [x0, #1056]
 	WORD $0x4e2dcdcf // fmla v15.4s, v14.4s, v13.4s
 	WORD $0x6e2ddd8e // fmul v14.4s, v12.4s, v13.4s
 	WORD $0x4e2ecdec // fmla v12.4s, v15.4s, v14.4s
-	WORD $0x3dc0f80e // ldr q14, [x0, #992]
+	WORD $0x3dc1100e // ldr q14, [x0, #1088]
 	WORD $0x4e2dccae // fmla v14.4s, v5.4s, v13.4s
-	WORD $0x3dc0fc0f // ldr q15, [x0, #1008]
+	WORD $0x3dc1140f // ldr q15, [x0, #1104]
 	WORD $0x4e2dcdcf // fmla v15.4s, v14.4s, v13.4s
 	WORD $0x6e2dddae // fmul v14.4s, v13.4s, v13.4s
 	WORD $0x4ea71cf0 // mov v16.16b, v7.16b
@@ -2850,16 +3432,16 @@ TEXT ·vecCosSmallNEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R1
 	MOVD d+8(FP), R2
 	MOVD a+16(FP), R3
-	WORD $0x3dc0d800 // ldr q0, [x0, #864]
-	WORD $0x3dc0dc01 // ldr q1, [x0, #880]
-	WORD $0x3dc0e002 // ldr q2, [x0, #896]
-	WORD $0x3dc0e403 // ldr q3, [x0, #912]
-	WORD $0x3dc10004 // ldr q4, [x0, #1024]
-	WORD $0x3dc0e805 // ldr q5, [x0, #928]
-	WORD $0x3dc0f406 // ldr q6, [x0, #976]
-	WORD $0x3dc03807 // ldr q7, [x0, #224]
+	WORD $0x3dc0f000 // ldr q0, [x0, #960]
+	WORD $0x3dc0f401 // ldr q1, [x0, #976]
+	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x3dc0fc03 // ldr q3, [x0, #1008]
+	WORD $0x3dc11804 // ldr q4, [x0, #1120]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc10c06 // ldr q6, [x0, #1072]
+	WORD $0x3dc04407 // ldr q7, [x0, #272]
 	WORD $0x3dc00408 // ldr q8, [x0, #16]
-	WORD $0x3dc10409 // ldr q9, [x0, #1040]
+	WORD $0x3dc11c09 // ldr q9, [x0, #1136]
 	SUBS $4, R1, R1
 	BLT rest
 
@@ -2873,15 +3455,15 @@ one:
 	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
 	WORD $0x4ea4856b // add v11.4s, v11.4s, v4.4s
 	WORD $0x6e2add4c // fmul v12.4s, v10.4s, v10.4s
-	WORD $0x3dc0ec0d // ldr q13, [x0, #944]
+	WORD $0x3dc1040d // ldr q13, [x0, #1040]
 	WORD $0x4e2cccad // fmla v13.4s, v5.4s, v12.4s
-	WORD $0x3dc0f00e // ldr q14, [x0, #960]
+	WORD $0x3dc1080e // ldr q14, [x0, #1056]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
 	WORD $0x6e2cdd4d // fmul v13.4s, v10.4s, v12.4s
 	WORD $0x4e2dcdca // fmla v10.4s, v14.4s, v13.4s
-	WORD $0x3dc0f80d // ldr q13, [x0, #992]
+	WORD $0x3dc1100d // ldr q13, [x0, #1088]
 	WORD $0x4e2ccccd // fmla v13.4s, v6.4s, v12.4s
-	WORD $0x3dc0fc0e // ldr q14, [x0, #1008]
+	WORD $0x3dc1140e // ldr q14, [x0, #1104]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
 	WORD $0x6e2cdd8d // fmul v13.4s, v12.4s, v12.4s
 	WORD $0x4ea81d0f // mov v15.16b, v8.16b
@@ -2913,15 +3495,15 @@ single:
 	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
 	WORD $0x4ea4856b // add v11.4s, v11.4s, v4.4s
 	WORD $0x6e2add4c // fmul v12.4s, v10.4s, v10.4s
-	WORD $0x3dc0ec0d // ldr q13, [x0, #944]
+	WORD $0x3dc1040d // ldr q13, [x0, #1040]
 	WORD $0x4e2cccad // fmla v13.4s, v5.4s, v12.4s
-	WORD $0x3dc0f00e // ldr q14, [x0, #960]
+	WORD $0x3dc1080e // ldr q14, [x0, #1056]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
 	WORD $0x6e2cdd4d // fmul v13.4s, v10.4s, v12.4s
 	WORD $0x4e2dcdca // fmla v10.4s, v14.4s, v13.4s
-	WORD $0x3dc0f80d // ldr q13, [x0, #992]
+	WORD $0x3dc1100d // ldr q13, [x0, #1088]
 	WORD $0x4e2ccccd // fmla v13.4s, v6.4s, v12.4s
-	WORD $0x3dc0fc0e // ldr q14, [x0, #1008]
+	WORD $0x3dc1140e // ldr q14, [x0, #1104]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
 	WORD $0x6e2cdd8d // fmul v13.4s, v12.4s, v12.4s
 	WORD $0x4ea81d0f // mov v15.16b, v8.16b
@@ -3111,6 +3693,62 @@ done:
 	RET
 
 // func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecTruncNEON(SB), NOSPLIT, $0-48
+	MOVD n+0(FP), R0
+	MOVD d+8(FP), R1
+	MOVD a+16(FP), R2
+	SUBS $16, R0, R0
+	BLT few
+
+many:
+	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0x4ea19800 // frintz v0.4s, v0.4s
+	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x3dc00440 // ldr q0, [x2, #16]
+	WORD $0x4ea19800 // frintz v0.4s, v0.4s
+	WORD $0x3d800420 // str q0, [x1, #16]
+	WORD $0x3dc00840 // ldr q0, [x2, #32]
+	WORD $0x4ea19800 // frintz v0.4s, v0.4s
+	WORD $0x3d800820 // str q0, [x1, #32]
+	WORD $0x3dc00c40 // ldr q0, [x2, #48]
+	WORD $0x4ea19800 // frintz v0.4s, v0.4s
+	WORD $0x3d800c20 // str q0, [x1, #48]
+	ADD $64, R2, R2
+	ADD $64, R1, R1
+	SUBS $16, R0, R0
+	BGE many
+
+few:
+	ADD $16, R0, R0
+	SUBS $4, R0, R0
+	BLT rest
+
+one:
+	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0x4ea19800 // frintz v0.4s, v0.4s
+	WORD $0x3d800020 // str q0, [x1]
+	ADD $16, R2, R2
+	ADD $16, R1, R1
+	SUBS $4, R0, R0
+	BGE one
+
+rest:
+	ADD $4, R0, R0
+	CBZ R0, done
+
+single:
+	WORD $0xbd400040 // ldr s0, [x2]
+	WORD $0x4ea19800 // frintz v0.4s, v0.4s
+	WORD $0xbd000020 // str s0, [x1]
+	ADD $4, R2, R2
+	ADD $4, R1, R1
+	SUB $1, R0, R0
+	CBNZ R0, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
 TEXT ·vecCopyNEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD d+8(FP), R1
@@ -3276,23 +3914,23 @@ TEXT ·vecReluGradNEON(SB), NOSPLIT, $0-48
 many:
 	WORD $0x3dc00040 // ldr q0, [x2]
 	WORD $0x3dc00061 // ldr q1, [x3]
-	WORD $0x4ea0c821 // fcmgt v1.4s, v1.4s, #0.0
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
+	WORD $0x6ea0d821 // fcmle v1.4s, v1.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 	WORD $0x3d800020 // str q0, [x1]
 	WORD $0x3dc00440 // ldr q0, [x2, #16]
 	WORD $0x3dc00461 // ldr q1, [x3, #16]
-	WORD $0x4ea0c821 // fcmgt v1.4s, v1.4s, #0.0
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
+	WORD $0x6ea0d821 // fcmle v1.4s, v1.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 	WORD $0x3d800420 // str q0, [x1, #16]
 	WORD $0x3dc00840 // ldr q0, [x2, #32]
 	WORD $0x3dc00861 // ldr q1, [x3, #32]
-	WORD $0x4ea0c821 // fcmgt v1.4s, v1.4s, #0.0
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
+	WORD $0x6ea0d821 // fcmle v1.4s, v1.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 	WORD $0x3d800820 // str q0, [x1, #32]
 	WORD $0x3dc00c40 // ldr q0, [x2, #48]
 	WORD $0x3dc00c61 // ldr q1, [x3, #48]
-	WORD $0x4ea0c821 // fcmgt v1.4s, v1.4s, #0.0
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
+	WORD $0x6ea0d821 // fcmle v1.4s, v1.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 	WORD $0x3d800c20 // str q0, [x1, #48]
 	ADD $64, R2, R2
 	ADD $64, R3, R3
@@ -3308,8 +3946,8 @@ few:
 one:
 	WORD $0x3dc00040 // ldr q0, [x2]
 	WORD $0x3dc00061 // ldr q1, [x3]
-	WORD $0x4ea0c821 // fcmgt v1.4s, v1.4s, #0.0
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
+	WORD $0x6ea0d821 // fcmle v1.4s, v1.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 	WORD $0x3d800020 // str q0, [x1]
 	ADD $16, R2, R2
 	ADD $16, R3, R3
@@ -3324,8 +3962,8 @@ rest:
 single:
 	WORD $0xbd400040 // ldr s0, [x2]
 	WORD $0xbd400061 // ldr s1, [x3]
-	WORD $0x4ea0c821 // fcmgt v1.4s, v1.4s, #0.0
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
+	WORD $0x6ea0d821 // fcmle v1.4s, v1.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 	WORD $0xbd000020 // str s0, [x1]
 	ADD $4, R2, R2
 	ADD $4, R3, R3
@@ -5097,7 +5735,7 @@ TEXT ·vecSumNEON(SB), NOSPLIT, $0-36
 	MOVD $constants<>(SB), R0
 	MOVD n+0(FP), R1
 	MOVD a+8(FP), R2
-	WORD $0x3dc10800 // ldr q0, [x0, #1056]
+	WORD $0x3dc12000 // ldr q0, [x0, #1152]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
@@ -5421,7 +6059,7 @@ TEXT ·vecDotNEON(SB), NOSPLIT, $0-36
 	MOVD n+0(FP), R1
 	MOVD a+8(FP), R2
 	MOVD b+16(FP), R3
-	WORD $0x3dc10800 // ldr q0, [x0, #1056]
+	WORD $0x3dc12000 // ldr q0, [x0, #1152]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
@@ -5834,7 +6472,7 @@ TEXT ·vecSumSqNEON(SB), NOSPLIT, $0-36
 	MOVD $constants<>(SB), R0
 	MOVD n+0(FP), R1
 	MOVD a+8(FP), R2
-	WORD $0x3dc10800 // ldr q0, [x0, #1056]
+	WORD $0x3dc12000 // ldr q0, [x0, #1152]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
@@ -6191,7 +6829,7 @@ TEXT ·vecSumSqDevNEON(SB), NOSPLIT, $0-36
 	MOVD a+8(FP), R2
 	FMOVS s0+24(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x3dc10801 // ldr q1, [x0, #1056]
+	WORD $0x3dc12001 // ldr q1, [x0, #1152]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
@@ -6587,7 +7225,7 @@ TEXT ·vecSumExpNEON(SB), NOSPLIT, $0-36
 	WORD $0x3dc01805 // ldr q5, [x0, #96]
 	WORD $0x3dc01c06 // ldr q6, [x0, #112]
 	WORD $0x3dc00407 // ldr q7, [x0, #16]
-	WORD $0x3dc10808 // ldr q8, [x0, #1056]
+	WORD $0x3dc12008 // ldr q8, [x0, #1152]
 	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e40b // movi v11.2d, #0
@@ -7774,8 +8412,8 @@ TEXT ·vecMaxOfNEON(SB), NOSPLIT, $0-36
 	MOVD $constants<>(SB), R0
 	MOVD n+0(FP), R1
 	MOVD a+8(FP), R2
-	WORD $0x3dc07400 // ldr q0, [x0, #464]
-	WORD $0x3dc10801 // ldr q1, [x0, #1056]
+	WORD $0x3dc08000 // ldr q0, [x0, #512]
+	WORD $0x3dc12001 // ldr q1, [x0, #1152]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
@@ -8321,8 +8959,8 @@ TEXT ·vecMinOfNEON(SB), NOSPLIT, $0-36
 	MOVD $constants<>(SB), R0
 	MOVD n+0(FP), R1
 	MOVD a+8(FP), R2
-	WORD $0x3dc07000 // ldr q0, [x0, #448]
-	WORD $0x3dc10801 // ldr q1, [x0, #1056]
+	WORD $0x3dc07c00 // ldr q0, [x0, #496]
+	WORD $0x3dc12001 // ldr q1, [x0, #1152]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
@@ -8868,7 +9506,7 @@ TEXT ·vecMaxAbsNEON(SB), NOSPLIT, $0-36
 	MOVD $constants<>(SB), R0
 	MOVD n+0(FP), R1
 	MOVD a+8(FP), R2
-	WORD $0x3dc10800 // ldr q0, [x0, #1056]
+	WORD $0x3dc12000 // ldr q0, [x0, #1152]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
@@ -9448,7 +10086,7 @@ TEXT ·vecDevSumsNEON(SB), NOSPLIT, $0-48
 	MOVD a+8(FP), R2
 	FMOVS s0+32(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x3dc10801 // ldr q1, [x0, #1056]
+	WORD $0x3dc12001 // ldr q1, [x0, #1152]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
@@ -9698,7 +10336,7 @@ TEXT ·vecNormSumsNEON(SB), NOSPLIT, $0-48
 	MOVD b+16(FP), R3
 	FMOVS s0+32(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x3dc10801 // ldr q1, [x0, #1056]
+	WORD $0x3dc12001 // ldr q1, [x0, #1152]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
@@ -9983,7 +10621,7 @@ TEXT ·vecNormSumsWeightNEON(SB), NOSPLIT, $0-48
 	MOVD c+24(FP), R4
 	FMOVS s0+32(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x3dc10801 // ldr q1, [x0, #1056]
+	WORD $0x3dc12001 // ldr q1, [x0, #1152]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
@@ -11598,7 +12236,7 @@ TEXT ·vecMaxPoolNEON(SB), NOSPLIT, $0-72
 	MOVD x+48(FP), R7
 	MOVD y+56(FP), R8
 	MOVD index+64(FP), R9
-	WORD $0x3dc07400 // ldr q0, [x0, #464]
+	WORD $0x3dc08000 // ldr q0, [x0, #512]
 	LSL $2, R3, R3
 	SUB R8, R9, R0
 
@@ -12133,13 +12771,13 @@ TEXT ·vecPhiloxNEON(SB), NOSPLIT, $0-40
 	MOVD key+16(FP), R3
 	MOVD counter+24(FP), R4
 	MOVD hi+32(FP), R5
-	WORD $0x3dc10c00 // ldr q0, [x0, #1072]
-	WORD $0x3dc11001 // ldr q1, [x0, #1088]
-	WORD $0x3dc11402 // ldr q2, [x0, #1104]
-	WORD $0x3dc11803 // ldr q3, [x0, #1120]
-	WORD $0x3dc11c04 // ldr q4, [x0, #1136]
-	WORD $0x3dc12005 // ldr q5, [x0, #1152]
-	WORD $0x3dc12406 // ldr q6, [x0, #1168]
+	WORD $0x3dc12400 // ldr q0, [x0, #1168]
+	WORD $0x3dc12801 // ldr q1, [x0, #1184]
+	WORD $0x3dc12c02 // ldr q2, [x0, #1200]
+	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x3dc13404 // ldr q4, [x0, #1232]
+	WORD $0x3dc13805 // ldr q5, [x0, #1248]
+	WORD $0x3dc13c06 // ldr q6, [x0, #1264]
 	WORD $0x4e080c67 // dup v7.2d, x3
 	WORD $0x4e8768e8 // trn2 v8.4s, v7.4s, v7.4s
 	WORD $0x4e8728e7 // trn1 v7.4s, v7.4s, v7.4s
@@ -12318,14 +12956,14 @@ TEXT ·vecPhiloxUniformNEON(SB), NOSPLIT, $0-40
 	MOVD key+16(FP), R3
 	MOVD counter+24(FP), R4
 	MOVD hi+32(FP), R5
-	WORD $0x3dc10c00 // ldr q0, [x0, #1072]
-	WORD $0x3dc11001 // ldr q1, [x0, #1088]
-	WORD $0x3dc11402 // ldr q2, [x0, #1104]
-	WORD $0x3dc11803 // ldr q3, [x0, #1120]
-	WORD $0x3dc11c04 // ldr q4, [x0, #1136]
-	WORD $0x3dc12005 // ldr q5, [x0, #1152]
-	WORD $0x3dc12406 // ldr q6, [x0, #1168]
-	WORD $0x3dc12807 // ldr q7, [x0, #1184]
+	WORD $0x3dc12400 // ldr q0, [x0, #1168]
+	WORD $0x3dc12801 // ldr q1, [x0, #1184]
+	WORD $0x3dc12c02 // ldr q2, [x0, #1200]
+	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x3dc13404 // ldr q4, [x0, #1232]
+	WORD $0x3dc13805 // ldr q5, [x0, #1248]
+	WORD $0x3dc13c06 // ldr q6, [x0, #1264]
+	WORD $0x3dc14007 // ldr q7, [x0, #1280]
 	WORD $0x4e080c68 // dup v8.2d, x3
 	WORD $0x4e886909 // trn2 v9.4s, v8.4s, v8.4s
 	WORD $0x4e882908 // trn1 v8.4s, v8.4s, v8.4s

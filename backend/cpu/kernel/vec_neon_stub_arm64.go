@@ -79,6 +79,16 @@ func vecRDivSNEON(n int, d, a, b, c *float32, s0, s1 float32)
 //go:noescape
 func vecClampSNEON(n int, d, a, b, c *float32, s0, s1 float32)
 
+// vecMaxSNEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecMaxSNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecMinSNEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecMinSNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
 // vecNegNEON sets the first n elements of d; see the VecOp of the name.
 //
 //go:noescape
@@ -119,6 +129,11 @@ func vecSquareNEON(n int, d, a, b, c *float32, s0, s1 float32)
 //go:noescape
 func vecExpNEON(n int, d, a, b, c *float32, s0, s1 float32)
 
+// vecExp2NEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecExp2NEON(n int, d, a, b, c *float32, s0, s1 float32)
+
 // vecExpm1NEON sets the first n elements of d; see the VecOp of the name.
 //
 //go:noescape
@@ -128,6 +143,16 @@ func vecExpm1NEON(n int, d, a, b, c *float32, s0, s1 float32)
 //
 //go:noescape
 func vecLogNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecLog2NEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecLog2NEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecLog10NEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecLog10NEON(n int, d, a, b, c *float32, s0, s1 float32)
 
 // vecLog1pNEON sets the first n elements of d; see the VecOp of the name.
 //
@@ -173,6 +198,11 @@ func vecCeilNEON(n int, d, a, b, c *float32, s0, s1 float32)
 //
 //go:noescape
 func vecRoundNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecTruncNEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecTruncNEON(n int, d, a, b, c *float32, s0, s1 float32)
 
 // vecCopyNEON sets the first n elements of d; see the VecOp of the name.
 //

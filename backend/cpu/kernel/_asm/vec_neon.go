@@ -216,11 +216,13 @@ func (g *vecNEON) elementwiseOps() {
 		r := g.blend(g.greater(s[0], x[0]), s[0], x[0])
 		return g.blend(g.greater(r, s[1]), s[1], r)
 	})
+	g.elementwise("maxS", 1, 1, 4, func(x, s []vn) vn { return g.larger(s[0], x[0]) })
+	g.elementwise("minS", 1, 1, 4, func(x, s []vn) vn { return g.smaller(s[0], x[0]) })
 
 	g.elementwise("neg", 1, 0, 4, func(x, s []vn) vn { return g.two(neon.FNEG, x[0]) })
 	g.elementwise("abs", 1, 0, 4, func(x, s []vn) vn { return g.abs(x[0]) })
 	g.elementwise("sign", 1, 0, 4, func(x, s []vn) vn {
-		return g.blend(g.isPositive(g.abs(x[0])), g.or(g.signOf(x[0]), g.num(1)), x[0])
+		return g.keep(g.isPositive(g.abs(x[0])), g.or(g.signOf(x[0]), g.num(1)))
 	})
 	g.elementwise("sqrt", 1, 0, 4, func(x, s []vn) vn { return g.sqrt(x[0]) })
 	g.elementwise("rsqrt", 1, 0, 4, func(x, s []vn) vn { return g.div(g.num(1), g.sqrt(x[0])) })
@@ -228,8 +230,11 @@ func (g *vecNEON) elementwiseOps() {
 	g.elementwise("square", 1, 0, 4, func(x, s []vn) vn { return g.mul(x[0], x[0]) })
 
 	g.elementwise("exp", 1, 0, 2, func(x, s []vn) vn { return g.exp(x[0]) })
+	g.elementwise("exp2", 1, 0, 2, func(x, s []vn) vn { return g.exp2(x[0]) })
 	g.elementwise("expm1", 1, 0, 1, func(x, s []vn) vn { return g.expm1(x[0]) })
 	g.elementwise("log", 1, 0, 1, func(x, s []vn) vn { return g.log(x[0]) })
+	g.elementwise("log2", 1, 0, 1, func(x, s []vn) vn { return g.log2(x[0]) })
+	g.elementwise("log10", 1, 0, 1, func(x, s []vn) vn { return g.log10(x[0]) })
 	g.elementwise("log1p", 1, 0, 1, func(x, s []vn) vn { return g.log1p(x[0]) })
 	g.elementwise("tanh", 1, 0, 1, func(x, s []vn) vn { return g.tanh(x[0]) })
 	g.elementwise("sigmoid", 1, 0, 2, func(x, s []vn) vn { return g.sigmoid(x[0]) })
@@ -240,10 +245,11 @@ func (g *vecNEON) elementwiseOps() {
 	g.elementwise("floor", 1, 0, 4, func(x, s []vn) vn { return g.two(neon.FRINTM, x[0]) })
 	g.elementwise("ceil", 1, 0, 4, func(x, s []vn) vn { return g.two(neon.FRINTP, x[0]) })
 	g.elementwise("round", 1, 0, 4, func(x, s []vn) vn { return g.two(neon.FRINTN, x[0]) })
+	g.elementwise("trunc", 1, 0, 4, func(x, s []vn) vn { return g.two(neon.FRINTZ, x[0]) })
 	g.elementwise("copy", 1, 0, 4, func(x, s []vn) vn { return x[0] })
 	g.elementwise("fill", 0, 1, 4, func(x, s []vn) vn { return s[0] })
 	g.elementwise("relu", 1, 0, 4, func(x, s []vn) vn { return relu(x[0]) })
-	g.elementwise("reluGrad", 2, 0, 4, func(x, s []vn) vn { return g.keep(g.isPositive(x[1]), x[0]) })
+	g.elementwise("reluGrad", 2, 0, 4, func(x, s []vn) vn { return g.drop(g.two(neon.FCMLE0, x[1]), x[0]) })
 
 	for _, c := range []struct {
 		name    string

@@ -47,6 +47,14 @@ func (g *vecNEON) expNegative(x vn) vn {
 	return g.scale(g.fma(p, g.mul(r, r), g.add(r, g.num(1))), n)
 }
 
+func (g *vecNEON) exp2(x vn) vn {
+	x = g.above(-150, g.below(128, x))
+	n := g.two(neon.FRINTN, x)
+	r := g.mul(g.sub(x, n), g.num(math.Ln2))
+	p := g.horner(expFit, r)
+	return g.scale(g.fma(p, g.mul(r, r), g.add(r, g.num(1))), n)
+}
+
 func (g *vecNEON) expm1(x vn) vn {
 	n, r := g.expReduce(g.above(-20, g.below(89, x)))
 	q := g.fma(g.horner(expFit, r), g.mul(r, r), r)
@@ -61,6 +69,20 @@ func (g *vecNEON) logParts(x vn) (e, f vn) {
 	e = g.rightS(i, 23)
 	mant := g.addInt(g.and(i, g.bits(1<<23-1)), g.bits(rootHalf))
 	return e, g.sub(mant, g.num(1))
+}
+
+// logOf is logParts for any positive x, and with e as a float.
+func (g *vecNEON) logOf(x vn) (e, f vn) {
+	tiny := g.greater(g.bits(1<<23), x)
+	e, f = g.logParts(g.blend(tiny, g.mul(x, g.num(1<<25)), x))
+	return g.toFloat(g.subInt(e, g.keep(tiny, g.bits(25)))), f
+}
+
+// logFraction returns log(1+f).
+func (g *vecNEON) logFraction(f vn) vn {
+	f2 := g.mul(f, f)
+	p := g.mul(g.horner(logFit, f), g.mul(f, f2))
+	return g.add(f, g.fnma(f2, g.num(0.5), p))
 }
 
 // logSum returns log(1+f) + e ln 2.
@@ -81,10 +103,19 @@ func (g *vecNEON) logEdges(x, r vn) vn {
 }
 
 func (g *vecNEON) log(x vn) vn {
-	tiny := g.greater(g.bits(1<<23), x)
-	e, f := g.logParts(g.blend(tiny, g.mul(x, g.num(1<<25)), x))
-	e = g.subInt(e, g.keep(tiny, g.bits(25)))
-	return g.logEdges(x, g.logSum(g.toFloat(e), f))
+	e, f := g.logOf(x)
+	return g.logEdges(x, g.logSum(e, f))
+}
+
+func (g *vecNEON) log2(x vn) vn {
+	e, f := g.logOf(x)
+	return g.logEdges(x, g.fma(g.logFraction(f), g.num(math.Log2E), e))
+}
+
+func (g *vecNEON) log10(x vn) vn {
+	e, f := g.logOf(x)
+	r := g.fma(e, g.num(log102Low), g.mul(g.logFraction(f), g.num(math.Log10E)))
+	return g.logEdges(x, g.fma(e, g.bits(log102High), r))
 }
 
 func (g *vecNEON) log1p(x vn) vn {

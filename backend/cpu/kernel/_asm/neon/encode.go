@@ -66,11 +66,13 @@ var (
 	FRINTN = Two{"frintn", "4s", "", 0x4e218800} // to nearest, halves to even
 	FRINTM = Two{"frintm", "4s", "", 0x4e219800} // down
 	FRINTP = Two{"frintp", "4s", "", 0x4ea18800} // up
+	FRINTZ = Two{"frintz", "4s", "", 0x4ea19800} // towards zero
 	FCVTNS = Two{"fcvtns", "4s", "", 0x4e21a800} // nearest integer
 	SCVTF  = Two{"scvtf", "4s", "", 0x4e21d800}
 	FCMEQ0 = Two{"fcmeq", "4s", ", #0.0", 0x4ea0d800}
 	FCMGT0 = Two{"fcmgt", "4s", ", #0.0", 0x4ea0c800}
 	FCMLT0 = Two{"fcmlt", "4s", ", #0.0", 0x4ea0e800}
+	FCMLE0 = Two{"fcmle", "4s", ", #0.0", 0x6ea0d800}
 )
 
 // Three writes d = op(n, m), or d = op(d, n, m).
