@@ -1,10 +1,12 @@
 package grad_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/gradus-ml/gradus/grad"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ir/interp"
 	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/ops/optest"
 )
@@ -67,5 +69,63 @@ func TestScanCarriesWantedGradientsAlone(t *testing.T) {
 	}
 	if err := g.Err(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A gradient through a loop of unknown length is a mistake that tells what to
+// do; one that does not reach it is none.
+func TestGradientOfWhile(t *testing.T) {
+	build := func() (x, y *ir.Value) {
+		x = vector(ir.NewGraph(), "x", 2)
+		c := ops.While([]*ir.Value{x}, func(c []*ir.Value) *ir.Value {
+			return ops.Lt(ops.Sum(c[0]), ops.Scalar(x, 9))
+		}, func(c []*ir.Value) []*ir.Value { return []*ir.Value{ops.Add(c[0], c[0])} })
+		return x, ops.Sum(c[0])
+	}
+	x, y := build()
+	grad.Of(y, x)
+	err := x.Graph().Err()
+	if err == nil || !strings.Contains(err.Error(), "while has no gradient") || !strings.Contains(err.Error(), "use ops.ScanN") || !strings.Contains(err.Error(), "bodies_test.go:") {
+		t.Errorf("got %v", err)
+	}
+	x, y = build()
+	d := grad.Of(ops.Sum(ops.Mul(x, ops.StopGradient(y))), x)
+	check(t, x.Graph(), d, [][]float64{{12, 12}}, optest.Floats(1, 2))
+}
+
+// A branch that is not taken is no way for gradients, though its value would
+// have an infinite slope.
+func TestGradientOfOtherBranch(t *testing.T) {
+	g := ir.NewGraph()
+	x := vector(g, "x", 2)
+	y := ops.Cond(ops.Gt(ops.Sum(x), ops.Scalar(x, 0)), func() []*ir.Value {
+		return []*ir.Value{ops.Sum(ops.Sqrt(x))}
+	}, func() []*ir.Value { return []*ir.Value{ops.Sum(x)} })
+	check(t, g, grad.Of(y[0], x), [][]float64{{1, 1}}, optest.Floats(0, -1))
+}
+
+// Values are printed in the order of the calls, in a loop in each iteration,
+// once though the gradient builds the body again, and not where nothing needs
+// them.
+func TestPrintOrder(t *testing.T) {
+	g := ir.NewGraph()
+	x := vector(g, "x", 2)
+	a := ops.Print(x, "a")
+	ops.Print(x, "unused")
+	c, _ := ops.Scan([]*ir.Value{ops.Scalar(x, 1)}, []*ir.Value{a}, func(c, x []*ir.Value) (next, ys []*ir.Value) {
+		return []*ir.Value{ops.Mul(ops.Print(c[0], "c"), ops.Print(x[0], "slice"))}, nil
+	})
+	end := ops.Print(c[0], "end")
+	g.SetOutputs(end, grad.Of(end, x)[0])
+	var out strings.Builder
+	if _, err := interp.RunTo(&out, g, optest.Floats(3, 5)); err != nil {
+		t.Fatal(err)
+	}
+	var labels []string
+	for line := range strings.Lines(out.String()) {
+		labels = append(labels, line[:strings.Index(line, ":")])
+	}
+	if got := strings.Join(labels, " "); got != "a c slice c slice end" {
+		t.Errorf("printed %q:\n%s", got, &out)
 	}
 }

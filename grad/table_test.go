@@ -2,6 +2,7 @@ package grad_test
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"testing"
 
@@ -68,7 +69,7 @@ func evaluate(t *testing.T, g *ir.Graph, in []*tensor.Tensor) []*tensor.Tensor {
 	if err := g.Verify(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := interp.Run(g, in...)
+	r, err := interp.RunTo(io.Discard, g, in...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,8 @@ func (b *Body) In() []Type { return typesOf(b.g.inputs) }
 // Out are the types of the results.
 func (b *Body) Out() []Type { return typesOf(b.g.outputs) }
 
-// Build computes in g, from parameters there, what the body computes.
+// Build computes in g, from parameters there, what the body computes. As a part
+// of a gradient it leaves out probes, which have told already.
 func (b *Body) Build(g *Graph, in []*Value) []*Value {
 	made := make(map[*Value]*Value, len(b.g.nodes))
 	for i, v := range b.g.inputs {
@@ -36,6 +37,10 @@ func (b *Body) Build(g *Graph, in []*Value) []*Value {
 		args := make([]*Value, len(n.in))
 		for i, v := range n.in {
 			args[i] = made[v]
+		}
+		if _, ok := n.op.(Probe); ok && g.back {
+			made[&n.out[0]] = args[0]
+			continue
 		}
 		g.For(n, func() {
 			for i, v := range g.Add(n.op, args...) {
@@ -57,16 +62,19 @@ type BodySpec struct {
 	// Loop says that the first parameter is the number of the iteration, a u64
 	// scalar, which random ops within the body draw by.
 	Loop bool
+	// Whole keeps what f computes from values around the body alone in the
+	// body, so that it is not computed when the body does not run.
+	Whole bool
 }
 
 // BuildBody builds a body for an op of g or of a graph inside it: f gets the
 // parameters and returns the results. Values of the graphs around the body that
 // f uses are captured: each becomes one more parameter, behind those of spec,
 // and captured lists them in that order. What f computes from such values alone
-// is computed outside, once. The results that f returned come back as types; b
+// is computed outside, once, unless the body is whole. The results that f returned come back as types; b
 // is nil where a mistake is kept, but f is called in any case.
 func (g *Graph) BuildBody(spec BodySpec, f func(in []*Value) []*Value) (b *Body, captured []*Value) {
-	inner := &Graph{family: g.family, parent: g.innermost(), captures: map[*Value]*Value{}, of: spec.Op}
+	inner := &Graph{family: g.family, parent: g.innermost(), captures: map[*Value]*Value{}, of: spec.Op, whole: spec.Whole}
 	inner.depth = inner.parent.depth + 1
 	g.open = append(g.open, inner)
 	defer func() {
@@ -163,9 +171,18 @@ func (g *Graph) inside(o *Graph) bool {
 }
 
 // home is the graph for a node made in g of operands in: the innermost of
-// theirs and g. If they don't belong together the reason is not "".
-func (g *Graph) home(in []*Value) (home *Graph, reason string) {
+// theirs, g, and the whole bodies that are being built. If they don't belong
+// together the reason is not "".
+func (g *Graph) home(op Op, in []*Value) (home *Graph, reason string) {
 	home = g
+	if _, ok := op.(Input); ok {
+		return home, ""
+	}
+	for _, b := range g.open {
+		if b.whole && b.depth > home.depth {
+			home = b
+		}
+	}
 	for _, v := range in {
 		if o := v.node.graph; o.depth > home.depth {
 			home = o

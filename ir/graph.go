@@ -155,6 +155,7 @@ type Graph struct {
 	parent    *Graph
 	depth     int
 	of        string            // the op it is for
+	whole     bool              // nothing is made outside it while it is built
 	closed    bool              // its building has ended
 	captures  map[*Value]*Value // values of graphs around it, or constants: what stands for them
 	captured  []*Value          // those with a parameter of their own, in order
@@ -310,7 +311,7 @@ func Apply1(op Op, in ...*Value) *Value { return Apply(op, in...)[0] }
 func (g *Graph) Add(op Op, in ...*Value) []*Value {
 	in = append([]*Value(nil), in...)
 	if g.err == nil {
-		home, reason := g.home(in)
+		home, reason := g.home(op, in)
 		if reason != "" {
 			g.Fail(op.Name(), reason, in)
 		} else {

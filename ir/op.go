@@ -1,6 +1,10 @@
 package ir
 
-import "github.com/gradus-ml/gradus/tensor"
+import (
+	"io"
+
+	"github.com/gradus-ml/gradus/tensor"
+)
 
 // An Op says what a node does. The dynamic type of an Op must be comparable
 // and hold nothing but attributes: two nodes whose ops and operands are equal
@@ -90,6 +94,14 @@ type Transposable interface {
 	// operand of full rank is transposed by perm: axis i of the new order is
 	// axis perm[i] of the old. ok is false where there is no such op.
 	Transposed(perm []int, in []Type) (op Op, ok bool)
+}
+
+// A Probe gives its one operand as it is and tells the outside about it, in the
+// order in which probes were made. Nothing changes if it is left out.
+type Probe interface {
+	Op
+	// Tell writes about the value x, which a node under path made, to w.
+	Tell(w io.Writer, path string, x *tensor.Tensor)
 }
 
 // Kind tells where an input comes from.

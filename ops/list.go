@@ -24,6 +24,7 @@ func List() []Listed {
 		{ClampOp{}, "clamp"},
 		{CompareOp{}, "compare"},
 		{ConcatOp{}, "concat"},
+		{CondOp{}, "cond"},
 		{ConstantOp{}, "constant"},
 		{ConvInputOp{}, "conv"},
 		{ConvOp{}, "conv"},
@@ -56,6 +57,7 @@ func List() []Listed {
 		{MaxPoolGradOp{}, "max_pool"},
 		{MaxPoolOp{}, "max_pool"},
 		{PadOp{}, "pad"},
+		{PrintOp{}, "print"},
 		{RMSNormGradOp{}, "rms_norm"},
 		{RMSNormOp{}, "rms_norm"},
 		{RNNGradOp{}, "rnn"},
@@ -80,6 +82,7 @@ func List() []Listed {
 		{TransposeOp{}, "transpose"},
 		{UnaryOp{}, "unary"},
 		{UpdateOp{}, "update"},
+		{WhileOp{}, "while"},
 		{VarOp{}, "var"},
 	}
 }

@@ -8,6 +8,8 @@ package cpu
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"reflect"
 	"runtime"
 	"unsafe"
@@ -25,6 +27,7 @@ type Backend struct {
 	set     *kernel.Set
 	threads int
 	kernels map[reflect.Type]Lower
+	print   io.Writer
 	pool    *pool.Pool
 	arena   arena
 	regions []*mapping
@@ -47,7 +50,7 @@ func WithKernel(op ir.Op, f Lower) Option {
 
 // New returns a backend with the best kernels of this machine.
 func New(opts ...Option) *Backend {
-	b := &Backend{set: kernel.Best(), threads: runtime.GOMAXPROCS(0), kernels: builtin()}
+	b := &Backend{print: os.Stderr, set: kernel.Best(), threads: runtime.GOMAXPROCS(0), kernels: builtin()}
 	for _, o := range opts {
 		o(b)
 	}

@@ -182,9 +182,7 @@ func (x *executable) run(vars []backend.Buffer, args, outs []*tensor.Tensor, aft
 	for i, r := range x.outputs {
 		copy(outs[i].Bytes(), x.mem.bytes(r))
 	}
-	for _, c := range x.l.copies {
-		copy(x.mem.bytes(c.dst), x.mem.bytes(c.src))
-	}
+	x.mem.copyBack(x.l.copies)
 	return nil
 }
 

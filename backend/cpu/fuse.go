@@ -17,11 +17,12 @@ type unit struct {
 	nodes  []*ir.Node // in order; the anchor not among them
 	anchor *ir.Node
 	fused  bool
-	lo, hi int  // least and largest id of its nodes
-	mark   int  // round of the walk that saw it last
-	at     int  // place in the order so far
-	key    int  // place that it asks for
-	feeds  bool // another unit reads what it makes
+	lo, hi int   // least and largest id of its nodes
+	mark   int   // round of the walk that saw it last
+	at     int   // place in the order so far
+	key    int   // place that it asks for
+	feeds  bool  // another unit reads what it makes
+	told   *unit // for one that tells the outside: the one before that does
 }
 
 // groupNodes bounds a group, so that its registers stay few.
@@ -70,12 +71,16 @@ type fuser struct {
 func fuse(g *ir.Graph, canAnchor func(n *ir.Node) bool) []*unit {
 	f := &fuser{unitOf: make([]*unit, len(g.Nodes())), spanned: make([]bool, len(g.Nodes()))}
 	live := g.Live()
+	var told *unit
 	for _, n := range g.Nodes() {
 		if !live[n.ID()] || virtual(n) {
 			continue
 		}
 		u := &unit{nodes: []*ir.Node{n}, fused: fusable(n), lo: n.ID(), hi: n.ID()}
 		f.unitOf[n.ID()] = u
+		if tells(n) {
+			u.told, told = told, u
+		}
 		if !u.fused {
 			continue
 		}
@@ -167,8 +172,11 @@ func (f *fuser) between(a, b *unit) bool {
 }
 
 // reads calls visit for every unit that makes an operand of u, looking through
-// virtual nodes.
+// virtual nodes, and for the unit that must tell before u does.
 func (f *fuser) reads(u *unit, visit func(p *unit)) {
+	if u.told != nil {
+		visit(u.told)
+	}
 	for _, n := range u.nodes {
 		f.operands(n, u, visit)
 	}

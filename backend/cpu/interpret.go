@@ -36,7 +36,7 @@ func (l *lowering) interpret(n *ir.Node) {
 			for _, t := range out {
 				clear(t.Bytes())
 			}
-			interp.Eval(op, in, out)
+			interp.Eval(l.b.print, op, in, out)
 		}}}
 	})
 }

@@ -65,6 +65,8 @@ func builtin() map[reflect.Type]Lower {
 		{ops.DynamicSliceOp{}, lowerDynamicSlice},
 		{ops.DynamicUpdateOp{}, lowerDynamicUpdate},
 		{ops.ScanOp{}, lowerScan},
+		{ops.WhileOp{}, lowerWhile},
+		{ops.CondOp{}, lowerCond},
 		{ops.CumulativeOp{}, lowerCumulative.lower},
 		{ops.CumExtremeOp{}, lowerCumExtreme.lower},
 		{ops.SortOp{}, lowerSort.lower},

@@ -235,6 +235,10 @@ func (l *lowering) lowerUnit(u *unit) {
 		f(&Lowering{l}, n)
 		return
 	}
+	if op, ok := n.Op().(ir.Probe); ok {
+		lowerProbe(l, n, op)
+		return
+	}
 	l.interpret(n)
 }
 

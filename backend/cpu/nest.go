@@ -16,7 +16,8 @@ type nest struct {
 	l      *lowering
 	room   ref   // of the plan around it
 	result []ref // of the nest: where result i is when the steps have run
-	copies []copyBack
+	// What brings results into their variables: those of carries, and others.
+	carried, made []copyBack
 }
 
 // nest lowers a body. The first carries results are the new values of the
@@ -48,10 +49,13 @@ func (l *lowering) nest(body *ir.Body, first, carries int) *nest {
 	for i, v := range variables {
 		r := n.l.refs[v]
 		src, ok := at[r]
-		if !ok {
+		switch {
+		case !ok:
 			src = r
-		} else if i < carries {
-			n.copies = append(n.copies, copyBack{r, src})
+		case i < carries:
+			n.carried = append(n.carried, copyBack{r, src})
+		default:
+			n.made = append(n.made, copyBack{r, src})
 		}
 		n.result = append(n.result, src)
 	}
@@ -83,10 +87,13 @@ func (n *nest) bind(m *memory, args, vars [][]byte) *nestRun {
 // steps runs the steps. Results are then where result says.
 func (r *nestRun) steps() error { return r.l.runSteps(r.work, nil) }
 
-// advance gives carries their new values.
-func (r *nestRun) advance() {
-	for _, c := range r.copies {
-		copy(r.m.bytes(c.dst), r.m.bytes(c.src))
+// advance gives carries their new values, settle the other variables.
+func (r *nestRun) advance() { r.m.copyBack(r.carried) }
+func (r *nestRun) settle()  { r.m.copyBack(r.made) }
+
+func (m *memory) copyBack(list []copyBack) {
+	for _, c := range list {
+		copy(m.bytes(c.dst), m.bytes(c.src))
 	}
 }
 

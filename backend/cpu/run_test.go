@@ -2,6 +2,7 @@ package cpu_test
 
 import (
 	"fmt"
+	"io"
 	"testing"
 
 	"github.com/gradus-ml/gradus/backend"
@@ -26,7 +27,7 @@ func sets() (list []*kernel.Set) {
 // newBackend makes a backend that ends with the test.
 func newBackend(t testing.TB, opts ...cpu.Option) *cpu.Backend {
 	t.Helper()
-	b := cpu.New(opts...)
+	b := cpu.New(append([]cpu.Option{cpu.WithPrint(io.Discard)}, opts...)...)
 	t.Cleanup(func() {
 		if err := b.Close(); err != nil {
 			t.Error(err)

@@ -12,14 +12,10 @@ func lowerScan(l *Lowering, n *ir.Node) {
 	op := n.Op().(ops.ScanOp)
 	c, x := op.Carries, op.Carries+op.Xs
 	init, carry := l.carry(n, c)
-	var in, slices, captured []ref // inputs, where the body finds a slice, captured values
-	params := op.Body.In()
-	for i, v := range n.In()[c:x] {
-		in = append(in, l.read(v))
-		slices = append(slices, l.bytes(params[1+c+i].SizeBytes()))
-	}
-	for _, v := range n.In()[x:] {
-		captured = append(captured, l.read(v))
+	in, captured := l.readAll(n.In()[c:x]), l.readAll(n.In()[x:])
+	var slices []ref // where the body finds a slice of each input
+	for _, t := range op.Body.In()[1+c : 1+x] {
+		slices = append(slices, l.bytes(t.SizeBytes()))
 	}
 	iteration := l.bytes(8)
 	body := l.nest(op.Body, 1, c)
@@ -41,8 +37,8 @@ func lowerScan(l *Lowering, n *ir.Node) {
 	}
 
 	l.loop(n, func(m *memory) func() error {
-		args := append(append([][]byte{m.bytes(iteration)}, m.many(slices)...), m.many(captured)...)
-		run := body.bind(m, args, append(m.many(carry), m.many(made)...))
+		args := slicesOf([][]byte{m.bytes(iteration)}, m.many(slices), m.many(captured))
+		run := body.bind(m, args, slicesOf(m.many(carry), m.many(made)))
 		var before, after slider
 		for i, r := range slices {
 			before.in(m.bytes(r), m.bytes(in[i]))

@@ -5,6 +5,8 @@ package interp
 
 import (
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/tensor"
@@ -16,8 +18,14 @@ type Result struct {
 	Updates map[string]*tensor.Tensor // new values of variables by label
 }
 
-// Run evaluates g. Inputs are given in the order of g.Inputs.
+// Run evaluates g. Inputs are given in the order of g.Inputs. Probes tell
+// standard error.
 func Run(g *ir.Graph, inputs ...*tensor.Tensor) (*Result, error) {
+	return RunTo(os.Stderr, g, inputs...)
+}
+
+// RunTo is Run with probes that tell w.
+func RunTo(w io.Writer, g *ir.Graph, inputs ...*tensor.Tensor) (*Result, error) {
 	if err := g.Err(); err != nil {
 		return nil, err
 	}
@@ -33,7 +41,7 @@ func Run(g *ir.Graph, inputs ...*tensor.Tensor) (*Result, error) {
 			return nil, fmt.Errorf("interp: input %d is %v, got %v", i, v.Type(), t)
 		}
 	}
-	vals := evaluate(flat, inputs)
+	vals := evaluate(w, flat, inputs)
 	r := &Result{Updates: map[string]*tensor.Tensor{}}
 	for _, v := range flat.Outputs() {
 		r.Outputs = append(r.Outputs, vals[v])
@@ -45,8 +53,9 @@ func Run(g *ir.Graph, inputs ...*tensor.Tensor) (*Result, error) {
 }
 
 // evaluate gives the values of a graph without composites.
-func evaluate(g *ir.Graph, inputs []*tensor.Tensor) map[*ir.Value]*tensor.Tensor {
+func evaluate(w io.Writer, g *ir.Graph, inputs []*tensor.Tensor) map[*ir.Value]*tensor.Tensor {
 	vals := make(map[*ir.Value]*tensor.Tensor, len(g.Nodes()))
+	live := g.Live()
 	for i, v := range g.Inputs() {
 		vals[v] = inputs[i]
 	}
@@ -62,13 +71,16 @@ func evaluate(g *ir.Graph, inputs []*tensor.Tensor) map[*ir.Value]*tensor.Tensor
 			out[i] = tensor.New(v.DType(), v.Shape())
 			vals[v] = out[i]
 		}
-		Eval(n.Op(), in, out)
+		if op, ok := n.Op().(ir.Probe); ok && live[n.ID()] {
+			op.Tell(w, n.Path(), in[0])
+		}
+		Eval(w, n.Op(), in, out)
 	}
 	return vals
 }
 
-// Eval evaluates one op, a primitive or one with bodies.
-func Eval(op ir.Op, in, out []*tensor.Tensor) {
+// Eval evaluates one op, a primitive or one with bodies, in which probes tell w.
+func Eval(w io.Writer, op ir.Op, in, out []*tensor.Tensor) {
 	switch op := op.(type) {
 	case ir.Primitive:
 		op.Eval(in, out)
@@ -78,7 +90,7 @@ func Eval(op ir.Op, in, out []*tensor.Tensor) {
 			if err != nil {
 				panic(fmt.Sprintf("interp: internal error: %v", err))
 			}
-			vals := evaluate(g, in)
+			vals := evaluate(w, g, in)
 			made := make([]*tensor.Tensor, len(g.Outputs()))
 			for i, v := range g.Outputs() {
 				made[i] = vals[v]

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -40,7 +41,7 @@ func TestValues(t *testing.T) {
 		if err := g.Verify(); err != nil {
 			t.Fatal(err)
 		}
-		got, err := interp.Run(g, c.Inputs()...)
+		got, err := interp.RunTo(io.Discard, g, c.Inputs()...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +104,7 @@ func roundsInside(c optest.Case) bool {
 func interpret(t *testing.T, c optest.Case) []*tensor.Tensor {
 	t.Helper()
 	g, _, _ := c.Graph()
-	r, err := interp.Run(g, c.Inputs()...)
+	r, err := interp.RunTo(io.Discard, g, c.Inputs()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +282,7 @@ func compareTransposed(t *testing.T, c optest.Case, op ir.Transposable, n *ir.No
 		t.Errorf("%v by %v: %v", op.Name(), perm, err)
 		return false
 	}
-	r, err := interp.Run(g, c.Inputs()...)
+	r, err := interp.RunTo(io.Discard, g, c.Inputs()...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package optest
 
 import (
+	"io"
 	"testing"
 
 	"github.com/gradus-ml/gradus/dtype"
@@ -38,7 +39,7 @@ func (c Case) interpret() ([]*tensor.Tensor, error) {
 		c = c.As(dtype.Float64)
 	}
 	g, _, _ := c.Graph()
-	r, err := interp.Run(g, c.Inputs()...)
+	r, err := interp.RunTo(io.Discard, g, c.Inputs()...)
 	if err != nil {
 		return nil, err
 	}

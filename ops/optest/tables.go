@@ -16,6 +16,7 @@ func Tables() map[string]Table {
 		"clamp":          clamp(),
 		"compare":        compare(),
 		"concat":         concat(),
+		"cond":           cond(),
 		"constant":       constant(),
 		"conv":           conv(),
 		"conv_transpose": convTranspose(),
@@ -46,6 +47,7 @@ func Tables() map[string]Table {
 		"pad_modes":      padModes(),
 		"pixel_shuffle":  pixelShuffle(),
 		"products":       products(),
+		"print":          print1(),
 		"random":         random(),
 		"reduce":         reduce(),
 		"relu":           relu(),
@@ -68,6 +70,7 @@ func Tables() map[string]Table {
 		"transpose":      transpose(),
 		"unary":          unary(),
 		"update":         update(),
+		"while":          while(),
 		"var":            variance(),
 		"vector_norm":    vectorNorm(),
 	}

@@ -1,8 +1,8 @@
-"""Loops: scans, written out as the loops that they are."""
+"""Loops and conditions, written out in Python."""
 
 import torch
 
-from golden import Golden, normal
+from golden import Golden, integers, normal, uniform
 
 
 def rnn(reverse=False):
@@ -82,6 +82,54 @@ def stack(ys, like):
     return torch.stack(ys) if ys else like.new_zeros(0, *like.shape)
 
 
+def collatz(x):
+    """A loop whose length depends on the values."""
+    n, steps = x.clone(), torch.zeros_like(x)
+    while (n > 1).any():
+        odd = n % 2 == 1
+        n, steps = torch.where(n <= 1, n, torch.where(odd, 3 * n + 1, n // 2)), steps + (n > 1)
+    return n, steps
+
+
+def newton(x, tolerance):
+    """Square roots, until they are near enough."""
+    r = torch.ones_like(x)
+    while (r * r - x).abs().max() > tolerance:
+        r = (r + x / r) / 2
+    return r
+
+
+def counted(x, n):
+    for i in range(n):
+        x = torch.sin(x) + i
+    return x
+
+
+def branch(pred):
+    """Both branches use x, only one y or z."""
+    def f(x, y, z):
+        if pred:
+            return torch.sin(x) * y, x + y
+        return torch.exp(-x) * z, x * 1
+
+    return f
+
+
+def gated(x, w, v):
+    """A condition in a loop: rows with a positive sum go one way, others another."""
+    c = torch.zeros_like(w)
+    for t in range(len(x)):
+        c = torch.tanh(c * w + x[t]) if x[t].sum() > 0 else c * v
+    return c
+
+
+def choose(index, count):
+    def f(x, y):
+        return [lambda: x + y, lambda: x * y, lambda: torch.sin(x), lambda: y * 2][min(max(index, 0), count - 1)]()
+
+    return f
+
+
 def scans(path):
     g = Golden("control", path, seed=31)
     for name, b, i, h, n, reverse in [("rnn", 3, 4, 5, 6, False), ("rnn_reverse", 2, 3, 4, 5, True), ("rnn_one_step", 2, 3, 4, 1, False),
@@ -103,4 +151,35 @@ def scans(path):
     return g
 
 
-FILES = {"ops/optest/testdata/scan.safetensors": scans}
+def whiles(path):
+    g = Golden("control", path, seed=32)
+    for name, shape in [("collatz", (5,)), ("collatz_scalar", ()), ("collatz_matrix", (2, 3)), ("collatz_one", (1,))]:
+        g.case(name, "collatz", collatz, [integers(1, 30, *shape)])
+    for name, shape, tolerance in [("newton", (5,), 1e-3), ("newton_far", (2, 3), 1e-9), ("newton_scalar", (), 1e-6), ("newton_at_once", (3,), 1e3),
+                                   ("newton_wide", (67,), 1e-4)]:
+        g.case(name, "newton", lambda x: newton(x, tolerance), [uniform(1, 9, *shape)], constant=(0,), tolerance=tolerance)
+    for name, shape, n in [("counted", (3,), 5), ("counted_one", (2, 2), 1), ("counted_none", (4,), 0), ("counted_long", (), 50)]:
+        g.case(name, "counted", lambda x: counted(x, n), [normal(*shape)], constant=(0,), length=n)
+    return g
+
+
+def conds(path):
+    g = Golden("control", path, seed=33)
+    for name, shape, pred in [("yes", (3,), True), ("no", (3,), False), ("yes_matrix", (2, 5), True), ("no_matrix", (2, 5), False), ("yes_scalar", (), True),
+                              ("no_scalar", (), False), ("no_empty", (0, 2), False), ("yes_wide", (131,), True)]:
+        x, y, z = normal(*shape), normal(*shape), normal(*shape)
+        g.case(name, "branch", lambda x, y, z: tuple(a + 0 * (y + z) for a in branch(pred)(x, y, z)), [x, y, z], pred=pred)
+    for name, shape, n in [("gated", (3,), 6), ("gated_one", (2,), 1), ("gated_matrix", (2, 3), 5), ("gated_scalar", (), 7)]:
+        g.case(name, "gated", lambda x, w, v: gated(x, w, v) + 0 * (w + v + x.sum()), [normal(n, *shape), normal(*shape), normal(*shape)])
+    for index in (-3, 0, 1, 2, 3, 9):
+        g.case(f"switch_{index}", "switch", lambda x, y: choose(index, 4)(x, y) + 0 * (x + y), [normal(4), normal(4)], index=index, count=4)
+    for index in (0, 1, 5):
+        g.case(f"switch_of_two_{index}", "switch", lambda x, y: choose(index, 2)(x, y), [normal(2, 3), normal(2, 3)], index=index, count=2)
+    return g
+
+
+FILES = {
+    "ops/optest/testdata/scan.safetensors": scans,
+    "ops/optest/testdata/while.safetensors": whiles,
+    "ops/optest/testdata/cond.safetensors": conds,
+}

@@ -95,3 +95,70 @@ func TestScanHoists(t *testing.T) {
 		t.Errorf("the scan has %d operands, want carry, input and the captured value", n)
 	}
 }
+
+func ExampleWhile() {
+	g := ir.NewGraph()
+	x := g.Input(ir.Arg, "x", f64())
+	// How often x can be halved until it is below 1.
+	zero := ops.FullInt(g, dtype.Int64, shape.Shape{}, 0)
+	last := ops.While([]*ir.Value{x, zero}, func(c []*ir.Value) *ir.Value {
+		return ops.Ge(c[0], ops.Scalar(x, 1))
+	}, func(c []*ir.Value) []*ir.Value {
+		return []*ir.Value{ops.Mul(c[0], ops.Scalar(x, 0.5)), ops.Add(c[1], ops.FullInt(g, dtype.Int64, shape.Shape{}, 1))}
+	})
+	fmt.Println(last[0].Type(), last[1].Type())
+	// Output: f64[] i64[]
+}
+
+func ExampleCond() {
+	g := ir.NewGraph()
+	x := g.Input(ir.Arg, "x", f64(3))
+	// The logarithm is taken, and differentiated, only where it exists.
+	y := ops.Cond(ops.Gt(ops.Amin(x), ops.Scalar(x, 0)), func() []*ir.Value {
+		return []*ir.Value{ops.Sum(ops.Log(x))}
+	}, func() []*ir.Value {
+		return []*ir.Value{ops.Scalar(x, 0)}
+	})
+	fmt.Println(y[0].Type())
+	// Output: f64[]
+}
+
+func ExampleSwitch() {
+	g := ir.NewGraph()
+	x, which := g.Input(ir.Arg, "x", f64(3)), g.Input(ir.Arg, "which", ir.Type{DType: dtype.Int32})
+	y := ops.Switch(which,
+		func() []*ir.Value { return []*ir.Value{ops.Sin(x)} },
+		func() []*ir.Value { return []*ir.Value{ops.Exp(x)} },
+		func() []*ir.Value { return []*ir.Value{ops.Neg(x)} })
+	fmt.Println(y[0].Type())
+	// Output: f64[3]
+}
+
+func ExamplePrint() {
+	g := ir.NewGraph()
+	x := g.Input(ir.Arg, "x", f64(3))
+	// A run prints a line such as "h: f64[3] min 0 max 2 mean 1 [0 1 2]".
+	y := ops.Exp(ops.Print(x, "h"))
+	fmt.Println(y.Type())
+	// Output: f64[3]
+}
+
+// A branch that is built holds what it computes; nothing is computed outside.
+func TestCondKeepsBranches(t *testing.T) {
+	g := ir.NewGraph()
+	x, p := g.Input(ir.Arg, "x", f64(3)), g.Input(ir.Arg, "p", ir.Type{DType: dtype.Bool})
+	before := len(g.Nodes())
+	y := ops.Cond(p, func() []*ir.Value {
+		c, _ := ops.ScanN(3, []*ir.Value{x}, func(_ *ir.Value, c []*ir.Value) (next, ys []*ir.Value) {
+			return []*ir.Value{ops.Mul(c[0], ops.Exp(x))}, nil
+		})
+		return c
+	}, func() []*ir.Value { return []*ir.Value{ops.Sin(x)} })
+	g.SetOutputs(y...)
+	if n := len(g.Nodes()) - before; n != 1 {
+		t.Errorf("%d nodes are made outside, want the condition alone:\n%s", n, g)
+	}
+	if err := g.Err(); err != nil {
+		t.Error(err)
+	}
+}

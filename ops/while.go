@@ -1,0 +1,138 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/shape"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// WhileOp runs a body as long as a condition holds. Operands are Carries values
+// of any types, then those that Cond captured, CondCaptures of them, then those
+// that Body captured:
+//
+//	c = carries
+//	for n = 0; Cond(n, c, captured); n++ {
+//		c = Body(n, c, captured)
+//	}
+//
+// Both take n, a u64 scalar. Cond gives a bool scalar, Body the carries, of the
+// types they went in with. Results are the last carries. A condition that never
+// fails makes a run that never ends.
+//
+// There is no gradient: what the iterations began with would have to be kept,
+// and how many there are is not known when memory is planned.
+//
+// Source: jax.lax.while_loop.
+type WhileOp struct {
+	Cond, Body   *ir.Body
+	Carries      int
+	CondCaptures int
+}
+
+// While runs body on carries, at first init, at least one, as long as cond
+// gives true, and returns the last ones. Both may use any value of the graph
+// around them. It can't be differentiated in reverse; [ScanN] can, with [Select]
+// or [Cond] to do nothing in the iterations that are too many.
+func While(init []*ir.Value, cond func(carry []*ir.Value) *ir.Value, body func(carry []*ir.Value) []*ir.Value) []*ir.Value {
+	if len(init) == 0 {
+		return nil
+	}
+	g := init[0].Graph()
+	op := WhileOp{Carries: len(init)}
+	params := []ir.Input{{Label: "iteration", Type: ir.Type{DType: dtype.Uint64}}}
+	for i, v := range init {
+		params = append(params, ir.Input{Label: fmt.Sprint("carry ", i), Type: v.Type()})
+	}
+	spec := ir.BodySpec{Op: op.Name(), Params: params, Loop: true}
+	var condCaptured, captured []*ir.Value
+	op.Cond, condCaptured = g.BuildBody(spec, func(in []*ir.Value) []*ir.Value {
+		return []*ir.Value{cond(in[1:])}
+	})
+	op.Body, captured = g.BuildBody(spec, func(in []*ir.Value) []*ir.Value {
+		next := body(in[1:])
+		if len(next) != len(init) {
+			g.Fail(op.Name(), fmt.Sprintf("the body returns %d carries, wants %d", len(next), len(init)), init)
+		}
+		return next
+	})
+	if op.Cond == nil || op.Body == nil {
+		return standIns(init[0], len(init))
+	}
+	op.CondCaptures = len(condCaptured)
+	return g.Add(op, append(append(append([]*ir.Value(nil), init...), condCaptured...), captured...)...)
+}
+
+// Name is "while".
+func (WhileOp) Name() string { return "while" }
+
+func (op WhileOp) String() string { return fmt.Sprintf("%d carries", op.Carries) }
+
+// NumResults counts carries.
+func (op WhileOp) NumResults() int { return op.Carries }
+
+// Infer compares what condition and body take and give with the operands.
+func (op WhileOp) Infer(in []ir.Type) ([]ir.Type, error) {
+	if op.Cond == nil || op.Body == nil {
+		return nil, errors.New("has no condition or no body")
+	}
+	c, x := op.Carries, op.Carries+op.CondCaptures
+	if err := operands(in, x+len(op.Body.In())-1-c); err != nil {
+		return nil, err
+	}
+	iteration := ir.Type{DType: dtype.Uint64}
+	given := append([]ir.Type{iteration}, in[:x]...)
+	if err := fit(given, op.Cond.In()); err != nil {
+		return nil, err
+	}
+	if err := fit(append(given[:1+c:1+c], in[x:]...), op.Body.In()); err != nil {
+		return nil, err
+	}
+	if out := op.Cond.Out(); len(out) != 1 || out[0] != (ir.Type{DType: dtype.Bool}) {
+		return nil, fmt.Errorf("wants a condition bool[], got %v", out[0])
+	}
+	out := op.Body.Out()
+	if len(out) != c {
+		return nil, fmt.Errorf("the body returns %d carries, wants %d", len(out), c)
+	}
+	return out, sameCarries(in, out)
+}
+
+// Bodies are the condition and the body.
+func (op WhileOp) Bodies() []*ir.Body { return []*ir.Body{op.Cond, op.Body} }
+
+// WithBodies replaces condition and body.
+func (op WhileOp) WithBodies(b []*ir.Body) ir.Op {
+	op.Cond, op.Body = b[0], b[1]
+	return op
+}
+
+// BodyFlops counts one iteration: how many there are is not known.
+func (WhileOp) BodyFlops(each []int64) int64 { return each[0] + each[1] }
+
+// EvalBodies runs the loop.
+func (op WhileOp) EvalBodies(in, out []*tensor.Tensor, run func(b *ir.Body, in []*tensor.Tensor) []*tensor.Tensor) {
+	c, x := op.Carries, op.Carries+op.CondCaptures
+	carry := in[:c:c]
+	for n := uint64(0); ; n++ {
+		args := append([]*tensor.Tensor{tensor.New(dtype.Uint64, shape.Shape{})}, carry...)
+		tensor.Data[uint64](args[0])[0] = n
+		args = args[: 1+c : 1+c]
+		if run(op.Cond, append(args, in[c:x]...))[0].Int(0) == 0 {
+			break
+		}
+		carry = run(op.Body, append(args, in[x:]...))
+	}
+	for i, v := range carry {
+		copy(out[i].Bytes(), v.Bytes())
+	}
+}
+
+// GradBodies keeps a mistake.
+func (op WhileOp) GradBodies(in, _, _ []*ir.Value, _ []bool, _ ir.VJP) []*ir.Value {
+	in[0].Graph().Fail("grad", "while has no gradient, for its number of iterations is not known; use ops.ScanN with the largest number there may be, and ops.Select to keep the carries once it is done", in)
+	return make([]*ir.Value, len(in))
+}
