@@ -3,6 +3,7 @@ package ops
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
@@ -97,15 +98,15 @@ func scan(op ScanOp, init, xs, consts []*ir.Value, body func(t *ir.Value, carry,
 	}
 	op.Carries, op.Xs = len(init), len(xs)
 	g := operands[0].Graph()
-	slices := make([]ir.Type, len(xs))
-	if err := op.along(typesOf(xs), slices); err != nil {
+	parts := make([]ir.Type, len(xs))
+	if err := op.along(typesOf(xs), parts); err != nil {
 		g.Fail(op.Name(), err.Error(), operands)
 	}
 	params := []ir.Input{{Label: "iteration", Type: ir.Type{DType: dtype.Uint64}}}
 	for i, v := range init {
 		params = append(params, ir.Input{Label: fmt.Sprint("carry ", i), Type: v.Type()})
 	}
-	for i, t := range slices {
+	for i, t := range parts {
 		params = append(params, ir.Input{Label: fmt.Sprint("x ", i), Type: t})
 	}
 	for _, v := range consts {
@@ -138,7 +139,7 @@ func standIns(like *ir.Value, n int) []*ir.Value {
 }
 
 // along gives the types of the slices of xs.
-func (op ScanOp) along(xs, slices []ir.Type) error {
+func (op ScanOp) along(xs, parts []ir.Type) error {
 	for i, t := range xs {
 		if t.Shape.Rank() == 0 {
 			return fmt.Errorf("input %d is %v and has no axis to run along", i, t)
@@ -146,7 +147,7 @@ func (op ScanOp) along(xs, slices []ir.Type) error {
 		if t.Shape.Dim(0) != op.Length {
 			return fmt.Errorf("input %d has %d slices, wants %d", i, t.Shape.Dim(0), op.Length)
 		}
-		slices[i] = ir.Type{DType: t.DType, Shape: shape.Of(t.Shape.Dims()[1:]...)}
+		parts[i] = ir.Type{DType: t.DType, Shape: shape.Of(t.Shape.Dims()[1:]...)}
 	}
 	return nil
 }
@@ -284,6 +285,9 @@ func (op ScanOp) GradBodies(in, out, gout []*ir.Value, wanted []bool, vjp ir.VJP
 	c, x, y := op.Carries, op.Carries+op.Xs, op.Carries+op.ys()
 	history, ghistory := out[y:], gout[y:]
 	flows := op.flows(gout, wanted)
+	if !slices.Contains(flows, true) {
+		return make([]*ir.Value, len(in))
+	}
 
 	// The gradients of carries, then of captured values, are carried.
 	var init, gslices []*ir.Value
@@ -303,9 +307,9 @@ func (op ScanOp) GradBodies(in, out, gout []*ir.Value, wanted []bool, vjp ir.VJP
 	}
 	xs := append(append(history[:c:c], in[c:x]...), gslices...)
 	back := ScanOp{Length: op.Length, Reverse: !op.Reverse}
-	result := scan(back, init, xs, in[x:], func(t *ir.Value, carry, slices, captured []*ir.Value) (next, ys []*ir.Value) {
-		params := append(append([]*ir.Value{t}, slices[:x]...), captured...)
-		gslices, sums := slices[x:], carry
+	result := scan(back, init, xs, in[x:], func(t *ir.Value, carry, parts, captured []*ir.Value) (next, ys []*ir.Value) {
+		params := append(append([]*ir.Value{t}, parts[:x]...), captured...)
+		gslices, sums := parts[x:], carry
 		made := op.Body.Build(t.Graph(), params)
 		var of, seeds, by []*ir.Value
 		for i := range c {
