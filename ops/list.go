@@ -67,6 +67,7 @@ func List() []Listed {
 		{ReLUOp{}, "relu"},
 		{ReduceOp{}, "reduce"},
 		{ReshapeOp{}, "reshape"},
+		{RoPEOp{}, "rope"},
 		{ScanOp{}, "scan"},
 		{ScatterAddOp{}, "gather"},
 		{SearchSortedOp{}, "searchsorted"},

@@ -33,12 +33,10 @@ SCRIPTS = [
     "pool",
     "recurrent",
     "reductions",
+    "rope",
     "softmax",
-<<<<<<< HEAD
     "sorting",
-=======
     "transformer",
->>>>>>> 8fa0fef (nn: multi-head attention, layers and stacks of transformers, positions)
 ]
 
 
