@@ -22,6 +22,7 @@ func builtin() map[reflect.Type]Lower {
 		{ops.ConvWeightOp{}, lowerConvWeight},
 		{ops.AttentionOp{}, lowerAttention},
 		{ops.AttentionGradOp{}, lowerAttentionGrad},
+		{ops.RoPEOp{}, lowerRoPE},
 		{ops.MaxPoolOp{}, lowerMaxPool},
 		{ops.MaxPoolGradOp{}, lowerMaxPoolGrad},
 		{ops.MaxPoolGatherOp{}, lowerMaxPoolGather},
@@ -96,6 +97,8 @@ func (b *Backend) keeps(n *ir.Node) bool {
 	switch op := n.Op().(type) {
 	case ops.ClampOp, ops.ReLUOp, ops.ReLUGradOp, ops.DropoutOp:
 		return n.Out(0).DType() == dtype.Float32
+	case ops.RoPEOp:
+		return isF32Value(n.In()[0])
 	case ops.AttentionOp, ops.AttentionGradOp:
 		return isF32Value(n.In()[0]) && runsAttention(n)
 	case ops.UpdateOp:
