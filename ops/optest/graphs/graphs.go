@@ -192,9 +192,9 @@ func (b *builder) op() {
 		b.halves(x)
 		return
 	}
-	kinds := 21
+	kinds := 23
 	if b.cfg.Products {
-		kinds = 25
+		kinds = 27
 	}
 	switch k := b.rand.IntN(kinds); k {
 	case 0:
@@ -202,7 +202,8 @@ func (b *builder) op() {
 	case 1, 2, 3, 4, 5, 6, 7:
 		b.binary(k, x, b.pick())
 	case 8:
-		b.add([]func(*ir.Value) *ir.Value{ops.Neg, ops.Abs, ops.Sign, ops.ReLU, ops.StopGradient}[b.rand.IntN(5)](x), bx)
+		unary := []func(*ir.Value) *ir.Value{ops.Neg, ops.Abs, ops.Sign, ops.ReLU, ops.StopGradient, ops.Trunc, ops.Round, limit}
+		b.add(unary[b.rand.IntN(len(unary))](x), bx)
 	case 9:
 		c := ops.Scalar(x, float64(b.rand.IntN(5)-2))
 		b.binary(1+b.rand.IntN(5), []*ir.Value{x, c}[b.rand.IntN(2)], c)
@@ -210,8 +211,9 @@ func (b *builder) op() {
 		compare := []func(x, y *ir.Value) *ir.Value{ops.Eq, ops.Ne, ops.Lt, ops.Le, ops.Gt, ops.Ge}
 		b.bools = append(b.bools, compare[b.rand.IntN(6)](x, b.pick()))
 	case 12:
-		logic := []func(x, y *ir.Value) *ir.Value{ops.And, ops.Or}
-		b.bools = append(b.bools, logic[b.rand.IntN(2)](b.pickBool(), b.pickBool()))
+		logic := []func(x, y *ir.Value) *ir.Value{ops.And, ops.Or, ops.Xor, func(x, _ *ir.Value) *ir.Value { return ops.Not(x) }}
+		b.bools = append(b.bools, logic[b.rand.IntN(4)](b.pickBool(), b.pickBool()))
+		b.truth(b.pickBool())
 	case 13:
 		y := b.pick()
 		b.add(ops.Select(b.pickBool(), x, y), max(bx, b.bound[y]))
@@ -228,6 +230,10 @@ func (b *builder) op() {
 		b.manyOperands(x)
 	case 20:
 		b.optimizer(x)
+	case 21:
+		b.rests(x, b.pick())
+	case 22:
+		b.whole(x, b.pick())
 	default:
 		b.onPool()
 	}
@@ -276,10 +282,54 @@ func (b *builder) reduce(x *ir.Value) {
 	if len(axes) == 0 {
 		return
 	}
-	if b.rand.IntN(2) == 0 {
+	if k := b.rand.IntN(4); k == 0 {
 		b.add(ops.KeepDims(ops.Amax(x, axes...), x, axes...), b.bound[x])
+	} else if k == 1 {
+		b.add(ops.KeepDims(ops.Amin(x, axes...), x, axes...), b.bound[x])
 	} else if float64(n)*b.bound[x] <= exact {
 		b.add(ops.KeepDims(ops.Sum(x, axes...), x, axes...), float64(n)*b.bound[x])
+	}
+}
+
+// limit clamps.
+func limit(x *ir.Value) *ir.Value { return ops.Clamp(x, -2, 3) }
+
+// rests divides, by numbers that are not 0, into whole quotients and rests.
+func (b *builder) rests(x, y *ir.Value) {
+	y = ops.Sub(ops.Mul(y, ops.Scalar(y, 2)), ops.Scalar(y, 1)) // odd
+	f := []func(x, y *ir.Value) *ir.Value{ops.Remainder, ops.Fmod, ops.FloorDivide}
+	b.add(f[b.rand.IntN(3)](x, y), max(b.bound[x], 2*b.bound[y]+7)) // of constants, 3
+}
+
+// whole computes with integers.
+func (b *builder) whole(x, y *ir.Value) {
+	dt := []dtype.DType{dtype.Int32, dtype.Int64}[b.rand.IntN(2)]
+	i, j := ops.Cast(x, dt), ops.Cast(y, dt)
+	f := []func(x, y *ir.Value) *ir.Value{ops.Add, ops.Sub, ops.Maximum, ops.Minimum, ops.And, ops.Or, ops.Xor, ops.Remainder, ops.Fmod, ops.FloorDivide}
+	z := f[b.rand.IntN(len(f))](i, j)
+	bound := 2*(b.bound[x]+b.bound[y]) + 7 // bits of smaller numbers make no larger power of 2
+	if z.Rank() > 0 && b.rand.IntN(2) == 0 {
+		axis := b.rand.IntN(z.Rank())
+		if bound *= float64(z.Dim(axis)); bound <= exact {
+			z = ops.KeepDims(ops.Sum(z, axis), z, axis)
+		} else {
+			z = ops.KeepDims(ops.Amin(z, axis), z, axis)
+		}
+	}
+	b.add(ops.Cast(z, dtype.Float32), bound)
+}
+
+// truth asks for one or all of some axes that are kept.
+func (b *builder) truth(x *ir.Value) {
+	var axes []int
+	for a := range x.Rank() {
+		if b.rand.IntN(2) == 0 {
+			axes = append(axes, a)
+		}
+	}
+	if len(axes) > 0 {
+		f := []func(x *ir.Value, axes ...int) *ir.Value{ops.Any, ops.All}[b.rand.IntN(2)]
+		b.bools = append(b.bools, ops.KeepDims(f(x, axes...), x, axes...))
 	}
 }
 

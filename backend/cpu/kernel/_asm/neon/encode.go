@@ -71,7 +71,6 @@ var (
 	SCVTF  = Two{"scvtf", "4s", "", 0x4e21d800}
 	FCMEQ0 = Two{"fcmeq", "4s", ", #0.0", 0x4ea0d800}
 	FCMGT0 = Two{"fcmgt", "4s", ", #0.0", 0x4ea0c800}
-	FCMLE0 = Two{"fcmle", "4s", ", #0.0", 0x6ea0d800}
 	FCMLT0 = Two{"fcmlt", "4s", ", #0.0", 0x4ea0e800}
 	FCMLE0 = Two{"fcmle", "4s", ", #0.0", 0x6ea0d800}
 )
