@@ -8,17 +8,21 @@ import (
 	"github.com/gradus-ml/gradus/ops"
 )
 
-func lowerBatchNorm(l *Lowering, n *ir.Node) {
+func lowerBatchNorm(l *Lowering, n *ir.Node) { l.batchNorm(n, l.write(n.Out(0)), nil) }
+
+// batchNorm lowers a batch norm into y, with an epilogue or nil.
+func (l *lowering) batchNorm(n *ir.Node, y ref, after epilogue) {
 	op := n.Op().(ops.BatchNormOp)
 	x := n.In()[0]
 	rows, cols := rowShape(x)
 	k := kernel.NewBatchNorm(l.b.set, rows, cols, l.b.threads)
 	rx, w, b := l.read(x), l.read(n.In()[1]), l.read(n.In()[2])
-	y, mean, variance := l.write(n.Out(0)), l.write(n.Out(1)), l.write(n.Out(2))
+	mean, variance := l.write(n.Out(1)), l.write(n.Out(2))
 	scratch := l.scratch(k.Scratch() + cols)
 	l.step("batch_norm", n, func(m *memory) []kernel.Phase {
 		s := m.f32(scratch)
-		return k.BindTrain(m.f32(y), m.f32(rx), m.f32(w), m.f32(b), m.f32(mean), m.f32(variance), s[:cols], float32(op.Eps), false, s[cols:])
+		run, before := regions(m, after, rows)
+		return append(before, k.Bind(m.f32(y), m.f32(rx), m.f32(w), m.f32(b), m.f32(mean), m.f32(variance), s[:cols], float32(op.Eps), s[cols:], run)...)
 	})
 }
 
@@ -38,6 +42,6 @@ func lowerBatchNormGrad(l *Lowering, n *ir.Node) {
 				rstd[i] = float32(1 / math.Sqrt(float64(x)+float64(float32(op.Eps))))
 			}
 		}}
-		return append([]kernel.Phase{before}, k.BindGrad(m.f32(dx), m.f32(dw), m.f32(db), m.f32(dy), m.f32(x), nil, m.f32(w), m.f32(mean), rstd, s[cols:])...)
+		return append([]kernel.Phase{before}, k.BindGrad(m.f32(dx), m.f32(dw), m.f32(db), m.f32(dy), m.f32(x), m.f32(w), m.f32(mean), rstd, s[cols:])...)
 	})
 }

@@ -106,15 +106,17 @@ func contains(list []int, x int) bool {
 	return false
 }
 
-// canAnchor reports whether the product or convolution n can run a group at
-// its end: the columns of the product are the last axis of its result.
+// canAnchor reports whether the product, convolution or norm n can run a group
+// at its end: its columns are the last axis of its first result.
 func canAnchor(n *ir.Node) bool {
 	switch op := n.Op().(type) {
 	case ops.DotOp:
 		y := n.In()[1]
 		return isF32(n) && y.Rank() == int(op.NBatch+op.NContract)+1
-	case ops.ConvOp, ops.ConvInputOp:
+	case ops.ConvOp, ops.ConvInputOp, ops.BatchNormOp:
 		return isF32(n)
+	case ops.GroupNormOp:
+		return op.Axis > 1
 	}
 	return false
 }
@@ -123,7 +125,7 @@ func canAnchor(n *ir.Node) bool {
 // come before, and the machine.
 type epilogue func(m *memory) (*machine, []kernel.Phase)
 
-// product lowers a product or convolution into y, with an epilogue or nil.
+// product lowers a node that can be an anchor into y, with an epilogue or nil.
 func (l *lowering) product(n *ir.Node, y ref, after epilogue) bool {
 	switch op := n.Op().(type) {
 	case ops.DotOp:
@@ -132,6 +134,10 @@ func (l *lowering) product(n *ir.Node, y ref, after epilogue) bool {
 		l.conv(n, op, y, after)
 	case ops.ConvInputOp:
 		l.convInput(n, op, y, after)
+	case ops.BatchNormOp:
+		l.batchNorm(n, y, after)
+	case ops.GroupNormOp:
+		l.normGroups(n, y, after)
 	default:
 		return false
 	}

@@ -12,7 +12,7 @@ import (
 
 // A unit is what becomes one step: one node, or a group of element-wise nodes
 // over one shape that run block by block, perhaps at the end of the matrix
-// product or convolution that makes one of its operands.
+// product, convolution or norm that makes one of its operands.
 type unit struct {
 	nodes  []*ir.Node // in order; the anchor not among them
 	anchor *ir.Node
@@ -198,7 +198,8 @@ func (f *fuser) operands(n *ir.Node, self *unit, visit func(p *unit)) {
 	}
 }
 
-// anchors lets a group run at the end of the product that makes its operand.
+// anchors lets a group run at the end of the product or norm that makes its
+// operand.
 func (f *fuser) anchors(g *ir.Graph, live []bool, canAnchor func(n *ir.Node) bool) {
 	for _, n := range g.Nodes() {
 		if !live[n.ID()] || virtual(n) {
@@ -211,7 +212,7 @@ func (f *fuser) anchors(g *ir.Graph, live []bool, canAnchor func(n *ir.Node) boo
 		for _, v := range n.In() {
 			m := plain(v).Node()
 			p := f.unitOf[m.ID()]
-			if p == nil || p == u || u.anchor != nil || p.anchor != nil || !canAnchor(m) || !fits(u, m.Out(0)) || f.between(p, u) {
+			if p == nil || p == u || u.anchor != nil || p.anchor != nil || !canAnchor(m) || !fits(u, m.Out(0)) || u.readsStatistics(m) || f.between(p, u) {
 				continue
 			}
 			u.anchor = m
@@ -219,6 +220,22 @@ func (f *fuser) anchors(g *ir.Graph, live []bool, canAnchor func(n *ir.Node) boo
 			f.unitOf[m.ID()] = u
 		}
 	}
+}
+
+// readsStatistics reports whether the group reads a result of m other than the
+// first, which its regions are of.
+func (u *unit) readsStatistics(m *ir.Node) bool {
+	for _, n := range u.nodes {
+		for _, v := range n.In() {
+			for virtual(v.Node()) && len(v.Node().In()) > 0 {
+				v = v.Node().In()[0]
+			}
+			if v.Node() == m && v != m.Out(0) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // plain looks through reshapes: the memory is the same.

@@ -13,14 +13,20 @@ func (l *lowering) groupNorm(x *ir.Value, groups, axis int) *kernel.GroupNorm {
 	return kernel.NewGroupNorm(l.b.set, images, channels, groups, pixels, axis > 1, l.b.threads)
 }
 
-func lowerGroupNorm(l *Lowering, n *ir.Node) {
+func lowerGroupNorm(l *Lowering, n *ir.Node) { l.normGroups(n, l.write(n.Out(0)), nil) }
+
+// normGroups lowers a group norm into y, with an epilogue or nil.
+func (l *lowering) normGroups(n *ir.Node, y ref, after epilogue) {
 	op := n.Op().(ops.GroupNormOp)
-	k := l.groupNorm(n.In()[0], op.Groups, op.Axis)
-	x, w, b := l.read(n.In()[0]), l.read(n.In()[1]), l.read(n.In()[2])
-	y, mean, variance := l.write(n.Out(0)), l.write(n.Out(1)), l.write(n.Out(2))
+	in := n.In()[0]
+	k := l.groupNorm(in, op.Groups, op.Axis)
+	x, w, b := l.read(in), l.read(n.In()[1]), l.read(n.In()[2])
+	mean, variance := l.write(n.Out(1)), l.write(n.Out(2))
 	scratch := l.scratch(k.Scratch())
+	pixels := in.Shape().Size() / (in.Dim(0) * in.Dim(op.Axis))
 	l.step("group_norm", n, func(m *memory) []kernel.Phase {
-		return k.Bind(m.f32(y), m.f32(x), m.f32(w), m.f32(b), m.f32(mean), m.f32(variance), op.Eps, m.f32(scratch))
+		run, before := regions(m, after, pixels)
+		return append(before, k.Bind(m.f32(y), m.f32(x), m.f32(w), m.f32(b), m.f32(mean), m.f32(variance), op.Eps, m.f32(scratch), run)...)
 	})
 }
 

@@ -159,17 +159,16 @@ func (m *moments) add(n float64, part [3][]float32, c int) {
 	m.count = total
 }
 
-// normalize sets y = x*param0 + param1, then the ReLU of it if asked for.
-func (b *BatchNorm) normalize(y, x []float32, s bnScratch, relu bool) Phase {
-	op := Fma
-	if relu {
-		op = FmaRelu
-	}
-	return Phase{Chunks: b.chunks, Run: func(_, chunk int) {
+// normalize sets y = x*param0 + param1.
+func (b *BatchNorm) normalize(y, x []float32, s bnScratch, after Epilogue) Phase {
+	return Phase{Chunks: b.chunks, Run: func(worker, chunk int) {
 		from, to := b.span(chunk)
 		for i := from; i < to; i += b.wide {
 			n := min(b.wide, to-i)
-			b.v.Run(op, y[i:i+n], x[i:], s.param[0], s.param[1], 0, 0)
+			b.v.Run(Fma, y[i:i+n], x[i:], s.param[0], s.param[1], 0, 0)
+		}
+		if after != nil {
+			after(worker, 0, from/b.cols, to/b.cols, 0, b.cols)
 		}
 	}}
 }
@@ -186,14 +185,14 @@ func (b *BatchNorm) scaleShift(s bnScratch, weight, bias []float32, c int, mean,
 	b.repeat(s.param[1], c, float32(shift-float64(mean*w*rstd)))
 }
 
-// BindTrain normalises by the statistics of x itself:
+// Bind normalises by the statistics of x itself:
 //
 //	mean[c], variance[c] = of column c, the variance biased
 //	rstd[c] = 1/sqrt(variance[c]+eps)
-//	y = (x-mean)*rstd*weight + bias, then max(y, 0) if relu
+//	y = (x-mean)*rstd*weight + bias
 //
-// weight and bias may be nil; y may be x. Without rows the means are NaN.
-func (b *BatchNorm) BindTrain(y, x, weight, bias, mean, variance, rstd []float32, eps float32, relu bool, scratch []float32) []Phase {
+// weight, bias and after may be nil; y may be x. Without rows the means are NaN.
+func (b *BatchNorm) Bind(y, x, weight, bias, mean, variance, rstd []float32, eps float32, scratch []float32, after Epilogue) []Phase {
 	s := b.cut(scratch)
 	return []Phase{
 		b.stats(x, s),
@@ -203,38 +202,19 @@ func (b *BatchNorm) BindTrain(y, x, weight, bias, mean, variance, rstd []float32
 			mean[c], variance[c], rstd[c] = float32(m), float32(va), float32(r)
 			b.scaleShift(s, weight, bias, c, m, r)
 		}),
-		b.normalize(y, x, s, relu),
+		b.normalize(y, x, s, after),
 	}
 }
 
-// BindEval normalises by given statistics; see [BatchNorm.BindTrain].
-func (b *BatchNorm) BindEval(y, x, weight, bias, mean, variance []float32, eps float32, relu bool, scratch []float32) []Phase {
-	s := b.cut(scratch)
-	return []Phase{
-		b.columnPhase(func(c int) {
-			b.scaleShift(s, weight, bias, c, float64(mean[c]), 1/math.Sqrt(float64(variance[c])+float64(eps)))
-		}),
-		b.normalize(y, x, s, relu),
-	}
-}
-
-// BindGrad computes the gradients of [BatchNorm.BindTrain]: with
-// h = (x-mean)*rstd, and dy replaced by 0 where y is not positive if y is given
-// (the output after a ReLU),
+// BindGrad computes the gradients of [BatchNorm.Bind]: with h = (x-mean)*rstd,
 //
 //	dbias[c] = sum over rows of dy
 //	dweight[c] = sum over rows of dy*h
 //	dx = weight*rstd * (dy - dbias/rows - h*dweight/rows)
 //
-// weight, dweight, dbias and y may be nil. dx may be dy; it may be x or y only
-// where y is nil.
-func (b *BatchNorm) BindGrad(dx, dweight, dbias, dy, x, y, weight, mean, rstd, scratch []float32) []Phase {
+// weight, dweight and dbias may be nil. dx may be dy or x.
+func (b *BatchNorm) BindGrad(dx, dweight, dbias, dy, x, weight, mean, rstd, scratch []float32) []Phase {
 	s := b.cut(scratch)
-	v := b.v
-	masked := dy
-	if y != nil {
-		masked = dx // the first phase leaves dy behind the ReLU here
-	}
 	sums := Phase{Chunks: b.chunks, Run: func(worker, chunk int) {
 		sum, sumX, center := s.worker[worker][0], s.worker[worker][1], s.worker[worker][2]
 		from, to := b.span(chunk)
@@ -244,11 +224,7 @@ func (b *BatchNorm) BindGrad(dx, dweight, dbias, dy, x, y, weight, mean, rstd, s
 		clear(sum)
 		clear(sumX)
 		for i := from; i < to; i += b.wide {
-			n := min(b.wide, to-i)
-			if y != nil {
-				v.Run(ReluGrad, dx[i:i+n], dy[i:], y[i:], nil, 0, 0)
-			}
-			b.addSums(sum[:n], sumX, masked[i:], x[i:], center)
+			b.addSums(sum[:min(b.wide, to-i)], sumX, dy[i:], x[i:], center)
 		}
 		b.foldInto(s.partial[chunk][0], sum)
 		b.foldInto(s.partial[chunk][1], sumX)
@@ -279,8 +255,7 @@ func (b *BatchNorm) BindGrad(dx, dweight, dbias, dy, x, y, weight, mean, rstd, s
 	grad := Phase{Chunks: b.chunks, Run: func(_, chunk int) {
 		from, to := b.span(chunk)
 		for i := from; i < to; i += b.wide {
-			n := min(b.wide, to-i)
-			b.wideGrad(dx[i:i+n], masked[i:], x[i:], s.param)
+			b.wideGrad(dx[i:i+min(b.wide, to-i)], dy[i:], x[i:], s.param)
 		}
 	}}
 	return []Phase{sums, combine, grad}

@@ -80,11 +80,12 @@ func rowPhase(rows, n int, f func(row int)) Phase {
 //	mean[image group], variance[image group], the latter biased
 //	y = (x-mean)/sqrt(variance+eps)*weight + bias
 //
-// weight and bias have an element for each channel. y may be x.
-func (g *GroupNorm) Bind(y, x, weight, bias, mean, variance []float32, eps float64, scratch []float32) []Phase {
+// weight and bias have an element for each channel. y may be x. after is nil
+// unless channels are last; its matrices are the images, its rows their pixels.
+func (g *GroupNorm) Bind(y, x, weight, bias, mean, variance []float32, eps float64, scratch []float32, after Epilogue) []Phase {
 	per := g.channels / g.groups
 	if g.last {
-		return g.bindLast(y, x, weight, bias, mean, variance, eps, scratch)
+		return g.bindLast(y, x, weight, bias, mean, variance, eps, scratch, after)
 	}
 	n := per * g.pixels
 	return []Phase{rowPhase(g.images*g.groups, n, func(r int) {
@@ -105,7 +106,7 @@ func (g *GroupNorm) Bind(y, x, weight, bias, mean, variance []float32, eps float
 	})}
 }
 
-func (g *GroupNorm) bindLast(y, x, weight, bias, mean, variance []float32, eps float64, scratch []float32) []Phase {
+func (g *GroupNorm) bindLast(y, x, weight, bias, mean, variance []float32, eps float64, scratch []float32, after Epilogue) []Phase {
 	s, b, per := g.cut(scratch), g.b, g.channels/g.groups
 	return []Phase{
 		g.chunkPhase(func(worker, _, chunk, from, to int) {
@@ -129,12 +130,15 @@ func (g *GroupNorm) bindLast(y, x, weight, bias, mean, variance []float32, eps f
 				b.repeat(s.param[image][2], c, bias[c])
 			}
 		}),
-		g.chunkPhase(func(_, image, _, from, to int) {
+		g.chunkPhase(func(worker, image, _, from, to int) {
 			p := &s.param[image]
 			for i := from; i < to; i += b.wide {
 				row := y[i : i+min(b.wide, to-i)]
 				g.v.Run(Sub, row, x[i:], p[0], nil, 0, 0)
 				g.v.Run(Fma, row, row, p[1], p[2], 0, 0)
+			}
+			if first := image * g.pixels; after != nil {
+				after(worker, image, from/g.channels-first, to/g.channels-first, 0, g.channels)
 			}
 		}),
 	}

@@ -44,7 +44,21 @@ func testGroupNorm(t *testing.T, s *Set, size [4]int, last bool, center float64)
 		for i := range scratch.data {
 			scratch.data[i] = float32(math.NaN())
 		}
-		runPhases(g.Bind(o["y"].data, x.data, w.data, bias.data, o["mean"].data, o["variance"].data, 1e-5, scratch.data), workers)
+		var after Epilogue
+		calls := make([]int, images*pixels) // of the epilogue, which comes once to each pixel
+		if last {
+			after = func(_, image, r0, r1, c0, c1 int) {
+				for r := r0; r < r1; r++ {
+					calls[image*pixels+r] += c1 - c0
+				}
+			}
+		}
+		runPhases(g.Bind(o["y"].data, x.data, w.data, bias.data, o["mean"].data, o["variance"].data, 1e-5, scratch.data, after), workers)
+		for i, n := range calls {
+			if last && n != channels {
+				t.Fatalf("%s: the epilogue came to %d elements of pixel %d", what, n, i)
+			}
+		}
 		runPhases(g.BindGrad(o["dx"].data, o["dw"].data, o["db"].data, dy.data, x.data, w.data, o["mean"].data, o["variance"].data, 1e-5, scratch.data), workers)
 		for _, p := range []padded{x, dy, w, bias, scratch} {
 			p.check(t, what)
