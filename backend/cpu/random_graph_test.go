@@ -31,6 +31,8 @@ func TestRandomGraphs(t *testing.T) {
 		"products":    {Nodes: 10, Products: true},
 		"all":         {Nodes: 25, Products: true, Updates: true},
 		"halves":      {Nodes: 12, Updates: true, Halves: true},
+		"bodies":      {Nodes: 8, Bodies: true},
+		"all bodies":  {Nodes: 12, Products: true, Updates: true, Bodies: true},
 		"all halves":  {Nodes: 25, Products: true, Updates: true, Halves: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,6 +32,7 @@ type Config struct {
 	Products bool // matrix products and convolutions
 	Updates  bool // variables that take new values
 	Halves   bool // floats of 16 bits
+	Bodies   bool // loops and conditions
 }
 
 // exact is the magnitude up to which values are kept. It is so small that the
@@ -67,6 +68,7 @@ type builder struct {
 	vars   []*ir.Value
 	bound  map[*ir.Value]float64 // largest magnitude of a value
 	leaves int
+	depth  int // bodies that are being built
 }
 
 // anyShape draws a shape of at most about 8000 elements; now and then its rows
@@ -186,6 +188,10 @@ func (b *builder) pickBool() *ir.Value {
 
 // op adds one op.
 func (b *builder) op() {
+	if b.cfg.Bodies && b.depth < depth && b.rand.IntN(5) == 0 {
+		b.loop()
+		return
+	}
 	x := b.pick()
 	bx := b.bound[x]
 	if b.cfg.Halves && b.rand.IntN(3) == 0 {
@@ -370,7 +376,7 @@ func (b *builder) inOtherShape(x *ir.Value) {
 			}
 		}
 	}
-	if b.rand.IntN(3) == 0 { // what has a shape of its own goes out
+	if b.rand.IntN(3) == 0 && b.depth == 0 { // what has a shape of its own goes out
 		b.Graph.SetOutputs(append(b.Graph.Outputs(), y)...)
 	}
 	b.add(ops.Reshape(y, x.Shape().Dims()...), bound)
