@@ -46,6 +46,7 @@ func List() []Listed {
 		{GroupNormGradOp{}, "group_norm"},
 		{GroupNormOp{}, "group_norm"},
 		{IndexAddOp{}, "take"},
+		{IndexCopyOp{}, "index_copy"},
 		{IotaOp{}, "iota"},
 		{LSTMGradOp{}, "lstm"},
 		{LSTMOp{}, "lstm"},
@@ -69,7 +70,8 @@ func List() []Listed {
 		{ReshapeOp{}, "reshape"},
 		{RoPEOp{}, "rope"},
 		{ScanOp{}, "scan"},
-		{ScatterAddOp{}, "gather"},
+		{ScatterOp{}, "scatter"},
+		{ScatterSetOp{}, "scatter"},
 		{SearchSortedOp{}, "searchsorted"},
 		{SelectOp{}, "select"},
 		{SiLUOp{}, "silu"},
@@ -83,7 +85,7 @@ func List() []Listed {
 		{TransposeOp{}, "transpose"},
 		{UnaryOp{}, "unary"},
 		{UpdateOp{}, "update"},
-		{WhileOp{}, "while"},
 		{VarOp{}, "var"},
+		{WhileOp{}, "while"},
 	}
 }

@@ -34,6 +34,7 @@ SCRIPTS = [
     "recurrent",
     "reductions",
     "rope",
+    "scatter",
     "softmax",
     "sorting",
     "transformer",
