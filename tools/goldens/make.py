@@ -38,6 +38,7 @@ SCRIPTS = [
     "softmax",
     "sorting",
     "transformer",
+    "vit",
 ]
 
 
