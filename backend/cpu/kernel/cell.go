@@ -51,6 +51,28 @@ func (r *cellRow) part(p *float32, k int) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(p), k*r.stride)), r.n)
 }
 
+// maxUnits bounds the units of one call into assembly.
+const maxUnits = 4096
+
+// pieces calls f for all units, not too many at a time.
+func (r *cellRow) pieces(f func(r *cellRow)) {
+	n := r.n
+	for rest := n; ; {
+		r.n = min(rest, maxUnits)
+		f(r)
+		if rest -= r.n; rest == 0 {
+			break
+		}
+		for i, p := range r.pointers() {
+			r.pointers()[i] = elem(p, r.n)
+		}
+	}
+	r.n = n
+}
+
+// pointers are all of the row's.
+func (r *cellRow) pointers() *[15]*float32 { return (*[15]*float32)(unsafe.Pointer(&r.z)) }
+
 // cellForward does one step of n units:
 //
 //	LSTM  i, f, g, o = gates of z + x + bias;  tape = c;  c = f*c + i*g;  h = o*tanh(c)
@@ -58,7 +80,7 @@ func (r *cellRow) part(p *float32, k int) []float32 {
 //	else  h = f(z + x + bias)
 func (v *Vec) cellForward(c Cell, r *cellRow) {
 	if f := v.cells.forward[c]; f != nil {
-		f(r)
+		r.pieces(f)
 		return
 	}
 	var z [4][]float32
@@ -110,7 +132,7 @@ func (v *Vec) cellForward(c Cell, r *cellRow) {
 // gates, tape and state, or y in their place, and dy, dh and dc.
 func (v *Vec) cellBackward(c Cell, r *cellRow) {
 	if f := v.cells.backward[c]; f != nil {
-		f(r)
+		r.pieces(f)
 		return
 	}
 	var z, gate [4][]float32

@@ -329,15 +329,16 @@ func TestRecurrentUnwanted(t *testing.T) {
 	})
 }
 
-// A cellMemory is fenced memory for the operands of a cell of up to 130 units.
+// A cellMemory is fenced memory for the operands of a cell of up to some units.
 type cellMemory struct {
+	units int
 	names []string
 	all   map[string][]float32
 	row   map[string]func(r *cellRow) **float32
 }
 
-func newCellMemory(t *testing.T, atStart bool) *cellMemory {
-	m := &cellMemory{all: map[string][]float32{}, row: map[string]func(r *cellRow) **float32{
+func newCellMemory(t *testing.T, units int, atStart bool) *cellMemory {
+	m := &cellMemory{units: units, all: map[string][]float32{}, row: map[string]func(r *cellRow) **float32{
 		"z": func(r *cellRow) **float32 { return &r.z }, "x": func(r *cellRow) **float32 { return &r.x },
 		"bias": func(r *cellRow) **float32 { return &r.bias }, "gates": func(r *cellRow) **float32 { return &r.gates },
 		"dx": func(r *cellRow) **float32 { return &r.dx }, "dq": func(r *cellRow) **float32 { return &r.dq },
@@ -349,7 +350,7 @@ func newCellMemory(t *testing.T, atStart bool) *cellMemory {
 	}}
 	for name := range m.row {
 		m.names = append(m.names, name)
-		m.all[name] = fenced[float32](t, 4*130, atStart)
+		m.all[name] = fenced[float32](t, 4*units, atStart)
 	}
 	slices.Sort(m.names)
 	return m
@@ -366,7 +367,7 @@ func (m *cellMemory) operand(name string, c Cell, n int, atStart bool) []float32
 	if atStart {
 		return m.all[name][:n]
 	}
-	return m.all[name][4*130-n:]
+	return m.all[name][4*m.units-n:]
 }
 
 // TestCellLengths runs cells of every number of units, with operands at the end
@@ -375,7 +376,7 @@ func TestCellLengths(t *testing.T) {
 	composed := genericVec
 	composed.cells = cells{}
 	for _, atStart := range []bool{false, true} {
-		m := newCellMemory(t, atStart)
+		m := newCellMemory(t, 130, atStart)
 		eachSet(t, func(t *testing.T, set *Set) {
 			r := rand.New(rand.NewPCG(5, 6))
 			for n := 1; n <= 130; n++ {
@@ -423,6 +424,21 @@ func (m *cellMemory) compare(t *testing.T, set *Set, composed *Vec, r *rand.Rand
 			}
 		}
 	}
+}
+
+// TestCellPieces takes more units than one call into assembly does.
+func TestCellPieces(t *testing.T) {
+	composed := genericVec
+	composed.cells = cells{}
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(7, 8))
+		m := newCellMemory(t, 2*maxUnits+5, false)
+		for c := range Cell(4) {
+			for _, backward := range []bool{false, true} {
+				m.compare(t, set, &composed, r, c, 2*maxUnits+5, false, backward)
+			}
+		}
+	})
 }
 
 // TestRecurrentAllocates shows that running a plan allocates nothing.

@@ -82,6 +82,8 @@ var avx2Vec = Vec{
 	normGrad: [2]fused{vecNormGradAVX2, vecNormGradWeightAVX2},
 
 	sgd: vecSgdAVX2, sgdMomentum: vecSgdMomentumAVX2, sgdNesterov: vecSgdNesterovAVX2,
+	cells: cellsAVX2,
+
 	adaGrad: vecAdaGradAVX2, adam: vecAdamAVX2,
 	rmsProp: [4]fused{
 		vecRmsPropAVX2, vecRmsPropCenteredAVX2,
@@ -187,6 +189,8 @@ var avx512Vec = Vec{
 	normGrad: [2]fused{vecNormGradAVX512, vecNormGradWeightAVX512},
 
 	sgd: vecSgdAVX512, sgdMomentum: vecSgdMomentumAVX512, sgdNesterov: vecSgdNesterovAVX512,
+	cells: cellsAVX512,
+
 	adaGrad: vecAdaGradAVX512, adam: vecAdamAVX512,
 	rmsProp: [4]fused{
 		vecRmsPropAVX512, vecRmsPropCenteredAVX512,
