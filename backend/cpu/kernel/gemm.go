@@ -274,12 +274,18 @@ func (x *gemmRun) copyA(packed []float32, batch, i, m, p int) {
 	s, t := &x.spec, x.tile
 	k0, k := x.block(p)
 	a := x.a[batch*s.StrideA:]
-	for r := 0; r < m; r += t.Rows {
-		dst := packed[r*x.depth:]
-		if s.TransA {
-			t.copy(dst, t.Rows, a[k0*s.LdA+i+r:], s.LdA, k, min(t.Rows, m-r))
-		} else {
-			t.transpose(dst, t.Rows, a[(i+r)*s.LdA+k0:], s.LdA, min(t.Rows, m-r), k)
+	if !s.TransA {
+		for r := 0; r < m; r += t.Rows {
+			t.transpose(packed[r*x.depth:], t.Rows, a[(i+r)*s.LdA+k0:], s.LdA, min(t.Rows, m-r), k)
+		}
+		return
+	}
+	// A few steps of all blocks in turn: long runs of memory, where one block
+	// has less than a line of every step, which lie a page apart.
+	const steps = 8
+	for j := 0; j < k; j += steps {
+		for r := 0; r < m; r += t.Rows {
+			t.copy(packed[r*x.depth+j*t.Rows:], t.Rows, a[(k0+j)*s.LdA+i+r:], s.LdA, min(steps, k-j), min(t.Rows, m-r))
 		}
 	}
 }

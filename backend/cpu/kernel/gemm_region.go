@@ -46,7 +46,8 @@ func (g *Gemm) planRegions() {
 	blocks := ceil(s.M, t.Rows)
 	r.down = min(blocks, max(1, regions/ceil(r.partN, r.cols)))
 	r.rows = ceil(blocks, r.down) * t.Rows
-	g.packA = min(r.cols, r.partN) >= packedColumns
+	width := min(r.cols, r.partN)
+	g.packA = width >= packedColumns || s.TransA && collide(s.LdA) && width > t.Cols
 	if g.packA {
 		r.sizeA = r.rows * g.depth
 	}

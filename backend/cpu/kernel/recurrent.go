@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"sync/atomic"
+	"unsafe"
 )
 
 // A RecurrentSpec is one direction of one recurrent layer over a sequence of T
@@ -116,6 +117,7 @@ type recurrentRun struct {
 	spare []float32
 	rows  []cellRow // one a worker
 	segs  []seg     // one a worker
+	next  []fetcher // one a worker
 	bands work
 	claim []paddedInt // of the parts of the units: steps done
 }
@@ -126,7 +128,7 @@ type paddedInt struct {
 }
 
 func (g *Recurrent) run(weight []float32, lengths []int64, scratch []float32) (x *recurrentRun, rest []float32) {
-	x = &recurrentRun{Recurrent: g, weight: weight, lengths: lengths, rows: make([]cellRow, g.workers), segs: make([]seg, g.workers)}
+	x = &recurrentRun{Recurrent: g, weight: weight, lengths: lengths, rows: make([]cellRow, g.workers), segs: make([]seg, g.workers), next: make([]fetcher, g.workers)}
 	rest = align(scratch)
 	take := func(n int) (s []float32) {
 		s, rest = rest[:n:n], rest[n:]
@@ -157,23 +159,48 @@ func (x *recurrentRun) packing(_, chunk int) {
 }
 
 // multiply adds to, or sets, n columns of rows r0 to r1 of c, from a column on,
-// by the products of the same rows of a with a panel.
+// by the products of the same rows of a with a panel. Meanwhile it fetches what
+// is wanted next.
 func (x *recurrentRun) multiply(worker, panel, r0, r1 int, a []float32, lda int, c []float32, ldc, column, n, acc int) {
 	t, g := &x.set.Tile, &x.segs[worker]
 	g.b, g.rsb = at(x.pack, panel*x.panelSize()), t.Cols*floatBytes
 	g.rsa, g.csa, g.ldc = lda*floatBytes, floatBytes, ldc*floatBytes
-	g.k, g.nseg, g.acc, g.aheadStep = x.inner, 1, acc, 0
-	// Blocks of the same number of rows, as far as that goes.
-	m := ceil(r1-r0, ceil(r1-r0, t.Rows))
-	g.stepA, g.stepC = m*g.rsa, m*g.ldc
-	full := (r1 - r0) / m
-	g.a, g.c = at(a, r0*lda), at(c, r0*ldc+column)
-	t.blocks(m, n, full, g)
-	if rest := r1 - r0 - full*m; rest > 0 {
-		r0 += full * m
-		g.a, g.c = at(a, r0*lda), at(c, r0*ldc+column)
-		t.blocks(rest, n, 1, g)
+	g.k, g.nseg, g.acc = x.inner, 1, acc
+	blocks := ceil(r1-r0, t.Rows)
+	for b := range blocks {
+		lo, hi := evenCut(r1-r0, blocks, b)
+		g.a, g.c = at(a, (r0+lo)*lda), at(c, (r0+lo)*ldc+column)
+		x.next[worker].fetch(g)
+		t.blocks(hi-lo, n, 1, g)
 	}
+	g.aheadStep = 0
+}
+
+// A fetcher brings rows of memory to the second cache while blocks of a product
+// are computed, the same part of them with each block.
+type fetcher struct {
+	s                  []float32
+	row, stride, width int // of s: the first row, floats from row to row, floats of each
+	each               int // floats with a block
+	at                 int // floats fetched
+}
+
+// aim lets the next so many blocks fetch rows r0 to r1 of s.
+func (f *fetcher) aim(s []float32, first, stride, width, rows, blocks int) {
+	*f = fetcher{s: s, row: first, stride: stride, width: width, each: ceil(rows*width, blocks)}
+}
+
+// fetch sets what the next block fetches: two runs, half of its part each.
+func (f *fetcher) fetch(g *seg) {
+	g.aheadStep = 0
+	at := f.row + f.at/max(f.width, 1)*f.stride + f.at%max(f.width, 1)
+	if g.k < 4 || at >= len(f.s) {
+		return
+	}
+	g.ahead = uintptr(unsafe.Pointer(&f.s[at]))
+	g.ahead2 = f.each / 2 * floatBytes
+	g.aheadStep = ceil(g.ahead2, g.k/4)
+	f.at += f.each
 }
 
 // time is where step i, of those that are made one after another, lies in time.
@@ -182,6 +209,16 @@ func (x *recurrentRun) time(i int) int {
 		return x.spec.T - 1 - i
 	}
 	return i
+}
+
+// fetchRows lets the products of a step, with some panels, fetch what the cells
+// of step i read of s, gates or what they are made of.
+func (x *recurrentRun) fetchRows(worker int, s []float32, i, r0, r1, p0, p1, panels int) {
+	f := &x.next[worker]
+	*f = fetcher{}
+	if width := x.gates * x.spec.D; i < x.spec.T && p1-p0 == x.panels {
+		f.aim(s, (r0*x.spec.T+x.time(i))*width, x.spec.T*width, width, r1-r0, panels*ceil(r1-r0, x.set.Tile.Rows))
+	}
 }
 
 // there reports whether sample b has a step at time t.
@@ -274,6 +311,7 @@ func (f *recurrentForward) begin(r0, r1 int) {
 func (f *recurrentForward) step(worker, i, r0, r1, p0, p1 int) {
 	s, cols := &f.spec, f.set.Tile.Cols
 	d, t, before, after := s.D, f.time(i), f.h[i&1], f.h[(i+1)&1]
+	f.fetchRows(worker, f.X, i+1, r0, r1, p0, p1, (p1-p0)*f.gates)
 	for p := p0; p < p1; p++ {
 		for k := range f.gates {
 			f.multiply(worker, p*f.gates+k, r0, r1, before, f.ldh, f.z, f.ldz, k*d+p*cols, min(cols, d-p*cols), 0)
@@ -374,6 +412,7 @@ func (f *recurrentBackward) step(worker, i, r0, r1, p0, p1 int) {
 	d := s.D
 	before, z := f.dz[(i+1)&1], f.dz[i&1]
 	if i > 0 {
+		f.fetchRows(worker, f.Gates, i, r0, r1, p0, p1, p1-p0)
 		for p := p0; p < p1; p++ {
 			f.multiply(worker, p, r0, r1, before, f.ldz, f.DH0, d, p*cols, min(cols, d-p*cols), 1)
 		}
