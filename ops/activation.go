@@ -54,9 +54,9 @@ func Hardtanh(x *ir.Value, lo, hi float64) *ir.Value {
 // Source: Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network
 // learning by exponential linear units" (2015), equation 1.
 func ELU(x *ir.Value, alpha float64) *ir.Value {
-	positive := Gt(x, Scalar(x, 0))
-	below := Select(positive, ZerosLike(x), x)
-	return Select(positive, x, Mul(Expm1(below), Scalar(x, alpha)))
+	negative := Le(x, Scalar(x, 0))
+	below := Select(negative, x, ZerosLike(x))
+	return Select(negative, Mul(Expm1(below), Scalar(x, alpha)), x)
 }
 
 // SELU returns 1.0507 * ELU(x, 1.67326): the constants that keep mean 0 and
@@ -79,9 +79,9 @@ func CELU(x *ir.Value, alpha float64) *ir.Value {
 		x.Graph().Fail("celu", "alpha can't be 0", []*ir.Value{x})
 		return x
 	}
-	positive := Gt(x, Scalar(x, 0))
-	below := Select(positive, ZerosLike(x), x)
-	return Select(positive, x, Mul(Expm1(Mul(below, Scalar(x, 1/alpha))), Scalar(x, alpha)))
+	negative := Le(x, Scalar(x, 0))
+	below := Select(negative, x, ZerosLike(x))
+	return Select(negative, Mul(Expm1(Mul(below, Scalar(x, 1/alpha))), Scalar(x, alpha)), x)
 }
 
 // Softplus returns log(1 + e^(beta*x)) / beta, and x itself where beta*x >
@@ -108,13 +108,16 @@ func Softsign(x *ir.Value) *ir.Value { return Div(x, Add(Abs(x), Scalar(x, 1))) 
 // (2019), equation 1.
 func Mish(x *ir.Value) *ir.Value { return Mul(x, Tanh(Softplus(x, 1, 40))) }
 
-// Hardsigmoid returns x/6 + 1/2 limited to 0..1. The gradient is 0 at -3 and 3.
+// Hardsigmoid returns x/6 + 1/2 limited to 0..1. The gradient is 0 at -3 and 3; at
+// NaN it is that between them, where PyTorch's is 0.
 func Hardsigmoid(x *ir.Value) *ir.Value {
 	ramp := Add(Mul(x, Scalar(x, 1.0/6)), Scalar(x, 0.5))
 	return Select(Le(x, Scalar(x, -3)), ZerosLike(x), Select(Ge(x, Scalar(x, 3)), OnesLike(x), ramp))
 }
 
-// Hardswish returns x * Hardsigmoid(x). The gradient is 0 at -3 and 1 at 3.
+// Hardswish returns x * Hardsigmoid(x). The gradient is 0 at -3 and 1 at 3. At
+// -Inf the value is 0, where PyTorch has NaN, and at NaN the gradient NaN, where
+// PyTorch lets it through.
 //
 // Source: Howard and others, "Searching for MobileNetV3" (2019), section 5.2.
 func Hardswish(x *ir.Value) *ir.Value {
@@ -135,8 +138,8 @@ func Softshrink(x *ir.Value, lambd float64) *ir.Value {
 		return x
 	}
 	l := Scalar(x, lambd)
-	nought := Mul(x, Scalar(x, 0)) // keeps NaN
-	return Select(Gt(x, l), Sub(x, l), Select(Lt(x, Neg(l)), Add(x, l), nought))
+	far := Select(Gt(x, ZerosLike(x)), Sub(x, l), Add(x, l))
+	return Select(Le(Abs(x), l), ZerosLike(x), far)
 }
 
 // Hardshrink returns 0 where |x| <= lambd, x elsewhere.

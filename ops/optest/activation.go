@@ -16,6 +16,13 @@ func activation() Table {
 	cases := Golden("activations", activationOf)
 	for _, c := range cases {
 		undoRounding(c)
+		switch c.Name { // elements: Inf, -Inf, NaN, ...; see the documentation of both
+		case "torch/hardswish_default_special":
+			c.Want[0].SetFloat(1, 0)
+			c.WantGrad[0].SetFloat(2, nan)
+		case "torch/hardsigmoid_default_special":
+			c.WantGrad[0].SetFloat(2, c.Gout[0].Float(2)/6)
+		}
 	}
 
 	// Value and gradient at +Inf and -Inf: NaN only where the formula has it.
@@ -94,7 +101,7 @@ func undoRounding(c Case) {
 		switch {
 		case strings.HasPrefix(c.Name, "torch/hardsigmoid"):
 			factor = sixth / float64(float32(sixth))
-		case strings.HasPrefix(c.Name, "torch/celu_alpha_small") && x <= 0:
+		case strings.HasPrefix(c.Name, "torch/celu_alpha_small") && x <= 0 && x >= -math.MaxFloat64:
 			rounded := float64(float32(alpha))
 			factor = rounded / alpha * math.Exp(x/alpha-x/rounded)
 		}

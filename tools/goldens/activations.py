@@ -1,6 +1,8 @@
 """Activations: random values, the kinks of each function with their one-sided choices
 of gradient, and values at which a careless formula overflows or cancels."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -43,6 +45,7 @@ OTHERS = {
 }
 
 KINKS = values(0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 6.0, -6.0, 1e-9, -1e-9, 1e-300, -1e-300)
+SPECIAL = values(math.inf, -math.inf, math.nan, 1e300, -1e300)
 EXTREMES = values(20.0, -20.0, 20.5, 40.0, -40.0, 100.0, -100.0, 709.0, -709.0, 750.0, -750.0, 1e5, -1e5, 1e-16, -1e-16)
 
 
@@ -53,6 +56,7 @@ def add(g, table, shapes):
                 g.case(f"{op}_{variant}_{name}", op, fn, [x], **attrs)
             g.case(f"{op}_{variant}_kinks", op, fn, [KINKS], **attrs)
             g.case(f"{op}_{variant}_extremes", op, fn, [EXTREMES], **attrs)
+            g.case(f"{op}_{variant}_special", op, fn, [SPECIAL], **attrs)
 
 
 def build_gelu(path):
@@ -69,7 +73,7 @@ def build_others(path):
     for name, x, weight in [("one_weight", normal(2, 3, 4), normal(1)), ("by_channel", normal(2, 3, 4), normal(3)),
                             ("rank2_by_channel", normal(4, 5), normal(5)), ("rank4_by_channel", normal(2, 3, 2, 2), normal(3)),
                             ("rank1", normal(7), normal(1)), ("one_channel", normal(3, 1, 4), normal(1)),
-                            ("kinks", KINKS, normal(1))]:
+                            ("kinks", KINKS, normal(1)), ("special", SPECIAL, normal(1))]:
         g.case(f"prelu_{name}", "prelu", F.prelu, [x, weight])
     return g
 
