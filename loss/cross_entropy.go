@@ -14,6 +14,7 @@ import (
 type CrossEntropyConfig struct {
 	IgnoreIndex    int64     `json:"ignore_index" yaml:"ignore_index"`       // label of positions that do not count
 	LabelSmoothing float64   `json:"label_smoothing" yaml:"label_smoothing"` // part of the target spread evenly, 0..1
+	ZLoss          float64   `json:"z_loss" yaml:"z_loss"`                   // factor of the square of the logarithm of the softmax's denominator
 	Reduction      Reduction `json:"reduction" yaml:"reduction"`
 }
 
@@ -26,6 +27,9 @@ func (cfg CrossEntropyConfig) Validate() error {
 	if s := cfg.LabelSmoothing; !(s >= 0 && s <= 1) {
 		errs = append(errs, fmt.Errorf("loss: label smoothing %v is outside 0..1", s))
 	}
+	if !(cfg.ZLoss >= 0) {
+		errs = append(errs, fmt.Errorf("loss: z-loss %v is negative", cfg.ZLoss))
+	}
 	return errors.Join(append(errs, cfg.Reduction.validate())...)
 }
 
@@ -37,10 +41,12 @@ func CrossEntropy(logits, target *ir.Value) *ir.Value {
 
 // Apply gives, for each position n with logits x over C classes,
 //
-//	loss[n] = -sum over c of weight[c] * q[n,c] * log softmax(x[n])[c]
+//	loss[n] = -sum over c of weight[c] * q[n,c] * log softmax(x[n])[c] + ZLoss z[n]^2
 //	q[n,c]  = (1-s) p[n,c] + s/C
+//	z[n]    = log(sum over c of e^x[n,c])
 //
-// with s for LabelSmoothing and p for the target. Logits are [B C] or
+// with s for LabelSmoothing and p for the target; for labels with a weight the
+// second part is times weight[label]. Logits are [B C] or
 // [B C ...]. The target is either labels of an integer type, [B] or [B ...]
 // (p is 1 at the label), or probabilities of the type of the logits. The weight
 // [C] may be nil for ones.
@@ -52,7 +58,8 @@ func CrossEntropy(logits, target *ir.Value) *ir.Value {
 // [B] or [B ...]. A logit of -Inf is a class that can't be: fine while its
 // weight is in no loss.
 //
-// Source: torch.nn.functional.cross_entropy.
+// Source: torch.nn.functional.cross_entropy; ZLoss after Chowdhery and others,
+// "PaLM" (2022), section 5.
 func (cfg CrossEntropyConfig) Apply(logits, target, weight *ir.Value) *ir.Value {
 	const name = "cross_entropy"
 	in := []*ir.Value{logits, target}
@@ -65,6 +72,15 @@ func (cfg CrossEntropyConfig) Apply(logits, target, weight *ir.Value) *ir.Value 
 	if err := cfg.check(logits, target, weight); err != nil {
 		return fail(name, err.Error(), in...)
 	}
+	if t := logits.DType(); t.IsHalf() { // computed in float32, rounded once
+		wide := func(v *ir.Value) *ir.Value {
+			if v == nil || v.DType() != t {
+				return v
+			}
+			return ops.Cast(v, dtype.Float32)
+		}
+		return ops.Cast(cfg.Apply(wide(logits), wide(target), wide(weight)), t)
+	}
 	classes := logits.Dim(1)
 	positions := logits.Shape().Dims() // [B ...]
 	positions = append(positions[:1], positions[2:]...)
@@ -76,7 +92,7 @@ func (cfg CrossEntropyConfig) Apply(logits, target, weight *ir.Value) *ir.Value 
 		total = ops.Scalar(logits, float64(logits.Dim(0)))
 	case weight == nil:
 		target = ops.Reshape(target, logits.Dim(0))
-		losses = ops.CrossEntropyRows(logits, target, cfg.IgnoreIndex, cfg.LabelSmoothing)
+		losses, _ = cfg.rows(logits, target, cfg.LabelSmoothing)
 		total = ops.Sum(ops.Cast(ops.Ne(target, cfg.ignored(target)), logits.DType()))
 	default:
 		target = ops.Reshape(target, logits.Dim(0))
@@ -129,6 +145,12 @@ func rows(x *ir.Value) *ir.Value {
 	return ops.Reshape(ops.Transpose(x, append(perm, 1)...), n, x.Dim(1))
 }
 
+// rows gives the loss of each row by labels [N], and the logarithm of the sum of
+// its exponentials.
+func (cfg CrossEntropyConfig) rows(logits, labels *ir.Value, smoothing float64) (loss, lse *ir.Value) {
+	return ops.CrossEntropy(logits, labels, ops.CrossEntropyOp{IgnoreIndex: cfg.IgnoreIndex, Smoothing: smoothing, ZLoss: cfg.ZLoss})
+}
+
 // ignored is IgnoreIndex as a scalar of the type of the labels.
 func (cfg CrossEntropyConfig) ignored(labels *ir.Value) *ir.Value {
 	return ops.FullInt(labels.Graph(), labels.DType(), shape.Shape{}, cfg.IgnoreIndex)
@@ -142,7 +164,13 @@ func (cfg CrossEntropyConfig) probabilities(logits, p, weight *ir.Value) *ir.Val
 	if weight != nil {
 		p = ops.Mul(p, weight)
 	}
-	return ops.Neg(ops.Sum(ops.Mul(p, ops.LogSoftmax(logits, 1)), 1))
+	// Any labels do: lse does not depend on them.
+	_, lse := cfg.rows(logits, ops.Full(logits.Graph(), dtype.Int64, shape.Of(logits.Dim(0)), 0), 0)
+	losses := ops.Sum(ops.Mul(p, ops.Sub(ops.Unsqueeze(lse, 1), logits)), 1)
+	if z := cfg.ZLoss; z > 0 {
+		losses = ops.Add(losses, ops.Mul(ops.Mul(lse, lse), ops.Scalar(lse, z)))
+	}
+	return losses
 }
 
 // weighted gives the loss of each row for labels [N], and the sum of the
@@ -151,14 +179,19 @@ func (cfg CrossEntropyConfig) weighted(logits, labels, weight *ir.Value, classes
 	labels = ops.Cast(labels, dtype.Int64)
 	skip := ops.Eq(labels, cfg.ignored(labels))
 	zero := ops.Scalar(logits, 0)
-	labels = ops.Select(skip, ops.Scalar(labels, 0), labels) // an ignored one need not be a class
-	logp := ops.LogSoftmax(logits, 1)                        // [N C]
-	w := ops.Select(skip, zero, ops.Take(weight, labels, 0)) // [N]
-	picked := ops.Reshape(ops.Gather(logp, ops.Unsqueeze(labels, 1), 1), labels.Dim(0))
-	losses = ops.Neg(ops.Mul(picked, w))
-	if s := cfg.LabelSmoothing; s > 0 {
-		even := ops.Neg(ops.Sum(ops.Mul(logp, weight), 1))
-		losses = ops.Add(ops.Mul(losses, ops.Scalar(losses, 1-s)), ops.Mul(even, ops.Scalar(even, s/float64(classes))))
+	known := ops.Select(skip, ops.Scalar(labels, 0), labels) // an ignored one need not be a class
+	w := ops.Select(skip, zero, ops.Take(weight, known, 0))  // [N]
+	s := cfg.LabelSmoothing
+	if s == 0 {
+		losses, _ = cfg.rows(logits, labels, 0)
+		return ops.Select(skip, zero, ops.Mul(losses, w)), ops.Sum(w)
 	}
+	nll, lse := CrossEntropyConfig{IgnoreIndex: cfg.IgnoreIndex}.rows(logits, labels, 0)
+	losses = ops.Mul(nll, ops.Scalar(nll, 1-s))
+	if z := cfg.ZLoss; z > 0 {
+		losses = ops.Add(losses, ops.Mul(ops.Mul(lse, lse), ops.Scalar(lse, z)))
+	}
+	even := ops.Sum(ops.Mul(ops.Sub(ops.Unsqueeze(lse, 1), logits), weight), 1)
+	losses = ops.Add(ops.Mul(losses, w), ops.Mul(even, ops.Scalar(even, s/float64(classes))))
 	return ops.Select(skip, zero, losses), ops.Sum(w)
 }

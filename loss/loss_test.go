@@ -2,14 +2,17 @@ package loss
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/grad"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ir/interp"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/module/moduletest"
+	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
 )
@@ -20,12 +23,13 @@ type attrs struct {
 	Reduction      Reduction
 	IgnoreIndex    int64   `json:"ignore_index"`
 	LabelSmoothing float64 `json:"label_smoothing"`
+	ZLoss          float64 `json:"z_loss"`
 }
 
 func (a attrs) apply(in [4]*ir.Value) *ir.Value {
 	switch a.Op {
 	case "cross_entropy":
-		return CrossEntropyConfig{a.IgnoreIndex, a.LabelSmoothing, a.Reduction}.Apply(in[0], in[1], in[2])
+		return CrossEntropyConfig{a.IgnoreIndex, a.LabelSmoothing, a.ZLoss, a.Reduction}.Apply(in[0], in[1], in[2])
 	case "mse":
 		return MSEConfig{a.Reduction}.Apply(in[0], in[1])
 	case "l1":
@@ -36,7 +40,7 @@ func (a attrs) apply(in [4]*ir.Value) *ir.Value {
 
 // The values and gradients are those of PyTorch.
 func TestGoldens(t *testing.T) {
-	for _, file := range []string{"testdata/cross_entropy", "../ops/optest/testdata/cross_entropy", "testdata/mse", "testdata/l1", "testdata/bce_with_logits"} {
+	for _, file := range []string{"testdata/cross_entropy", "../ops/optest/testdata/cross_entropy", "testdata/z_loss", "testdata/mse", "testdata/l1", "testdata/bce_with_logits"} {
 		g := moduletest.Open(t, file+".safetensors")
 		var cases map[string]attrs
 		g.Cases(&cases)
@@ -84,6 +88,8 @@ func i64(dims ...int) ir.Type { return ir.Type{DType: dtype.Int64, Shape: shape.
 func TestMistakes(t *testing.T) {
 	smooth := DefaultCrossEntropy()
 	smooth.LabelSmoothing = 1.5
+	negative := DefaultCrossEntropy()
+	negative.ZLoss = -1
 	wrong := DefaultCrossEntropy()
 	wrong.Reduction = 7
 	ce := func(cfg CrossEntropyConfig) func(in []*ir.Value) *ir.Value {
@@ -118,6 +124,7 @@ func TestMistakes(t *testing.T) {
 		{"no class", []ir.Type{f32(4, 0), i64(4)}, ce(DefaultCrossEntropy()), "at least one class"},
 		{"weight of other classes", []ir.Type{f32(4, 10), i64(4), f32(9)}, ce(DefaultCrossEntropy()), "wants a weight f32[10]"},
 		{"smoothing", []ir.Type{f32(4, 10), i64(4)}, ce(smooth), "label smoothing 1.5 is outside 0..1"},
+		{"z-loss", []ir.Type{f32(4, 10), i64(4)}, ce(negative), "z-loss -1 is negative"},
 		{"reduction", []ir.Type{f32(4, 10), i64(4)}, ce(wrong), "there is no reduction(7)"},
 		{"mse stretches", []ir.Type{f32(4, 1), f32(4)}, mse, "mse: prediction and target must have one type: in0 f32[4 1], in1 f32[4]"},
 		{"mse of types", []ir.Type{f32(4), i64(4)}, mse, "must have one type"},
@@ -177,9 +184,54 @@ func TestLabelOutside(t *testing.T) {
 	}
 }
 
+// Logits of 16 bits are computed with in float32, whatever the target.
+func TestCrossEntropyOfHalves(t *testing.T) {
+	logits := tensor.Must(tensor.Of([]float32{1, -2, 0.5, 3, 0, -1}, 2, 3))
+	soft := tensor.Must(tensor.Of([]float32{0.25, 0.5, 0.25, 0, 1, 0}, 2, 3))
+	labels := tensor.Must(tensor.Of([]int64{2, 0}))
+	weights := tensor.Must(tensor.Of([]float32{1, 0.5, 2}))
+	cfg := CrossEntropyConfig{IgnoreIndex: -100, LabelSmoothing: 0.1, ZLoss: 0.01, Reduction: None}
+	for _, target := range []*tensor.Tensor{labels, soft} {
+		for _, weighted := range []bool{false, true} {
+			g := ir.NewGraph()
+			input := func(name string, x *tensor.Tensor) *ir.Value {
+				return g.Input(ir.Arg, name, ir.Type{DType: x.DType(), Shape: x.Shape()})
+			}
+			x, y, w := input("logits", logits), input("target", target), input("weights", weights)
+			losses := func(half bool) *ir.Value {
+				cast := func(v *ir.Value) *ir.Value {
+					if half && v.DType().IsFloat() {
+						return ops.Cast(v, dtype.BFloat16)
+					}
+					return v
+				}
+				if weighted {
+					return cfg.Apply(cast(x), cast(y), cast(w))
+				}
+				return cfg.Apply(cast(x), cast(y), nil)
+			}
+			half := losses(true)
+			if half.DType() != dtype.BFloat16 {
+				t.Errorf("losses of bfloat16 are %v", half.DType())
+			}
+			g.SetOutputs(ops.Cast(half, dtype.Float32), losses(false))
+			r, err := interp.Run(g, logits, target, weights)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range r.Outputs[0].Size() {
+				// The numbers above are exact in 16 bits; the result is rounded once.
+				if a, b := r.Outputs[0].Float(i), r.Outputs[1].Float(i); math.Abs(a-b) > math.Abs(b)/256 {
+					t.Errorf("loss %d is %v in 16 bits and %v in 32", i, a, b)
+				}
+			}
+		}
+	}
+}
+
 func TestReductionText(t *testing.T) {
-	text, err := json.Marshal(CrossEntropyConfig{-100, 0.1, Sum})
-	if err != nil || string(text) != `{"ignore_index":-100,"label_smoothing":0.1,"reduction":"sum"}` {
+	text, err := json.Marshal(CrossEntropyConfig{-100, 0.1, 0, Sum})
+	if err != nil || string(text) != `{"ignore_index":-100,"label_smoothing":0.1,"z_loss":0,"reduction":"sum"}` {
 		t.Errorf("%s, %v", text, err)
 	}
 	for _, r := range []Reduction{Mean, Sum, None} {

@@ -15,28 +15,39 @@ import (
 // Results: loss [N], and lse [N], the logarithm of the sum of the exponentials:
 //
 //	lse  = max x + log(sum e^(x - max x))
-//	loss = (1-s) (lse - x[label]) + s (lse - mean x)
+//	loss = (1-s) (lse - x[label]) + s (lse - mean x) + ZLoss lse^2
 //
-// with s for Smoothing, from 0 to 1. A row whose label is IgnoreIndex has loss
+// with s for Smoothing, from 0 to 1; ZLoss, not negative, keeps the sums of the
+// exponentials near 1. A row whose label is IgnoreIndex has loss
 // 0 and no gradient by it. A row whose label is neither that nor one of
 // 0..V-1 has loss NaN and gradient NaN. A logit of -Inf is a class that can't
 // be: its loss is +Inf. NaN, +Inf or nothing but -Inf in a row makes its loss
 // NaN.
 //
 // Source: torch.nn.functional.cross_entropy without reduction; smoothing after
-// Szegedy and others, "Rethinking the Inception architecture" (2015), section 7.
+// Szegedy and others, "Rethinking the Inception architecture" (2015), section 7;
+// ZLoss after Chowdhery and others, "PaLM" (2022), section 5.
 type CrossEntropyOp struct {
 	IgnoreIndex int64
 	Smoothing   float64
+	ZLoss       float64
 }
 
 // CrossEntropyRows is the cross-entropy of each row: logits [N V], labels [N]
 // of an integer type, result [N].
 func CrossEntropyRows(logits, labels *ir.Value, ignoreIndex int64, smoothing float64) *ir.Value {
+	loss, _ := CrossEntropy(logits, labels, CrossEntropyOp{IgnoreIndex: ignoreIndex, Smoothing: smoothing})
+	return loss
+}
+
+// CrossEntropy is [CrossEntropyRows] with all options; lse [N] is the logarithm
+// of the sum of the exponentials, float32 where logits have 16 bits.
+func CrossEntropy(logits, labels *ir.Value, op CrossEntropyOp) (loss, lse *ir.Value) {
 	if labels.DType().IsInt() {
 		labels = Cast(labels, dtype.Int64)
 	}
-	return applyWide(1, CrossEntropyOp{ignoreIndex, smoothing}, logits, labels)[0]
+	out := applyWide(1, op, logits, labels)
+	return out[0], out[1]
 }
 
 // Name is "cross_entropy".
@@ -61,6 +72,9 @@ func (op CrossEntropyOp) Infer(in []ir.Type) ([]ir.Type, error) {
 func (op CrossEntropyOp) check(logits, labels ir.Type) error {
 	if !(op.Smoothing >= 0 && op.Smoothing <= 1) {
 		return fmt.Errorf("label smoothing %v is outside 0..1", op.Smoothing)
+	}
+	if !(op.ZLoss >= 0) {
+		return fmt.Errorf("z-loss %v is negative", op.ZLoss)
 	}
 	if err := floating(logits); err != nil {
 		return err
@@ -88,6 +102,9 @@ func (op CrossEntropyOp) Expand(in []*ir.Value) []*ir.Value {
 	if op.Smoothing != 0 { // 0 * Inf would be NaN
 		even := Sub(lse, Mean(x, 1))
 		loss = Add(Mul(loss, Scalar(x, 1-op.Smoothing)), Mul(even, Scalar(x, op.Smoothing)))
+	}
+	if op.ZLoss != 0 {
+		loss = Add(loss, Mul(Mul(lse, lse), Scalar(x, op.ZLoss)))
 	}
 	loss = Mul(loss, op.validity(x, labels))
 	return []*ir.Value{Select(op.ignored(labels), ZerosLike(loss), loss), lse}
@@ -131,13 +148,14 @@ func (op CrossEntropyOp) Grad(in, out, gout []*ir.Value) []*ir.Value {
 // logits [N V], labels i64 [N], lse [N] and g [N], the gradient by the loss,
 // it makes, [N V],
 //
-//	dx = g * (e^(x - lse) - (1-s) [c = label] - s/V)
+//	dx = g * ((1 + 2 ZLoss lse) e^(x - lse) - (1-s) [c = label] - s/V)
 //
 // for each class c, 0 in a row whose label is IgnoreIndex, whatever g and
 // logits are there, and NaN in a row whose label is no class.
 type CrossEntropyGradOp struct {
 	IgnoreIndex int64
 	Smoothing   float64
+	ZLoss       float64
 }
 
 // Name is "cross_entropy_grad".
@@ -171,6 +189,10 @@ func (op CrossEntropyGradOp) Expand(in []*ir.Value) []*ir.Value {
 	share := op.Smoothing / float64(x.Dim(1))
 	target := Select(hit, Scalar(x, 1-op.Smoothing+share), Scalar(x, share))
 	scale := Mul(g, forward.validity(x, labels))
-	dx := Mul(column(scale), Sub(Exp(Sub(x, column(lse))), target))
+	p := Exp(Sub(x, column(lse)))
+	if op.ZLoss != 0 {
+		p = Mul(p, column(Add(Mul(lse, Scalar(x, 2*op.ZLoss)), Scalar(x, 1))))
+	}
+	dx := Mul(column(scale), Sub(p, target))
 	return []*ir.Value{Select(column(forward.ignored(labels)), ZerosLike(x), dx)}
 }

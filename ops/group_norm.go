@@ -30,7 +30,7 @@ type GroupNormOp struct {
 }
 
 // GroupNorm normalises groups of channels of x [B C ...]. A weight of nil is 1,
-// a bias of nil is 0.
+// a bias of nil is 0. Where x has 16 bits, mean and variance are float32.
 func GroupNorm(x, weight, bias *ir.Value, groups int, eps float64) (y, mean, variance *ir.Value) {
 	channels := shape.Shape{}
 	if x.Rank() > 1 {
@@ -42,7 +42,7 @@ func GroupNorm(x, weight, bias *ir.Value, groups int, eps float64) (y, mean, var
 	if bias == nil {
 		bias = Full(x.Graph(), x.DType(), channels, 0)
 	}
-	out := ir.Apply(GroupNormOp{groups, 1, eps}, x, weight, bias)
+	out := applyWide(1, GroupNormOp{groups, 1, eps}, x, weight, bias)
 	return out[0], out[1], out[2]
 }
 

@@ -30,7 +30,7 @@ func RMSNorm(x, weight *ir.Value, axes int, eps float64) *ir.Value {
 	if weight != nil {
 		in = append(in, weight)
 	}
-	return ir.Apply(RMSNormOp{axes, eps}, in...)[0]
+	return applyWide(1, RMSNormOp{axes, eps}, in...)[0]
 }
 
 // Name is "rms_norm".

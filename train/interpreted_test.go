@@ -206,6 +206,11 @@ func losses() (list []part) {
 			list = append(list,
 				criterion(name+"labels", plain, f32(6, 5), labels(5, 6)),
 				criterion(name+"labels,weight", weighted, f32(6, 5), labels(5, 6), probabilities(5)),
+				criterion(name+"z-loss", func(in []*ir.Value) *ir.Value {
+					ce := ce
+					ce.ZLoss = 0.1
+					return ce.Apply(in[0], in[1], nil)
+				}, f32(6, 5), labels(5, 6)),
 				criterion(name+"image", plain, f32(3, 5, 4, 4), labels(5, 3, 4, 4)),
 				criterion(name+"image,weight", weighted, f32(3, 5, 4, 4), labels(5, 3, 4, 4), probabilities(5)),
 				criterion(name+"probabilities", plain, f32(6, 5), probabilities(6, 5)),

@@ -84,12 +84,16 @@ func lowerCrossEntropy(l *Lowering, n *ir.Node) {
 				out[r] = 0
 			case !known:
 				out[r] = float32(math.NaN())
-			case op.Smoothing == 0:
+			case op.Smoothing == 0 && op.ZLoss == 0:
 				out[r] = nll
 			default:
-				// The mean over classes of -log p is lse - mean(x).
-				mean := v.Sum64(row) / float64(cols)
-				out[r] = float32((1-op.Smoothing)*float64(nll) + op.Smoothing*(float64(z[r])-mean))
+				loss, lse := float64(nll), float64(z[r])
+				if op.Smoothing != 0 {
+					// The mean over classes of -log p is lse - mean(x).
+					mean := v.Sum64(row) / float64(cols)
+					loss = float64((1-op.Smoothing)*loss) + float64(op.Smoothing*(lse-mean))
+				}
+				out[r] = float32(loss + float64(op.ZLoss*lse*lse))
 			}
 		})}
 	})
@@ -118,7 +122,8 @@ func lowerCrossEntropyGrad(l *Lowering, n *ir.Node) {
 			case label < 0 || label >= int64(cols):
 				v.Run(kernel.Fill, d, nil, nil, nil, float32(math.NaN()), 0)
 			default:
-				v.CrossEntropyGrad(d, row, label, z[r], g[r])
+				scale := float32(float64(g[r]) * (1 + float64(2*op.ZLoss*float64(z[r]))))
+				v.CrossEntropyGrad(d, row, label, z[r], scale, g[r])
 				if s := float32(op.Smoothing); s != 0 {
 					d[label] += g[r] * s
 					v.Run(kernel.AddS, d, d, nil, nil, -g[r]*s/float32(cols), 0)

@@ -49,7 +49,20 @@ func crossEntropy() Table {
 			},
 		)
 	}
+	z := ops.CrossEntropyOp{IgnoreIndex: 2, Smoothing: 0.1, ZLoss: 0.3}
 	cases = append(cases,
+		Case{Name: "z-loss", In: []*tensor.Tensor{gen.Normal(5, 4), labels(2, 0, 3, 2, 1)}, Smooth: true,
+			Build: func(in []*ir.Value) []*ir.Value { return ir.Apply(z, in...) }},
+		Case{Name: "grad, z-loss", In: []*tensor.Tensor{gen.Normal(4, 3), labels(1, 2, 0, 0), gen.Uniform(1, 2, 4), gen.Normal(4)}, Smooth: true,
+			Build: func(in []*ir.Value) []*ir.Value { return ir.Apply(ops.CrossEntropyGradOp(z), in...) }},
+		Case{Name: "z-loss edges", NoGrad: true, In: []*tensor.Tensor{matrix(2, 0, 0, nan, 0, 0, 0), labels(1, 2, 7)},
+			Build: func(in []*ir.Value) []*ir.Value { return ir.Apply(z, in...)[:1] },
+			Want:  []*tensor.Tensor{Floats(math.Ln2+0.3*math.Ln2*math.Ln2, 0, nan)}},
+		Case{Name: "several blocks", In: []*tensor.Tensor{gen.Uniform(-9, 9, 2, 3001), labels(3000, 7)}, NoGrad: true,
+			Build: func(in []*ir.Value) []*ir.Value {
+				out := ir.Apply(z, in...)
+				return append(out, ir.Apply(ops.CrossEntropyGradOp(z), in[0], in[1], out[1], ops.OnesLike(out[0]))...)
+			}},
 		Case{Name: "loss alone", In: []*tensor.Tensor{gen.Normal(3, 7), labels(6, 0, 3)}, Build: rows(-100, 0), Smooth: true},
 		Case{Name: "lse alone", In: []*tensor.Tensor{gen.Normal(3, 7), labels(6, -100, 3)}, Build: func(in []*ir.Value) []*ir.Value { return op(-100, 0)(in)[1:] }, Smooth: true},
 		Case{Name: "u8 labels", In: []*tensor.Tensor{gen.Normal(3, 7), gen.Ints(dtype.Uint8, 0, 7, 3)}, Build: rows(-100, 0)},
@@ -109,6 +122,7 @@ func crossEntropy() Table {
 		{"integer logits", []ir.Type{typ(dtype.Int64, 4, 3), y}, func(in []*ir.Value) { rows(-100, 0)(in) }, "wants a floating-point type, got i64"},
 		{"smoothing", []ir.Type{x, y}, func(in []*ir.Value) { rows(-100, 1.5)(in) }, "label smoothing 1.5 is outside 0..1"},
 		{"smoothing nan", []ir.Type{x, y}, func(in []*ir.Value) { rows(-100, nan)(in) }, "label smoothing NaN is outside 0..1"},
+		{"z-loss", []ir.Type{x, y}, func(in []*ir.Value) { ir.Apply(ops.CrossEntropyOp{ZLoss: -1}, in...) }, "cross_entropy: z-loss -1 is negative"},
 		{"operands", []ir.Type{x}, func(in []*ir.Value) { op(-100, 0)(in) }, "wants 2 operands, got 1"},
 		{"grad lse", []ir.Type{x, y, typ(dtype.Float32, 3), f}, func(in []*ir.Value) { grad(-100, 0)(in) }, "cross_entropy_grad: wants lse and gradient of type f32[4]"},
 		{"grad operands", []ir.Type{x, y, f}, func(in []*ir.Value) { grad(-100, 0)(in) }, "wants 4 operands, got 3"},

@@ -19,6 +19,24 @@ def add_cross_entropy(g, name, logits, target, weight=None, reduction="mean", ig
            constant=(2,), target=kind, weight=weight is not None, **options)
 
 
+def add_z_loss(g, name, logits, target, weight=None, reduction="mean", ignore_index=-100, label_smoothing=0.0, z=0.1):
+    """cross_entropy, plus z times the square of logsumexp for each position that counts, times its label's weight."""
+    kind = "probabilities" if target(g.generator(name)).is_floating_point() else "indices"
+
+    def loss(x, t, w):
+        losses = F.cross_entropy(x, t, w, ignore_index=ignore_index, reduction="none", label_smoothing=label_smoothing)
+        counts = torch.ones_like(losses)
+        if kind == "indices":
+            counts = (t != ignore_index).double()
+            if w is not None:
+                counts = counts * w[t.clamp(min=0)]
+        losses = losses + counts * z * torch.logsumexp(x, 1) ** 2
+        return {"none": losses, "sum": losses.sum(), "mean": losses.sum() / counts.sum()}[reduction]
+
+    g.case(name, "cross_entropy", loss, [logits, target, weight], constant=(2,), target=kind, weight=weight is not None,
+           reduction=reduction, ignore_index=ignore_index, label_smoothing=label_smoothing, z_loss=z)
+
+
 def ignoring(target, ignore_index, *positions):
     """target with the given flat positions replaced by ignore_index."""
 
@@ -141,7 +159,24 @@ def build_bce_with_logits(path):
     return g
 
 
+def build_z_loss(path):
+    g = Golden("loss", path, seed=49)
+    labels = integers(0, 4, 5)
+    for reduction in REDUCTIONS:
+        add_z_loss(g, f"{reduction}", normal(5, 4), labels, reduction=reduction)
+        add_z_loss(g, f"{reduction}_ignore_smoothing", normal(5, 4, std=3), ignoring(labels, -100, 0, 4), None, reduction, label_smoothing=0.1)
+        add_z_loss(g, f"{reduction}_weight_ignore_a_class", normal(5, 4), labels, uniform(0.2, 3, 4), reduction, ignore_index=2)
+        add_z_loss(g, f"{reduction}_weight_smoothing", normal(5, 4), labels, uniform(0.2, 3, 4), reduction, label_smoothing=0.3, z=0.7)
+        add_z_loss(g, f"{reduction}_image", normal(2, 3, 2, 2), integers(0, 3, 2, 2, 2), None, reduction, z=1e-4)
+        add_z_loss(g, f"{reduction}_probabilities", normal(4, 3), probabilities(4, 3), None, reduction)
+        add_z_loss(g, f"{reduction}_probabilities_weight_smoothing", normal(4, 3, mean=5), probabilities(4, 3), uniform(0.2, 3, 3),
+                   reduction, label_smoothing=0.2)
+    add_z_loss(g, "mean_one_class", normal(3, 1), indices([0, 0, 0]))
+    return g
+
+
 FILES = {
+    "loss/testdata/z_loss.safetensors": build_z_loss,
     "ops/optest/testdata/cross_entropy.safetensors": build_cross_entropy_op,
     "loss/testdata/cross_entropy.safetensors": build_cross_entropy_edges,
     "loss/testdata/mse.safetensors": build_difference(F.mse_loss, 10),

@@ -24,24 +24,39 @@ func (v *Vec) expSum(dst, x []float32, m float32) float64 {
 	return s
 }
 
-// sumExps returns the sum of exp(x[i]-m).
-func (v *Vec) sumExps(x []float32, m float32) float64 {
-	var s float64
-	for i := 0; i < len(x); i += blockLen {
-		s += float64(v.sumExp(min(blockLen, len(x)-i), &x[i], nil, m))
-	}
-	return s
-}
-
 // LogSoftmax sets dst[i] = x[i] - m - log(sum over j of exp(x[j]-m)), m the
-// largest element. dst may not overlap x. Non-finite rows as in [Vec.Softmax].
+// largest element. dst may be x. Non-finite rows as in [Vec.Softmax].
 func (v *Vec) LogSoftmax(dst, x []float32) {
 	if len(x) == 0 {
 		return
 	}
-	m := v.Max(x)
-	l := logPositive(v.sumExps(x, m))
+	m, l := v.logSumExp(x)
 	v.subTwo(dst[:len(x)], x, m, l)
+}
+
+// logSumExp returns the largest element m and the logarithm of the sum of
+// exp(x[i]-m), which is NaN where a softmax is. It reads the row once: the sum
+// is always by the largest element so far.
+func (v *Vec) logSumExp(x []float32) (m, l float32) {
+	m = negInf
+	var s float64
+	for i := 0; i < len(x); i += blockLen {
+		n := min(blockLen, len(x)-i)
+		top := v.max(n, &x[i], nil, 0)
+		switch {
+		case top <= m:
+			if m == negInf {
+				continue // exp(-Inf - -Inf) would be NaN
+			}
+		case m == negInf: // the first that counts
+			m = top
+		default: // larger, or NaN, which the sum remembers
+			s *= float64(exp32(m - top))
+			m = top
+		}
+		s += float64(v.sumExp(n, &x[i], nil, m))
+	}
+	return m, logPositive(s)
 }
 
 // subTwo sets d[i] = (x[i] - m) - l. Taking m away first keeps what l adds to
@@ -76,15 +91,14 @@ func (v *Vec) LogSoftmaxGrad(dx, y, dy []float32) {
 // CrossEntropy returns the loss -log softmax(x)[label] of one row and the
 // logarithm of the sum of exp(x[i]). label is in [0, len(x)).
 func (v *Vec) CrossEntropy(x []float32, label int64) (loss, logSumExp float32) {
-	m := v.Max(x)
-	l := logPositive(v.sumExps(x, m))
+	m, l := v.logSumExp(x)
 	return (m - x[label]) + l, m + l
 }
 
-// CrossEntropyGrad sets dx[i] = dloss * (exp(x[i]-logSumExp) - [i == label]).
-// dx may be x.
-func (v *Vec) CrossEntropyGrad(dx, x []float32, label int64, logSumExp, dloss float32) {
-	v.Run(ExpSub, dx[:len(x)], x, nil, nil, logSumExp, dloss)
+// CrossEntropyGrad sets dx[i] = scale*exp(x[i]-logSumExp) - dloss*[i == label]; scale
+// is dloss, but for what else depends on logSumExp. dx may be x.
+func (v *Vec) CrossEntropyGrad(dx, x []float32, label int64, logSumExp, scale, dloss float32) {
+	v.Run(ExpSub, dx[:len(x)], x, nil, nil, logSumExp, scale)
 	dx[label] -= dloss
 }
 

@@ -77,7 +77,7 @@ func TestSoftmaxRow(t *testing.T) {
 			closeTo(t, "log-softmax gradient", dx.data, lg, 1e-5, 3e-5)
 			loss, lse := v.CrossEntropy(x.data, int64(label))
 			closeTo(t, "cross-entropy", []float32{loss, lse}, []float64{-logs[label], logSum}, 1e-6, 1e-6)
-			v.CrossEntropyGrad(dx.data, x.data, int64(label), lse, 0.5)
+			v.CrossEntropyGrad(dx.data, x.data, int64(label), lse, 0.5, 0.5)
 			closeTo(t, "cross-entropy gradient", dx.data, cg, 1e-5, 1e-6)
 			// In place.
 			copy(dx.data, x.data)
@@ -103,6 +103,49 @@ func TestSoftmaxRow(t *testing.T) {
 		y := make([]float32, 2)
 		if v.Softmax(y, []float32{-inf, 3}); y[0] != 0 || y[1] != 1 {
 			t.Errorf("softmax of -Inf, 3: %g", y)
+		}
+	})
+}
+
+// A sum over blocks of a row starts anew where a larger element comes.
+func TestLogSumExp(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	eachSet(t, func(t *testing.T, s *Set) {
+		row := func(at map[int]float32, rest float32) []float32 {
+			x := make([]float32, 3*blockLen+7)
+			for i := range x {
+				x[i] = rest
+			}
+			for i, v := range at {
+				x[i] = v
+			}
+			return x
+		}
+		n := float64(3*blockLen + 7)
+		for _, tc := range []struct {
+			x    []float32
+			want float64
+		}{
+			{row(nil, 2), 2 + math.Log(n)},
+			{row(map[int]float32{2 * blockLen: 30}, 0), 30},
+			{row(map[int]float32{0: 30}, 0), 30},
+			{row(map[int]float32{0: 1, blockLen: 2, 2 * blockLen: 3, 3 * blockLen: 4}, -inf), math.Log(math.Exp(1) + math.Exp(2) + math.Exp(3) + math.Exp(4))},
+			{row(map[int]float32{blockLen + 5: -7}, -inf), -7},
+			{row(map[int]float32{3*blockLen + 6: -7}, -inf), -7},
+			{row(nil, -inf), math.NaN()},
+			{row(map[int]float32{blockLen: inf}, 0), math.NaN()},
+			{row(map[int]float32{blockLen: nan}, 0), math.NaN()},
+			{row(map[int]float32{blockLen: nan}, -inf), math.NaN()},
+			{row(map[int]float32{0: nan, 2 * blockLen: 5}, 0), math.NaN()},
+		} {
+			loss, lse := s.Vec.CrossEntropy(tc.x, 1)
+			if tc.want != tc.want {
+				if lse == lse || loss == loss {
+					t.Errorf("the loss is %g by %g, want NaN", loss, lse)
+				}
+				continue
+			}
+			closeTo(t, "logarithm of the sum", []float32{lse}, []float64{tc.want}, 1e-6, 1e-6)
 		}
 	})
 }
