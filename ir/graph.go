@@ -168,6 +168,7 @@ type family struct {
 	path   string
 	origin *Node     // nodes made now stand for this one
 	back   bool      // nodes made now are part of a gradient
+	adapt  Adapter   // of the operands of nodes made now; nil for none
 	pcs    []uintptr // room that nodes cut their call stacks from
 	open   []*Graph  // bodies being built, the innermost last
 	bodies bodies
@@ -277,12 +278,25 @@ func (g *Graph) For(n *Node, f func()) {
 	g.path, g.origin = path, origin
 }
 
-// Backward makes the nodes that f builds count as part of a gradient.
+// Backward makes the nodes that f builds count as part of a gradient. They get
+// their operands as they are, whatever adapter is set: a gradient has the types
+// of the forward pass.
 func (g *Graph) Backward(f func()) {
-	back := g.back
-	g.back = true
+	back, adapt := g.back, g.adapt
+	g.back, g.adapt = true, nil
 	f()
-	g.back = back
+	g.back, g.adapt = back, adapt
+}
+
+// An Adapter replaces operands of an op that is about to be added, by casts of
+// them for example. It may change the slice.
+type Adapter func(op Op, in []*Value) []*Value
+
+// SetAdapter makes f see all nodes that are added to g and to bodies inside it
+// from now on, until another is set, and returns the adapter before.
+func (g *Graph) SetAdapter(f Adapter) (old Adapter) {
+	old, g.adapt = g.adapt, f
+	return old
 }
 
 // Input adds a value that comes from outside.
@@ -310,6 +324,11 @@ func Apply1(op Op, in ...*Value) *Value { return Apply(op, in...)[0] }
 // to a body inside g that is being built, the node does too.
 func (g *Graph) Add(op Op, in ...*Value) []*Value {
 	in = append([]*Value(nil), in...)
+	if adapt := g.adapt; adapt != nil && g.err == nil {
+		g.adapt = nil // for the nodes that it makes itself
+		in = adapt(op, in)
+		g.adapt = adapt
+	}
 	if g.err == nil {
 		home, reason := g.home(op, in)
 		if reason != "" {

@@ -30,6 +30,7 @@ func BCEWithLogits(x, target *ir.Value) *ir.Value {
 // Source: torch.nn.functional.binary_cross_entropy_with_logits.
 func (cfg BCEWithLogitsConfig) Apply(x, target, weight, posWeight *ir.Value) *ir.Value {
 	const name = "bce_with_logits"
+	x, target, weight, posWeight = wide(x), wide(target), wide(weight), wide(posWeight)
 	if !alike(name, x, target) {
 		return x
 	}

@@ -62,6 +62,7 @@ func CrossEntropy(logits, target *ir.Value) *ir.Value {
 // "PaLM" (2022), section 5.
 func (cfg CrossEntropyConfig) Apply(logits, target, weight *ir.Value) *ir.Value {
 	const name = "cross_entropy"
+	logits, target, weight = wide(logits), wide(target), wide(weight)
 	in := []*ir.Value{logits, target}
 	if weight != nil {
 		in = append(in, weight)

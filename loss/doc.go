@@ -5,13 +5,15 @@
 // and target must have the shapes that the function states: none is ever
 // stretched to fit. A mistake is kept in the graph.
 //
-// Losses are in nats where they are logarithms. Results do not depend on the
-// number of threads.
+// Losses are in nats where they are logarithms. Floats of 16 bits are cast to
+// float32 first: their loss is float32. Results do not depend on the number of
+// threads.
 package loss
 
 import (
 	"fmt"
 
+	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
 )
@@ -80,6 +82,14 @@ func fail(name, reason string, in ...*ir.Value) *ir.Value {
 	g := in[0].Graph()
 	g.Fail(name, reason, in)
 	return g.Poison(in[0].DType())
+}
+
+// wide casts floats of 16 bits to float32; nil stays nil.
+func wide(x *ir.Value) *ir.Value {
+	if x == nil || !x.DType().IsHalf() {
+		return x
+	}
+	return ops.Cast(x, dtype.Float32)
 }
 
 // alike checks that a target has the type of a prediction.

@@ -18,6 +18,7 @@ func L1(x, target *ir.Value) *ir.Value { return L1Config{}.Apply(x, target) }
 
 // Apply gives |x - target|, reduced.
 func (cfg L1Config) Apply(x, target *ir.Value) *ir.Value {
+	x, target = wide(x), wide(target)
 	if !alike("l1", x, target) {
 		return x
 	}

@@ -17,6 +17,7 @@ func MSE(x, target *ir.Value) *ir.Value { return MSEConfig{}.Apply(x, target) }
 
 // Apply gives (x - target)^2, reduced.
 func (cfg MSEConfig) Apply(x, target *ir.Value) *ir.Value {
+	x, target = wide(x), wide(target)
 	if !alike("mse", x, target) {
 		return x
 	}

@@ -136,5 +136,5 @@ func addBias(c *Ctx, y *ir.Value, bias *Param) *ir.Value {
 	if bias == nil || c.Graph().Err() != nil {
 		return y
 	}
-	return ops.Add(y, ops.BroadcastInDim(c.Param(bias), y.Shape(), 1))
+	return ops.AddBias(y, c.Param(bias), 1)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
@@ -98,9 +99,25 @@ func Linear(x, w, b *ir.Value) *ir.Value {
 	}
 	y := DotGeneral(x, w, DotSpec{XContract: []int{x.Rank() - 1}, YContract: []int{1}})
 	if b != nil {
-		y = Add(y, b)
+		y = AddBias(y, b, -1)
 	}
 	return y
+}
+
+// AddBias adds bias [C] to a product y along an axis of C elements; a negative
+// axis counts from the end. Where y has floats of 16 bits, as products have
+// under autocast, a float32 bias is cast to them.
+func AddBias(y, bias *ir.Value, axis int) *ir.Value {
+	if y.Graph().Err() != nil {
+		return y
+	}
+	if a, err := y.Shape().Axis(axis); err != nil || bias.Rank() != 1 || bias.Dim(0) != y.Dim(a) {
+		return fail("add_bias", fmt.Errorf("wants a bias with an element for each on axis %d", axis), y, bias)
+	}
+	if y.DType().IsHalf() && bias.DType() == dtype.Float32 {
+		bias = Cast(bias, y.DType())
+	}
+	return Add(y, BroadcastInDim(bias, y.Shape(), fromStart(y, axis)))
 }
 
 // Name is "dot".

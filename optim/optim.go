@@ -11,6 +11,9 @@
 //
 // The arithmetic is PyTorch's (torch.optim, version 2.15), in the type of each
 // parameter; what depends on the step number alone is computed in float64.
+// Parameters of 16 bits are updated in float32 and rounded, and their state is
+// float32, where PyTorch's has 16 bits: a mean of squares in bfloat16 would not
+// move by a thousandth.
 // Results do not depend on the number of threads.
 package optim
 
@@ -156,13 +159,17 @@ type member struct {
 type shared struct {
 	rule    Rule
 	lrScale float64
-	dt      dtype.DType
+	dt      dtype.DType // of state and arithmetic
 }
 
 func (o *optimizer) add(g Group, p module.Named) {
-	m := member{shared: shared{g.Rule, g.LRScale, p.DType}}
+	dt := p.DType
+	if dt.IsHalf() {
+		dt = dtype.Float32
+	}
+	m := member{shared: shared{g.Rule, g.LRScale, dt}}
 	for _, s := range g.Rule.Slots() {
-		m.slots = append(m.slots, &module.State{Key: o.name + "." + p.Key + "." + s.Name, DType: p.DType, Shape: p.Shape, Init: s.Init})
+		m.slots = append(m.slots, &module.State{Key: o.name + "." + p.Key + "." + s.Name, DType: dt, Shape: p.Shape, Init: s.Init})
 	}
 	o.params, o.member = append(o.params, p), append(o.member, m)
 }
@@ -218,8 +225,8 @@ func (o *optimizer) Update(c *module.Ctx, grads []*ir.Value, lr *ir.Value) {
 		for j, s := range m.slots {
 			state[j] = c.State(s)
 		}
-		v, state = update(v, grads[i], state)
-		c.SetParam(p.Param, v)
+		v, state = update(ops.Cast(v, m.shared.dt), ops.Cast(grads[i], m.shared.dt), state)
+		c.SetParam(p.Param, ops.Cast(v, p.DType))
 		for j, s := range m.slots {
 			c.SetState(s, state[j])
 		}

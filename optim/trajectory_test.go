@@ -9,6 +9,7 @@ import (
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/module/moduletest"
+	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
@@ -178,6 +179,32 @@ func TestClipValue(t *testing.T) {
 		return ClipValue(in, 0.5)
 	}, x)
 	moduletest.Near(t, "clipped", out[0], tensor.Must(tensor.Of([]float32{-0.5, -0.5, 0, 0.5, 0.5, 0.5, nan})))
+}
+
+// A parameter of 16 bits is that of float32, rounded; its state is float32.
+func TestHalfParameters(t *testing.T) {
+	m := &weights{List{{DType: dtype.Float32}, {DType: dtype.BFloat16}, {DType: dtype.Float16}}}
+	opt, err := DefaultAdamW().Build(named(t, m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := moduletest.NewStore(t, m, 0)
+	s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		opt.Update(c, []*ir.Value{in[1], ops.Cast(in[1], dtype.BFloat16), ops.Cast(in[1], dtype.Float16)}, in[0])
+		return nil
+	}, tensor.Scalar[float32](0.123), tensor.Scalar[float32](2))
+	want := s.Values["0"].Float(0)
+	if got := s.Values["1"]; got.String() != "bf16[]" || got.Float(0) != dtype.NewBF16(want).Float() {
+		t.Errorf("%v is %v, in float32 %v", got, got.Float(0), want)
+	}
+	if got := s.Values["2"]; got.String() != "f16[]" || got.Float(0) != dtype.NewF16(want).Float() {
+		t.Errorf("%v is %v, in float32 %v", got, got.Float(0), want)
+	}
+	for _, key := range []string{"optim.1.exp_avg", "optim.2.exp_avg_sq"} {
+		if v := s.Values[key]; v == nil || v.DType() != dtype.Float32 {
+			t.Errorf("%s is %v", key, v)
+		}
+	}
 }
 
 // Two types in one optimizer: the scalars are computed for each.

@@ -274,7 +274,7 @@ func (p *Projection) Forward(c *nn.Ctx, x *ir.Value) *ir.Value {
 	defer c.Enter(p)()
 	y := ops.MatMul(x, c.Param(p.Weight))
 	if p.Bias != nil {
-		y = ops.Add(y, c.Param(p.Bias))
+		y = ops.AddBias(y, c.Param(p.Bias), -1)
 	}
 	return y
 }

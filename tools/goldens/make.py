@@ -21,6 +21,7 @@ SCRIPTS = [
     "einsum",
     "elementwise",
     "gpt",
+    "gpt_bf16",
     "half",
     "indexing",
     "layers",
