@@ -17,7 +17,8 @@ type unit struct {
 	nodes  []*ir.Node // in order; the anchor not among them
 	anchor *ir.Node
 	fused  bool
-	lo, hi int   // least and largest id of its nodes
+	lo, hi int   // least and largest place of its nodes, see places
+	last   int   // largest id of its nodes
 	mark   int   // round of the walk that saw it last
 	at     int   // place in the order so far
 	key    int   // place that it asks for
@@ -61,22 +62,24 @@ func inBlocks(d dtype.DType) bool { return d == dtype.Float32 || d.IsHalf() || d
 // fuser groups the nodes of a graph.
 type fuser struct {
 	unitOf  []*unit // by node id; nil for virtual and dead nodes
+	place   []int   // by node id
 	round   int
-	spanned []bool // by node id: some unit has nodes up to it and behind it
+	spanned []bool // by place: some unit has nodes up to it and behind it
 }
 
 // fuse cuts the live nodes of g in units and returns them in an order in which
 // each comes after those it reads. canAnchor tells the nodes that run an
 // epilogue.
 func fuse(g *ir.Graph, canAnchor func(n *ir.Node) bool) []*unit {
-	f := &fuser{unitOf: make([]*unit, len(g.Nodes())), spanned: make([]bool, len(g.Nodes()))}
 	live := g.Live()
 	var told *unit
+	f := &fuser{unitOf: make([]*unit, len(g.Nodes())), place: places(g, live), spanned: make([]bool, len(g.Nodes()))}
 	for _, n := range g.Nodes() {
 		if !live[n.ID()] || virtual(n) {
 			continue
 		}
-		u := &unit{nodes: []*ir.Node{n}, fused: fusable(n), lo: n.ID(), hi: n.ID()}
+		at := f.place[n.ID()]
+		u := &unit{nodes: []*ir.Node{n}, fused: fusable(n), lo: at, hi: at, last: n.ID()}
 		f.unitOf[n.ID()] = u
 		if tells(n) {
 			u.told, told = told, u
@@ -95,13 +98,40 @@ func fuse(g *ir.Graph, canAnchor func(n *ir.Node) bool) []*unit {
 	return f.order(g)
 }
 
+// places numbers the nodes in another order in which operands come first:
+// element-wise nodes directly behind the last of their operands. What a
+// gradient computes from values of the forward pass alone thereby stands beside
+// them, and a unit of both spans little.
+func places(g *ir.Graph, live []bool) []int {
+	nodes := g.Nodes()
+	key, order := make([]int, len(nodes)), make([]int, 0, len(nodes))
+	for i, n := range nodes {
+		if !live[i] {
+			continue
+		}
+		for _, v := range n.In() {
+			key[i] = max(key[i], key[v.Node().ID()])
+		}
+		if !virtual(n) && !fusable(n) {
+			key[i] = i
+		}
+		order = append(order, i)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(key[a], key[b]) })
+	place := make([]int, len(nodes))
+	for at, i := range order {
+		place[i] = at
+	}
+	return place
+}
+
 // apart makes a unit of each live node.
 func apart(g *ir.Graph) []*unit {
 	live := g.Live()
 	var units []*unit
 	for _, n := range g.Nodes() {
 		if live[n.ID()] && !virtual(n) {
-			units = append(units, &unit{nodes: []*ir.Node{n}, fused: fusable(n), lo: n.ID(), hi: n.ID()})
+			units = append(units, &unit{nodes: []*ir.Node{n}, fused: fusable(n)})
 		}
 	}
 	return units
@@ -123,7 +153,7 @@ func (f *fuser) merge(a, b *unit) {
 
 // widen lets a cover the nodes of b.
 func (f *fuser) widen(a, b *unit) {
-	a.lo, a.hi = min(a.lo, b.lo), max(a.hi, b.hi)
+	a.lo, a.hi, a.last = min(a.lo, b.lo), max(a.hi, b.hi), max(a.last, b.last)
 	for i := a.lo; i < a.hi; i++ {
 		f.spanned[i] = true
 	}
@@ -277,7 +307,8 @@ func fits(u *unit, y *ir.Value) bool {
 // are ready the one whose last node was traced first. A unit that nobody else
 // reads, such as the update of a weight, runs as soon as it can instead, so that
 // its operands may go; but after those that read the variable it updates, so
-// that it can do so in place.
+// that it can do so in place. Scalars, such as the rate of an update, are made
+// as soon as they can be, too.
 func (f *fuser) order(g *ir.Graph) []*unit {
 	var units []*unit
 	f.round++
@@ -287,7 +318,7 @@ func (f *fuser) order(g *ir.Graph) []*unit {
 			units = append(units, u)
 		}
 	}
-	slices.SortStableFunc(units, func(a, b *unit) int { return cmp.Compare(a.hi, b.hi) })
+	slices.SortStableFunc(units, func(a, b *unit) int { return cmp.Compare(a.last, b.last) })
 	units = f.sorted(units, nil)
 	for i, u := range units {
 		u.at = i
@@ -295,7 +326,7 @@ func (f *fuser) order(g *ir.Graph) []*unit {
 	}
 	after := f.oldReaders(g, units)
 	for _, u := range units {
-		if u.key = u.hi; !u.feeds {
+		if u.key = u.last; !u.feeds || u.scalar() {
 			u.key = 0
 			f.reads(u, func(p *unit) { u.key = max(u.key, p.key) })
 			for _, p := range after[u] {
@@ -305,6 +336,18 @@ func (f *fuser) order(g *ir.Graph) []*unit {
 	}
 	slices.SortStableFunc(units, func(a, b *unit) int { return cmp.Compare(a.key, b.key) })
 	return f.sorted(units, after)
+}
+
+// scalar reports whether all that the unit makes is single numbers.
+func (u *unit) scalar() bool {
+	for _, n := range u.nodes {
+		for _, v := range n.Outs() {
+			if v.Shape().Size() > 1 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // sorted puts units behind those they read and those that after lists.

@@ -1,6 +1,7 @@
 package optest
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/gradus-ml/gradus/dtype"
@@ -37,7 +38,16 @@ func gelu() Table {
 			},
 		)
 	}
+	for _, tanh := range []bool{false, true} {
+		grad := func(in []*ir.Value) []*ir.Value { return ir.Apply(ops.GELUGradOp{Tanh: tanh}, in...) }
+		name := fmt.Sprint("grad, tanh ", tanh)
+		cases = append(cases,
+			Case{Name: name, In: []*tensor.Tensor{gen.Uniform(-3, 3, 3, 5), gen.Normal(3, 5)}, Build: grad, Smooth: true},
+			Case{Name: name + ", long", In: []*tensor.Tensor{gen.Uniform(-6, 6, 2, 1025), gen.Normal(2, 1025)}, Build: grad, NoGrad: true},
+		)
+	}
 	return Table{byElement(cases), []Mistake{
+		{"grad", []ir.Type{typ(dtype.Float32, 3), typ(dtype.Float32, 4)}, func(in []*ir.Value) { ir.Apply(ops.GELUGradOp{}, in...) }, "gelu_grad: "},
 		{"integers", []ir.Type{typ(dtype.Uint8, 3)}, func(in []*ir.Value) { ops.GELU(in[0]) }, "gelu: wants a floating-point type, got u8"},
 	}}
 }

@@ -20,7 +20,10 @@ func silu() Table {
 		}
 		return nil
 	})
+	grad := func(in []*ir.Value) []*ir.Value { return ir.Apply(ops.SiLUGradOp{}, in...) }
 	cases = append(cases,
+		Case{Name: "grad", In: []*tensor.Tensor{gen.Uniform(-5, 5, 3, 5), gen.Normal(3, 5)}, Build: grad, Smooth: true},
+		Case{Name: "grad, long", In: []*tensor.Tensor{gen.Uniform(-9, 9, 2, 1025), gen.Normal(2, 1025)}, Build: grad, NoGrad: true},
 		Case{Name: "rank0", In: []*tensor.Tensor{gen.Normal()}, Build: silu, Smooth: true},
 		Case{Name: "rank3", In: []*tensor.Tensor{gen.Uniform(-5, 5, 2, 1, 9)}, Build: silu, Smooth: true},
 		Case{Name: "empty", In: []*tensor.Tensor{gen.Normal(3, 0)}, Build: silu},
