@@ -16,19 +16,18 @@ var interpreted = map[dtype.DType]map[string]string{
 	dtype.Float32: {
 		"avg_pool": notImages, "avg_pool_grad": notImages,
 		"max_pool": notImages, "max_pool_grad": notImages, "max_pool_gather": notImages,
-		"dot": ofIntegers, "gather": ofIntegers, "index_add": ofIntegers, "scatter_add": ofIntegers, "take": ofIntegers,
+		"dot": ofIntegers,
 	},
 	dtype.Float64: {
 		"avg_pool": inFloat32, "avg_pool_grad": inFloat32,
 		"max_pool": inFloat32, "max_pool_grad": inFloat32, "max_pool_gather": inFloat32,
 		"conv": inFloat32, "conv_input": inFloat32, "conv_weight": inFloat32, "dot": inFloat32,
-		"gather": inFloat32, "index_add": inFloat32, "scatter_add": inFloat32, "take": inFloat32,
 	},
 }
 
 const (
 	notImages  = "windows that are not over the two axes of images"
-	ofIntegers = "operands that are integers or bool"
+	ofIntegers = "operands that are integers"
 	inFloat32  = "the kernel is for float32"
 )
 

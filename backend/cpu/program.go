@@ -285,6 +285,8 @@ func (a *assembler) node(i int, n *ir.Node) {
 		x.op = f.scalarX
 		x.s0, x.s0From, _ = a.scalar(in[0])
 		x.a = a.vector(in[1])
+	case f.op == kernel.Pow && isShortPower(in[1]):
+		x.op, x.a = shortPower(in[1]), a.vector(in[0])
 	case f.op == kernel.ReluGrad:
 		x.a, x.b = a.vector(in[1]), a.vector(in[0])
 	default:

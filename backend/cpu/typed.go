@@ -5,6 +5,7 @@ import (
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/shape"
 )
 
 // lowerTyped lowers one element-wise op on types that groups do not handle:
@@ -23,20 +24,83 @@ func lowerTyped(l *Lowering, n *ir.Node) {
 		l.interpret(n)
 		return
 	}
-	var in []ref
-	for _, v := range n.In() {
-		in = append(in, l.read(v))
+	var in [3]typedOperand
+	piece := reducePart
+	for i, v := range n.In() {
+		in[i] = l.typedOperand(v, n.Out(0).Shape())
+		if in[i].repeated {
+			piece = repeats
+		}
 	}
-	out := l.dst(n)
+	out, width := l.dst(n), n.Out(0).DType().Size()
 	size := n.Out(0).Shape().Size()
 	l.step(n.Op().Name(), n, func(m *memory) []kernel.Phase {
-		loop := f(m, in, out)
-		per := reducePart
-		return []kernel.Phase{{Chunks: (size + per - 1) / per, Run: func(_, i int) { loop(i*per, min((i+1)*per, size)) }}}
+		d := m.bytes(out)
+		var mem [3][]byte
+		for i := range n.In() {
+			mem[i] = m.bytes(in[i].ref)
+		}
+		run := func(lo, hi int) {
+			f(d[lo*width:hi*width], in[0].cut(mem[0], lo, hi), in[1].cut(mem[1], lo, hi), in[2].cut(mem[2], lo, hi))
+		}
+		return []kernel.Phase{{Chunks: (size + reducePart - 1) / reducePart, Run: func(_, i int) {
+			end := min((i+1)*reducePart, size)
+			for lo := i * reducePart; lo < end; lo += piece {
+				run(lo, min(lo+piece, end))
+			}
+		}}}
 	})
 }
 
-type loop = func(m *memory, in []ref, out ref) func(lo, hi int)
+// A loop computes the elements of d from those of the operands, the first of
+// which is a; those that there are not are empty.
+type loop = func(d, a, b, c []byte)
+
+// repeats is how often the one element of an operand that is a broadcast scalar
+// or a constant is written out: for a piece of a loop, not for all of it.
+const repeats = blockLen
+
+// A typedOperand is an operand of a loop: an element for each of the result's, or
+// one that is repeated.
+type typedOperand struct {
+	ref
+	width    int // bytes of an element
+	repeated bool
+}
+
+// cut returns the elements lo..hi; repeated ones are all equal.
+func (o typedOperand) cut(mem []byte, lo, hi int) []byte {
+	if o.repeated {
+		lo, hi = 0, hi-lo
+	}
+	return mem[lo*o.width : hi*o.width]
+}
+
+// typedOperand declares that the unit reads v over shape s.
+func (l *lowering) typedOperand(v *ir.Value, s shape.Shape) typedOperand {
+	o := typedOperand{width: v.DType().Size()}
+	k := classify(v, s)
+	if s.Size() <= repeats || k.kind != constant && k.kind != scalarRef {
+		o.ref = l.read(v)
+		return o
+	}
+	o.repeated = true
+	o.ref = l.scratch((repeats*o.width + 3) / 4)
+	if k.kind == constant {
+		l.constantStep(o.ref, k.c)
+		return o
+	}
+	src := l.read(k.v)
+	l.step("repeat", nil, func(m *memory) []kernel.Phase {
+		d, one := m.bytes(o.ref), m.bytes(src)
+		return []kernel.Phase{{Chunks: 1, Run: func(_, _ int) {
+			for n := copy(d, one); n < len(d); n *= 2 {
+				copy(d[n:], d[:n])
+			}
+		}}}
+	})
+	return o
+}
 
 // intForms are the functions that mean something else to integers, or nothing
 // to floats.
@@ -87,15 +151,12 @@ func arithmeticLoop(n *ir.Node) loop {
 
 // mapLoop calls the function of a unary or binary op on float64.
 func mapLoop(op ir.Op) loop {
-	return func(m *memory, in []ref, out ref) func(lo, hi int) {
-		x, z := view[float64](m.bytes(in[0])), view[float64](m.bytes(out))
-		if op, ok := op.(ops.UnaryOp); ok {
-			f := op.Value
-			return func(lo, hi int) { kernel.Map(z[lo:hi], x[lo:hi], f) }
-		}
-		y, f := view[float64](m.bytes(in[1])), op.(ops.BinaryOp).Value
-		return func(lo, hi int) { kernel.MapPair(z[lo:hi], x[lo:hi], y[lo:hi], f) }
+	if op, ok := op.(ops.UnaryOp); ok {
+		f := op.Value
+		return func(d, a, _, _ []byte) { kernel.Map(view[float64](d), view[float64](a), f) }
 	}
+	f := op.(ops.BinaryOp).Value
+	return func(d, a, b, _ []byte) { kernel.MapPair(view[float64](d), view[float64](a), view[float64](b), f) }
 }
 
 func intLoop(d dtype.DType, op kernel.IntOp) loop {
@@ -115,30 +176,14 @@ func intLoop(d dtype.DType, op kernel.IntOp) loop {
 }
 
 func intArithmetic[T kernel.Integer](op kernel.IntOp) loop {
-	return func(m *memory, in []ref, out ref) func(lo, hi int) {
-		x, z := view[T](m.bytes(in[0])), view[T](m.bytes(out))
-		y := x
-		if len(in) > 1 {
-			y = view[T](m.bytes(in[1]))
-		}
-		return func(lo, hi int) { kernel.RunInt(op, z[lo:hi], x[lo:hi], y[lo:hi]) }
-	}
+	return func(d, a, b, _ []byte) { kernel.RunInt(op, view[T](d), view[T](a), view[T](b)) }
 }
 
 func arithmetic[T kernel.Number](op kernel.VecOp, compares bool) loop {
-	return func(m *memory, in []ref, out ref) func(lo, hi int) {
-		x := view[T](m.bytes(in[0]))
-		y := x
-		if len(in) > 1 {
-			y = view[T](m.bytes(in[1]))
-		}
-		if compares {
-			z := view[bool](m.bytes(out))
-			return func(lo, hi int) { kernel.Compare(op, z[lo:hi], x[lo:hi], y[lo:hi]) }
-		}
-		z := view[T](m.bytes(out))
-		return func(lo, hi int) { kernel.RunTyped(op, z[lo:hi], x[lo:hi], y[lo:hi], nil, 0, 0) }
+	if compares {
+		return func(d, a, b, _ []byte) { kernel.Compare(op, view[bool](d), view[T](a), view[T](b)) }
 	}
+	return func(d, a, b, _ []byte) { kernel.RunTyped(op, view[T](d), view[T](a), view[T](b), nil, 0, 0) }
 }
 
 func selectLoop(size int) loop {
@@ -153,9 +198,8 @@ func selectLoop(size int) loop {
 	return choose[uint64]
 }
 
-func choose[T kernel.Element](m *memory, in []ref, out ref) func(lo, hi int) {
-	c, x, y, z := view[bool](m.bytes(in[0])), view[T](m.bytes(in[1])), view[T](m.bytes(in[2])), view[T](m.bytes(out))
-	return func(lo, hi int) { kernel.Choose(z[lo:hi], c[lo:hi], x[lo:hi], y[lo:hi]) }
+func choose[T kernel.Element](d, a, b, c []byte) {
+	kernel.Choose(view[T](d), view[bool](a), view[T](b), view[T](c))
 }
 
 func (l *lowering) castLoop(from, to dtype.DType) loop {
@@ -226,10 +270,7 @@ func castFromHalf(set *kernel.Set, h kernel.Half, to dtype.DType) loop {
 }
 
 func fromHalf[D kernel.Number](set *kernel.Set, h kernel.Half) loop {
-	return func(m *memory, in []ref, out ref) func(lo, hi int) {
-		x, z := view[uint16](m.bytes(in[0])), view[D](m.bytes(out))
-		return func(lo, hi int) { kernel.FromHalf(set, h, z[lo:hi], x[lo:hi]) }
-	}
+	return func(d, a, _, _ []byte) { kernel.FromHalf(set, h, view[D](d), view[uint16](a)) }
 }
 
 // castToHalf casts from the types that groups do not handle.
@@ -252,22 +293,9 @@ func castToHalf(set *kernel.Set, from dtype.DType, h kernel.Half) loop {
 }
 
 func toHalf[S kernel.Number](set *kernel.Set, h kernel.Half) loop {
-	return func(m *memory, in []ref, out ref) func(lo, hi int) {
-		x, z := view[S](m.bytes(in[0])), view[uint16](m.bytes(out))
-		return func(lo, hi int) { kernel.ToHalf(set, h, z[lo:hi], x[lo:hi]) }
-	}
+	return func(d, a, _, _ []byte) { kernel.ToHalf(set, h, view[uint16](d), view[S](a)) }
 }
 
-func convert[D, S kernel.Number](m *memory, in []ref, out ref) func(lo, hi int) {
-	x, z := view[S](m.bytes(in[0])), view[D](m.bytes(out))
-	return func(lo, hi int) { kernel.Convert(z[lo:hi], x[lo:hi]) }
-}
+func convert[D, S kernel.Number](d, a, _, _ []byte) { kernel.Convert(view[D](d), view[S](a)) }
 
-func truth[S kernel.Number](m *memory, in []ref, out ref) func(lo, hi int) {
-	x, z := view[S](m.bytes(in[0])), view[bool](m.bytes(out))
-	return func(lo, hi int) {
-		for i, v := range x[lo:hi] {
-			z[lo+i] = v != 0
-		}
-	}
-}
+func truth[S kernel.Number](d, a, _, _ []byte) { kernel.ToBool(view[bool](d), view[S](a)) }

@@ -88,3 +88,18 @@ func vecOf(n *ir.Node) (vecForm, bool) {
 	}
 	return vecForm{}, false
 }
+
+// shortPowers are the instructions for exponents that are known and need no
+// logarithm; the values are those of Pow, rounded once.
+var shortPowers = map[float64]kernel.VecOp{1: kernel.Copy, 2: kernel.Square, -1: kernel.Recip}
+
+func isShortPower(exponent *ir.Value) bool { return shortPower(exponent) != noForm }
+
+func shortPower(exponent *ir.Value) kernel.VecOp {
+	if c, ok := constantOf(exponent); ok {
+		if op, ok := shortPowers[c.Float()]; ok {
+			return op
+		}
+	}
+	return noForm
+}

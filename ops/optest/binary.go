@@ -77,6 +77,27 @@ func binary() Table {
 			}
 		}
 	}
+	for _, dt := range dtype.All() {
+		if dt == dtype.Bool {
+			continue
+		}
+		// A number for all of more elements than a block of any loop.
+		gen := NewGen("scalars of " + dt.String())
+		cases = append(cases, Case{Name: "scalars_" + dt.String(), In: []*tensor.Tensor{gen.Ints(dt, 0, 40, 3, 1031), gen.Ints(dt, 1, 5)}, NoGrad: true,
+			Build: func(in []*ir.Value) []*ir.Value {
+				x, y := in[0], in[1]
+				return []*ir.Value{
+					ops.Add(x, ops.Scalar(x, 3)), ops.Sub(y, x), ops.FloorDivide(x, y), ops.Ge(x, ops.Scalar(x, 20)), ops.Lt(y, x),
+					ops.Select(ops.Ne(x, y), ops.Scalar(x, 7), y), ops.Maximum(ops.Scalar(x, 2), x),
+				}
+			}})
+	}
+	cases = append(cases, Case{Name: "constant_powers", In: []*tensor.Tensor{special()}, NoGrad: true, Build: func(in []*ir.Value) (out []*ir.Value) {
+		for _, c := range []float64{-1, 0, 0.5, 1, 2, 3} {
+			out = append(out, ops.Pow(in[0], ops.Scalar(in[0], c)), ops.Pow(ops.Scalar(in[0], c), in[0]))
+		}
+		return out
+	}})
 	for name, c := range map[string]struct {
 		f          binaryBuilder
 		x, y, want []int32
