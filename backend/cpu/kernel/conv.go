@@ -47,18 +47,20 @@ func (s *ConvSpec) forward() (axes [3]axis) {
 // A Conv is a planned convolution, y from x and weight.
 type Conv struct{ planned }
 
-// A planned convolution is a correlation or, where a channel is a group, a
-// depthwise one.
+// A planned convolution is a correlation, or a depthwise or narrow one.
 type planned struct {
 	correlation
-	depthwise *depthwise
-	pack      func(x *correlationRun, spare []float32, group, panel, c0, c1 int)
+	pack   func(x *correlationRun, spare []float32, group, panel, c0, c1 int)
+	direct interface { // nil for a correlation
+		scratch() int
+		bind(source, weight, result, scratch []float32, after Epilogue) []Phase
+	}
 }
 
 // Scratch returns the number of floats that Bind wants as scratch memory.
 func (c *planned) Scratch() int {
-	if d := c.depthwise; d != nil {
-		return alignment + d.weights()
+	if c.direct != nil {
+		return c.direct.scratch()
 	}
 	return c.correlation.Scratch()
 }
@@ -66,17 +68,29 @@ func (c *planned) Scratch() int {
 // Bind gives the plan its operands and its result. After may be nil; its rows
 // are the pixels of the result and its columns the channels.
 func (c *planned) Bind(source, weight, result, scratch []float32, after Epilogue) []Phase {
-	if d := c.depthwise; d != nil {
-		return d.bind(source, weight, result, scratch, after)
+	if c.direct != nil {
+		return c.direct.bind(source, weight, result, scratch, after)
 	}
 	return c.bind(source, weight, result, scratch, after, c.pack)
+}
+
+// direct plans y from x, or with input dx from dy, where that is no
+// correlation; false where it is.
+func direct(set *Set, s ConvSpec, input bool, workers int) (p planned, ok bool) {
+	if s.depthwise() {
+		return planned{direct: newDepthwise(set, s, input, workers)}, true
+	}
+	if n := newNarrow(set, s, input, workers); n != nil {
+		return planned{direct: n}, true
+	}
+	return p, false
 }
 
 // NewConv plans y = conv(x, weight). The number of workers decides about
 // chunks and scratch memory.
 func NewConv(set *Set, s ConvSpec, workers int) *Conv {
-	if s.depthwise() {
-		return &Conv{planned{depthwise: newDepthwise(set, s, false, workers)}}
+	if p, ok := direct(set, s, false, workers); ok {
+		return &Conv{p}
 	}
 	s = s.flat()
 	return &Conv{planned{
@@ -91,8 +105,8 @@ type ConvInput struct{ planned }
 // NewConvInput plans dx from dy and weight. With a stride above 1, each
 // residue of the coordinates of dx gathers from dy by taps of its own.
 func NewConvInput(set *Set, s ConvSpec, workers int) *ConvInput {
-	if s.depthwise() {
-		return &ConvInput{planned{depthwise: newDepthwise(set, s, true, workers)}}
+	if p, ok := direct(set, s, true, workers); ok {
+		return &ConvInput{p}
 	}
 	s = s.flat()
 	var axes [3]axis

@@ -28,6 +28,18 @@ func newDepthwise(set *Set, s ConvSpec, input bool, workers int) *depthwise {
 // weights is the number of floats of the weight.
 func (d *depthwise) weights() int { return d.c * d.taps }
 
+func (d *depthwise) scratch() int { return alignment + d.weights() }
+
+// apply sets the pixels of a run, yStep floats apart, to the weighted sums of
+// what they meet in source; the weight is [taps C].
+func (d *depthwise) apply(y []float32, yStep int, source, weight []float32, r *poolRun, offsets []int, taps []int32) {
+	c := d.c
+	shortCalls(r.count, c, len(offsets), func(pixel, pixels, ch, channels int) {
+		d.v.depthwise(channels, pixels, r.advance*c, yStep, c, len(offsets), &offsets[0], &taps[0],
+			&source[pixel*r.advance*c+ch], &weight[ch], &y[pixel*yStep+ch])
+	})
+}
+
 // bind sets result from source and weight, y from x or dx from dy.
 func (d *depthwise) bind(source, weight, result, scratch []float32, after Epilogue) []Phase {
 	turned := align(scratch)[:d.weights()]
@@ -41,10 +53,7 @@ func (d *depthwise) bind(source, weight, result, scratch []float32, after Epilog
 			}
 			return
 		}
-		shortCalls(r.count, c, len(offsets), func(pixel, pixels, ch, channels int) {
-			d.v.depthwise(channels, pixels, r.advance*c, r.step*c, c, len(offsets), &offsets[0], &taps[0],
-				&source[pixel*r.advance*c+ch], &turned[ch], &out[pixel*r.step*c+ch])
-		})
+		d.apply(out, r.step*c, source, turned, r, offsets, taps)
 	}
 	width := d.plan.size[2]
 	return []Phase{pack, d.plan.phase(func(worker, row int) {

@@ -226,6 +226,23 @@ func TestDepthwise(t *testing.T) {
 	})
 }
 
+// TestConvNarrow has one or two channels on one side and many on the other.
+func TestConvNarrow(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(23, 24))
+		for _, many := range []int{15, 16, 17, 33, 64} {
+			for few := 1; few <= 3; few++ {
+				checkConv(t, set, r, conv2d(2, 9, many, few, 3, 1, 1))
+				checkConv(t, set, r, conv2d(2, 10, few, many, 4, 2, 1))
+				checkConv(t, set, r, conv2d(1, 6, many, few, 1, 1, 0))
+			}
+		}
+		checkConv(t, set, r, conv2d(1, 3, 20, 1, 2, 1, 3)) // results of nothing but padding
+		checkConv(t, set, r, newConvSpec(1, 1100, 2, 1, [3]int{1, 1, 70}, [3]int{1, 1, 31}, [3]int{1, 1, 1}, [3]int{}, [3]int{0, 0, 15}, [3]int{1, 1, 2}))
+		checkConv(t, set, r, newConvSpec(2, 1, 18, 1, [3]int{4, 5, 6}, [3]int{2, 3, 2}, [3]int{2, 1, 3}, [3]int{1, 0, 1}, [3]int{0, 1, 1}, [3]int{1, 2, 1}))
+	})
+}
+
 // TestConvBatch checks that an image alone gives the bits that it gives
 // within a batch.
 func TestConvBatch(t *testing.T) {
@@ -288,6 +305,9 @@ func BenchmarkConv(b *testing.B) {
 		{"resnet2 32x32x32x16 32 1x1 s2", conv2d(32, 32, 16, 32, 1, 2, 0)},
 		{"resnet2 32x16x16x32 32", conv2d(32, 16, 32, 32, 3, 1, 1)},
 		{"resnet3 32x8x8x64 64", conv2d(32, 8, 64, 64, 3, 1, 1)},
+		{"narrow 16x28x28x32 1 5x5", conv2d(16, 28, 32, 1, 5, 1, 2)},
+		{"narrow 16x28x28x32 2 3x3", conv2d(16, 28, 32, 2, 3, 1, 1)},
+		{"narrow 16x28x28x16 1 3x3", conv2d(16, 28, 16, 1, 3, 1, 1)},
 		{"depthwise 8x28x28x64 3x3", depthwise2d(8, 28, 64, 3, 1)},
 		{"depthwise 8x28x28x64 3x3 s2", depthwise2d(8, 28, 64, 3, 2)},
 		{"depthwise 8x7x7x512 3x3", depthwise2d(8, 7, 512, 3, 1)},

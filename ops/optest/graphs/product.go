@@ -28,6 +28,9 @@ func (b *builder) onPool() {
 		op := ops.ConvOp{Groups: 1}
 		k := 1 + 2*b.rand.IntN(2)
 		dims, taps := []int{x.Dim(1), x.Dim(1)}, x.Dim(1)
+		if b.rand.IntN(2) == 0 { // depthwise
+			op.Groups, dims[1], taps = x.Dim(1), 1, 1
+		}
 		for i := range n - 2 {
 			op.Stride[i], op.Dilation[i], op.PadLo[i], op.PadHi[i] = 1, 1, k/2, k/2
 			dims, taps = append(dims, k), taps*k
@@ -36,7 +39,10 @@ func (b *builder) onPool() {
 		if bx > exact {
 			return
 		}
-		y = ops.Conv(x, b.input(dtype.Float32, shape.Of(dims...), 2), op)
+		w := b.input(dtype.Float32, shape.Of(dims...), 2)
+		if y = ops.Conv(x, w, op); b.rand.IntN(3) == 0 {
+			y = ops.ConvTranspose(x, w, op)
+		}
 	case n >= 1:
 		k := x.Dim(-1)
 		bx *= float64(2 * k)
@@ -114,7 +120,7 @@ func upTo(n int) []int {
 // image is that of its input, the gradient by its input.
 func (b *builder) conv(s shape.Shape) {
 	n := s.Rank() - 2
-	channels := 1 + b.rand.IntN(4)
+	channels := []int{1, 2, 3, 4, 17}[b.rand.IntN(5)]
 	op := ops.ConvOp{Groups: 1}
 	x, w := []int{s.Dim(0), channels}, []int{s.Dim(1), channels}
 	taps := 1
