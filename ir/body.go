@@ -26,12 +26,29 @@ func (b *Body) Out() []Type { return typesOf(b.g.outputs) }
 // Build computes in g, from parameters there, what the body computes. As a part
 // of a gradient it leaves out probes, which have told already.
 func (b *Body) Build(g *Graph, in []*Value) []*Value {
+	wanted := make([]bool, len(b.g.outputs))
+	for i := range wanted {
+		wanted[i] = true
+	}
+	return b.BuildSome(g, in, wanted)
+}
+
+// BuildSome is Build for the results that are wanted; the others are nil, and so
+// may be parameters that only they need.
+func (b *Body) BuildSome(g *Graph, in []*Value, wanted []bool) []*Value {
+	var ends []*Value
+	for i, v := range b.g.outputs {
+		if wanted[i] {
+			ends = append(ends, v)
+		}
+	}
+	live := b.g.needed(ends)
 	made := make(map[*Value]*Value, len(b.g.nodes))
 	for i, v := range b.g.inputs {
 		made[v] = in[i]
 	}
 	for _, n := range b.g.nodes {
-		if _, ok := n.op.(Input); ok {
+		if _, ok := n.op.(Input); ok || !live[n.id] {
 			continue
 		}
 		args := make([]*Value, len(n.in))
@@ -50,7 +67,9 @@ func (b *Body) Build(g *Graph, in []*Value) []*Value {
 	}
 	out := make([]*Value, len(b.g.outputs))
 	for i, v := range b.g.outputs {
-		out[i] = made[v]
+		if wanted[i] {
+			out[i] = made[v]
+		}
 	}
 	return out
 }
@@ -71,8 +90,8 @@ type BodySpec struct {
 // parameters and returns the results. Values of the graphs around the body that
 // f uses are captured: each becomes one more parameter, behind those of spec,
 // and captured lists them in that order. What f computes from such values alone
-// is computed outside, once, unless the body is whole. The results that f returned come back as types; b
-// is nil where a mistake is kept, but f is called in any case.
+// is computed outside, once, unless the body is whole. b is nil where a mistake
+// is kept, but f is called in any case.
 func (g *Graph) BuildBody(spec BodySpec, f func(in []*Value) []*Value) (b *Body, captured []*Value) {
 	inner := &Graph{family: g.family, parent: g.innermost(), captures: map[*Value]*Value{}, of: spec.Op, whole: spec.Whole}
 	inner.depth = inner.parent.depth + 1
@@ -235,6 +254,9 @@ func (g *Graph) local(v *Value) *Value {
 	g.captures[v] = c
 	return c
 }
+
+// BodyOf makes a graph a body of ops of g. The graph must not change any more.
+func (g *Graph) BodyOf(of *Graph) *Body { return g.bodies.intern(of) }
 
 // bodies holds the bodies that a graph has made, by hash.
 type bodies map[uint64][]*Body

@@ -292,6 +292,9 @@ func (g *Graph) Backward(f func()) {
 // them for example. It may change the slice.
 type Adapter func(op Op, in []*Value) []*Value
 
+// Adapts reports whether an adapter is set.
+func (g *Graph) Adapts() bool { return g.adapt != nil }
+
 // SetAdapter makes f see all nodes that are added to g and to bodies inside it
 // from now on, until another is set, and returns the adapter before.
 func (g *Graph) SetAdapter(f Adapter) (old Adapter) {

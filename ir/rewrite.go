@@ -118,12 +118,18 @@ func Expand(g *Graph, keep func(n *Node) bool) (*Graph, error) {
 
 // Live tells for each node whether an output or an update needs it.
 func (g *Graph) Live() []bool {
-	live := make([]bool, len(g.nodes))
-	for _, v := range g.outputs {
-		live[v.node.id] = true
-	}
+	ends := append([]*Value(nil), g.outputs...)
 	for _, u := range g.updates {
-		live[u.New.node.id] = true
+		ends = append(ends, u.New)
+	}
+	return g.needed(ends)
+}
+
+// needed tells for each node whether one of ends needs it.
+func (g *Graph) needed(ends []*Value) []bool {
+	live := make([]bool, len(g.nodes))
+	for _, v := range ends {
+		live[v.node.id] = true
 	}
 	for i := len(g.nodes) - 1; i >= 0; i-- {
 		if live[i] {

@@ -3,6 +3,7 @@ package ops
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
@@ -158,6 +159,21 @@ func (op CondOp) EvalBodies(in, out []*tensor.Tensor, run func(b *ir.Body, in []
 	for i, v := range run(branch, args) {
 		copy(out[i].Bytes(), v.Bytes())
 	}
+}
+
+// Prune drops results that are not used, and operands that only they need.
+func (op CondOp) Prune(in []*ir.Value, used []bool) []*ir.Value {
+	yes, no := needs(op.Yes.Graph(), used), needs(op.No.Graph(), used)
+	if !slices.Contains(used, false) && !slices.Contains(yes, false) && !slices.Contains(no, false) {
+		return nil
+	}
+	branch := func(body *ir.Body, keep []bool) func(in []*ir.Value) []*ir.Value {
+		return func(params []*ir.Value) []*ir.Value {
+			return kept(body.BuildSome(in[0].Graph(), spread(params, keep), used), used)
+		}
+	}
+	first := 1 + op.YesCaptures
+	return spread(cond(in[0], kept(in[1:first], yes), kept(in[first:], no), branch(op.Yes, yes), branch(op.No, no)), used)
 }
 
 // GradBodies builds a condition whose branches build theirs again and

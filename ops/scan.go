@@ -49,7 +49,8 @@ type ScanOp struct {
 // The body may use any value of the graph around it, parameters of modules
 // included; a gradient reaches those as well as init and xs. A value that is
 // made in the body does not exist outside: return it. Random ops that draw by
-// module.Ctx draw other numbers in each iteration.
+// module.Ctx draw other numbers in each iteration. In mixed precision carries
+// keep the types of init.
 func Scan(init, xs []*ir.Value, body func(carry, x []*ir.Value) (next, ys []*ir.Value)) (carry, ys []*ir.Value) {
 	return scanSlices(false, init, xs, body)
 }
@@ -120,13 +121,25 @@ func scan(op ScanOp, init, xs, consts []*ir.Value, body func(t *ir.Value, carry,
 			g.Fail(op.Name(), fmt.Sprintf("the body returns %d carries, wants %d", len(next), len(init)), operands)
 		}
 		count += len(ys) + op.Carries
-		return append(next[:len(next):len(next)], ys...)
+		return append(adapted(next, init), ys...)
 	})
 	if b == nil {
 		return standIns(operands[0], count)
 	}
 	op.Body = b
 	return g.Add(op, append(operands, captured...)...)
+}
+
+// adapted gives carries the element types that they began with where an adapter
+// of the graph chooses types of floats: mixed precision.
+func adapted(next, init []*ir.Value) []*ir.Value {
+	out := append([]*ir.Value(nil), next...)
+	for i, v := range out {
+		if v != nil && i < len(init) && v.Graph().Adapts() && v.DType().IsFloat() && init[i].DType().IsFloat() {
+			out[i] = Cast(v, init[i].DType())
+		}
+	}
+	return out
 }
 
 // standIns are what builders of several results return once a mistake is kept.
@@ -278,6 +291,47 @@ func sliceOf(x *tensor.Tensor, t int) *tensor.Tensor {
 	return tensor.Must(x.Rows(t, t+1).Reshape(x.Shape().Dims()[1:]...))
 }
 
+// Prune drops results that are not used, and operands that only they need.
+func (op ScanOp) Prune(in []*ir.Value, used []bool) []*ir.Value {
+	c, x, y := op.Carries, op.Carries+op.Xs, op.Carries+op.ys()
+	wanted := append([]bool(nil), used[:y]...)
+	for i := range c {
+		wanted[i] = wanted[i] || used[y+i]
+	}
+	keep := needsAround(op.Body.Graph(), wanted, c)[1:]
+	copy(keep, wanted[:c])
+	if !slices.Contains(keep, false) && !slices.Contains(wanted, false) || !slices.Contains(keep, true) {
+		return nil // nothing to drop, or no operand would be left to tell the graph
+	}
+	fewer := ScanOp{Length: op.Length, Reverse: op.Reverse}
+	made := scan(fewer, kept(in[:c], keep), kept(in[c:x], keep[c:]), kept(in[x:], keep[x:]), func(t *ir.Value, carry, parts, consts []*ir.Value) (next, ys []*ir.Value) {
+		params := spread(append(append(carry, parts...), consts...), keep)
+		out := op.Body.BuildSome(t.Graph(), append([]*ir.Value{t}, params...), wanted)
+		return kept(out[:c], wanted), kept(out[c:], wanted[c:])
+	})
+	return spread(made, append(wanted, wanted[:c]...))
+}
+
+// kept are the values that are marked, spread puts them back in their places.
+func kept(vs []*ir.Value, keep []bool) (list []*ir.Value) {
+	for i, v := range vs {
+		if keep[i] {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+func spread(vs []*ir.Value, keep []bool) []*ir.Value {
+	list := make([]*ir.Value, len(keep))
+	for i, k := range keep {
+		if k {
+			list[i], vs = vs[0], vs[1:]
+		}
+	}
+	return list
+}
+
 // GradBodies runs the other way round and carries the gradients of the carries
 // and of the captured values. Each iteration builds the body again from the
 // carries that it began with, and the gradients of that.
@@ -397,16 +451,7 @@ func (op ScanOp) flows(gout []*ir.Value, wanted []bool) []bool {
 			}
 		}
 	}
-	var needed []bool
-	for again := true; again; {
-		again = false
-		needed = needs(b, useful)
-		for i := range c {
-			if needed[1+i] && !useful[i] {
-				useful[i], again = true, true
-			}
-		}
-	}
+	needed := needsAround(b, useful, c)
 	flows := make([]bool, len(wanted))
 	for i, v := range b.Inputs()[1:] {
 		carried := i < c && useful[i]
@@ -451,6 +496,22 @@ func needs(g *ir.Graph, outputs []bool) []bool {
 		}
 	}
 	return marks(on, g.Inputs())
+}
+
+// needsAround is needs for the body of a loop: what needs one of the first
+// results needs, in the iteration before, the carry that it is. It marks those
+// results, too.
+func needsAround(g *ir.Graph, outputs []bool, carries int) (needed []bool) {
+	for again := true; again; {
+		again = false
+		needed = needs(g, outputs)
+		for i := range carries {
+			if needed[1+i] && !outputs[i] {
+				outputs[i], again = true, true
+			}
+		}
+	}
+	return needed
 }
 
 func marks(on map[*ir.Value]bool, vs []*ir.Value) []bool {

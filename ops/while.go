@@ -3,6 +3,7 @@ package ops
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
@@ -41,29 +42,45 @@ func While(init []*ir.Value, cond func(carry []*ir.Value) *ir.Value, body func(c
 	if len(init) == 0 {
 		return nil
 	}
+	return while(init, nil, nil, func(carry, _ []*ir.Value) *ir.Value { return cond(carry) },
+		func(carry, _ []*ir.Value) []*ir.Value { return body(carry) })
+}
+
+// while builds the op. The values in condIn and bodyIn become parameters of
+// condition and body even if they do not use them.
+func while(init, condIn, bodyIn []*ir.Value, cond func(carry, in []*ir.Value) *ir.Value, body func(carry, in []*ir.Value) []*ir.Value) []*ir.Value {
 	g := init[0].Graph()
 	op := WhileOp{Carries: len(init)}
 	params := []ir.Input{{Label: "iteration", Type: ir.Type{DType: dtype.Uint64}}}
 	for i, v := range init {
 		params = append(params, ir.Input{Label: fmt.Sprint("carry ", i), Type: v.Type()})
 	}
-	spec := ir.BodySpec{Op: op.Name(), Params: params, Loop: true}
+	c := len(params)
+	spec := func(in []*ir.Value) ir.BodySpec {
+		params := params[:c:c]
+		for _, v := range in {
+			params = append(params, ir.Input{Type: v.Type()})
+		}
+		return ir.BodySpec{Op: op.Name(), Params: params, Loop: true}
+	}
 	var condCaptured, captured []*ir.Value
-	op.Cond, condCaptured = g.BuildBody(spec, func(in []*ir.Value) []*ir.Value {
-		return []*ir.Value{cond(in[1:])}
+	op.Cond, condCaptured = g.BuildBody(spec(condIn), func(in []*ir.Value) []*ir.Value {
+		return []*ir.Value{cond(in[1:c:c], in[c:])}
 	})
-	op.Body, captured = g.BuildBody(spec, func(in []*ir.Value) []*ir.Value {
-		next := body(in[1:])
+	op.Body, captured = g.BuildBody(spec(bodyIn), func(in []*ir.Value) []*ir.Value {
+		next := body(in[1:c:c], in[c:])
 		if len(next) != len(init) {
 			g.Fail(op.Name(), fmt.Sprintf("the body returns %d carries, wants %d", len(next), len(init)), init)
 		}
-		return next
+		return adapted(next, init)
 	})
 	if op.Cond == nil || op.Body == nil {
 		return standIns(init[0], len(init))
 	}
-	op.CondCaptures = len(condCaptured)
-	return g.Add(op, append(append(append([]*ir.Value(nil), init...), condCaptured...), captured...)...)
+	condIn = append(condIn[:len(condIn):len(condIn)], condCaptured...)
+	bodyIn = append(bodyIn[:len(bodyIn):len(bodyIn)], captured...)
+	op.CondCaptures = len(condIn)
+	return g.Add(op, append(append(init[:len(init):len(init)], condIn...), bodyIn...)...)
 }
 
 // Name is "while".
@@ -129,6 +146,36 @@ func (op WhileOp) EvalBodies(in, out []*tensor.Tensor, run func(b *ir.Body, in [
 	for i, v := range carry {
 		copy(out[i].Bytes(), v.Bytes())
 	}
+}
+
+// Prune drops carries that neither the condition needs nor anybody uses, and
+// operands that only they need.
+func (op WhileOp) Prune(in []*ir.Value, used []bool) []*ir.Value {
+	c, x := op.Carries, op.Carries+op.CondCaptures
+	carries := append([]bool(nil), used...)
+	checked := needs(op.Cond.Graph(), []bool{true})[1:]
+	for i := range c {
+		carries[i] = carries[i] || checked[i]
+	}
+	keep := needsAround(op.Body.Graph(), carries, c)[1:]
+	copy(keep, carries)
+	if !slices.Contains(keep, false) || !slices.Contains(carries, true) {
+		return nil
+	}
+	made := while(kept(in[:c], carries), kept(in[c:x], checked[c:]), kept(in[x:], keep[c:]), func(carry, consts []*ir.Value) *ir.Value {
+		params := append(spread(carry, carries), spread(consts, checked[c:])...)
+		return op.Cond.Build(carry[0].Graph(), append(iterations(carry[0]), params...))[0]
+	}, func(carry, consts []*ir.Value) []*ir.Value {
+		params := append(spread(carry, carries), spread(consts, keep[c:])...)
+		return kept(op.Body.BuildSome(carry[0].Graph(), append(iterations(carry[0]), params...), carries), carries)
+	})
+	return spread(made, carries)
+}
+
+// iterations is the number of the iteration of the loop that is being built.
+func iterations(v *ir.Value) []*ir.Value {
+	all := v.Graph().Iterations()
+	return all[len(all)-1:]
 }
 
 // GradBodies keeps a mistake.

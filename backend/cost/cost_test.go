@@ -29,6 +29,22 @@ func TestFlops(t *testing.T) {
 			ops.MatMul(in(9, 9), in(9, 9))
 			return ops.Neg(x)
 		}, 8},
+		"scan of 5": {func(in func(...int) *ir.Value) *ir.Value {
+			c, _ := ops.Scan([]*ir.Value{in(8, 16)}, []*ir.Value{in(5, 16, 16)}, func(c, x []*ir.Value) (next, ys []*ir.Value) {
+				return []*ir.Value{ops.Tanh(ops.MatMul(c[0], x[0]))}, nil
+			})
+			return c[0]
+		}, 5 * (2*8*16*16 + 8*16)},
+		"while": {func(in func(...int) *ir.Value) *ir.Value { // one iteration
+			return ops.While([]*ir.Value{in(8)}, func(c []*ir.Value) *ir.Value {
+				return ops.Lt(ops.Sum(c[0]), ops.Scalar(c[0], 9))
+			}, func(c []*ir.Value) []*ir.Value { return []*ir.Value{ops.Add(c[0], c[0])} })[0]
+		}, 8 + 1 + 8},
+		"cond": {func(in func(...int) *ir.Value) *ir.Value { // the branch that costs more
+			x := in(8)
+			return ops.Cond(ops.Lt(ops.Sum(x), ops.Scalar(x, 9)), func() []*ir.Value { return []*ir.Value{ops.Exp(ops.Exp(x))} },
+				func() []*ir.Value { return []*ir.Value{ops.Neg(x)} })[0]
+		}, 8 + 1 + 16},
 		"linear and back": {linear, 3*2*8*16*4 + 8*4 + 8*16 + 16*4 + 2},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -75,7 +75,7 @@ func (b *Backend) compile(g *ir.Graph, checked bool) (backend.Executable, error)
 // without a kernel expanded, products canonical.
 func (b *Backend) legalise(g *ir.Graph) (*ir.Graph, error) {
 	for _, p := range []func(*ir.Graph) (*ir.Graph, error){
-		pass.Simplify, widenHalves, channelsLast, b.expand, canonicalDots, pass.Simplify,
+		pass.Simplify, widenHalves, channelsLast, b.expand, canonicalDots, pass.Simplify, pass.Prune,
 	} {
 		var err error
 		if g, err = p(g); err != nil {
