@@ -73,15 +73,6 @@ func (cfg CrossEntropyConfig) Apply(logits, target, weight *ir.Value) *ir.Value 
 	if err := cfg.check(logits, target, weight); err != nil {
 		return fail(name, err.Error(), in...)
 	}
-	if t := logits.DType(); t.IsHalf() { // computed in float32, rounded once
-		wide := func(v *ir.Value) *ir.Value {
-			if v == nil || v.DType() != t {
-				return v
-			}
-			return ops.Cast(v, dtype.Float32)
-		}
-		return ops.Cast(cfg.Apply(wide(logits), wide(target), wide(weight)), t)
-	}
 	classes := logits.Dim(1)
 	positions := logits.Shape().Dims() // [B ...]
 	positions = append(positions[:1], positions[2:]...)
