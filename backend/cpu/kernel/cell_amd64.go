@@ -4,11 +4,6 @@ package kernel
 
 import "unsafe"
 
-// cellWords is what the assembly sees of a cellRow.
-type cellWords = [17]uint64
-
-const _ = uint(unsafe.Sizeof(cellWords{})-unsafe.Sizeof(cellRow{})) + uint(unsafe.Sizeof(cellRow{})-unsafe.Sizeof(cellWords{}))
-
 var cellsAVX2 = cells{
 	forward:  [4]func(*cellRow){LSTMCell: cellLSTM2, GRUCell: cellGRU2},
 	backward: [4]func(*cellRow){LSTMCell: cellLSTMGrad2, GRUCell: cellGRUGrad2},

@@ -21,6 +21,7 @@ var neonVec = func() Vec {
 	v.columnDevs, v.columnSums, v.columnGrad = vecColumnDevsNEON, vecColumnSumsNEON, vecColumnGradNEON
 	v.maxPool, v.maxPoolGrad = vecMaxPoolNEON, vecMaxPoolGradNEON
 	v.depthwise, v.depthwiseWeight = vecDepthwiseNEON, vecDepthwiseWeightNEON
+	v.cells = cellsNEON
 	v.philox, v.philoxUniform = philoxBlocksNEON, philoxUniformBlocksNEON
 	return v
 }()

@@ -29,6 +29,7 @@ type unit struct {
 // units lists what there is to generate.
 var units = []unit{
 	{name: "cell", amd64: cell},
+	{name: "cell_neon", arm64: cellNEON},
 	{name: "half", amd64: half},
 	{name: "tile", amd64: tile},
 	{name: "tile_neon", arm64: tileNEON},
