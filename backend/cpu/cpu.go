@@ -67,6 +67,18 @@ func (b *Backend) Set() *kernel.Set { return b.set }
 // Threads is the number of threads in use.
 func (b *Backend) Threads() int { return b.threads }
 
+// MappedBytes is the memory that the backend holds outside the Go heap: for
+// variables, and for intermediate values.
+func (b *Backend) MappedBytes() int64 {
+	n := 0
+	for _, m := range append(b.regions[:len(b.regions):len(b.regions)], b.arena.m) {
+		if m != nil {
+			n += len(m.mem)
+		}
+	}
+	return int64(n)
+}
+
 // Close ends the workers and unmaps all memory. Buffers are invalid then.
 func (b *Backend) Close() error {
 	b.pool.Close()
