@@ -61,6 +61,12 @@ func TestAnomaly(t *testing.T) {
 			inf := ops.Full(y.Graph(), y.DType(), y.Shape(), math.Inf(1))
 			return ops.Sub(ops.Add(y, inf), inf)
 		}, zeros, "sub", math.NaN(), false, "of +Inf"},
+		{"in a loop", func(y *ir.Value) *ir.Value {
+			carry, _ := ops.ScanN(3, []*ir.Value{y}, func(_ *ir.Value, carry []*ir.Value) ([]*ir.Value, []*ir.Value) {
+				return []*ir.Value{ops.Sub(ops.Div(carry[0], ops.Scalar(carry[0], 2)), ops.Log(carry[0]))}, nil
+			})
+			return carry[0]
+		}, zeros, "log", math.Inf(-1), false, "log gives -Inf at element [0 0] of f32[2 2]"},
 		{"argument", ops.Tanh, bad, "argument input 0", math.Inf(-1), false, "argument input 0 f32[2 3] holds -Inf at element [1 1]"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -17,8 +17,23 @@ func (b *Backend) CompileChecked(g *ir.Graph) (backend.Executable, error) {
 	return b.compile(g, true)
 }
 
+// An inspector looks at the values of a plan in its memory.
+type inspector struct {
+	l *lowering
+	m *memory
+}
+
+// after returns what looks at each unit when it has run; nil where nothing is
+// to be looked at.
+func (x *inspector) after() func(unit int) error {
+	if !x.l.checked {
+		return nil
+	}
+	return func(unit int) error { return x.checkUnit(x.l.units[unit]) }
+}
+
 // checkInputs looks for values that are not finite before the run starts.
-func (x *executable) checkInputs() error {
+func (x *inspector) checkInputs() error {
 	for _, v := range x.l.g.Inputs() {
 		if at, found := firstNonFinite(x.at(v), notFinite); found {
 			op := v.Node().Op().(ir.Input)
@@ -34,7 +49,7 @@ func (x *executable) checkInputs() error {
 
 // checkUnit looks at what a unit has made. It is the unit's doing if a result
 // holds NaN and no operand does, or an infinity and all operands are finite.
-func (x *executable) checkUnit(u *unit) error {
+func (x *inspector) checkUnit(u *unit) error {
 	n := u.nodes[0]
 	for i, v := range n.Outs() {
 		if _, made := x.l.refs[v]; !made {
@@ -61,8 +76,8 @@ func (x *executable) checkUnit(u *unit) error {
 }
 
 // at is a value in memory as a tensor.
-func (x *executable) at(v *ir.Value) *tensor.Tensor {
-	return tensor.Must(tensor.FromBytes(v.DType(), v.Shape(), x.mem.bytes(x.l.refs[plain(v)])))
+func (x *inspector) at(v *ir.Value) *tensor.Tensor {
+	return tensor.Must(tensor.FromBytes(v.DType(), v.Shape(), x.m.bytes(x.l.refs[plain(v)])))
 }
 
 // source looks through what is never written out: reshapes and broadcasts.
@@ -77,7 +92,7 @@ func source(v *ir.Value) *ir.Value {
 	}
 }
 
-func (x *executable) operandsHold(n *ir.Node, bad func(float64) bool) bool {
+func (x *inspector) operandsHold(n *ir.Node, bad func(float64) bool) bool {
 	for _, v := range n.In() {
 		if !v.DType().IsFloat() {
 			continue
@@ -97,7 +112,7 @@ func (x *executable) operandsHold(n *ir.Node, bad func(float64) bool) bool {
 }
 
 // describe tells an operand's type and range.
-func (x *executable) describe(v *ir.Value, i int) string {
+func (x *inspector) describe(v *ir.Value, i int) string {
 	s := source(v)
 	if c, ok := s.Node().Op().(ops.ConstantOp); ok {
 		return fmt.Sprintf("%v of %.4g", v.Type(), c.Float())

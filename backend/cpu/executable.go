@@ -25,7 +25,6 @@ type executable struct {
 	outputs []ref
 	outType []ir.Type
 	flops   int64
-	checked bool // looks at every value that is made
 
 	gen  int64 // of the arena that phases are bound to
 	vars []backend.Buffer
@@ -47,7 +46,7 @@ func (b *Backend) compile(g *ir.Graph, checked bool) (backend.Executable, error)
 	if err := g.Err(); err != nil {
 		return nil, err
 	}
-	x := &executable{b: b, flops: cost.Flops(g), checked: checked}
+	x := &executable{b: b, flops: cost.Flops(g)}
 	for _, v := range g.Inputs() {
 		x.inputs = append(x.inputs, v.Type())
 	}
@@ -157,13 +156,11 @@ func same(a, b []backend.Buffer) bool {
 
 // Run runs the graph once.
 func (x *executable) Run(vars []backend.Buffer, args, outs []*tensor.Tensor) error {
-	if x.checked {
-		return x.run(vars, args, outs, func(unit int) error { return x.checkUnit(x.l.units[unit]) })
-	}
 	return x.run(vars, args, outs, nil)
 }
 
-// run runs the graph once; after, if not nil, is called when a unit is done.
+// run runs the graph once; after, if not nil, is called when a unit is done. A
+// checked executable calls what looks at its values instead.
 func (x *executable) run(vars []backend.Buffer, args, outs []*tensor.Tensor, after func(unit int) error) error {
 	if err := x.bind(vars); err != nil {
 		return err
@@ -171,10 +168,12 @@ func (x *executable) run(vars []backend.Buffer, args, outs []*tensor.Tensor, aft
 	for i, a := range args {
 		copy(x.mem.args[i], a.Bytes())
 	}
-	if x.checked {
-		if err := x.checkInputs(); err != nil {
+	if x.l.checked {
+		look := &inspector{x.l, x.mem}
+		if err := look.checkInputs(); err != nil {
 			return err
 		}
+		after = look.after()
 	}
 	if err := x.l.runSteps(x.work, after); err != nil {
 		return err
@@ -216,7 +215,8 @@ func (l *lowering) runSteps(work []bound, after func(unit int) error) error {
 // from a loop.
 func failed(s *step, err error) error {
 	var inner *stepError
-	if errors.As(err, &inner) {
+	var anomaly *backend.NonFinite
+	if errors.As(err, &inner) || errors.As(err, &anomaly) {
 		return err
 	}
 	return &stepError{s, err}

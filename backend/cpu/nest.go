@@ -40,7 +40,7 @@ func (l *lowering) nest(body *ir.Body, first, carries int) *nest {
 	for i, v := range out {
 		g.Update(variables[i], v)
 	}
-	n := &nest{l: l.b.lower(g, false)}
+	n := &nest{l: l.b.lower(g, l.checked)}
 	n.room = l.bytes(n.l.placeSlots())
 	at := map[ref]ref{} // variables that are written at the end
 	for _, c := range n.l.copies {
@@ -72,8 +72,9 @@ func (l *lowering) bytes(n int) ref {
 // A nestRun is a nest bound to memory.
 type nestRun struct {
 	*nest
-	m    *memory
-	work []bound
+	m     *memory
+	work  []bound
+	after func(unit int) error
 }
 
 // bind fixes the memory of a nest: args are its parameters but for carries,
@@ -81,11 +82,12 @@ type nestRun struct {
 func (n *nest) bind(m *memory, args, vars [][]byte) *nestRun {
 	r := &nestRun{nest: n, m: &memory{slots: n.l.slots, arena: m.bytes(n.room), args: args, vars: vars}}
 	r.work = n.l.bindSteps(r.m)
+	r.after = (&inspector{n.l, r.m}).after()
 	return r
 }
 
 // steps runs the steps. Results are then where result says.
-func (r *nestRun) steps() error { return r.l.runSteps(r.work, nil) }
+func (r *nestRun) steps() error { return r.l.runSteps(r.work, r.after) }
 
 // advance gives carries their new values, settle the other variables.
 func (r *nestRun) advance() { r.m.copyBack(r.carried) }
