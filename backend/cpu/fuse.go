@@ -99,9 +99,9 @@ func fuse(g *ir.Graph, canAnchor func(n *ir.Node) bool) []*unit {
 }
 
 // places numbers the nodes in another order in which operands come first:
-// element-wise nodes directly behind the last of their operands. What a
-// gradient computes from values of the forward pass alone thereby stands beside
-// them, and a unit of both spans little.
+// element-wise nodes directly behind the last of their operands, unless all of
+// these come from outside. What a gradient computes from values of the forward
+// pass alone thereby stands beside them, and a unit of both spans little.
 func places(g *ir.Graph, live []bool) []int {
 	nodes := g.Nodes()
 	key, order := make([]int, len(nodes)), make([]int, 0, len(nodes))
@@ -112,7 +112,7 @@ func places(g *ir.Graph, live []bool) []int {
 		for _, v := range n.In() {
 			key[i] = max(key[i], key[v.Node().ID()])
 		}
-		if !virtual(n) && !fusable(n) {
+		if !virtual(n) && (key[i] == 0 || !fusable(n)) {
 			key[i] = i
 		}
 		order = append(order, i)

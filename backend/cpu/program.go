@@ -650,20 +650,27 @@ func (x *machine) store(stream, lo int, src []float32) {
 }
 
 // number is the element of a stream that has but one.
-func (x *machine) number(stream int) float32 {
-	var v [1]float32
-	x.load(v[:], stream, 0)
-	return v[0]
+func (x *machine) number(stream int) float32 { return x.element(stream, 0) }
+
+// element is element i of a stream.
+func (x *machine) element(stream, i int) float32 {
+	switch x.streams[stream].elem {
+	case dtype.BFloat16:
+		return float32(dtype.BF16(x.half[stream][i]).Float())
+	case dtype.Float16:
+		return float32(dtype.F16(x.half[stream][i]).Float())
+	case dtype.Bool:
+		return float32(x.bytes[stream][i])
+	}
+	return x.f32[stream][i]
 }
 
 // spread fills a block with the values of a column vector: one for each row.
 func (x *machine) spread(dst []float32, stream, lo, n int) {
-	var v [1]float32
 	for at := 0; at < n; {
 		row := (lo + at) / x.cols
 		end := min(n, (row+1)*x.cols-lo)
-		x.load(v[:], stream, row)
-		x.set.Vec.Run(kernel.Fill, dst[at:end], nil, nil, nil, v[0], 0)
+		x.set.Vec.Run(kernel.Fill, dst[at:end], nil, nil, nil, x.element(stream, row), 0)
 		at = end
 	}
 }
