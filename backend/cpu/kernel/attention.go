@@ -157,6 +157,9 @@ type attentionWorker struct {
 	seg  seg
 	room [numRooms][]float32
 	bits []uint32
+	// touched tells the blocks of queries of each head, of a chunk, whose sums
+	// are there.
+	touched []bool
 	// Query i of the block sees no keys of the block but those from lo[i] to
 	// hi[i]. Both rise by 0 or 1 from a query to the next.
 	lo, hi [blockQueries]int
@@ -173,6 +176,7 @@ func (x *Attention) Bind(o AttentionOperands, scratch []float32) []Phase {
 			w.room[k], scratch = scratch[:n:n], scratch[n:]
 		}
 		w.bits = bitsOf(w.room[roomBits])
+		w.touched = make([]bool, x.spec.H/x.spec.G*ceil(x.spec.T, blockQueries))
 	}
 	line := Phase{Chunks: x.workers, Run: func(_, i int) {
 		for j := range run.state[i].room[roomLine] {
@@ -234,6 +238,9 @@ func (x *attentionRun) sees(b, ta, tb, s, n int) bool {
 // intervals sets what each query of a block sees and reports whether any sees
 // something.
 func (x *attentionRun) intervals(w *attentionWorker, k attentionBlock) bool {
+	if !x.sees(k.b, k.t, k.t+k.m, k.s, k.n) {
+		return false
+	}
 	some := false
 	for i := range k.m {
 		w.lo[i], w.hi[i] = x.see(k.b, k.t+i, k.s, k.n)
@@ -291,12 +298,12 @@ func (w *attentionWorker) rows(m, j0, j1 int) (first, end int) {
 }
 
 // overKeys adds to c, rows of queries ldc apart, the rows of y, ldy apart, with
-// the weights p of a block.
-func (x *attentionRun) overKeys(w *attentionWorker, k attentionBlock, c []float32, ldc int, p, y []float32, ldy, width int) {
+// the weights p of a block. If fresh, there is nothing yet that it could add to.
+func (x *attentionRun) overKeys(w *attentionWorker, k attentionBlock, fresh bool, c []float32, ldc int, p, y []float32, ldy, width int) {
 	t, g := &x.set.Tile, &w.seg
 	g.rsa, g.csa, g.stepA = x.ld*floatBytes, floatBytes, t.Rows*x.ld*floatBytes
 	g.rsb, g.ldc = ldy*floatBytes, ldc*floatBytes
-	g.nseg, g.acc = 1, 1
+	g.nseg, g.acc = 1, accumulate(fresh)
 	rows := t.Rows
 	if w.lo[0] == w.lo[k.m-1] && w.hi[0] == w.hi[k.m-1] {
 		rows = k.m // all see the same
@@ -306,6 +313,9 @@ func (x *attentionRun) overKeys(w *attentionWorker, k attentionBlock, c []float3
 			m := min(rows, k.m-i)
 			lo, hi := w.lo[i], w.hi[i+m-1]
 			if lo >= hi {
+				if fresh && j == 0 {
+					clearRows(c[i*ldc:], ldc, m, width)
+				}
 				continue
 			}
 			g.k = hi - lo
@@ -315,22 +325,45 @@ func (x *attentionRun) overKeys(w *attentionWorker, k attentionBlock, c []float3
 	}
 }
 
+// accumulate is what a seg says about C.
+func accumulate(fresh bool) int {
+	if fresh {
+		return 0
+	}
+	return 1
+}
+
+// clearRows zeroes n rows of that width, ld apart.
+func clearRows(c []float32, ld, n, width int) {
+	for i := range n {
+		clear(c[i*ld:][:width])
+	}
+}
+
 // overQueries adds to c, rows of keys ldc apart, the rows of y, of queries ldy
-// apart, with the weights p of a block.
-func (x *attentionRun) overQueries(w *attentionWorker, k attentionBlock, c []float32, ldc int, p, y []float32, ldy, width int) {
+// apart, with the weights p of a block. If fresh, there is nothing yet that it
+// could add to.
+func (x *attentionRun) overQueries(w *attentionWorker, k attentionBlock, fresh bool, c []float32, ldc int, p, y []float32, ldy, width int) {
 	t, g := &x.set.Tile, &w.seg
 	g.rsa, g.csa, g.stepA = floatBytes, x.ld*floatBytes, t.Rows*floatBytes
 	g.rsb, g.ldc = ldy*floatBytes, ldc*floatBytes
-	g.nseg, g.acc = 1, 1
+	g.nseg, g.acc = 1, accumulate(fresh)
 	keys, from, to := t.Rows, 0, k.n
 	if w.lo[0] == w.lo[k.m-1] && w.hi[0] == w.hi[k.m-1] {
 		from, to = w.lo[0], w.hi[0] // all see the same
 		keys = to - from
+		if fresh {
+			clearRows(c, ldc, from, width)
+			clearRows(c[min(to, k.n-1)*ldc:], ldc, k.n-to, width)
+		}
 	}
 	for i := from; i < to; i += keys {
 		n := min(keys, to-i)
 		first, end := w.rows(k.m, i, i+n)
 		if first == end {
+			if fresh {
+				clearRows(c[i*ldc:], ldc, n, width)
+			}
 			continue
 		}
 		g.k = end - first
@@ -354,7 +387,7 @@ func (x *attentionRun) forward(w *attentionWorker, group, part int) {
 	z, heads := &x.spec, x.spec.H/x.spec.G
 	b, g := group/z.G, group%z.G
 	ta, tb := part*x.span, min((part+1)*x.span, z.T)
-	x.begin(w, b, g, ta, tb)
+	x.begin(w, g, ta, tb)
 	for s := 0; s < z.S; s += x.keys {
 		n := min(x.keys, z.S-s)
 		if !x.sees(b, ta, tb, s, n) {
@@ -366,12 +399,24 @@ func (x *attentionRun) forward(w *attentionWorker, group, part int) {
 				k := attentionBlock{b, g*heads + r, t, min(blockQueries, tb-t), s, n}
 				if x.intervals(w, k) {
 					at := r*(tb-ta) + t - ta
-					x.forwardBlock(w, k, w.room[roomMax][at:], w.room[roomSum][at:])
+					x.forwardBlock(w, k, w.touch(r, ta, t, tb), w.room[roomMax][at:], w.room[roomSum][at:])
 				}
 			}
 		}
 	}
 	x.end(w, b, g, ta, tb)
+}
+
+// blockOf is the number of the block of queries from t on, of head r of a chunk
+// of queries ta to tb.
+func blockOf(r, ta, t, tb int) int { return r*ceil(tb-ta, blockQueries) + (t-ta)/blockQueries }
+
+// touch notes that a block gets its first sums and reports whether it did.
+func (w *attentionWorker) touch(r, ta, t, tb int) (fresh bool) {
+	i := blockOf(r, ta, t, tb)
+	fresh = !w.touched[i]
+	w.touched[i] = true
+	return fresh
 }
 
 // query is the place of query t of head h, of a sample, in a tensor of which
@@ -381,8 +426,8 @@ func (z *AttentionSpec) query(b, t, h, ld, width int) int { return (b*z.T+t)*ld 
 func (z *AttentionSpec) key(b, s, g, ld, width int) int { return (b*z.S+s)*ld + g*width }
 
 // begin prepares the sums of queries ta to tb.
-func (x *attentionRun) begin(w *attentionWorker, b, g, ta, tb int) {
-	z, heads := &x.spec, x.spec.H/x.spec.G
+func (x *attentionRun) begin(w *attentionWorker, g, ta, tb int) {
+	heads := x.spec.H / x.spec.G
 	for r := range heads {
 		top, sum := float32(math.Inf(-1)), float32(0)
 		if x.Sinks != nil && !math.IsInf(float64(x.Sinks[g*heads+r]), -1) {
@@ -390,13 +435,13 @@ func (x *attentionRun) begin(w *attentionWorker, b, g, ta, tb int) {
 		}
 		for t := ta; t < tb; t++ {
 			w.room[roomMax][r*(tb-ta)+t-ta], w.room[roomSum][r*(tb-ta)+t-ta] = top, sum
-			clear(x.Out[z.query(b, t, g*heads+r, z.H*z.V, z.V):][:z.V])
 		}
 	}
+	clear(w.touched)
 }
 
-// forwardBlock adds a block to the sums of its queries.
-func (x *attentionRun) forwardBlock(w *attentionWorker, k attentionBlock, top, sum []float32) {
+// forwardBlock adds a block to the sums of its queries, or starts them.
+func (x *attentionRun) forwardBlock(w *attentionWorker, k attentionBlock, fresh bool, top, sum []float32) {
 	z, v := &x.spec, &x.set.Vec
 	a := w.room[roomScores]
 	g := k.h / (z.H / z.G)
@@ -424,8 +469,10 @@ func (x *attentionRun) forwardBlock(w *attentionWorker, k attentionBlock, top, s
 			if old >= -math.MaxFloat32 { // there were keys before, or a sink
 				less := exp32(old - shift)
 				sum[i] *= less
-				o := out[i*ldo:][:z.V]
-				v.Run(MulS, o, o, nil, nil, less, 0)
+				if !fresh {
+					o := out[i*ldo:][:z.V]
+					v.Run(MulS, o, o, nil, nil, less, 0)
+				}
 			}
 		}
 		sum[i] += float32(v.expSum(seen, seen, shift))
@@ -434,7 +481,7 @@ func (x *attentionRun) forwardBlock(w *attentionWorker, k attentionBlock, top, s
 			x.drop(w, seen)
 		}
 	}
-	x.overKeys(w, k, out, ldo, a, x.V[z.key(k.b, k.s, g, z.LdV, z.V):], z.LdV, z.V)
+	x.overKeys(w, k, fresh, out, ldo, a, x.V[z.key(k.b, k.s, g, z.LdV, z.V):], z.LdV, z.V)
 }
 
 // end divides by the sums.
@@ -444,9 +491,12 @@ func (x *attentionRun) end(w *attentionWorker, b, g, ta, tb int) {
 		for t := ta; t < tb; t++ {
 			top, sum := w.room[roomMax][r*(tb-ta)+t-ta], w.room[roomSum][r*(tb-ta)+t-ta]
 			h := g*heads + r
+			out := x.Out[z.query(b, t, h, z.H*z.V, z.V):][:z.V]
+			if !w.touched[blockOf(r, ta, t, tb)] {
+				clear(out)
+			}
 			lse := float32(math.Inf(-1))
 			if sum != 0 {
-				out := x.Out[z.query(b, t, h, z.H*z.V, z.V):][:z.V]
 				v.Run(MulS, out, out, nil, nil, 1/sum, 0)
 				lse = top + logPositive(float64(sum))
 			}

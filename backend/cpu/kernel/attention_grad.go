@@ -56,21 +56,17 @@ func (x *attentionRun) gradPhases() (phases []Phase) {
 func (x *attentionRun) backward(w *attentionWorker, group, ta, tb, sa, sb int, queries, keys bool) {
 	z, heads := &x.spec, x.spec.H/x.spec.G
 	b, g := group/z.G, group%z.G
-	for t := ta; queries && t < tb; t++ {
-		clear(x.DQ[z.query(b, t, g*heads, z.LdQ, z.K):][:heads*z.K])
-	}
-	for s := sa; keys && s < sb; s++ {
-		clear(x.DK[z.key(b, s, g, z.LdK, z.K):][:z.K])
-		clear(x.DV[z.key(b, s, g, z.LdV, z.V):][:z.V])
-	}
+	clear(w.touched)
 	for s := sa; s < sb; s += x.keys {
 		n := min(x.keys, sb-s)
-		if !x.sees(b, ta, tb, s, n) {
-			continue
+		dk, dv := x.DK[z.key(b, s, g, z.LdK, z.K):], x.DV[z.key(b, s, g, z.LdV, z.V):]
+		fresh := true // dk and dv
+		seen := x.sees(b, ta, tb, s, n)
+		if seen {
+			x.packKeys(w, b, g, s, n)
+			x.packValues(w, b, g, s, n)
 		}
-		x.packKeys(w, b, g, s, n)
-		x.packValues(w, b, g, s, n)
-		for r := range heads {
+		for r := 0; seen && r < heads; r++ {
 			for t := ta; t < tb; t += blockQueries {
 				k := attentionBlock{b, g*heads + r, t, min(blockQueries, tb-t), s, n}
 				if !x.intervals(w, k) {
@@ -79,12 +75,24 @@ func (x *attentionRun) backward(w *attentionWorker, group, ta, tb, sa, sb int, q
 				x.weights(w, k, z.Scale, true)
 				da, p := w.room[roomDeltas], w.room[roomScores]
 				if queries {
-					x.overKeys(w, k, x.DQ[z.query(b, t, k.h, z.LdQ, z.K):], z.LdQ, da, x.K[z.key(b, s, g, z.LdK, z.K):], z.LdK, z.K)
+					x.overKeys(w, k, w.touch(r, ta, t, tb), x.DQ[z.query(b, t, k.h, z.LdQ, z.K):], z.LdQ, da, x.K[z.key(b, s, g, z.LdK, z.K):], z.LdK, z.K)
 				}
 				if keys {
-					x.overQueries(w, k, x.DK[z.key(b, s, g, z.LdK, z.K):], z.LdK, da, x.Q[z.query(b, t, k.h, z.LdQ, z.K):], z.LdQ, z.K)
-					x.overQueries(w, k, x.DV[z.key(b, s, g, z.LdV, z.V):], z.LdV, p, x.DOut[z.query(b, t, k.h, z.H*z.V, z.V):], z.H*z.V, z.V)
+					x.overQueries(w, k, fresh, dk, z.LdK, da, x.Q[z.query(b, t, k.h, z.LdQ, z.K):], z.LdQ, z.K)
+					x.overQueries(w, k, fresh, dv, z.LdV, p, x.DOut[z.query(b, t, k.h, z.H*z.V, z.V):], z.H*z.V, z.V)
+					fresh = false
 				}
+			}
+		}
+		if keys && fresh {
+			clearRows(dk, z.LdK, n, z.K)
+			clearRows(dv, z.LdV, n, z.V)
+		}
+	}
+	for r := 0; queries && r < heads; r++ {
+		for t := ta; t < tb; t += blockQueries {
+			if !w.touched[blockOf(r, ta, t, tb)] {
+				clearRows(x.DQ[z.query(b, t, g*heads+r, z.LdQ, z.K):], z.LdQ, min(blockQueries, tb-t), z.K)
 			}
 		}
 	}
