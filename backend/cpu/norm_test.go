@@ -18,33 +18,33 @@ func TestNormEpilogue(t *testing.T) {
 		steps int
 	}{
 		"relu": {func(x, w, b, _ *ir.Value) []*ir.Value {
-			y, _, _ := ops.BatchNorm(x, w, b, -1, 1e-5)
+			y, _, _ := ops.BatchNorm(x, w, b, -1, 0.1)
 			return []*ir.Value{ops.ReLU(y)}
 		}, 1},
 		"residual": {func(x, w, b, other *ir.Value) []*ir.Value {
-			y, mean, variance := ops.BatchNorm(x, w, b, -1, 1e-5)
+			y, mean, variance := ops.BatchNorm(x, w, b, -1, 0.1)
 			return []*ir.Value{ops.ReLU(ops.Add(y, other)), mean, variance}
 		}, 1},
 		"its own operand": {func(x, w, b, _ *ir.Value) []*ir.Value {
-			y, _, _ := ops.BatchNorm(x, w, b, -1, 1e-5)
+			y, _, _ := ops.BatchNorm(x, w, b, -1, 0.1)
 			return []*ir.Value{ops.Add(ops.Mul(y, x), y), y}
 		}, 1},
 		"statistics": {func(x, w, b, _ *ir.Value) []*ir.Value {
-			y, mean, _ := ops.BatchNorm(x, w, b, -1, 1e-5)
+			y, mean, _ := ops.BatchNorm(x, w, b, -1, 0.1)
 			return []*ir.Value{ops.Mul(y, mean)}
 		}, 2},
 		"group norm": {func(x, w, b, other *ir.Value) []*ir.Value {
 			pixels := ops.Reshape(x, 1, x.Dim(0), x.Dim(1))
-			out := ir.Apply(ops.GroupNormOp{Groups: x.Dim(1), Axis: 2, Eps: 1e-5}, pixels, w, b)
+			out := ir.Apply(ops.GroupNormOp{Groups: x.Dim(1), Axis: 2, Eps: 0.1}, pixels, w, b)
 			return []*ir.Value{ops.SiLU(ops.Add(out[0], ops.Reshape(other, 1, x.Dim(0), x.Dim(1)))), out[1]}
 		}, 1},
 		"group norm of samples": {func(x, w, b, _ *ir.Value) []*ir.Value {
 			samples := ops.Reshape(x, x.Dim(0), 1, x.Dim(1))
-			out := ir.Apply(ops.GroupNormOp{Groups: 1, Axis: 2, Eps: 1e-5}, samples, w, b)
+			out := ir.Apply(ops.GroupNormOp{Groups: 1, Axis: 2, Eps: 0.1}, samples, w, b)
 			return []*ir.Value{ops.ReLU(out[0])}
 		}, 1},
 		"step": {func(x, w, b, other *ir.Value) []*ir.Value {
-			y, _, _ := ops.BatchNorm(ops.Mul(x, other), w, b, -1, 1e-5)
+			y, _, _ := ops.BatchNorm(ops.Mul(x, other), w, b, -1, 0.1)
 			z := ops.Tanh(ops.Add(y, other))
 			return append(grad.Of(ops.Sum(z), x, w, b, other), z)
 		}, 0},
