@@ -52,22 +52,21 @@ func (GRUOp) Infer(in []ir.Type) ([]ir.Type, error) {
 // Flops counts the products with weight, and fifty operations an element of y.
 func (GRUOp) Flops(in, _ []ir.Type) int64 { return recurrentFlops(in[0], in[1], 50) }
 
-// Expand is the formula, step by step.
+// Expand is the formula, as a scan.
 func (op GRUOp) Expand(in []*ir.Value) []*ir.Value {
-	x, weight, bias, h := in[0], in[1], in[2], in[3]
-	d := h.Dim(1)
-	s := unroll(x, op.Reverse, optionalAt(in, 4))
-	for _, t := range s.order {
-		a := parts(Add(s.at(x, t), Narrow(bias, 0, 0, 3*d)), 3)
+	x, weight, bias, h0 := in[0], in[1], in[2], in[3]
+	d := h0.Dim(1)
+	last, ys := overTime(op.Reverse, optionalAt(in, 4), []*ir.Value{h0}, []*ir.Value{x}, func(state, x []*ir.Value) (next, ys []*ir.Value) {
+		h := state[0]
+		a := parts(Add(x[0], Narrow(bias, 0, 0, 3*d)), 3)
 		q := parts(Linear(h, weight, nil), 3)
 		r, z := Sigmoid(Add(a[0], q[0])), Sigmoid(Add(a[1], q[1]))
 		m := Add(q[2], Narrow(bias, 0, 3*d, d))
 		n := Tanh(Add(a[2], Mul(r, m)))
 		h1 := Add(n, Mul(z, Sub(h, n)))
-		s.put(t, h1, h, Concat(1, r, z, n), m)
-		h = s.choose(t, h1, h)
-	}
-	return []*ir.Value{s.stack(0, h), h, s.stack(1, h), s.stack(2, wide(x)), s.stack(3, h)}
+		return []*ir.Value{h1}, []*ir.Value{h1, h, Concat(1, r, z, n), m}
+	})
+	return []*ir.Value{ys[0], last[0], ys[1], ys[2], ys[3]}
 }
 
 // Grad is [GRUGradOp], and one product over all steps for weight.
@@ -117,35 +116,36 @@ func (op GRUGradOp) Infer(in []ir.Type) ([]ir.Type, error) {
 // Flops counts the products with weight, and thirty operations an element of dy.
 func (GRUGradOp) Flops(in, _ []ir.Type) int64 { return recurrentFlops(in[1], in[0], 30) }
 
-// Expand is the formula, step by step.
+// Expand is the formula, as a scan.
 func (op GRUGradOp) Expand(in []*ir.Value) []*ir.Value {
 	weight, prev, gates, inner, dy, dh := in[0], in[1], in[2], in[3], in[4], in[5]
-	d := prev.Dim(2)
-	s := unroll(gates, op.Reverse, lastIf(in, 6, op.Tape, 3))
-	for _, t := range s.backwards() {
-		gate, h, m := parts(s.at(gates, t), 3), s.at(prev, t), s.at(inner, t)
+	xs := []*ir.Value{gates, prev, inner, dy}
+	if op.Tape {
+		xs = append(xs, in[6], in[7], in[8])
+	}
+	last, ys := overTime(!op.Reverse, lastIf(in, 6, op.Tape, 3), []*ir.Value{dh}, xs, func(state, x []*ir.Value) (next, ys []*ir.Value) {
+		gate, h, m := parts(x[0], 3), x[1], x[2]
 		r, z, n := gate[0], gate[1], gate[2]
-		h1 := Add(dh, s.at(dy, t))
+		h1 := Add(state[0], x[3])
 		dz, dn := Mul(h1, Sub(h, n)), Mul(h1, Sub(Scalar(z, 1), z))
 		var more []*ir.Value
 		if op.Tape {
-			more = append(parts(s.at(in[7], t), 3), s.at(in[8], t))
+			more = parts(x[5], 3)
 			dz, dn = Add(dz, more[1]), Add(dn, more[2])
 		}
 		an := tanhSlope(n, dn)
 		dr, dm := Mul(an, m), Mul(an, r)
 		if op.Tape {
-			dr, dm = Add(dr, more[0]), Add(dm, more[3])
+			dr, dm = Add(dr, more[0]), Add(dm, x[6])
 		}
 		ar, az := sigmoidSlope(r, dr), sigmoidSlope(z, dz)
 		dq := Concat(1, ar, az, dm)
 		h0 := Add(Mul(h1, z), MatMul(dq, weight))
 		if op.Tape {
-			h0 = Add(h0, s.at(in[6], t))
+			h0 = Add(h0, x[4])
 		}
-		dh = s.choose(t, h0, dh)
-		s.put(t, Concat(1, ar, az, an), dq)
-	}
-	dx, dq := s.stack(0, wide(gates)), s.stack(1, wide(gates))
-	return []*ir.Value{dx, dq, Concat(0, Sum(dx, 0, 1), Sum(Narrow(dq, 2, 2*d, d), 0, 1)), dh}
+		return []*ir.Value{h0}, []*ir.Value{Concat(1, ar, az, an), dq}
+	})
+	dx, dq, d := ys[0], ys[1], prev.Dim(2)
+	return []*ir.Value{dx, dq, Concat(0, Sum(dx, 0, 1), Sum(Narrow(dq, 2, 2*d, d), 0, 1)), last[0]}
 }

@@ -1,9 +1,6 @@
 package ops
 
-import (
-	"github.com/gradus-ml/gradus/ir"
-	"github.com/gradus-ml/gradus/shape"
-)
+import "github.com/gradus-ml/gradus/ir"
 
 // LSTMOp runs one direction of one layer of long short-term memory over a
 // sequence. Operands: x [B T 4D], the products of the inputs with their weight,
@@ -53,24 +50,18 @@ func (LSTMOp) Infer(in []ir.Type) ([]ir.Type, error) {
 // Flops counts the products with weight, and sixty operations an element of y.
 func (LSTMOp) Flops(in, _ []ir.Type) int64 { return recurrentFlops(in[0], in[1], 60) }
 
-// Expand is the formula, step by step.
+// Expand is the formula, as a scan.
 func (op LSTMOp) Expand(in []*ir.Value) []*ir.Value {
-	x, weight, bias, h, c := in[0], in[1], in[2], in[3], in[4]
-	s := unroll(x, op.Reverse, optionalAt(in, 5))
-	for _, t := range s.order {
-		a := parts(Add(Add(s.at(x, t), bias), Linear(h, weight, nil)), 4)
+	x, weight, bias, h0, c0 := in[0], in[1], in[2], in[3], in[4]
+	last, ys := overTime(op.Reverse, optionalAt(in, 5), []*ir.Value{h0, c0}, []*ir.Value{x}, func(state, x []*ir.Value) (next, ys []*ir.Value) {
+		h, c := state[0], state[1]
+		a := parts(Add(Add(x[0], bias), Linear(h, weight, nil)), 4)
 		i, f, g, o := Sigmoid(a[0]), Sigmoid(a[1]), Tanh(a[2]), Sigmoid(a[3])
 		c1 := Add(Mul(f, c), Mul(i, g))
 		h1 := Mul(o, Tanh(c1))
-		s.put(t, h1, h, Concat(1, i, f, g, o), c)
-		h, c = s.choose(t, h1, h), s.choose(t, c1, c)
-	}
-	return []*ir.Value{s.stack(0, h), h, c, s.stack(1, h), s.stack(2, wide(x)), s.stack(3, h)}
-}
-
-// wide is a value [B W] for a sequence [B T W].
-func wide(x *ir.Value) *ir.Value {
-	return Full(x.Graph(), x.DType(), shape.Of(x.Dim(0), x.Dim(2)), 0)
+		return []*ir.Value{h1, c1}, []*ir.Value{h1, h, Concat(1, i, f, g, o), c}
+	})
+	return []*ir.Value{ys[0], last[0], last[1], ys[1], ys[2], ys[3]}
 }
 
 // Grad is [LSTMGradOp], and one product over all steps for weight.
@@ -119,30 +110,31 @@ func (op LSTMGradOp) Infer(in []ir.Type) ([]ir.Type, error) {
 // Flops counts the products with weight, and forty operations an element of dy.
 func (LSTMGradOp) Flops(in, _ []ir.Type) int64 { return recurrentFlops(in[1], in[0], 40) }
 
-// Expand is the formula, step by step.
+// Expand is the formula, as a scan.
 func (op LSTMGradOp) Expand(in []*ir.Value) []*ir.Value {
 	weight, gates, cells, dy, dh, dc := in[0], in[1], in[2], in[3], in[4], in[5]
-	s := unroll(gates, op.Reverse, lastIf(in, 6, op.Tape, 3))
-	for _, t := range s.backwards() {
-		gate, c := parts(s.at(gates, t), 4), s.at(cells, t)
+	xs := []*ir.Value{gates, cells, dy}
+	if op.Tape {
+		xs = append(xs, in[6], in[7], in[8])
+	}
+	last, ys := overTime(!op.Reverse, lastIf(in, 6, op.Tape, 3), []*ir.Value{dh, dc}, xs, func(state, x []*ir.Value) (next, ys []*ir.Value) {
+		gate, c := parts(x[0], 4), x[1]
 		i, f, g, o := gate[0], gate[1], gate[2], gate[3]
-		tc := Tanh(Add(Mul(f, c), Mul(i, g)))
-		h1 := Add(dh, s.at(dy, t))
-		c1 := Add(dc, tanhSlope(tc, Mul(h1, o)))
-		d := []*ir.Value{Mul(c1, g), Mul(c1, c), Mul(c1, i), Mul(h1, tc)}
+		s := Tanh(Add(Mul(f, c), Mul(i, g)))
+		h1 := Add(state[0], x[2])
+		c1 := Add(state[1], tanhSlope(s, Mul(h1, o)))
+		d := []*ir.Value{Mul(c1, g), Mul(c1, c), Mul(c1, i), Mul(h1, s)}
 		if op.Tape {
-			for k, more := range parts(s.at(in[7], t), 4) {
+			for k, more := range parts(x[4], 4) {
 				d[k] = Add(d[k], more)
 			}
 		}
 		dx := Concat(1, sigmoidSlope(i, d[0]), sigmoidSlope(f, d[1]), tanhSlope(g, d[2]), sigmoidSlope(o, d[3]))
 		h0, c0 := MatMul(dx, weight), Mul(c1, f)
 		if op.Tape {
-			h0, c0 = Add(h0, s.at(in[6], t)), Add(c0, s.at(in[8], t))
+			h0, c0 = Add(h0, x[3]), Add(c0, x[5])
 		}
-		dh, dc = s.choose(t, h0, dh), s.choose(t, c0, dc)
-		s.put(t, dx)
-	}
-	dx := s.stack(0, wide(gates))
-	return []*ir.Value{dx, Sum(dx, 0, 1), dh, dc}
+		return []*ir.Value{h0, c0}, []*ir.Value{dx}
+	})
+	return []*ir.Value{ys[0], Sum(ys[0], 0, 1), last[0], last[1]}
 }

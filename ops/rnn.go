@@ -63,16 +63,14 @@ func (RNNOp) Infer(in []ir.Type) ([]ir.Type, error) {
 // Flops counts the products with weight, and ten operations an element of y.
 func (RNNOp) Flops(in, _ []ir.Type) int64 { return recurrentFlops(in[0], in[1], 10) }
 
-// Expand is the formula, step by step.
+// Expand is the formula, as a scan.
 func (op RNNOp) Expand(in []*ir.Value) []*ir.Value {
-	x, weight, bias, h := in[0], in[1], in[2], in[3]
-	s := unroll(x, op.Reverse, optionalAt(in, 4))
-	for _, t := range s.order {
-		before, next := h, op.activate(Add(Add(s.at(x, t), bias), Linear(h, weight, nil)))
-		h = s.choose(t, next, h)
-		s.put(t, next, before)
-	}
-	return []*ir.Value{s.stack(0, h), h, s.stack(1, h)}
+	x, weight, bias, h0 := in[0], in[1], in[2], in[3]
+	last, ys := overTime(op.Reverse, optionalAt(in, 4), []*ir.Value{h0}, []*ir.Value{x}, func(state, x []*ir.Value) (next, ys []*ir.Value) {
+		h := op.activate(Add(Add(x[0], bias), Linear(state[0], weight, nil)))
+		return []*ir.Value{h}, []*ir.Value{h, state[0]}
+	})
+	return []*ir.Value{ys[0], last[0], ys[1]}
 }
 
 func (op RNNOp) activate(x *ir.Value) *ir.Value {
@@ -128,26 +126,27 @@ func (op RNNGradOp) Infer(in []ir.Type) ([]ir.Type, error) {
 // Flops counts the products with weight, and four operations an element.
 func (RNNGradOp) Flops(in, _ []ir.Type) int64 { return recurrentFlops(in[1], in[0], 4) }
 
-// Expand is the formula, step by step.
+// Expand is the formula, as a scan.
 func (op RNNGradOp) Expand(in []*ir.Value) []*ir.Value {
 	weight, y, dy, dh := in[0], in[1], in[2], in[3]
-	s := unroll(y, op.Reverse, lastIf(in, 4, op.Tape, 1))
-	for _, t := range s.backwards() {
-		h, d := s.at(y, t), Add(dh, s.at(dy, t))
-		if op.ReLU {
-			d = Select(Gt(h, Scalar(h, 0)), d, ZerosLike(d))
-		} else {
-			d = tanhSlope(h, d)
-		}
-		next := MatMul(d, weight)
-		if op.Tape {
-			next = Add(next, s.at(in[4], t))
-		}
-		dh = s.choose(t, next, dh)
-		s.put(t, d)
+	xs := []*ir.Value{y, dy}
+	if op.Tape {
+		xs = append(xs, in[4])
 	}
-	dx := s.stack(0, dh)
-	return []*ir.Value{dx, Sum(dx, 0, 1), dh}
+	last, ys := overTime(!op.Reverse, lastIf(in, 4, op.Tape, 1), []*ir.Value{dh}, xs, func(state, x []*ir.Value) (next, ys []*ir.Value) {
+		y, d := x[0], Add(state[0], x[1])
+		if op.ReLU {
+			d = Select(Gt(y, Scalar(y, 0)), d, ZerosLike(d))
+		} else {
+			d = tanhSlope(y, d)
+		}
+		dh := MatMul(d, weight)
+		if op.Tape {
+			dh = Add(dh, x[2])
+		}
+		return []*ir.Value{dh}, []*ir.Value{d}
+	})
+	return []*ir.Value{ys[0], Sum(ys[0], 0, 1), last[0]}
 }
 
 // tanhSlope is d * (1 - y^2), the gradient by x of y = tanh(x).
@@ -298,69 +297,40 @@ func (s sequenceShape) checkLengths(in []ir.Type) error {
 	return nil
 }
 
-// A steps writes a recurrence out, step by step.
-type steps struct {
-	like    *ir.Value // [B T ...]
-	order   []int     // of the steps of time
-	lengths *ir.Value // nil without
-	parts   [][]*ir.Value
-}
-
-func unroll(like *ir.Value, reverse bool, lengths *ir.Value) *steps {
-	s := &steps{like: like, lengths: lengths}
-	for i := range like.Dim(1) {
-		if reverse {
-			i = like.Dim(1) - 1 - i
+// overTime runs body for the steps of sequences xs [B T W]: it gets the states,
+// at first init, and the step [B W] of each of xs, and returns the next states
+// and what is to be stacked to sequences again. In rows that have no such step
+// states stay and what is stacked is 0.
+func overTime(reverse bool, lengths *ir.Value, init, xs []*ir.Value, body func(state, x []*ir.Value) (next, ys []*ir.Value)) (last, ys []*ir.Value) {
+	run, n := Scan, len(xs)
+	if reverse {
+		run = ScanReverse
+	}
+	var slices []*ir.Value
+	for _, x := range xs {
+		slices = append(slices, Transpose(x, 1, 0, 2)) // [T B W]
+	}
+	if lengths != nil {
+		slices = append(slices, Iota(lengths.Graph(), dtype.Int64, shape.Of(xs[0].Dim(1)), 0))
+	}
+	last, ys = run(init, slices, func(state, x []*ir.Value) (next, ys []*ir.Value) {
+		next, ys = body(state, x[:n])
+		if lengths == nil {
+			return next, ys
 		}
-		s.order = append(s.order, i)
-	}
-	return s
-}
-
-// backwards is the order of the steps from the last to the first.
-func (s *steps) backwards() []int {
-	var order []int
-	for i := range s.order {
-		order = append(order, s.order[len(s.order)-1-i])
-	}
-	return order
-}
-
-// at is step t of v [B T W]: [B W].
-func (s *steps) at(v *ir.Value, t int) *ir.Value {
-	return Reshape(Narrow(v, 1, t, 1), v.Dim(0), v.Dim(2))
-}
-
-// choose is yes in the rows that have a step t, no in the others.
-func (s *steps) choose(t int, yes, no *ir.Value) *ir.Value {
-	if s.lengths == nil {
-		return yes
-	}
-	there := Gt(s.lengths, FullInt(s.like.Graph(), dtype.Int64, s.lengths.Shape(), int64(t)))
-	return Select(spreadRow(there, yes), yes, no)
-}
-
-// put keeps values [B W] of step t for stack, with 0 in the rows that have no
-// such step.
-func (s *steps) put(t int, vs ...*ir.Value) {
-	if s.parts == nil {
-		s.parts = make([][]*ir.Value, len(vs))
-	}
-	for i, v := range vs {
-		if s.parts[i] == nil {
-			s.parts[i] = make([]*ir.Value, len(s.order))
+		there := Gt(lengths, x[n])
+		for i, v := range next {
+			next[i] = Select(spreadRow(there, v), v, state[i])
 		}
-		s.parts[i][t] = Unsqueeze(s.choose(t, v, ZerosLike(v)), 1)
+		for i, v := range ys {
+			ys[i] = Select(spreadRow(there, v), v, ZerosLike(v))
+		}
+		return next, ys
+	})
+	for i, y := range ys {
+		ys[i] = Transpose(y, 1, 0, 2)
 	}
-}
-
-// stack joins what was put in place i: [B T W]. Without steps it is empty and
-// as wide as none.
-func (s *steps) stack(i int, none *ir.Value) *ir.Value {
-	if len(s.order) == 0 {
-		return Full(none.Graph(), none.DType(), shape.Of(none.Dim(0), 0, none.Dim(1)), 0)
-	}
-	return Concat(1, s.parts[i]...)
+	return last, ys
 }
 
 // parts cuts v [B n*D] in n.
