@@ -138,6 +138,21 @@ var nets = map[string]func(n *net, batch int){
 		x = ops.Add(x, ops.MatMul(a, n.linear(x, 20)))
 		n.train(n.linear(ops.Flatten(ops.SiLU(x), 1), 5))
 	},
+	"transformer": func(n *net, batch int) {
+		const t, width = 6, 16
+		x := n.input(ir.Arg, 1, batch, t, width)
+		h := ops.LayerNorm(x, n.param(width), n.param(width), 1, 1e-5)
+		qkv := ops.Reshape(n.linear(h, 3*width), batch, t, 12, 4)
+		y := ops.AttentionPacked(qkv, 4, ops.AttentionOptions{Causal: true})
+		x = ops.Add(x, n.linear(ops.Reshape(y, batch, t, width), width))
+		q := ops.RoPE(ops.Reshape(n.linear(x, 16), batch, t, 4, 4), ops.RoPEOptions{Base: 100})
+		k := ops.RoPE(ops.Reshape(n.linear(x, 8), batch, t, 2, 4), ops.RoPEOptions{Base: 100, Interleaved: true})
+		v := ops.Reshape(n.linear(x, 8), batch, t, 2, 4)
+		y = ops.Attention(q, k, v, ops.AttentionOptions{Bias: n.param(4, t, t), Sinks: n.param(4), SoftCap: new(3.0)})
+		x = ops.Add(x, n.linear(ops.Reshape(y, batch, t, width), width))
+		x = ops.Add(x, n.linear(ops.SwiGLU(n.linear(x, 20), n.linear(x, 20)), width))
+		n.train(n.linear(ops.Flatten(x, 1), 5))
+	},
 	"lenet": func(n *net, batch int) {
 		x := n.input(ir.Arg, 1, batch, 1, 14, 14)
 		x = maxPool(ops.ReLU(n.bias(n.conv(x, 6, 5, 1))), 2, 2)
