@@ -170,10 +170,15 @@ func (l *lowering) dot(n *ir.Node, op ops.DotOp, out ref, after epilogue) {
 	if s.TransB {
 		s.LdB = s.K
 	}
+	y = stored(y)
+	s.FormatB, s.HalfB = halfOf(y.DType())
 	k := kernel.NewGemm(l.b.set, s, l.b.threads)
 	a, b, scratch := l.read(x), l.read(y), l.scratch(k.Scratch())
 	l.step("matmul", n, func(m *memory) []kernel.Phase {
 		run, before := regions(m, after, s.M)
+		if s.HalfB {
+			return append(before, k.BindHalf(m.f32(a), view[uint16](m.bytes(b)), m.f32(out), m.f32(scratch), run)...)
+		}
 		return append(before, k.Bind(m.f32(a), m.f32(b), m.f32(out), m.f32(scratch), run)...)
 	})
 }

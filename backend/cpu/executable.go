@@ -71,10 +71,10 @@ func (b *Backend) compile(g *ir.Graph, checked bool) (backend.Executable, error)
 
 // legalise brings a graph in the form that lowering takes: floats of 16 bits
 // only where there are kernels for them, images with channels last, composites
-// without a kernel expanded, products canonical.
+// without a kernel expanded, products canonical, casts of what they pack in them.
 func (b *Backend) legalise(g *ir.Graph) (*ir.Graph, error) {
 	for _, p := range []func(*ir.Graph) (*ir.Graph, error){
-		pass.Simplify, widenHalves, channelsLast, b.expand, canonicalDots, pass.Simplify, pass.Prune,
+		pass.Simplify, widenHalves, channelsLast, b.expand, canonicalDots, pass.Simplify, pass.Prune, packHalves,
 	} {
 		var err error
 		if g, err = p(g); err != nil {

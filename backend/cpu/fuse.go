@@ -33,7 +33,7 @@ const groupNodes = 48
 // who can't take it as it is asks: constants, broadcasts, reshapes.
 func virtual(n *ir.Node) bool {
 	switch n.Op().(type) {
-	case ops.ConstantOp, ops.BroadcastOp, ops.ReshapeOp, ir.Input:
+	case ops.ConstantOp, ops.BroadcastOp, ops.ReshapeOp, ir.Input, widenOp:
 		return true
 	}
 	return false

@@ -60,6 +60,36 @@ func widenGraph(g *ir.Graph) (*ir.Graph, error) {
 	})
 }
 
+// A widenOp is a cast of floats of 16 bits to float32 that a matrix product makes
+// while it packs its second operand. It takes no memory.
+type widenOp struct{ ops.CastOp }
+
+// packHalves lets products read their second operands where casts to float32
+// take them from.
+func packHalves(g *ir.Graph) (*ir.Graph, error) {
+	return ir.Deep(g, func(g *ir.Graph) (*ir.Graph, error) {
+		return ir.Rewrite(g, func(to *ir.Graph, n *ir.Node, in []*ir.Value) []*ir.Value {
+			op, ok := n.Op().(ops.DotOp)
+			if !ok || n.Out(0).DType() != dtype.Float32 {
+				return nil
+			}
+			from := in[1].Node()
+			if _, ok := from.Op().(ops.CastOp); !ok || !from.In()[0].DType().IsHalf() {
+				return nil
+			}
+			return to.Add(op, in[0], to.Add(widenOp{ops.CastOp{To: dtype.Float32}}, from.In()[0])[0])
+		})
+	})
+}
+
+// stored is what lies in memory for an operand of a product.
+func stored(v *ir.Value) *ir.Value {
+	if _, ok := v.Node().Op().(widenOp); ok {
+		return v.Node().In()[0]
+	}
+	return v
+}
+
 func hasHalves(n *ir.Node) bool {
 	isHalf := func(v *ir.Value) bool { return v.DType().IsHalf() }
 	return slices.ContainsFunc(n.In(), isHalf) || slices.ContainsFunc(n.Outs(), isHalf)

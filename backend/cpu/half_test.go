@@ -55,3 +55,27 @@ func TestCastRoundsInGroup(t *testing.T) {
 		}
 	}
 }
+
+// A product reads its second operand in 16 bits: what is cast before it is the
+// first alone, and the cast of its result is part of it.
+func TestProductPacksHalves(t *testing.T) {
+	for _, dt := range []dtype.DType{dtype.BFloat16, dtype.Float16} {
+		g := ir.NewGraph()
+		x := g.Input(ir.Arg, "x", ir.Type{DType: dt, Shape: shape.Of(3, 40)})
+		w := g.Input(ir.Variable, "w", ir.Type{DType: dt, Shape: shape.Of(70, 40)})
+		g.SetOutputs(ops.Linear(x, w, nil))
+		in := []*tensor.Tensor{tensor.New(dt, x.Shape()), tensor.New(dt, w.Shape())}
+		for _, v := range in {
+			for i := range v.Size() {
+				v.SetFloat(i, float64(i%5-2))
+			}
+		}
+		r, err := check(newBackend(t, cpu.WithThreads(2)), g, in...) // the sums are exact
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.stats.Steps != 2 {
+			t.Errorf("%v: %d steps, want a cast and a product", dt, r.stats.Steps)
+		}
+	}
+}

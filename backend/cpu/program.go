@@ -188,7 +188,7 @@ func (a *assembler) result(u *unit, i, k int) {
 	}
 	if u.anchor != nil { // it reads its operands while results are written
 		for _, in := range u.anchor.In() {
-			safe[a.read(in)] = false
+			safe[a.read(stored(in))] = false
 		}
 	}
 	s := stream{kind: full, elem: v.DType(), out: true, ref: a.writeOver(v, safe)}

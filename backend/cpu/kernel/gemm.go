@@ -16,6 +16,11 @@ type GemmSpec struct {
 	// batch to the next. Zero for A or B: one matrix serves the whole batch.
 	StrideA, StrideB, StrideC int
 	Accumulate                bool
+	// HalfB says that B is stored in floats of 16 bits, of format FormatB. They
+	// are made float32 when B is packed: no bit of the result differs from that
+	// of a B in float32.
+	HalfB   bool
+	FormatB Half
 }
 
 // An Epilogue is called once for every region of the result, after its last
@@ -45,6 +50,9 @@ type Gemm struct {
 	packA   bool // A is packed by each chunk, else read in place
 	strips  work // strips only: the panels of all batches
 	plan    regionPlan
+
+	widen  func(n int, d *float32, s *uint16) // of B stored in 16 bits
+	wideAt int                                // where the scratch memory for that begins
 }
 
 // A work is a number of equal units cut in chunks.
@@ -86,12 +94,15 @@ func cut(units int, nanos float64, workers int) work {
 func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 	t := &set.Tile
 	g := &Gemm{spec: spec, tile: t, workers: workers}
+	if spec.HalfB {
+		g.widen = set.halves.widen[spec.FormatB]
+	}
 	g.blocks = max(1, ceil(spec.K, t.Depth))
 	g.depth = max(8, roundUp(ceil(spec.K, g.blocks), 8))
 	g.blocks = max(1, ceil(spec.K, g.depth))
 
 	panels := ceil(spec.N, t.Cols)
-	g.packB = spec.TransB || collide(spec.LdB) && spec.M > t.Rows
+	g.packB = spec.HalfB || spec.TransB || collide(spec.LdB) && spec.M > t.Rows
 	// A step of few rows takes as long as one of four.
 	nanos := float64(max(spec.M, 4)) * float64(spec.K) * float64(t.Cols) / t.Speed
 	if g.packB {
@@ -105,6 +116,7 @@ func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 	if g.regions {
 		g.packB = g.packB || spec.M > 4*t.Rows
 		g.planRegions()
+		g.wideAt = g.regionScratch()
 		return g
 	}
 	g.strips = cut(panels*spec.Batch, nanos, workers)
@@ -114,6 +126,7 @@ func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 		g.packA = true
 		g.strips.chunks = min(g.strips.chunks, max(workers, panels*spec.Batch/4/workers*workers))
 	}
+	g.wideAt = workers * g.stripScratch()
 	return g
 }
 
@@ -131,11 +144,20 @@ func collide(ld int) bool { return ld%(2048/floatBytes) == 0 }
 
 // Scratch returns the number of floats that Bind wants as scratch memory.
 func (g *Gemm) Scratch() int {
-	if g.regions {
-		return g.regionScratch() + alignment
+	if n := g.wideAt + g.workers*g.wideScratch(); n > 0 || g.regions {
+		return n + alignment
 	}
-	if n := g.stripScratch(); n > 0 {
-		return g.workers*n + alignment
+	return 0
+}
+
+// wideSteps is the number of steps of a transposed B that are made float32 at a
+// time.
+const wideSteps = 64
+
+// wideScratch is the memory of one worker for that.
+func (g *Gemm) wideScratch() int {
+	if g.spec.HalfB && g.spec.TransB {
+		return g.tile.Cols * wideSteps
 	}
 	return 0
 }
@@ -158,17 +180,23 @@ func (g *Gemm) panelSize() int { return g.depth * g.tile.Cols }
 // Bind gives the plan its operands. The phases read and write these slices
 // whenever they run; C must not overlap the others. After may be nil.
 func (g *Gemm) Bind(a, b, c, scratch []float32, after Epilogue) []Phase {
+	return g.bind(&gemmRun{Gemm: g, a: a, b: b, c: c, after: after}, scratch)
+}
+
+// BindHalf is Bind for a B stored in floats of 16 bits.
+func (g *Gemm) BindHalf(a []float32, b []uint16, c, scratch []float32, after Epilogue) []Phase {
+	return g.bind(&gemmRun{Gemm: g, a: a, bits: b, c: c, after: after}, scratch)
+}
+
+func (g *Gemm) bind(x *gemmRun, scratch []float32) []Phase {
 	s := &g.spec
 	if s.Batch == 0 || s.M == 0 || s.N == 0 {
 		return nil
 	}
 	if s.K == 0 {
-		return []Phase{{Chunks: 1, Run: func(worker, _ int) { g.empty(worker, c, after) }}}
+		return []Phase{{Chunks: 1, Run: func(worker, _ int) { g.empty(worker, x.c, x.after) }}}
 	}
-	x := &gemmRun{
-		Gemm: g, a: a, b: b, c: c, after: after,
-		scratch: align(scratch), segs: make([]seg, g.workers),
-	}
+	x.scratch, x.segs = align(scratch), make([]seg, g.workers)
 	if g.regions {
 		return x.regionPhases()
 	}
@@ -194,6 +222,7 @@ func (g *Gemm) empty(worker int, c []float32, after Epilogue) {
 type gemmRun struct {
 	*Gemm
 	a, b, c, scratch []float32
+	bits             []uint16 // B, if it is stored in 16 bits
 	after            Epilogue
 	segs             []seg // one a worker
 }
@@ -240,7 +269,7 @@ func (x *gemmRun) stripBlock(worker, batch, j0, j1, p int) {
 		n := min(t.Cols, j1-j)
 		g.a = a
 		if x.packB {
-			x.copyB(scratch, batch, j, n, k0, k)
+			x.copyB(worker, scratch, batch, j, n, k0, k)
 			g.b, g.rsb = at(scratch, 0), t.Cols*floatBytes
 		} else {
 			g.b, g.rsb = at(x.b, batch*s.StrideB+k0*s.LdB+j), s.LdB*floatBytes
@@ -297,13 +326,37 @@ func (x *gemmRun) setPacked(g *seg, packed []float32) {
 }
 
 // copyB copies columns j to j+n of steps k0 to k0+k of B to a panel.
-func (x *gemmRun) copyB(panel []float32, batch, j, n, k0, k int) {
+func (x *gemmRun) copyB(worker int, panel []float32, batch, j, n, k0, k int) {
 	s, t := &x.spec, x.tile
+	if s.HalfB {
+		x.widenB(worker, panel, batch, j, n, k0, k)
+		return
+	}
 	b := x.b[batch*s.StrideB:]
 	if s.TransB {
 		t.transpose(panel, t.Cols, b[j*s.LdB+k0:], s.LdB, n, k)
 	} else {
 		t.copy(panel, t.Cols, b[k0*s.LdB+j:], s.LdB, k, n)
+	}
+}
+
+// widenB is copyB for a B stored in 16 bits.
+func (x *gemmRun) widenB(worker int, panel []float32, batch, j, n, k0, k int) {
+	s, t := &x.spec, x.tile
+	b := x.bits[batch*s.StrideB:]
+	if !s.TransB {
+		for p := range k {
+			x.widen(n, &panel[p*t.Cols], &b[(k0+p)*s.LdB+j])
+		}
+		return
+	}
+	wide := x.scratch[x.wideAt+worker*x.wideScratch():][:x.wideScratch()]
+	for p := 0; p < k; p += wideSteps {
+		steps := min(wideSteps, k-p)
+		for c := range n {
+			x.widen(steps, &wide[c*wideSteps], &b[(j+c)*s.LdB+k0+p])
+		}
+		t.transpose(panel[p*t.Cols:], t.Cols, wide, wideSteps, n, steps)
 	}
 }
 

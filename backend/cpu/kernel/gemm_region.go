@@ -104,7 +104,7 @@ func (v *regionRun) panelB(p, panel int) []float32 {
 // fetches ahead, where single panels take a few lines of every row.
 const packPanels = 8
 
-func (v *regionRun) pack(_, chunk int) {
+func (v *regionRun) pack(worker, chunk int) {
 	const rows = 8
 	t := v.tile
 	lo, hi := v.packing.span(chunk)
@@ -114,13 +114,13 @@ func (v *regionRun) pack(_, chunk int) {
 		k0, k := v.block(p)
 		if v.spec.TransB {
 			for ; j < end; j += t.Cols {
-				v.copyB(v.panelB(p, j/t.Cols), v.batch, v.j+j, min(t.Cols, v.n-j), k0, k)
+				v.copyB(worker, v.panelB(p, j/t.Cols), v.batch, v.j+j, min(t.Cols, v.n-j), k0, k)
 			}
 			continue
 		}
 		for r := 0; r < k; r += rows {
 			for c := j; c < end; c += t.Cols {
-				v.copyB(v.panelB(p, c/t.Cols)[r*t.Cols:], v.batch, v.j+c, min(t.Cols, v.n-c), k0+r, min(rows, k-r))
+				v.copyB(worker, v.panelB(p, c/t.Cols)[r*t.Cols:], v.batch, v.j+c, min(t.Cols, v.n-c), k0+r, min(rows, k-r))
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -183,4 +184,54 @@ func TestToHalf(t *testing.T) {
 	if bits[0] != 0x4b81 || bits[1] != 0xc040 || bits[2] != 0 {
 		t.Errorf("of integers %#04x", bits)
 	}
+}
+
+// TestGemmHalf gives a product with B in 16 bits the bits of that with the same
+// numbers in float32: small ones with gaps between rows, and ones that are cut
+// in regions and blocks of K.
+func TestGemmHalf(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(9, 10))
+		specs := []GemmSpec{
+			dense(611, 170, 333, false, false), dense(611, 170, 333, true, true), dense(1203, 33, 520, false, true),
+			dense(5, 70, 1500, false, true), dense(150, 7, 2100, false, false), dense(1, 300, 700, false, true), dense(3, 0, 4, false, true), dense(3, 5, 0, false, true),
+		}
+		for i := range 150 {
+			most := []int{4, 20, 70, 150}[i%4]
+			s := dense(1+r.IntN(most), 1+r.IntN(most), 1+r.IntN(2*most), r.IntN(2) == 1, r.IntN(2) == 1)
+			s.Batch, s.Accumulate = 1+r.IntN(3), r.IntN(2) == 1
+			s.LdB += r.IntN(3)
+			s.StrideA, s.StrideB, s.StrideC = s.M*s.K*r.IntN(2), s.LdB*max(s.N, s.K)*r.IntN(2), s.N*s.M
+			specs = append(specs, s)
+		}
+		for i, s := range specs {
+			s.HalfB, s.FormatB = true, Half(i%numHalves)
+			la, lb, lc := s.lens()
+			a, b, c0 := randomGuarded(r, la), newGuarded(lb), randomGuarded(r, lc)
+			bits := make([]uint16, lb)
+			for j := range bits {
+				bits[j] = uint16(r.IntN(0x800) + 0x3c00 | r.IntN(2)<<15)
+			}
+			set.Widen(s.FormatB, b.s, bits)
+			float := s
+			float.HalfB = false
+			for _, workers := range []int{1, 3} {
+				want, got := newGuarded(lc), newGuarded(lc)
+				copy(want.s, c0.s)
+				copy(got.s, c0.s)
+				g := NewGemm(set, float, workers)
+				runPhases(g.Bind(a.s, b.s, want.s, make([]float32, g.Scratch()), nil), workers)
+				g = NewGemm(set, s, workers)
+				scratch := newGuarded(g.Scratch())
+				runPhases(g.BindHalf(a.s, bits, got.s, scratch.s, nil), workers)
+				got.check(t, "C")
+				scratch.check(t, "scratch")
+				for j, w := range want.s {
+					if math.Float32bits(got.s[j]) != math.Float32bits(w) {
+						t.Fatalf("%+v: element %d is %g, with a float32 B %g", s, j, got.s[j], w)
+					}
+				}
+			}
+		}
+	})
 }
