@@ -13,8 +13,8 @@ type layer64 struct {
 	spec    RecurrentSpec
 	lengths []int64
 
-	prev, y, tape, gates, h, c     []float64
-	dx, dq, db, dh0, dc0, dhs, dcs []float64
+	prev, y, tape, gates, h, c []float64
+	dx, dq, db, dh0, dc0       []float64
 }
 
 func sigmoid64(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
