@@ -129,3 +129,22 @@ func TestPrintOrder(t *testing.T) {
 		t.Errorf("printed %q:\n%s", got, &out)
 	}
 }
+
+// Gradients by constants and broadcasts that a body uses, asked for outside and
+// inside of it.
+func TestGradientByWhatIsMadeOutside(t *testing.T) {
+	g := ir.NewGraph()
+	x, w := vector(g, "x", 2), vector(g, "w", 1)
+	zeros, wide := ops.ZerosLike(x), ops.Broadcast(w, x.Shape())
+	c, ys := ops.ScanN(3, []*ir.Value{x}, func(_ *ir.Value, c []*ir.Value) (next, ys []*ir.Value) {
+		y := ops.Add(ops.Mul(c[0], wide), zeros)
+		return []*ir.Value{y}, grad.Of(ops.Sum(ops.Mul(y, y)), zeros, wide)
+	})
+	last := ops.Narrow(ys[0], 0, 0, 1)
+	wides := ops.Narrow(ys[1], 0, 0, 1)
+	d := grad.Of(ops.Sum(c[0]), zeros, wide)
+	check(t, g, append(d, ops.Reshape(last, 2), ops.Reshape(wides, 2)), [][]float64{
+		{7, 7}, {12, 60}, // 1 + w + w^2, 3 w^2 x
+		{4, 20}, {4, 100}, // 2 w x, 2 w x^2
+	}, optest.Floats(1, 5), optest.Floats(2))
+}

@@ -233,25 +233,19 @@ func foreign(v *Value) string {
 	return "operands come from different graphs"
 }
 
-// local gives v in g: v itself, or the parameter that stands for it. A
-// constant is made again.
+// local gives v in g: v itself, or the parameter that stands for it.
 func (g *Graph) local(v *Value) *Value {
 	if v.node.graph == g {
 		return v
 	}
-	if c := g.captures[v]; c != nil {
-		return c
-	}
-	var c *Value
-	if in, ok := v.node.op.(Input); !ok && len(v.node.in) == 0 {
-		g.For(v.node, func() { c = g.Add(v.node.op)[v.index] })
-	} else {
+	c := g.captures[v]
+	if c == nil {
+		in, _ := v.node.op.(Input)
 		g.For(v.node, func() { c = g.Input(Arg, in.Label, v.typ) })
-		c.outer = v
+		c.outer, c.sharding = v, v.sharding
 		g.captured = append(g.captured, v)
+		g.captures[v] = c
 	}
-	c.sharding = v.sharding
-	g.captures[v] = c
 	return c
 }
 

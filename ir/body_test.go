@@ -44,7 +44,7 @@ func hold(in []*ir.Value, f func(in []*ir.Value) []*ir.Value) []*ir.Value {
 func neg(v ...*ir.Value) *ir.Value { return ir.Apply1(join{1}, v...) }
 
 // Captured values become operands, through two levels; what the body computes
-// from them alone is outside, and constants are made again inside.
+// from them alone is outside.
 func TestCapture(t *testing.T) {
 	g := ir.NewGraph()
 	x, w, unused := g.Input(ir.Arg, "x", f32(2)), g.Input(ir.Variable, "w", f32(2)), g.Input(ir.Arg, "unused", f32(2))
@@ -61,25 +61,27 @@ func TestCapture(t *testing.T) {
 	want := `%0 = input{x}() : f32[2]
 %1 = input{w}() : f32[2]
 %2 = input{unused}() : f32[2]
-%3 = join{Results:1}(%1, %1) : f32[2]
-%4, %5 = holds(%0, %3, %1) : f32[2] f32[2]
+%3 = zero() : f32[2]
+%4 = join{Results:1}(%1, %1) : f32[2]
+%5, %6 = holds(%0, %4, %1, %3) : f32[2] f32[2]
   body 0:
     %0 = input{p0}() : f32[2]
     %1 = input() : f32[2]
     %2 = input{w}() : f32[2]
-    %3 = holds(%0, %1, %2) : f32[2]
+    %3 = input() : f32[2]
+    %4 = holds(%0, %1, %2, %3) : f32[2]
       body 0:
         %0 = input{p0}() : f32[2]
         %1 = input() : f32[2]
         %2 = input{w}() : f32[2]
-        %3 = zero() : f32[2]
+        %3 = input() : f32[2]
         %4 = join{Results:1}(%0, %1, %2, %3) : f32[2]
         output %4
-    %4 = join{Results:1}(%3, %2) : f32[2]
-    output %4
+    %5 = join{Results:1}(%4, %2) : f32[2]
+    output %5
     output %1
-output %4
 output %5
+output %6
 `
 	if got := g.String(); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)

@@ -157,8 +157,8 @@ type Graph struct {
 	of        string            // the op it is for
 	whole     bool              // nothing is made outside it while it is built
 	closed    bool              // its building has ended
-	captures  map[*Value]*Value // values of graphs around it, or constants: what stands for them
-	captured  []*Value          // those with a parameter of their own, in order
+	captures  map[*Value]*Value // values of graphs around it: the parameters that stand for them
+	captured  []*Value          // those values in order
 	iteration *Value            // the number of the iteration, if it is a loop's
 }
 

@@ -176,6 +176,23 @@ func (op CondOp) Prune(in []*ir.Value, used []bool) []*ir.Value {
 	return spread(cond(in[0], kept(in[1:first], yes), kept(in[first:], no), branch(op.Yes, yes), branch(op.No, no)), used)
 }
 
+// Sink lets branches make captured values themselves where again says that their
+// op is worth it.
+func (op CondOp) Sink(in []*ir.Value, again func(op ir.Op) bool) []*ir.Value {
+	if sinkOf(in[1:], again) == nil {
+		return nil
+	}
+	no := 1 + op.YesCaptures
+	yesIn, noIn := sinking(in[1:no], again), sinking(in[no:], again)
+	branch := func(body *ir.Body, s *sink) func(params []*ir.Value) []*ir.Value {
+		return func(params []*ir.Value) []*ir.Value {
+			// All that is made now belongs to the branch, which is whole.
+			return body.Build(in[0].Graph(), s.make(in[0].Graph(), params))
+		}
+	}
+	return cond(in[0], yesIn.from, noIn.from, branch(op.Yes, yesIn), branch(op.No, noIn))
+}
+
 // GradBodies builds a condition whose branches build theirs again and
 // differentiate it.
 func (op CondOp) GradBodies(in, _, gout []*ir.Value, wanted []bool, vjp ir.VJP) []*ir.Value {

@@ -312,6 +312,75 @@ func (op ScanOp) Prune(in []*ir.Value, used []bool) []*ir.Value {
 	return spread(made, append(wanted, wanted[:c]...))
 }
 
+// Sink lets the body make captured values itself where again says that their op
+// is worth it.
+func (op ScanOp) Sink(in []*ir.Value, again func(op ir.Op) bool) []*ir.Value {
+	c, x := op.Carries, op.Carries+op.Xs
+	s := sinkOf(in[x:], again)
+	if s == nil || x+len(s.from) == 0 { // without operands there is no graph
+		return nil
+	}
+	same := ScanOp{Length: op.Length, Reverse: op.Reverse}
+	return scan(same, in[:c], in[c:x], s.from, func(t *ir.Value, carry, parts, consts []*ir.Value) (next, ys []*ir.Value) {
+		params := append(append([]*ir.Value{t}, carry...), parts...)
+		out := op.Body.Build(t.Graph(), append(params, s.make(t.Graph(), consts)...))
+		return out[:c], out[c:]
+	})
+}
+
+// A sink makes values, by ops that are worth to be done again, from others.
+type sink struct {
+	want, from []*ir.Value
+}
+
+// sinkOf finds what some values can be made from; nil if from themselves alone.
+func sinkOf(want []*ir.Value, again func(op ir.Op) bool) *sink {
+	s := &sink{want: want}
+	found := false
+	var visit func(v *ir.Value)
+	visit = func(v *ir.Value) {
+		if again(v.Node().Op()) {
+			found = true
+			for _, in := range v.Node().In() {
+				visit(in)
+			}
+		} else if !slices.Contains(s.from, v) {
+			s.from = append(s.from, v)
+		}
+	}
+	for _, v := range want {
+		visit(v)
+	}
+	if !found {
+		return nil
+	}
+	return s
+}
+
+// make makes the values in g, where in stands for those that they are made from.
+func (s *sink) make(g *ir.Graph, in []*ir.Value) []*ir.Value {
+	made := map[*ir.Value]*ir.Value{}
+	for i, v := range s.from {
+		made[v] = in[i]
+	}
+	var get func(v *ir.Value) *ir.Value
+	get = func(v *ir.Value) *ir.Value {
+		if made[v] == nil {
+			var args []*ir.Value
+			for _, in := range v.Node().In() {
+				args = append(args, get(in))
+			}
+			g.For(v.Node(), func() { made[v] = g.Add(v.Node().Op(), args...)[v.Index()] })
+		}
+		return made[v]
+	}
+	out := make([]*ir.Value, len(s.want))
+	for i, v := range s.want {
+		out[i] = get(v)
+	}
+	return out
+}
+
 // kept are the values that are marked, spread puts them back in their places.
 func kept(vs []*ir.Value, keep []bool) (list []*ir.Value) {
 	for i, v := range vs {

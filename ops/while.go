@@ -172,6 +172,32 @@ func (op WhileOp) Prune(in []*ir.Value, used []bool) []*ir.Value {
 	return spread(made, carries)
 }
 
+// Sink lets condition and body make captured values themselves where again says
+// that their op is worth it.
+func (op WhileOp) Sink(in []*ir.Value, again func(op ir.Op) bool) []*ir.Value {
+	c, x := op.Carries, op.Carries+op.CondCaptures
+	if sinkOf(in[c:], again) == nil {
+		return nil
+	}
+	condIn, bodyIn := sinking(in[c:x], again), sinking(in[x:], again)
+	run := func(b *ir.Body, carry, captured []*ir.Value) []*ir.Value {
+		return b.Build(carry[0].Graph(), append(append(iterations(carry[0]), carry...), captured...))
+	}
+	return while(in[:c], condIn.from, bodyIn.from, func(carry, consts []*ir.Value) *ir.Value {
+		return run(op.Cond, carry, condIn.make(carry[0].Graph(), consts))[0]
+	}, func(carry, consts []*ir.Value) []*ir.Value {
+		return run(op.Body, carry, bodyIn.make(carry[0].Graph(), consts))
+	})
+}
+
+// sinking is sinkOf that may make values of themselves.
+func sinking(want []*ir.Value, again func(op ir.Op) bool) *sink {
+	if s := sinkOf(want, again); s != nil {
+		return s
+	}
+	return &sink{want: want, from: want}
+}
+
 // iterations is the number of the iteration of the loop that is being built.
 func iterations(v *ir.Value) []*ir.Value {
 	all := v.Graph().Iterations()

@@ -26,12 +26,7 @@ func Prune(g *ir.Graph) (*ir.Graph, error) {
 // prune goes once through a graph and its bodies, and tells whether it dropped
 // anything.
 func prune(g *ir.Graph) (to *ir.Graph, dropped bool, err error) {
-	nested := false
-	for _, n := range g.Nodes() {
-		_, ok := n.Op().(ir.Nested)
-		nested = nested || ok
-	}
-	if !nested {
+	if !hasBodies(g) {
 		return g, false, nil
 	}
 	uses := g.Uses()

@@ -65,7 +65,7 @@ func TestPruneWhile(t *testing.T) {
 			return values{ops.Sin(c[0]), ops.Add(c[1], y), ops.Add(c[2], ops.FullInt(x.Graph(), dtype.Int32, shape.Shape{}, 1))}
 		})[:1]
 	})
-	if op.(ops.WhileOp).Carries != 2 || len(n.In()) != 2 {
+	if op.(ops.WhileOp).Carries != 2 || len(n.In()) != 4 { // and two constants
 		t.Errorf("%d carries and %d operands left:\n%s", op.(ops.WhileOp).Carries, len(n.In()), s)
 	}
 }
@@ -133,5 +133,61 @@ func TestPruneKeepsResults(t *testing.T) {
 	}
 	if smaller < count/5 {
 		t.Errorf("only %d of %d graphs became smaller", smaller, count)
+	}
+}
+
+// Constants and broadcasts of them go into bodies, two levels down, where they
+// are folded.
+func TestSink(t *testing.T) {
+	g := ir.NewGraph()
+	typ := ir.Type{DType: dtype.Float64, Shape: shape.Of(3, 2)}
+	x, w := g.Input(ir.Arg, "x", typ), g.Input(ir.Arg, "w", ir.Type{DType: dtype.Float64})
+	two, wide := ops.Broadcast(ops.Scalar(x, 2), shape.Of(2)), ops.Broadcast(w, shape.Of(2))
+	_, ys := ops.Scan(nil, values{x}, func(_, x values) (next, ys values) {
+		return nil, ops.Cond(ops.Gt(ops.Sum(x[0]), ops.Scalar(w, 0)), func() values {
+			return values{ops.Mul(x[0], ops.Mul(two, two))}
+		}, func() values { return values{ops.Mul(x[0], wide)} })
+	})
+	g.SetOutputs(ys...)
+	to, err := pass.Sink(g)
+	if err == nil {
+		to, err = pass.Simplify(to)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := to.Outputs()[0].Node()
+	s := to.String()
+	if len(n.In()) != 2 || n.In()[1].Node().Op().Name() != "input" || strings.Count(s, "mul(") != 2 {
+		t.Errorf("%d operands:\n%s", len(n.In()), s)
+	}
+	if err := to.Verify(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSinkKeepsResults(t *testing.T) {
+	for seed := range uint64(100) {
+		r := graphs.Make(seed, graphs.Config{Nodes: 12, Bodies: true, Products: true})
+		to, err := pass.Sink(r.Graph)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := to.Verify(); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		want, err := interp.Run(r.Graph, r.Inputs...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := interp.Run(to, r.Inputs...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range want.Outputs {
+			if err := (optest.Case{}).Compare(got.Outputs[i], w); err != nil {
+				t.Fatalf("seed %d, output %d: %v", seed, i, err)
+			}
+		}
 	}
 }

@@ -74,7 +74,7 @@ func (b *Backend) compile(g *ir.Graph, checked bool) (backend.Executable, error)
 // without a kernel expanded, products canonical, casts of what they pack in them.
 func (b *Backend) legalise(g *ir.Graph) (*ir.Graph, error) {
 	for _, p := range []func(*ir.Graph) (*ir.Graph, error){
-		pass.Simplify, widenHalves, channelsLast, b.expand, canonicalDots, pass.Simplify, pass.Prune, packHalves,
+		pass.Sink, pass.Simplify, widenHalves, channelsLast, b.expand, canonicalDots, pass.Simplify, pass.Prune, packHalves,
 	} {
 		var err error
 		if g, err = p(g); err != nil {
