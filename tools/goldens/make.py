@@ -25,6 +25,7 @@ SCRIPTS = [
     "half",
     "indexing",
     "layers",
+    "linalg",
     "loss",
     "mlp",
     "moves",
