@@ -94,6 +94,11 @@ func TestBuildersAfterAMistake(t *testing.T) {
 		"keep": ops.KeepDims(x, x, 9), "slice": ops.Slice(x, nil, nil, nil), "narrow": ops.Narrow(x, 9, 0, 1), "pad": ops.Pad(x, i, nil, nil, nil), "concat": ops.Concat(9, x, i),
 		"take": ops.Take(x, x, 9), "index_add": ops.IndexAdd(x, x, x, 9), "gather": ops.Gather(x, x, 9), "scatter_add": ops.ScatterAdd(x, x, x, 9), "argmax": ops.ArgMax(x, 9),
 		"iota": ops.Iota(g, dtype.Bool, shape.Of(2), 9), "random": ops.RandomBits(x, s, 0, shape.Of(2)), "conv": ops.Conv(x, i, ops.ConvOp{}), "conv_input": ops.ConvInput(x, i, ops.ConvOp{}),
+		"flip": ops.Flip(x, 9), "squeeze": ops.Squeeze(x, 9), "expand": ops.Expand(x, 9), "move_axis": ops.MoveAxis(x, 9, 0), "stack": ops.Stack(9, x, i), "tile": ops.Tile(x, -1),
+		"roll": ops.Roll(x, nil, nil), "pad_reflect": ops.PadReflect(x, nil, nil), "einsum": ops.Einsum("?", x), "diagonal": ops.Diagonal(x, 0, 9, 9), "one_hot": ops.OneHot(x, -1, dtype.Bool),
+		"dynamic_slice": ops.DynamicNarrow(x, 9, x, 9), "dynamic_update": ops.DynamicUpdateAxis(x, x, 9, x), "cumsum": ops.CumSum(x, 9), "argsort": ops.ArgSort(x, 9, true), "quantile": ops.Quantile(x, 7, 9),
+		"scatter_set": ops.ScatterSet(x, x, x, 9), "gather_nd": ops.GatherND(x), "index_put": ops.IndexPut(x, x), "embedding_bag": ops.EmbeddingBag(x, x, nil, nil, 9, nil), "cholesky": ops.Cholesky(x),
+		"solve": ops.Solve(x, x), "inverse": ops.InverseMatrix(x), "rfft": ops.RFFT(x, 9), "irfft": ops.IRFFT(x, 0, 9),
 		"max_pool": pooled, "max_pool index": index, "avg_pool": ops.AvgPool(x, window, true),
 	} {
 		for axis := range shape.MaxRank {
