@@ -17,7 +17,7 @@ ap.add_argument("--threads", type=int, default=2)
 ap.add_argument("--rounds", type=int, default=3)
 ap.add_argument("--seconds", type=float, default=5)
 ap.add_argument("--gradus", default="gradus")
-ap.add_argument("workloads", nargs="*", default=["matmul", "mlp", "cnn", "resnet20"])
+ap.add_argument("workloads", nargs="*", default=["matmul", "mlp", "cnn", "resnet20", "lstm", "gpt"])
 a = ap.parse_args()
 peer = Path(__file__).parent / "peers" / "torch_bench.py"
 common = ["--threads", str(a.threads), "--seconds", str(a.seconds)]
