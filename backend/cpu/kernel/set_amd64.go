@@ -11,6 +11,7 @@ var avx512 = Set{
 	Tile:   avx512Tile,
 	Vec:    avx512Vec,
 	halves: avx512Halves,
+	peak:   countOnes(peakAVX512),
 }
 
 var avx2 = Set{
@@ -19,6 +20,7 @@ var avx2 = Set{
 	Tile:      avx2Tile,
 	Vec:       avx2Vec,
 	halves:    avx2Halves,
+	peak:      countOnes(peakAVX2),
 }
 
 // sets lists the sets from the preferred to the plain one. Availability

@@ -27,3 +27,13 @@ func transposeRest(dst []float32, ldd int, src []float32, lds, rows, j0, j1 int)
 		}
 	}
 }
+
+// countOnes is the peak of a loop that writes a vector of at most 16 lanes.
+func countOnes(loop func(lanes, one *float32, steps int)) func(int) int {
+	return func(steps int) int {
+		var lanes [16]float32
+		one := float32(1)
+		loop(&lanes[0], &one, steps)
+		return count(lanes[:])
+	}
+}

@@ -9022,3 +9022,88 @@ pair:
 	SUB $1, R2, R2
 	CBNZ R2, pair
 	RET
+
+// func(lanes, one *float32, steps int)
+TEXT ·peakNEON(SB), NOSPLIT, $0-24
+	MOVD lanes+0(FP), R0
+	MOVD one+8(FP), R1
+	MOVD steps+16(FP), R2
+	WORD $0x4d40c820 // ld1r {v0.4s}, [x1]
+	WORD $0x4d40c821 // ld1r {v1.4s}, [x1]
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6f00e410 // movi v16.2d, #0
+	WORD $0x6f00e411 // movi v17.2d, #0
+	WORD $0x6f00e412 // movi v18.2d, #0
+	WORD $0x6f00e413 // movi v19.2d, #0
+	WORD $0x6f00e414 // movi v20.2d, #0
+	WORD $0x6f00e415 // movi v21.2d, #0
+	WORD $0x6f00e416 // movi v22.2d, #0
+	WORD $0x6f00e417 // movi v23.2d, #0
+	WORD $0x6f00e418 // movi v24.2d, #0
+	WORD $0x6f00e419 // movi v25.2d, #0
+
+step:
+	WORD $0x4f811002 // fmla v2.4s, v0.4s, v1.s[0]
+	WORD $0x4f811003 // fmla v3.4s, v0.4s, v1.s[0]
+	WORD $0x4f811004 // fmla v4.4s, v0.4s, v1.s[0]
+	WORD $0x4f811005 // fmla v5.4s, v0.4s, v1.s[0]
+	WORD $0x4f811006 // fmla v6.4s, v0.4s, v1.s[0]
+	WORD $0x4f811007 // fmla v7.4s, v0.4s, v1.s[0]
+	WORD $0x4f811008 // fmla v8.4s, v0.4s, v1.s[0]
+	WORD $0x4f811009 // fmla v9.4s, v0.4s, v1.s[0]
+	WORD $0x4f81100a // fmla v10.4s, v0.4s, v1.s[0]
+	WORD $0x4f81100b // fmla v11.4s, v0.4s, v1.s[0]
+	WORD $0x4f81100c // fmla v12.4s, v0.4s, v1.s[0]
+	WORD $0x4f81100d // fmla v13.4s, v0.4s, v1.s[0]
+	WORD $0x4f81100e // fmla v14.4s, v0.4s, v1.s[0]
+	WORD $0x4f81100f // fmla v15.4s, v0.4s, v1.s[0]
+	WORD $0x4f811010 // fmla v16.4s, v0.4s, v1.s[0]
+	WORD $0x4f811011 // fmla v17.4s, v0.4s, v1.s[0]
+	WORD $0x4f811012 // fmla v18.4s, v0.4s, v1.s[0]
+	WORD $0x4f811013 // fmla v19.4s, v0.4s, v1.s[0]
+	WORD $0x4f811014 // fmla v20.4s, v0.4s, v1.s[0]
+	WORD $0x4f811015 // fmla v21.4s, v0.4s, v1.s[0]
+	WORD $0x4f811016 // fmla v22.4s, v0.4s, v1.s[0]
+	WORD $0x4f811017 // fmla v23.4s, v0.4s, v1.s[0]
+	WORD $0x4f811018 // fmla v24.4s, v0.4s, v1.s[0]
+	WORD $0x4f811019 // fmla v25.4s, v0.4s, v1.s[0]
+	SUB $1, R2, R2
+	CBNZ R2, step
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
+	WORD $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
+	WORD $0x4e33d442 // fadd v2.4s, v2.4s, v19.4s
+	WORD $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
+	WORD $0x4e35d442 // fadd v2.4s, v2.4s, v21.4s
+	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
+	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
+	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	WORD $0x3d800002 // str q2, [x0]
+	RET

@@ -258,3 +258,8 @@ func copy16NEON(dst *float32, ldd int, src *float32, lds, rows int)
 //
 //go:noescape
 func addNEON(dst, src *float32, pairs int)
+
+// peakNEON adds one to each of its sums in every step, and writes a vector of their totals.
+//
+//go:noescape
+func peakNEON(lanes, one *float32, steps int)

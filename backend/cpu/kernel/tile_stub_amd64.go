@@ -274,3 +274,13 @@ func addAVX512(dst *float32, src *float32, vectors int)
 //
 //go:noescape
 func addAVX2(dst *float32, src *float32, vectors int)
+
+// peakAVX512 adds one to each of its sums in every step, and writes a vector of their totals.
+//
+//go:noescape
+func peakAVX512(lanes *float32, one *float32, steps int)
+
+// peakAVX2 adds one to each of its sums in every step, and writes a vector of their totals.
+//
+//go:noescape
+func peakAVX2(lanes *float32, one *float32, steps int)

@@ -182,6 +182,38 @@ func add(c *build.Context, isa string, r []reg.VecPhysical) {
 	c.RET()
 }
 
+// peak writes the loop of multiply-adds in registers: as many sums as a block
+// of the product has, each of which grows by one a step.
+func peak(c *build.Context, isa string, r []reg.VecPhysical, sums int) {
+	name := "peak" + isa
+	c.Function(name)
+	c.Attributes(attr.NOSPLIT)
+	c.SignatureExpr("func(lanes, one *float32, steps int)")
+	c.Doc(name + " adds one to each of its sums in every step, and writes a vector of their totals.")
+	c.Pragma("noescape")
+	lanes := c.Load(c.Param("lanes"), reg.RDI)
+	one := c.Load(c.Param("one"), reg.RSI)
+	n := c.Load(c.Param("steps"), reg.RCX)
+	a, b := r[sums], r[sums+1]
+	c.VBROADCASTSS(Mem{Base: one}, a)
+	c.VBROADCASTSS(Mem{Base: one}, b)
+	for _, sum := range r[:sums] {
+		c.VSUBPS(a, a, sum)
+	}
+	c.Label(name + "_step")
+	for _, sum := range r[:sums] {
+		c.VFMADD231PS(a, b, sum)
+	}
+	c.DECQ(n)
+	c.JNZ(LabelRef(name + "_step"))
+	for _, sum := range r[1:sums] {
+		c.VADDPS(sum, r[0], r[0])
+	}
+	c.VMOVUPS(r[0], Mem{Base: lanes})
+	c.VZEROUPPER()
+	c.RET()
+}
+
 // copy512 copies rows of up to 32 floats.
 func copy512(c *build.Context) {
 	name := "copyAVX512"

@@ -52,6 +52,8 @@ func tile(c *build.Context) {
 	copy256(c)
 	add(c, "AVX512", zmm)
 	add(c, "AVX2", ymm)
+	peak(c, "AVX512", zmm, rows512*2)
+	peak(c, "AVX2", ymm, rows256*2)
 }
 
 // The most rows of a block. AVX-512 has 32 registers: 24 sums, 2 of B, and

@@ -20,6 +20,7 @@ func tileNEON(f *neon.File) {
 	transposeNEON(f)
 	copyNEON(f)
 	addNEON(f)
+	peakNEON(f)
 }
 
 // The most rows of a block: of 32 registers, 24 are sums, 4 hold a step of B,
@@ -356,5 +357,32 @@ func addNEON(file *neon.File) {
 	f.Add(src, src, 32)
 	f.Sub(n, n, 1)
 	f.BranchZero("CBNZ", n, "pair")
+	f.Return()
+}
+
+// peakNEON is the loop of multiply-adds in registers.
+func peakNEON(file *neon.File) {
+	name := "peakNEON"
+	f := file.Func(name, "func(lanes, one *float32, steps int)",
+		name+" adds one to each of its sums in every step, and writes a vector of their totals.")
+	lanes, one, n := f.Param("lanes"), f.Param("one"), f.Param("steps")
+	a, b := f.V(), f.V()
+	f.LoadAll(a, one)
+	f.LoadAll(b, one)
+	var sums [4 * rowsNEON]neon.V
+	for i := range sums {
+		sums[i] = f.V()
+		f.Zero(sums[i])
+	}
+	f.Label("step")
+	for _, sum := range sums {
+		f.FmlaLane(sum, a, b, 0)
+	}
+	f.Sub(n, n, 1)
+	f.BranchZero("CBNZ", n, "step")
+	for _, sum := range sums[1:] {
+		f.Three(neon.FADD, sums[0], sums[0], sum)
+	}
+	f.Store4(sums[0], lanes, 0)
 	f.Return()
 }
