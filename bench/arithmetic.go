@@ -19,6 +19,14 @@ func trainingFlops(layers []product) (total int64) {
 	return total
 }
 
+// forwardFlops is the arithmetic of the forward pass of layers.
+func forwardFlops(layers []product) (total int64) {
+	for _, l := range layers {
+		total += l.flops()
+	}
+	return total
+}
+
 // conv is a convolution of a batch with square images and kernels.
 func conv(batch, in, out, side, kernel int64) product {
 	return product{batch * side * side, in * kernel * kernel, out}

@@ -1,5 +1,5 @@
 // Package bench measures fixed workloads: training steps on one random batch,
-// float32, with the data in memory. The same steps in other programs give
+// and forward passes of one sample, float32, with the data in memory. The same steps in other programs give
 // figures to compare with.
 package bench
 
@@ -27,8 +27,13 @@ type Workload struct {
 	build func(b *cpu.Backend) (*Step, error)
 }
 
-// All lists the workloads.
-func All() []Workload { return []Workload{Matmul(1024), MLP(), CNN(), ResNet20(), LSTM(), GPT()} }
+// Core lists the workloads that are measured where nothing is said.
+func Core() []Workload { return []Workload{Matmul(1024), MLP(), CNN(), ResNet20(), LSTM(), GPT()} }
+
+// All lists the workloads: those of [Core], then the wider set.
+func All() []Workload {
+	return append(Core(), GPT512(), GRU(), Wide(), MLPInfer())
+}
 
 // Names lists the names of the workloads.
 func Names() []string {

@@ -22,12 +22,13 @@ type Step struct {
 	store *exec.Store
 	fn    *exec.Func
 	in    []*tensor.Tensor
+	loss  bool // the output is a loss
 }
 
 // Run runs the step once and returns its loss, NaN where nothing is trained.
 func (s *Step) Run(ctx context.Context) (loss float64, err error) {
 	out, err := s.fn.Run(ctx, s.in...)
-	if err != nil || len(out) == 0 {
+	if err != nil || !s.loss {
 		return math.NaN(), err
 	}
 	return out[0].Float(0), nil
@@ -53,5 +54,18 @@ func training(b *cpu.Backend, model module.Forwarder, cfg optimizerConfig, lr fl
 		opt.Update(c, grad.Of(l, c.Params(opt)...), in[2])
 		return []*ir.Value{l}
 	})
-	return &Step{store, fn, []*tensor.Tensor{x, labels, tensor.Scalar(lr)}}, nil
+	return &Step{store, fn, []*tensor.Tensor{x, labels, tensor.Scalar(lr)}, true}, nil
+}
+
+// inference is a step that gives what a model makes of one input, in
+// evaluation mode.
+func inference(b *cpu.Backend, model module.Forwarder, x *tensor.Tensor) (*Step, error) {
+	store, err := exec.NewStore(b, model, exec.Seed(seed))
+	if err != nil {
+		return nil, err
+	}
+	fn := exec.NewFunc(store, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		return []*ir.Value{model.Forward(c.Eval(), in[0])}
+	})
+	return &Step{store: store, fn: fn, in: []*tensor.Tensor{x}}, nil
 }

@@ -63,7 +63,7 @@ func MLP() Workload {
 		if err != nil {
 			return nil, err
 		}
-		return training(b, model, optim.DefaultSGD(), 0.01, random(uniform, batch, 784), labels(batch))
+		return training(b, model, optim.DefaultSGD(), 0.01, random(uniform, batch, 784), labels(classes, batch))
 	}}
 }
 
@@ -76,7 +76,7 @@ func CNN() Workload {
 		if err != nil {
 			return nil, err
 		}
-		return training(b, model, optim.DefaultSGD(), 0.01, random(uniform, batch, 1, 28, 28), labels(batch))
+		return training(b, model, optim.DefaultSGD(), 0.01, random(uniform, batch, 1, 28, 28), labels(classes, batch))
 	}}
 }
 
@@ -104,46 +104,59 @@ func ResNet20() Workload {
 		}
 		sgd := optim.DefaultSGD()
 		sgd.Momentum, sgd.WeightDecay = 0.9, 1e-4
-		return training(b, model, sgd, 0.1, random(normal, batch, 3, 32, 32), labels(batch))
+		return training(b, model, sgd, 0.1, random(normal, batch, 3, 32, 32), labels(classes, batch))
 	}}
 }
+
+// Sizes of the texts of LSTM and GRU.
+const textBatch, textSteps = 32, 64
 
 // LSTM is the network of package charlstm on 32 texts of 64 characters out of
 // 128: vectors of 128, two layers of 256 units; Adam 0.001.
 func LSTM() Workload {
-	const batch, steps = 32, 64
-	cfg := charlstm.ASCII()
-	rows, width, hidden := int64(batch*steps), int64(cfg.Width), int64(cfg.Hidden)
-	var layers []product
-	for range cfg.Layers {
-		layers = append(layers, product{rows, width, 4 * hidden}, product{rows, hidden, 4 * hidden})
-		width = hidden
-	}
-	layers = append(layers, product{rows, hidden, int64(cfg.Vocabulary)})
-	flops := trainingFlops(layers) + layers[0].flops() // the first has a gradient by its operand too
-	return Workload{"lstm", flops, func(b *cpu.Backend) (*Step, error) {
-		model, err := charlstm.New(cfg)
+	return Workload{"lstm", recurrentFlops(charlstm.ASCII(), 4), func(b *cpu.Backend) (*Step, error) {
+		model, err := charlstm.New(charlstm.ASCII())
 		if err != nil {
 			return nil, err
 		}
-		return training(b, &flat{model}, optim.DefaultAdam(), 1e-3, whole("input", cfg.Vocabulary, batch, steps), whole("labels", cfg.Vocabulary, batch*steps))
+		return text(b, model)
 	}}
+}
+
+// recurrentFlops is the arithmetic of a network of package charlstm, for units
+// with a number of gates.
+func recurrentFlops(cfg charlstm.Config, gates int64) int64 {
+	rows, width, hidden := int64(textBatch*textSteps), int64(cfg.Width), int64(cfg.Hidden)
+	var layers []product
+	for range cfg.Layers {
+		layers = append(layers, product{rows, width, gates * hidden}, product{rows, hidden, gates * hidden})
+		width = hidden
+	}
+	layers = append(layers, product{rows, hidden, int64(cfg.Vocabulary)})
+	return trainingFlops(layers) + layers[0].flops() // the first has a gradient by its operand too
+}
+
+// text is a step that trains a model of characters.
+func text(b *cpu.Backend, model module.Forwarder) (*Step, error) {
+	v := charlstm.ASCII().Vocabulary
+	return training(b, &flat{model}, optim.DefaultAdam(), 1e-3, whole("input", v, textBatch, textSteps), whole("labels", v, textBatch*textSteps))
 }
 
 // GPT is a GPT-2 of 4 layers, width 256 and 4 heads on 8 sequences of 128
 // tokens out of 256, AdamW 3e-4 with betas 0.9 and 0.95 and weight decay 0.1.
-func GPT() Workload {
-	const batch, heads = 8, 4
-	cfg := gpt.Small(256)
+func GPT() Workload { return transformer("gpt", 8, gpt.Small(256)) }
+
+func transformer(name string, batch int, cfg gpt.Config) Workload {
 	d, t, rows := int64(cfg.Width), int64(cfg.Context), int64(batch*cfg.Context)
+	heads, hidden := int64(cfg.Heads), int64(cfg.Hidden)
 	var layers []product
 	for range cfg.Layers {
-		layers = append(layers, product{rows, d, 3 * d}, product{rows, d, d}, product{rows, d, 4 * d}, product{rows, 4 * d, d},
+		layers = append(layers, product{rows, d, 3 * d}, product{rows, d, d}, product{rows, d, hidden}, product{rows, hidden, d},
 			product{rows * heads, d / heads, t}, product{rows * heads, t, d / heads}) // the last two with all keys
 	}
 	layers = append(layers, product{rows, d, int64(cfg.Vocabulary)})
 	flops := trainingFlops(layers) + layers[0].flops() // the first has a gradient by its operand too
-	return Workload{"gpt", flops, func(b *cpu.Backend) (*Step, error) {
+	return Workload{name, flops, func(b *cpu.Backend) (*Step, error) {
 		model, err := gpt.New(cfg)
 		if err != nil {
 			return nil, err
@@ -169,8 +182,8 @@ func random(init module.Init, dims ...int) *tensor.Tensor {
 	return t
 }
 
-// labels are random classes.
-func labels(n int) *tensor.Tensor { return whole("labels", classes, n) }
+// labels are n random classes.
+func labels(classes, n int) *tensor.Tensor { return whole("labels", classes, n) }
 
 // whole are random whole numbers below n, drawn under a name.
 func whole(name string, n int, dims ...int) *tensor.Tensor {

@@ -17,12 +17,13 @@ func newBench() *cobra.Command {
 	var machine machineFlags
 	var asJSON bool
 	seconds := 10.0
-	var profile bool
+	var profile, all bool
 	var trace string
 	cmd := &cobra.Command{
 		Use:   "bench [WORKLOAD ...]",
-		Short: "Measure fixed training steps",
-		Long: "Measure fixed training steps on random data. Without names, all of them:\n" +
+		Short: "Measure fixed workloads",
+		Long: "Measure fixed workloads on random data: training steps, and forward passes of\n" +
+			"one sample. Without names, the first six of these; with --all, all:\n" +
 			strings.Join(bench.Names(), ", ") + ".",
 		ValidArgs: bench.Names(),
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -32,6 +33,12 @@ func newBench() *cobra.Command {
 			}
 			if err := atLeast("seconds", seconds, 0); err != nil {
 				return usage(err)
+			}
+			if all && len(names) > 0 {
+				return usage(errors.New("--all goes without names"))
+			}
+			if all {
+				names = bench.Names()
 			}
 			workloads, err := findWorkloads(names)
 			if err != nil {
@@ -56,6 +63,7 @@ func newBench() *cobra.Command {
 	}
 	machine.add(cmd)
 	cmd.Flags().Float64Var(&seconds, "seconds", seconds, "time for each workload")
+	cmd.Flags().BoolVar(&all, "all", false, "measure all workloads")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	cmd.Flags().BoolVar(&profile, "profile", false, "print where the time goes, by op and by module")
 	cmd.Flags().StringVar(&trace, "trace", "", "write the kernels of one workload to `file`, for chrome://tracing or ui.perfetto.dev")
@@ -93,7 +101,7 @@ func profileBench(cmd *cobra.Command, s *bench.Session, workloads []bench.Worklo
 // what the others are compared with.
 func findWorkloads(names []string) ([]bench.Workload, error) {
 	if len(names) == 0 {
-		return bench.All(), nil
+		return bench.Core(), nil
 	}
 	var found []bench.Workload
 	for _, name := range names {
@@ -112,7 +120,7 @@ func findWorkloads(names []string) ([]bench.Workload, error) {
 func runBench(cmd *cobra.Command, s *bench.Session, workloads []bench.Workload, asJSON bool) error {
 	out := cmd.OutOrStdout()
 	if !asJSON {
-		fmt.Fprintf(out, "%d threads, %s\n%-10s %10s %10s %10s %10s %11s %10s %10s %9s\n", s.Threads, s.Set.Name,
+		fmt.Fprintf(out, "%d threads, %s\n%-14s %10s %10s %10s %10s %11s %10s %10s %9s\n", s.Threads, s.Set.Name,
 			"workload", "median ms", "p10 ms", "p90 ms", "GFLOP/s", "efficiency", "first loss", "last loss", "peak")
 	}
 	lines := json.NewEncoder(out)
@@ -124,7 +132,7 @@ func runBench(cmd *cobra.Command, s *bench.Session, workloads []bench.Workload, 
 		if asJSON {
 			err = lines.Encode(r)
 		} else {
-			_, err = fmt.Fprintf(out, "%-10s %10.3f %10.3f %10.3f %10.1f %11.2f %10s %10s %9s\n", r.Workload,
+			_, err = fmt.Fprintf(out, "%-14s %10.3f %10.3f %10.3f %10.1f %11.2f %10s %10s %9s\n", r.Workload,
 				r.MedianMS, r.P10MS, r.P90MS, r.GFLOPS, r.Efficiency, lossText(r.FirstLoss), lossText(r.LastLoss), size(r.PeakBytes))
 		}
 		if err != nil {
