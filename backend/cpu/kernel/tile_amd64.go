@@ -14,39 +14,111 @@ var avx2Tile = Tile{
 	mul: mulAVX2, transpose: transposeRowsAVX2, copy: copyRowsAVX2, add: addSliceAVX2,
 }
 
-var blocksAVX512 = [2][12]func(*words){
+// Blocks are indexed by form, vectors less one and rows less one. The first
+// form takes any strides of A, and masked columns; in the others the steps of
+// A are side by side, or the rows of a step, and all vectors are full.
+var blocksAVX512 = [3][2][12]func(*words){
 	{
-		tile1x16AVX512, tile2x16AVX512, tile3x16AVX512, tile4x16AVX512, tile5x16AVX512, tile6x16AVX512,
-		tile7x16AVX512, tile8x16AVX512, tile9x16AVX512, tile10x16AVX512, tile11x16AVX512, tile12x16AVX512,
+		{
+			tile1x16AVX512, tile2x16AVX512, tile3x16AVX512,
+			tile4x16AVX512, tile5x16AVX512, tile6x16AVX512,
+			tile7x16AVX512, tile8x16AVX512, tile9x16AVX512,
+			tile10x16AVX512, tile11x16AVX512, tile12x16AVX512,
+		},
+		{
+			tile1x32AVX512, tile2x32AVX512, tile3x32AVX512,
+			tile4x32AVX512, tile5x32AVX512, tile6x32AVX512,
+			tile7x32AVX512, tile8x32AVX512, tile9x32AVX512,
+			tile10x32AVX512, tile11x32AVX512, tile12x32AVX512,
+		},
 	},
 	{
-		tile1x32AVX512, tile2x32AVX512, tile3x32AVX512, tile4x32AVX512, tile5x32AVX512, tile6x32AVX512,
-		tile7x32AVX512, tile8x32AVX512, tile9x32AVX512, tile10x32AVX512, tile11x32AVX512, tile12x32AVX512,
+		{
+			tile1x16AVX512AlongK, tile2x16AVX512AlongK, tile3x16AVX512AlongK,
+			tile4x16AVX512AlongK, tile5x16AVX512AlongK, tile6x16AVX512AlongK,
+			tile7x16AVX512AlongK, tile8x16AVX512AlongK, tile9x16AVX512AlongK,
+			tile10x16AVX512AlongK, tile11x16AVX512AlongK, tile12x16AVX512AlongK,
+		},
+		{
+			tile1x32AVX512AlongK, tile2x32AVX512AlongK, tile3x32AVX512AlongK,
+			tile4x32AVX512AlongK, tile5x32AVX512AlongK, tile6x32AVX512AlongK,
+			tile7x32AVX512AlongK, tile8x32AVX512AlongK, tile9x32AVX512AlongK,
+			tile10x32AVX512AlongK, tile11x32AVX512AlongK, tile12x32AVX512AlongK,
+		},
+	},
+	{
+		{
+			tile1x16AVX512AlongM, tile2x16AVX512AlongM, tile3x16AVX512AlongM,
+			tile4x16AVX512AlongM, tile5x16AVX512AlongM, tile6x16AVX512AlongM,
+			tile7x16AVX512AlongM, tile8x16AVX512AlongM, tile9x16AVX512AlongM,
+			tile10x16AVX512AlongM, tile11x16AVX512AlongM, tile12x16AVX512AlongM,
+		},
+		{
+			tile1x32AVX512AlongM, tile2x32AVX512AlongM, tile3x32AVX512AlongM,
+			tile4x32AVX512AlongM, tile5x32AVX512AlongM, tile6x32AVX512AlongM,
+			tile7x32AVX512AlongM, tile8x32AVX512AlongM, tile9x32AVX512AlongM,
+			tile10x32AVX512AlongM, tile11x32AVX512AlongM, tile12x32AVX512AlongM,
+		},
 	},
 }
 
 func mulAVX512(m, n int, s *seg) {
 	s.mask = 1<<n - 1
 	s.idleAhead()
-	blocksAVX512[(n-1)/16][m-1]((*words)(unsafe.Pointer(s)))
+	blocksAVX512[s.form(n%16)][(n-1)/16][m-1]((*words)(unsafe.Pointer(s)))
 }
 
-// blocksAVX2 is indexed by (vectors-1)*2 + (1 if the last is masked).
-var blocksAVX2 = [4][6]func(*words){
-	{tile1x8AVX2, tile2x8AVX2, tile3x8AVX2, tile4x8AVX2, tile5x8AVX2, tile6x8AVX2},
-	{tile1x8AVX2Masked, tile2x8AVX2Masked, tile3x8AVX2Masked, tile4x8AVX2Masked, tile5x8AVX2Masked, tile6x8AVX2Masked},
-	{tile1x16AVX2, tile2x16AVX2, tile3x16AVX2, tile4x16AVX2, tile5x16AVX2, tile6x16AVX2},
-	{tile1x16AVX2Masked, tile2x16AVX2Masked, tile3x16AVX2Masked, tile4x16AVX2Masked, tile5x16AVX2Masked, tile6x16AVX2Masked},
+// form is the kind of block for the strides of s, and columns of which some
+// are left over.
+func (s *seg) form(left int) int {
+	switch {
+	case left > 0:
+		return 0
+	case s.csa == floatBytes:
+		return 1
+	case s.rsa == floatBytes:
+		return 2
+	}
+	return 0
+}
+
+var blocksAVX2 = [3][2][6]func(*words){
+	{
+		{
+			tile1x8AVX2, tile2x8AVX2, tile3x8AVX2,
+			tile4x8AVX2, tile5x8AVX2, tile6x8AVX2,
+		},
+		{
+			tile1x16AVX2, tile2x16AVX2, tile3x16AVX2,
+			tile4x16AVX2, tile5x16AVX2, tile6x16AVX2,
+		},
+	},
+	{
+		{
+			tile1x8AVX2AlongK, tile2x8AVX2AlongK, tile3x8AVX2AlongK,
+			tile4x8AVX2AlongK, tile5x8AVX2AlongK, tile6x8AVX2AlongK,
+		},
+		{
+			tile1x16AVX2AlongK, tile2x16AVX2AlongK, tile3x16AVX2AlongK,
+			tile4x16AVX2AlongK, tile5x16AVX2AlongK, tile6x16AVX2AlongK,
+		},
+	},
+	{
+		{
+			tile1x8AVX2AlongM, tile2x8AVX2AlongM, tile3x8AVX2AlongM,
+			tile4x8AVX2AlongM, tile5x8AVX2AlongM, tile6x8AVX2AlongM,
+		},
+		{
+			tile1x16AVX2AlongM, tile2x16AVX2AlongM, tile3x16AVX2AlongM,
+			tile4x16AVX2AlongM, tile5x16AVX2AlongM, tile6x16AVX2AlongM,
+		},
+	},
 }
 
 func mulAVX2(m, n int, s *seg) {
 	s.idleAhead()
-	kind := (n - 1) / 8 * 2
-	if n%8 != 0 {
-		kind++
-		s.lanes = lanesAVX2[n%8]
-	}
-	blocksAVX2[kind][m-1]((*words)(unsafe.Pointer(s)))
+	s.lanes = lanesAVX2[n%8]
+	blocksAVX2[s.form(n%8)][(n-1)/8][m-1]((*words)(unsafe.Pointer(s)))
 }
 
 // lanesAVX2[n] selects the first n lanes of a vector, all of them for n = 0.

@@ -31,7 +31,6 @@ tile1x16AVX512_block:
 	MOVQ   80(AX), DX
 
 tile1x16AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
 	MOVQ 40(AX), DI
@@ -140,7 +139,6 @@ tile2x16AVX512_block:
 	MOVQ   80(AX), DX
 
 tile2x16AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
 	MOVQ 40(AX), DI
@@ -265,7 +263,6 @@ tile3x16AVX512_block:
 	MOVQ   80(AX), DX
 
 tile3x16AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
 	MOVQ 40(AX), DI
@@ -406,9 +403,10 @@ tile4x16AVX512_block:
 	MOVQ   80(AX), DX
 
 tile4x16AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	MOVQ 40(AX), DI
@@ -570,9 +568,10 @@ tile5x16AVX512_block:
 	MOVQ   80(AX), DX
 
 tile5x16AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	MOVQ 40(AX), DI
@@ -750,9 +749,10 @@ tile6x16AVX512_block:
 	MOVQ   80(AX), DX
 
 tile6x16AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	MOVQ 40(AX), DI
@@ -946,9 +946,10 @@ tile7x16AVX512_block:
 	MOVQ   80(AX), DX
 
 tile7x16AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	LEAQ (R8)(R11*2), R9
@@ -1165,9 +1166,10 @@ tile8x16AVX512_block:
 	MOVQ   80(AX), DX
 
 tile8x16AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	LEAQ (R8)(R11*2), R9
@@ -1400,9 +1402,10 @@ tile9x16AVX512_block:
 	MOVQ   80(AX), DX
 
 tile9x16AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	LEAQ (R8)(R11*2), R9
@@ -1651,9 +1654,10 @@ tile10x16AVX512_block:
 	MOVQ   80(AX), DX
 
 tile10x16AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	LEAQ (R8)(R11*2), R9
@@ -1925,9 +1929,10 @@ tile11x16AVX512_block:
 	MOVQ   80(AX), DX
 
 tile11x16AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	LEAQ (R8)(R11*2), R9
@@ -2215,9 +2220,10 @@ tile12x16AVX512_block:
 	MOVQ   80(AX), DX
 
 tile12x16AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	LEAQ (R8)(R11*2), R9
@@ -2512,7 +2518,6 @@ tile1x32AVX512_block:
 	MOVQ   80(AX), DX
 
 tile1x32AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
 	MOVQ 40(AX), DI
@@ -2638,7 +2643,6 @@ tile2x32AVX512_block:
 	MOVQ   80(AX), DX
 
 tile2x32AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
 	MOVQ 40(AX), DI
@@ -2789,7 +2793,6 @@ tile3x32AVX512_block:
 	MOVQ   80(AX), DX
 
 tile3x32AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
 	MOVQ 40(AX), DI
@@ -2965,9 +2968,10 @@ tile4x32AVX512_block:
 	MOVQ   80(AX), DX
 
 tile4x32AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	MOVQ 40(AX), DI
@@ -3173,9 +3177,10 @@ tile5x32AVX512_block:
 	MOVQ   80(AX), DX
 
 tile5x32AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	MOVQ 40(AX), DI
@@ -3406,9 +3411,10 @@ tile6x32AVX512_block:
 	MOVQ   80(AX), DX
 
 tile6x32AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	MOVQ 40(AX), DI
@@ -3664,9 +3670,10 @@ tile7x32AVX512_block:
 	MOVQ   80(AX), DX
 
 tile7x32AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	LEAQ (R8)(R11*2), R9
@@ -3954,9 +3961,10 @@ tile8x32AVX512_block:
 	MOVQ   80(AX), DX
 
 tile8x32AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	LEAQ (R8)(R11*2), R9
@@ -4269,9 +4277,10 @@ tile9x32AVX512_block:
 	MOVQ   80(AX), DX
 
 tile9x32AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	LEAQ (R8)(R11*2), R9
@@ -4609,9 +4618,10 @@ tile10x32AVX512_block:
 	MOVQ   80(AX), DX
 
 tile10x32AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	LEAQ (R8)(R11*2), R9
@@ -4981,9 +4991,10 @@ tile11x32AVX512_block:
 	MOVQ   80(AX), DX
 
 tile11x32AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	LEAQ (R8)(R11*2), R9
@@ -5378,9 +5389,10 @@ tile12x32AVX512_block:
 	MOVQ   80(AX), DX
 
 tile12x32AVX512_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	LEAQ (R8)(R11*2), R9
@@ -5746,6 +5758,10758 @@ tile12x32AVX512_done:
 	VZEROUPPER
 	RET
 
+// func tile1x16AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile1x16AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile1x16AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile1x16AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile1x16AVX512AlongK_rest
+
+tile1x16AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          tile1x16AVX512AlongK_four
+
+tile1x16AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile1x16AVX512AlongK_next
+
+tile1x16AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNZ          tile1x16AVX512AlongK_one
+
+tile1x16AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile1x16AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile1x16AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	JMP     tile1x16AVX512AlongK_stored
+
+tile1x16AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+
+tile1x16AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile1x16AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile1x16AVX512AlongK_block
+
+tile1x16AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile2x16AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile2x16AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile2x16AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile2x16AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile2x16AVX512AlongK_rest
+
+tile2x16AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          tile2x16AVX512AlongK_four
+
+tile2x16AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile2x16AVX512AlongK_next
+
+tile2x16AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNZ          tile2x16AVX512AlongK_one
+
+tile2x16AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile2x16AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile2x16AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	JMP     tile2x16AVX512AlongK_stored
+
+tile2x16AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+
+tile2x16AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile2x16AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile2x16AVX512AlongK_block
+
+tile2x16AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile3x16AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile3x16AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile3x16AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile3x16AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile3x16AVX512AlongK_rest
+
+tile3x16AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          tile3x16AVX512AlongK_four
+
+tile3x16AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile3x16AVX512AlongK_next
+
+tile3x16AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNZ          tile3x16AVX512AlongK_one
+
+tile3x16AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile3x16AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile3x16AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	JMP     tile3x16AVX512AlongK_stored
+
+tile3x16AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+
+tile3x16AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile3x16AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile3x16AVX512AlongK_block
+
+tile3x16AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile4x16AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile4x16AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile4x16AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile4x16AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile4x16AVX512AlongK_rest
+
+tile4x16AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, CX
+	JGE          tile4x16AVX512AlongK_four
+
+tile4x16AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile4x16AVX512AlongK_next
+
+tile4x16AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	DECQ         CX
+	JNZ          tile4x16AVX512AlongK_one
+
+tile4x16AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile4x16AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile4x16AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	JMP     tile4x16AVX512AlongK_stored
+
+tile4x16AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+
+tile4x16AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile4x16AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile4x16AVX512AlongK_block
+
+tile4x16AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile5x16AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile5x16AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile5x16AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile5x16AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile5x16AVX512AlongK_rest
+
+tile5x16AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, CX
+	JGE          tile5x16AVX512AlongK_four
+
+tile5x16AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile5x16AVX512AlongK_next
+
+tile5x16AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	DECQ         CX
+	JNZ          tile5x16AVX512AlongK_one
+
+tile5x16AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile5x16AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile5x16AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	JMP     tile5x16AVX512AlongK_stored
+
+tile5x16AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+
+tile5x16AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile5x16AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile5x16AVX512AlongK_block
+
+tile5x16AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile6x16AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile6x16AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile6x16AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile6x16AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile6x16AVX512AlongK_rest
+
+tile6x16AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, CX
+	JGE          tile6x16AVX512AlongK_four
+
+tile6x16AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile6x16AVX512AlongK_next
+
+tile6x16AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	DECQ         CX
+	JNZ          tile6x16AVX512AlongK_one
+
+tile6x16AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile6x16AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile6x16AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	JMP     tile6x16AVX512AlongK_stored
+
+tile6x16AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+
+tile6x16AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile6x16AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile6x16AVX512AlongK_block
+
+tile6x16AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile7x16AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile7x16AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile7x16AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile7x16AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	LEAQ (R8)(R11*2), R9
+	ADDQ R11, R9
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile7x16AVX512AlongK_rest
+
+tile7x16AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 4(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 8(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 12(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	SUBQ         $0x04, CX
+	JGE          tile7x16AVX512AlongK_four
+
+tile7x16AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile7x16AVX512AlongK_next
+
+tile7x16AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	DECQ         CX
+	JNZ          tile7x16AVX512AlongK_one
+
+tile7x16AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile7x16AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile7x16AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	JMP     tile7x16AVX512AlongK_stored
+
+tile7x16AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+
+tile7x16AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile7x16AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile7x16AVX512AlongK_block
+
+tile7x16AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile8x16AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile8x16AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile8x16AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile8x16AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	LEAQ (R8)(R11*2), R9
+	ADDQ R11, R9
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile8x16AVX512AlongK_rest
+
+tile8x16AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 4(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 4(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 8(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 8(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 12(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 12(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	SUBQ         $0x04, CX
+	JGE          tile8x16AVX512AlongK_four
+
+tile8x16AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile8x16AVX512AlongK_next
+
+tile8x16AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	DECQ         CX
+	JNZ          tile8x16AVX512AlongK_one
+
+tile8x16AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile8x16AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile8x16AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z7, Z7
+	VMOVUPS Z7, (DX)
+	JMP     tile8x16AVX512AlongK_stored
+
+tile8x16AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z7, (DX)
+
+tile8x16AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile8x16AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile8x16AVX512AlongK_block
+
+tile8x16AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile9x16AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile9x16AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile9x16AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile9x16AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	LEAQ (R8)(R11*2), R9
+	ADDQ R11, R9
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile9x16AVX512AlongK_rest
+
+tile9x16AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 4(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 4(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 4(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 8(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 8(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 8(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 12(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 12(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 12(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	SUBQ         $0x04, CX
+	JGE          tile9x16AVX512AlongK_four
+
+tile9x16AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile9x16AVX512AlongK_next
+
+tile9x16AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	DECQ         CX
+	JNZ          tile9x16AVX512AlongK_one
+
+tile9x16AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile9x16AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile9x16AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z7, Z7
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	JMP     tile9x16AVX512AlongK_stored
+
+tile9x16AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+
+tile9x16AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile9x16AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile9x16AVX512AlongK_block
+
+tile9x16AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile10x16AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile10x16AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile10x16AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile10x16AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	LEAQ (R8)(R11*2), R9
+	ADDQ R11, R9
+	LEAQ (R9)(R11*2), R10
+	ADDQ R11, R10
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile10x16AVX512AlongK_rest
+
+tile10x16AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS (R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 4(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 4(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 4(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 4(R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 8(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 8(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 8(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 8(R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 12(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 12(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 12(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 12(R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	ADDQ         $0x10, R10
+	SUBQ         $0x04, CX
+	JGE          tile10x16AVX512AlongK_four
+
+tile10x16AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile10x16AVX512AlongK_next
+
+tile10x16AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS (R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         CX
+	JNZ          tile10x16AVX512AlongK_one
+
+tile10x16AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile10x16AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile10x16AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z7, Z7
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z9, Z9
+	VMOVUPS Z9, (DX)
+	JMP     tile10x16AVX512AlongK_stored
+
+tile10x16AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z9, (DX)
+
+tile10x16AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile10x16AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile10x16AVX512AlongK_block
+
+tile10x16AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile11x16AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile11x16AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile11x16AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile11x16AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	LEAQ (R8)(R11*2), R9
+	ADDQ R11, R9
+	LEAQ (R9)(R11*2), R10
+	ADDQ R11, R10
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile11x16AVX512AlongK_rest
+
+tile11x16AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS (R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS (R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 4(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 4(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 4(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 4(R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 4(R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 8(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 8(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 8(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 8(R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 8(R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 12(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 12(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 12(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 12(R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 12(R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	ADDQ         $0x10, R10
+	SUBQ         $0x04, CX
+	JGE          tile11x16AVX512AlongK_four
+
+tile11x16AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile11x16AVX512AlongK_next
+
+tile11x16AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS (R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS (R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         CX
+	JNZ          tile11x16AVX512AlongK_one
+
+tile11x16AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile11x16AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile11x16AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z7, Z7
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z9, Z9
+	VMOVUPS Z9, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	JMP     tile11x16AVX512AlongK_stored
+
+tile11x16AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z9, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+
+tile11x16AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile11x16AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile11x16AVX512AlongK_block
+
+tile11x16AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile12x16AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile12x16AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile12x16AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile12x16AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	LEAQ (R8)(R11*2), R9
+	ADDQ R11, R9
+	LEAQ (R9)(R11*2), R10
+	ADDQ R11, R10
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile12x16AVX512AlongK_rest
+
+tile12x16AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS (R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS (R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VBROADCASTSS (R10)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z11
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 4(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 4(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 4(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 4(R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 4(R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VBROADCASTSS 4(R10)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z11
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 8(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 8(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 8(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 8(R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 8(R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VBROADCASTSS 8(R10)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z11
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 12(R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 12(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 12(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 12(R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 12(R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VBROADCASTSS 12(R10)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z11
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	ADDQ         $0x10, R10
+	SUBQ         $0x04, CX
+	JGE          tile12x16AVX512AlongK_four
+
+tile12x16AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile12x16AVX512AlongK_next
+
+tile12x16AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS (R10), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS (R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VBROADCASTSS (R10)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z11
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         CX
+	JNZ          tile12x16AVX512AlongK_one
+
+tile12x16AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile12x16AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile12x16AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z7, Z7
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z9, Z9
+	VMOVUPS Z9, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z11, Z11
+	VMOVUPS Z11, (DX)
+	JMP     tile12x16AVX512AlongK_stored
+
+tile12x16AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z9, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z11, (DX)
+
+tile12x16AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile12x16AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile12x16AVX512AlongK_block
+
+tile12x16AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile1x32AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile1x32AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile1x32AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile1x32AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile1x32AVX512AlongK_rest
+
+tile1x32AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          tile1x32AVX512AlongK_four
+
+tile1x32AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile1x32AVX512AlongK_next
+
+tile1x32AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNZ          tile1x32AVX512AlongK_one
+
+tile1x32AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile1x32AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile1x32AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	JMP     tile1x32AVX512AlongK_stored
+
+tile1x32AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+
+tile1x32AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile1x32AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile1x32AVX512AlongK_block
+
+tile1x32AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile2x32AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile2x32AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile2x32AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile2x32AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile2x32AVX512AlongK_rest
+
+tile2x32AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          tile2x32AVX512AlongK_four
+
+tile2x32AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile2x32AVX512AlongK_next
+
+tile2x32AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNZ          tile2x32AVX512AlongK_one
+
+tile2x32AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile2x32AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile2x32AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	JMP     tile2x32AVX512AlongK_stored
+
+tile2x32AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+
+tile2x32AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile2x32AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile2x32AVX512AlongK_block
+
+tile2x32AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile3x32AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile3x32AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile3x32AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile3x32AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile3x32AVX512AlongK_rest
+
+tile3x32AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          tile3x32AVX512AlongK_four
+
+tile3x32AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile3x32AVX512AlongK_next
+
+tile3x32AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNZ          tile3x32AVX512AlongK_one
+
+tile3x32AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile3x32AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile3x32AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	JMP     tile3x32AVX512AlongK_stored
+
+tile3x32AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+
+tile3x32AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile3x32AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile3x32AVX512AlongK_block
+
+tile3x32AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile4x32AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile4x32AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile4x32AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile4x32AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile4x32AVX512AlongK_rest
+
+tile4x32AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, CX
+	JGE          tile4x32AVX512AlongK_four
+
+tile4x32AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile4x32AVX512AlongK_next
+
+tile4x32AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	DECQ         CX
+	JNZ          tile4x32AVX512AlongK_one
+
+tile4x32AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile4x32AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile4x32AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	JMP     tile4x32AVX512AlongK_stored
+
+tile4x32AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+
+tile4x32AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile4x32AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile4x32AVX512AlongK_block
+
+tile4x32AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile5x32AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile5x32AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile5x32AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile5x32AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile5x32AVX512AlongK_rest
+
+tile5x32AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, CX
+	JGE          tile5x32AVX512AlongK_four
+
+tile5x32AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile5x32AVX512AlongK_next
+
+tile5x32AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	DECQ         CX
+	JNZ          tile5x32AVX512AlongK_one
+
+tile5x32AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile5x32AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile5x32AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	JMP     tile5x32AVX512AlongK_stored
+
+tile5x32AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+
+tile5x32AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile5x32AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile5x32AVX512AlongK_block
+
+tile5x32AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile6x32AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile6x32AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile6x32AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile6x32AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile6x32AVX512AlongK_rest
+
+tile6x32AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, CX
+	JGE          tile6x32AVX512AlongK_four
+
+tile6x32AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile6x32AVX512AlongK_next
+
+tile6x32AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	DECQ         CX
+	JNZ          tile6x32AVX512AlongK_one
+
+tile6x32AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile6x32AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile6x32AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	JMP     tile6x32AVX512AlongK_stored
+
+tile6x32AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+
+tile6x32AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile6x32AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile6x32AVX512AlongK_block
+
+tile6x32AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile7x32AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile7x32AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile7x32AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile7x32AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	LEAQ (R8)(R11*2), R9
+	ADDQ R11, R9
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile7x32AVX512AlongK_rest
+
+tile7x32AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 4(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 8(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 12(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	SUBQ         $0x04, CX
+	JGE          tile7x32AVX512AlongK_four
+
+tile7x32AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile7x32AVX512AlongK_next
+
+tile7x32AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	DECQ         CX
+	JNZ          tile7x32AVX512AlongK_one
+
+tile7x32AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile7x32AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile7x32AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	JMP     tile7x32AVX512AlongK_stored
+
+tile7x32AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+
+tile7x32AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile7x32AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile7x32AVX512AlongK_block
+
+tile7x32AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile8x32AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile8x32AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile8x32AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile8x32AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	LEAQ (R8)(R11*2), R9
+	ADDQ R11, R9
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile8x32AVX512AlongK_rest
+
+tile8x32AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 4(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 4(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 8(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 8(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 12(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 12(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	SUBQ         $0x04, CX
+	JGE          tile8x32AVX512AlongK_four
+
+tile8x32AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile8x32AVX512AlongK_next
+
+tile8x32AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	DECQ         CX
+	JNZ          tile8x32AVX512AlongK_one
+
+tile8x32AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile8x32AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile8x32AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	JMP     tile8x32AVX512AlongK_stored
+
+tile8x32AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+
+tile8x32AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile8x32AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile8x32AVX512AlongK_block
+
+tile8x32AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile9x32AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile9x32AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile9x32AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile9x32AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	LEAQ (R8)(R11*2), R9
+	ADDQ R11, R9
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile9x32AVX512AlongK_rest
+
+tile9x32AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 4(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 4(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 4(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 8(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 8(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 8(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 12(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 12(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 12(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	SUBQ         $0x04, CX
+	JGE          tile9x32AVX512AlongK_four
+
+tile9x32AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile9x32AVX512AlongK_next
+
+tile9x32AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	DECQ         CX
+	JNZ          tile9x32AVX512AlongK_one
+
+tile9x32AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile9x32AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile9x32AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	JMP     tile9x32AVX512AlongK_stored
+
+tile9x32AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+
+tile9x32AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile9x32AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile9x32AVX512AlongK_block
+
+tile9x32AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile10x32AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile10x32AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile10x32AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile10x32AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	LEAQ (R8)(R11*2), R9
+	ADDQ R11, R9
+	LEAQ (R9)(R11*2), R10
+	ADDQ R11, R10
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile10x32AVX512AlongK_rest
+
+tile10x32AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS (R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 4(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 4(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 4(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 4(R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 8(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 8(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 8(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 8(R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 12(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 12(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 12(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 12(R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	ADDQ         $0x10, R10
+	SUBQ         $0x04, CX
+	JGE          tile10x32AVX512AlongK_four
+
+tile10x32AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile10x32AVX512AlongK_next
+
+tile10x32AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS (R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         CX
+	JNZ          tile10x32AVX512AlongK_one
+
+tile10x32AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile10x32AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile10x32AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z18, Z18
+	VMOVUPS Z18, (DX)
+	VADDPS  64(DX), Z19, Z19
+	VMOVUPS Z19, 64(DX)
+	JMP     tile10x32AVX512AlongK_stored
+
+tile10x32AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z18, (DX)
+	VMOVUPS Z19, 64(DX)
+
+tile10x32AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile10x32AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile10x32AVX512AlongK_block
+
+tile10x32AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile11x32AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile11x32AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile11x32AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile11x32AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	LEAQ (R8)(R11*2), R9
+	ADDQ R11, R9
+	LEAQ (R9)(R11*2), R10
+	ADDQ R11, R10
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile11x32AVX512AlongK_rest
+
+tile11x32AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS (R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS (R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 4(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 4(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 4(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 4(R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 4(R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 8(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 8(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 8(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 8(R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 8(R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 12(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 12(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 12(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 12(R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 12(R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	ADDQ         $0x10, R10
+	SUBQ         $0x04, CX
+	JGE          tile11x32AVX512AlongK_four
+
+tile11x32AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile11x32AVX512AlongK_next
+
+tile11x32AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS (R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS (R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         CX
+	JNZ          tile11x32AVX512AlongK_one
+
+tile11x32AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile11x32AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile11x32AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z18, Z18
+	VMOVUPS Z18, (DX)
+	VADDPS  64(DX), Z19, Z19
+	VMOVUPS Z19, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z20, Z20
+	VMOVUPS Z20, (DX)
+	VADDPS  64(DX), Z21, Z21
+	VMOVUPS Z21, 64(DX)
+	JMP     tile11x32AVX512AlongK_stored
+
+tile11x32AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z18, (DX)
+	VMOVUPS Z19, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z20, (DX)
+	VMOVUPS Z21, 64(DX)
+
+tile11x32AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile11x32AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile11x32AVX512AlongK_block
+
+tile11x32AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile12x32AVX512AlongK(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile12x32AVX512AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile12x32AVX512AlongK_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile12x32AVX512AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	LEAQ (R8)(R11*2), R9
+	ADDQ R11, R9
+	LEAQ (R9)(R11*2), R10
+	ADDQ R11, R10
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile12x32AVX512AlongK_rest
+
+tile12x32AVX512AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS (R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS (R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS (R10)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 4(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 4(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 4(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 4(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 4(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 4(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 4(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 4(R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 4(R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS 4(R10)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 8(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 8(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 8(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 8(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 8(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 8(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 8(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 8(R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 8(R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS 8(R10)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 12(SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 12(SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 12(R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 12(R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 12(R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 12(R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 12(R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 12(R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 12(R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS 12(R10)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	ADDQ         $0x10, R9
+	ADDQ         $0x10, R10
+	SUBQ         $0x04, CX
+	JGE          tile12x32AVX512AlongK_four
+
+tile12x32AVX512AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile12x32AVX512AlongK_next
+
+tile12x32AVX512AlongK_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (SI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (SI)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R8), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (R8)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R8)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R9)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R9)(R11*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS (R10), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS (R10)(R11*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS (R10)(R11*2), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         CX
+	JNZ          tile12x32AVX512AlongK_one
+
+tile12x32AVX512AlongK_next:
+	DECQ DX
+	JNZ  tile12x32AVX512AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile12x32AVX512AlongK_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z18, Z18
+	VMOVUPS Z18, (DX)
+	VADDPS  64(DX), Z19, Z19
+	VMOVUPS Z19, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z20, Z20
+	VMOVUPS Z20, (DX)
+	VADDPS  64(DX), Z21, Z21
+	VMOVUPS Z21, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z22, Z22
+	VMOVUPS Z22, (DX)
+	VADDPS  64(DX), Z23, Z23
+	VMOVUPS Z23, 64(DX)
+	JMP     tile12x32AVX512AlongK_stored
+
+tile12x32AVX512AlongK_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z18, (DX)
+	VMOVUPS Z19, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z20, (DX)
+	VMOVUPS Z21, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z22, (DX)
+	VMOVUPS Z23, 64(DX)
+
+tile12x32AVX512AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile12x32AVX512AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile12x32AVX512AlongK_block
+
+tile12x32AVX512AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile1x16AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile1x16AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile1x16AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile1x16AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile1x16AVX512AlongM_rest
+
+tile1x16AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile1x16AVX512AlongM_four
+
+tile1x16AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile1x16AVX512AlongM_next
+
+tile1x16AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile1x16AVX512AlongM_one
+
+tile1x16AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile1x16AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile1x16AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	JMP     tile1x16AVX512AlongM_stored
+
+tile1x16AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+
+tile1x16AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile1x16AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile1x16AVX512AlongM_block
+
+tile1x16AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile2x16AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile2x16AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile2x16AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile2x16AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile2x16AVX512AlongM_rest
+
+tile2x16AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile2x16AVX512AlongM_four
+
+tile2x16AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile2x16AVX512AlongM_next
+
+tile2x16AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile2x16AVX512AlongM_one
+
+tile2x16AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile2x16AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile2x16AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	JMP     tile2x16AVX512AlongM_stored
+
+tile2x16AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+
+tile2x16AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile2x16AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile2x16AVX512AlongM_block
+
+tile2x16AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile3x16AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile3x16AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile3x16AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile3x16AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile3x16AVX512AlongM_rest
+
+tile3x16AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile3x16AVX512AlongM_four
+
+tile3x16AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile3x16AVX512AlongM_next
+
+tile3x16AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile3x16AVX512AlongM_one
+
+tile3x16AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile3x16AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile3x16AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	JMP     tile3x16AVX512AlongM_stored
+
+tile3x16AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+
+tile3x16AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile3x16AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile3x16AVX512AlongM_block
+
+tile3x16AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile4x16AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile4x16AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile4x16AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile4x16AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile4x16AVX512AlongM_rest
+
+tile4x16AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile4x16AVX512AlongM_four
+
+tile4x16AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile4x16AVX512AlongM_next
+
+tile4x16AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile4x16AVX512AlongM_one
+
+tile4x16AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile4x16AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile4x16AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	JMP     tile4x16AVX512AlongM_stored
+
+tile4x16AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+
+tile4x16AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile4x16AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile4x16AVX512AlongM_block
+
+tile4x16AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile5x16AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile5x16AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile5x16AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile5x16AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile5x16AVX512AlongM_rest
+
+tile5x16AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile5x16AVX512AlongM_four
+
+tile5x16AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile5x16AVX512AlongM_next
+
+tile5x16AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile5x16AVX512AlongM_one
+
+tile5x16AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile5x16AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile5x16AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	JMP     tile5x16AVX512AlongM_stored
+
+tile5x16AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+
+tile5x16AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile5x16AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile5x16AVX512AlongM_block
+
+tile5x16AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile6x16AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile6x16AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile6x16AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile6x16AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile6x16AVX512AlongM_rest
+
+tile6x16AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile6x16AVX512AlongM_four
+
+tile6x16AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile6x16AVX512AlongM_next
+
+tile6x16AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile6x16AVX512AlongM_one
+
+tile6x16AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile6x16AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile6x16AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	JMP     tile6x16AVX512AlongM_stored
+
+tile6x16AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+
+tile6x16AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile6x16AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile6x16AVX512AlongM_block
+
+tile6x16AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile7x16AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile7x16AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile7x16AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile7x16AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile7x16AVX512AlongM_rest
+
+tile7x16AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile7x16AVX512AlongM_four
+
+tile7x16AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile7x16AVX512AlongM_next
+
+tile7x16AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile7x16AVX512AlongM_one
+
+tile7x16AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile7x16AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile7x16AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	JMP     tile7x16AVX512AlongM_stored
+
+tile7x16AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+
+tile7x16AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile7x16AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile7x16AVX512AlongM_block
+
+tile7x16AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile8x16AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile8x16AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile8x16AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile8x16AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile8x16AVX512AlongM_rest
+
+tile8x16AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile8x16AVX512AlongM_four
+
+tile8x16AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile8x16AVX512AlongM_next
+
+tile8x16AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile8x16AVX512AlongM_one
+
+tile8x16AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile8x16AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile8x16AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z7, Z7
+	VMOVUPS Z7, (DX)
+	JMP     tile8x16AVX512AlongM_stored
+
+tile8x16AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z7, (DX)
+
+tile8x16AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile8x16AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile8x16AVX512AlongM_block
+
+tile8x16AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile9x16AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile9x16AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile9x16AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile9x16AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile9x16AVX512AlongM_rest
+
+tile9x16AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile9x16AVX512AlongM_four
+
+tile9x16AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile9x16AVX512AlongM_next
+
+tile9x16AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile9x16AVX512AlongM_one
+
+tile9x16AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile9x16AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile9x16AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z7, Z7
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	JMP     tile9x16AVX512AlongM_stored
+
+tile9x16AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+
+tile9x16AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile9x16AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile9x16AVX512AlongM_block
+
+tile9x16AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile10x16AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile10x16AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile10x16AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile10x16AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile10x16AVX512AlongM_rest
+
+tile10x16AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile10x16AVX512AlongM_four
+
+tile10x16AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile10x16AVX512AlongM_next
+
+tile10x16AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile10x16AVX512AlongM_one
+
+tile10x16AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile10x16AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile10x16AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z7, Z7
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z9, Z9
+	VMOVUPS Z9, (DX)
+	JMP     tile10x16AVX512AlongM_stored
+
+tile10x16AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z9, (DX)
+
+tile10x16AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile10x16AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile10x16AVX512AlongM_block
+
+tile10x16AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile11x16AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile11x16AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile11x16AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile11x16AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile11x16AVX512AlongM_rest
+
+tile11x16AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 40(SI), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 40(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 40(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 40(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile11x16AVX512AlongM_four
+
+tile11x16AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile11x16AVX512AlongM_next
+
+tile11x16AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 40(SI), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile11x16AVX512AlongM_one
+
+tile11x16AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile11x16AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile11x16AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z7, Z7
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z9, Z9
+	VMOVUPS Z9, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	JMP     tile11x16AVX512AlongM_stored
+
+tile11x16AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z9, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+
+tile11x16AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile11x16AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile11x16AVX512AlongM_block
+
+tile11x16AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile12x16AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile12x16AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile12x16AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile12x16AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile12x16AVX512AlongM_rest
+
+tile12x16AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 40(SI), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VBROADCASTSS 44(SI), Z31
+	VFMADD231PS  Z24, Z31, Z11
+	VMOVUPS      (BX)(R13*1), Z24
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 40(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VBROADCASTSS 44(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z11
+	VMOVUPS      (BX)(R13*2), Z24
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 40(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VBROADCASTSS 44(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z11
+	VMOVUPS      (BX)(R14*1), Z24
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 40(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VBROADCASTSS 44(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z11
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile12x16AVX512AlongM_four
+
+tile12x16AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile12x16AVX512AlongM_next
+
+tile12x16AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z2
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z3
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z4
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z5
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VBROADCASTSS 36(SI), Z29
+	VFMADD231PS  Z24, Z29, Z9
+	VBROADCASTSS 40(SI), Z30
+	VFMADD231PS  Z24, Z30, Z10
+	VBROADCASTSS 44(SI), Z31
+	VFMADD231PS  Z24, Z31, Z11
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile12x16AVX512AlongM_one
+
+tile12x16AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile12x16AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile12x16AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z3, Z3
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z5, Z5
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z7, Z7
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z9, Z9
+	VMOVUPS Z9, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z11, Z11
+	VMOVUPS Z11, (DX)
+	JMP     tile12x16AVX512AlongM_stored
+
+tile12x16AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z5, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z7, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z9, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Z11, (DX)
+
+tile12x16AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile12x16AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile12x16AVX512AlongM_block
+
+tile12x16AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile1x32AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile1x32AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile1x32AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile1x32AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile1x32AVX512AlongM_rest
+
+tile1x32AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile1x32AVX512AlongM_four
+
+tile1x32AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile1x32AVX512AlongM_next
+
+tile1x32AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile1x32AVX512AlongM_one
+
+tile1x32AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile1x32AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile1x32AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	JMP     tile1x32AVX512AlongM_stored
+
+tile1x32AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+
+tile1x32AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile1x32AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile1x32AVX512AlongM_block
+
+tile1x32AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile2x32AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile2x32AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile2x32AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile2x32AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile2x32AVX512AlongM_rest
+
+tile2x32AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile2x32AVX512AlongM_four
+
+tile2x32AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile2x32AVX512AlongM_next
+
+tile2x32AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile2x32AVX512AlongM_one
+
+tile2x32AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile2x32AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile2x32AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	JMP     tile2x32AVX512AlongM_stored
+
+tile2x32AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+
+tile2x32AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile2x32AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile2x32AVX512AlongM_block
+
+tile2x32AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile3x32AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile3x32AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile3x32AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile3x32AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile3x32AVX512AlongM_rest
+
+tile3x32AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile3x32AVX512AlongM_four
+
+tile3x32AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile3x32AVX512AlongM_next
+
+tile3x32AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile3x32AVX512AlongM_one
+
+tile3x32AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile3x32AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile3x32AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	JMP     tile3x32AVX512AlongM_stored
+
+tile3x32AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+
+tile3x32AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile3x32AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile3x32AVX512AlongM_block
+
+tile3x32AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile4x32AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile4x32AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile4x32AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile4x32AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile4x32AVX512AlongM_rest
+
+tile4x32AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile4x32AVX512AlongM_four
+
+tile4x32AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile4x32AVX512AlongM_next
+
+tile4x32AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile4x32AVX512AlongM_one
+
+tile4x32AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile4x32AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile4x32AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	JMP     tile4x32AVX512AlongM_stored
+
+tile4x32AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+
+tile4x32AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile4x32AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile4x32AVX512AlongM_block
+
+tile4x32AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile5x32AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile5x32AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile5x32AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile5x32AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile5x32AVX512AlongM_rest
+
+tile5x32AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile5x32AVX512AlongM_four
+
+tile5x32AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile5x32AVX512AlongM_next
+
+tile5x32AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile5x32AVX512AlongM_one
+
+tile5x32AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile5x32AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile5x32AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	JMP     tile5x32AVX512AlongM_stored
+
+tile5x32AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+
+tile5x32AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile5x32AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile5x32AVX512AlongM_block
+
+tile5x32AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile6x32AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile6x32AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile6x32AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile6x32AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile6x32AVX512AlongM_rest
+
+tile6x32AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile6x32AVX512AlongM_four
+
+tile6x32AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile6x32AVX512AlongM_next
+
+tile6x32AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile6x32AVX512AlongM_one
+
+tile6x32AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile6x32AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile6x32AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	JMP     tile6x32AVX512AlongM_stored
+
+tile6x32AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+
+tile6x32AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile6x32AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile6x32AVX512AlongM_block
+
+tile6x32AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile7x32AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile7x32AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile7x32AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile7x32AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile7x32AVX512AlongM_rest
+
+tile7x32AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile7x32AVX512AlongM_four
+
+tile7x32AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile7x32AVX512AlongM_next
+
+tile7x32AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile7x32AVX512AlongM_one
+
+tile7x32AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile7x32AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile7x32AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	JMP     tile7x32AVX512AlongM_stored
+
+tile7x32AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+
+tile7x32AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile7x32AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile7x32AVX512AlongM_block
+
+tile7x32AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile8x32AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile8x32AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile8x32AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile8x32AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile8x32AVX512AlongM_rest
+
+tile8x32AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile8x32AVX512AlongM_four
+
+tile8x32AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile8x32AVX512AlongM_next
+
+tile8x32AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile8x32AVX512AlongM_one
+
+tile8x32AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile8x32AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile8x32AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	JMP     tile8x32AVX512AlongM_stored
+
+tile8x32AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+
+tile8x32AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile8x32AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile8x32AVX512AlongM_block
+
+tile8x32AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile9x32AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile9x32AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile9x32AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile9x32AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile9x32AVX512AlongM_rest
+
+tile9x32AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile9x32AVX512AlongM_four
+
+tile9x32AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile9x32AVX512AlongM_next
+
+tile9x32AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile9x32AVX512AlongM_one
+
+tile9x32AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile9x32AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile9x32AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	JMP     tile9x32AVX512AlongM_stored
+
+tile9x32AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+
+tile9x32AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile9x32AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile9x32AVX512AlongM_block
+
+tile9x32AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile10x32AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile10x32AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile10x32AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile10x32AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile10x32AVX512AlongM_rest
+
+tile10x32AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile10x32AVX512AlongM_four
+
+tile10x32AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile10x32AVX512AlongM_next
+
+tile10x32AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile10x32AVX512AlongM_one
+
+tile10x32AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile10x32AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile10x32AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z18, Z18
+	VMOVUPS Z18, (DX)
+	VADDPS  64(DX), Z19, Z19
+	VMOVUPS Z19, 64(DX)
+	JMP     tile10x32AVX512AlongM_stored
+
+tile10x32AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z18, (DX)
+	VMOVUPS Z19, 64(DX)
+
+tile10x32AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile10x32AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile10x32AVX512AlongM_block
+
+tile10x32AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile11x32AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile11x32AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile11x32AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile11x32AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile11x32AVX512AlongM_rest
+
+tile11x32AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 40(SI), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 40(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 40(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 40(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile11x32AVX512AlongM_four
+
+tile11x32AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile11x32AVX512AlongM_next
+
+tile11x32AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 40(SI), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile11x32AVX512AlongM_one
+
+tile11x32AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile11x32AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile11x32AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z18, Z18
+	VMOVUPS Z18, (DX)
+	VADDPS  64(DX), Z19, Z19
+	VMOVUPS Z19, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z20, Z20
+	VMOVUPS Z20, (DX)
+	VADDPS  64(DX), Z21, Z21
+	VMOVUPS Z21, 64(DX)
+	JMP     tile11x32AVX512AlongM_stored
+
+tile11x32AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z18, (DX)
+	VMOVUPS Z19, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z20, (DX)
+	VMOVUPS Z21, 64(DX)
+
+tile11x32AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile11x32AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile11x32AVX512AlongM_block
+
+tile11x32AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile12x32AVX512AlongM(s *[24]uint64)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile12x32AVX512AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile12x32AVX512AlongM_block:
+	// Sums are zero; the first segment begins.
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile12x32AVX512AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile12x32AVX512AlongM_rest
+
+tile12x32AVX512AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 40(SI), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS 44(SI), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      64(BX)(R13*1), Z25
+	VBROADCASTSS (SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R12*1), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 40(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS 44(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	VMOVUPS      (BX)(R13*2), Z24
+	VMOVUPS      64(BX)(R13*2), Z25
+	VBROADCASTSS (SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R12*2), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R12*2), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI)(R12*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI)(R12*2), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 40(SI)(R12*2), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS 44(SI)(R12*2), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	VMOVUPS      (BX)(R14*1), Z24
+	VMOVUPS      64(BX)(R14*1), Z25
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI)(R8*1), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI)(R8*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI)(R8*1), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI)(R8*1), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 40(SI)(R8*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS 44(SI)(R8*1), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile12x32AVX512AlongM_four
+
+tile12x32AVX512AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile12x32AVX512AlongM_next
+
+tile12x32AVX512AlongM_one:
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(SI), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS 12(SI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS 16(SI), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS 20(SI), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS 24(SI), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(SI), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 32(SI), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS 36(SI), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS 40(SI), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS 44(SI), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile12x32AVX512AlongM_one
+
+tile12x32AVX512AlongM_next:
+	DECQ DX
+	JNZ  tile12x32AVX512AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile12x32AVX512AlongM_set
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z18, Z18
+	VMOVUPS Z18, (DX)
+	VADDPS  64(DX), Z19, Z19
+	VMOVUPS Z19, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z20, Z20
+	VMOVUPS Z20, (DX)
+	VADDPS  64(DX), Z21, Z21
+	VMOVUPS Z21, 64(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Z22, Z22
+	VMOVUPS Z22, (DX)
+	VADDPS  64(DX), Z23, Z23
+	VMOVUPS Z23, 64(DX)
+	JMP     tile12x32AVX512AlongM_stored
+
+tile12x32AVX512AlongM_set:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z18, (DX)
+	VMOVUPS Z19, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z20, (DX)
+	VMOVUPS Z21, 64(DX)
+	ADDQ    CX, DX
+	VMOVUPS Z22, (DX)
+	VMOVUPS Z23, 64(DX)
+
+tile12x32AVX512AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile12x32AVX512AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile12x32AVX512AlongM_block
+
+tile12x32AVX512AlongM_done:
+	VZEROUPPER
+	RET
+
 // func tile1x8AVX2(s *[24]uint64)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile1x8AVX2(SB), NOSPLIT, $40-8
@@ -5771,7 +16535,6 @@ tile1x8AVX2_block:
 	MOVQ   80(AX), DX
 
 tile1x8AVX2_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
 	MOVQ 40(AX), DI
@@ -5787,22 +16550,26 @@ tile1x8AVX2_four:
 	PREFETCHT1   (R15)
 	PREFETCHT1   (R15)(DI*1)
 	ADDQ         176(AX), R15
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -5815,7 +16582,8 @@ tile1x8AVX2_rest:
 	JZ   tile1x8AVX2_next
 
 tile1x8AVX2_one:
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -5828,16 +16596,19 @@ tile1x8AVX2_next:
 	JNZ  tile1x8AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
-	MOVQ    64(AX), CX
-	CMPQ    88(AX), $0x00
-	JE      tile1x8AVX2_set
-	VADDPS  (DX), Y0, Y0
-	VMOVUPS Y0, (DX)
-	JMP     tile1x8AVX2_stored
+	MOVQ       24(SP), DX
+	MOVQ       64(AX), CX
+	CMPQ       88(AX), $0x00
+	JE         tile1x8AVX2_set
+	VMOVUPS    128(AX), Y14
+	VMASKMOVPS (DX), Y14, Y15
+	VADDPS     Y15, Y0, Y0
+	VMASKMOVPS Y0, Y14, (DX)
+	JMP        tile1x8AVX2_stored
 
 tile1x8AVX2_set:
-	VMOVUPS Y0, (DX)
+	VMOVUPS    128(AX), Y14
+	VMASKMOVPS Y0, Y14, (DX)
 
 tile1x8AVX2_stored:
 	DECQ 32(SP)
@@ -5849,120 +16620,6 @@ tile1x8AVX2_stored:
 	JMP  tile1x8AVX2_block
 
 tile1x8AVX2_done:
-	VZEROUPPER
-	RET
-
-// func tile1x8AVX2Masked(s *[24]uint64)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile1x8AVX2Masked(SB), NOSPLIT, $40-8
-	MOVQ s+0(FP), AX
-	MOVQ 24(AX), R11
-	MOVQ 32(AX), R12
-	MOVQ 48(AX), R13
-	MOVQ 160(AX), R15
-	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
-	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
-	MOVQ DI, 32(SP)
-
-tile1x8AVX2Masked_block:
-	// Sums are zero; the first segment begins.
-	VXORPS Y0, Y0, Y0
-	MOVQ   16(SP), DI
-	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
-	MOVQ   DI, 8(SP)
-	MOVQ   80(AX), DX
-
-tile1x8AVX2Masked_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
-	MOVQ (SP), SI
-	MOVQ 8(SP), BX
-	MOVQ 40(AX), DI
-	ADDQ DI, (SP)
-	MOVQ 56(AX), DI
-	ADDQ DI, 8(SP)
-	MOVQ 168(AX), DI
-	MOVQ 72(AX), CX
-	SUBQ $0x04, CX
-	JL   tile1x8AVX2Masked_rest
-
-tile1x8AVX2Masked_four:
-	PREFETCHT1   (R15)
-	PREFETCHT1   (R15)(DI*1)
-	ADDQ         176(AX), R15
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	ADDQ         R12, SI
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	ADDQ         R12, SI
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	ADDQ         R12, SI
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	ADDQ         R12, SI
-	SUBQ         $0x04, CX
-	JGE          tile1x8AVX2Masked_four
-
-tile1x8AVX2Masked_rest:
-	ADDQ $0x04, CX
-	JZ   tile1x8AVX2Masked_next
-
-tile1x8AVX2Masked_one:
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	ADDQ         R12, SI
-	DECQ         CX
-	JNZ          tile1x8AVX2Masked_one
-
-tile1x8AVX2Masked_next:
-	DECQ DX
-	JNZ  tile1x8AVX2Masked_segment
-
-	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
-	MOVQ       64(AX), CX
-	CMPQ       88(AX), $0x00
-	JE         tile1x8AVX2Masked_set
-	VMOVUPS    128(AX), Y14
-	VMASKMOVPS (DX), Y14, Y15
-	VADDPS     Y15, Y0, Y0
-	VMASKMOVPS Y0, Y14, (DX)
-	JMP        tile1x8AVX2Masked_stored
-
-tile1x8AVX2Masked_set:
-	VMOVUPS    128(AX), Y14
-	VMASKMOVPS Y0, Y14, (DX)
-
-tile1x8AVX2Masked_stored:
-	DECQ 32(SP)
-	JZ   tile1x8AVX2Masked_done
-	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
-	ADDQ DI, 24(SP)
-	JMP  tile1x8AVX2Masked_block
-
-tile1x8AVX2Masked_done:
 	VZEROUPPER
 	RET
 
@@ -5992,7 +16649,6 @@ tile2x8AVX2_block:
 	MOVQ   80(AX), DX
 
 tile2x8AVX2_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
 	MOVQ 40(AX), DI
@@ -6008,28 +16664,32 @@ tile2x8AVX2_four:
 	PREFETCHT1   (R15)
 	PREFETCHT1   (R15)(DI*1)
 	ADDQ         176(AX), R15
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS (SI)(R11*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
 	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS (SI)(R11*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
 	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS (SI)(R11*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
 	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6044,7 +16704,8 @@ tile2x8AVX2_rest:
 	JZ   tile2x8AVX2_next
 
 tile2x8AVX2_one:
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6059,21 +16720,25 @@ tile2x8AVX2_next:
 	JNZ  tile2x8AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
-	MOVQ    64(AX), CX
-	CMPQ    88(AX), $0x00
-	JE      tile2x8AVX2_set
-	VADDPS  (DX), Y0, Y0
-	VMOVUPS Y0, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y1, Y1
-	VMOVUPS Y1, (DX)
-	JMP     tile2x8AVX2_stored
+	MOVQ       24(SP), DX
+	MOVQ       64(AX), CX
+	CMPQ       88(AX), $0x00
+	JE         tile2x8AVX2_set
+	VMOVUPS    128(AX), Y14
+	VMASKMOVPS (DX), Y14, Y15
+	VADDPS     Y15, Y0, Y0
+	VMASKMOVPS Y0, Y14, (DX)
+	ADDQ       CX, DX
+	VMASKMOVPS (DX), Y14, Y15
+	VADDPS     Y15, Y1, Y1
+	VMASKMOVPS Y1, Y14, (DX)
+	JMP        tile2x8AVX2_stored
 
 tile2x8AVX2_set:
-	VMOVUPS Y0, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y1, (DX)
+	VMOVUPS    128(AX), Y14
+	VMASKMOVPS Y0, Y14, (DX)
+	ADDQ       CX, DX
+	VMASKMOVPS Y1, Y14, (DX)
 
 tile2x8AVX2_stored:
 	DECQ 32(SP)
@@ -6085,137 +16750,6 @@ tile2x8AVX2_stored:
 	JMP  tile2x8AVX2_block
 
 tile2x8AVX2_done:
-	VZEROUPPER
-	RET
-
-// func tile2x8AVX2Masked(s *[24]uint64)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile2x8AVX2Masked(SB), NOSPLIT, $40-8
-	MOVQ s+0(FP), AX
-	MOVQ 24(AX), R11
-	MOVQ 32(AX), R12
-	MOVQ 48(AX), R13
-	MOVQ 160(AX), R15
-	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
-	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
-	MOVQ DI, 32(SP)
-
-tile2x8AVX2Masked_block:
-	// Sums are zero; the first segment begins.
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   16(SP), DI
-	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
-	MOVQ   DI, 8(SP)
-	MOVQ   80(AX), DX
-
-tile2x8AVX2Masked_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
-	MOVQ (SP), SI
-	MOVQ 8(SP), BX
-	MOVQ 40(AX), DI
-	ADDQ DI, (SP)
-	MOVQ 56(AX), DI
-	ADDQ DI, 8(SP)
-	MOVQ 168(AX), DI
-	MOVQ 72(AX), CX
-	SUBQ $0x04, CX
-	JL   tile2x8AVX2Masked_rest
-
-tile2x8AVX2Masked_four:
-	PREFETCHT1   (R15)
-	PREFETCHT1   (R15)(DI*1)
-	ADDQ         176(AX), R15
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	ADDQ         R12, SI
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	ADDQ         R12, SI
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	ADDQ         R12, SI
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	ADDQ         R12, SI
-	SUBQ         $0x04, CX
-	JGE          tile2x8AVX2Masked_four
-
-tile2x8AVX2Masked_rest:
-	ADDQ $0x04, CX
-	JZ   tile2x8AVX2Masked_next
-
-tile2x8AVX2Masked_one:
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	ADDQ         R12, SI
-	DECQ         CX
-	JNZ          tile2x8AVX2Masked_one
-
-tile2x8AVX2Masked_next:
-	DECQ DX
-	JNZ  tile2x8AVX2Masked_segment
-
-	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
-	MOVQ       64(AX), CX
-	CMPQ       88(AX), $0x00
-	JE         tile2x8AVX2Masked_set
-	VMOVUPS    128(AX), Y14
-	VMASKMOVPS (DX), Y14, Y15
-	VADDPS     Y15, Y0, Y0
-	VMASKMOVPS Y0, Y14, (DX)
-	ADDQ       CX, DX
-	VMASKMOVPS (DX), Y14, Y15
-	VADDPS     Y15, Y1, Y1
-	VMASKMOVPS Y1, Y14, (DX)
-	JMP        tile2x8AVX2Masked_stored
-
-tile2x8AVX2Masked_set:
-	VMOVUPS    128(AX), Y14
-	VMASKMOVPS Y0, Y14, (DX)
-	ADDQ       CX, DX
-	VMASKMOVPS Y1, Y14, (DX)
-
-tile2x8AVX2Masked_stored:
-	DECQ 32(SP)
-	JZ   tile2x8AVX2Masked_done
-	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
-	ADDQ DI, 24(SP)
-	JMP  tile2x8AVX2Masked_block
-
-tile2x8AVX2Masked_done:
 	VZEROUPPER
 	RET
 
@@ -6246,7 +16780,6 @@ tile3x8AVX2_block:
 	MOVQ   80(AX), DX
 
 tile3x8AVX2_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
 	MOVQ 40(AX), DI
@@ -6262,7 +16795,8 @@ tile3x8AVX2_four:
 	PREFETCHT1   (R15)
 	PREFETCHT1   (R15)(DI*1)
 	ADDQ         176(AX), R15
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6271,7 +16805,8 @@ tile3x8AVX2_four:
 	VBROADCASTSS (SI)(R11*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6280,7 +16815,8 @@ tile3x8AVX2_four:
 	VBROADCASTSS (SI)(R11*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6289,7 +16825,8 @@ tile3x8AVX2_four:
 	VBROADCASTSS (SI)(R11*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6306,7 +16843,8 @@ tile3x8AVX2_rest:
 	JZ   tile3x8AVX2_next
 
 tile3x8AVX2_one:
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6323,153 +16861,10 @@ tile3x8AVX2_next:
 	JNZ  tile3x8AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
-	MOVQ    64(AX), CX
-	CMPQ    88(AX), $0x00
-	JE      tile3x8AVX2_set
-	VADDPS  (DX), Y0, Y0
-	VMOVUPS Y0, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y1, Y1
-	VMOVUPS Y1, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y2, Y2
-	VMOVUPS Y2, (DX)
-	JMP     tile3x8AVX2_stored
-
-tile3x8AVX2_set:
-	VMOVUPS Y0, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y1, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y2, (DX)
-
-tile3x8AVX2_stored:
-	DECQ 32(SP)
-	JZ   tile3x8AVX2_done
-	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
-	ADDQ DI, 24(SP)
-	JMP  tile3x8AVX2_block
-
-tile3x8AVX2_done:
-	VZEROUPPER
-	RET
-
-// func tile3x8AVX2Masked(s *[24]uint64)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile3x8AVX2Masked(SB), NOSPLIT, $40-8
-	MOVQ s+0(FP), AX
-	MOVQ 24(AX), R11
-	MOVQ 32(AX), R12
-	MOVQ 48(AX), R13
-	MOVQ 160(AX), R15
-	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
-	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
-	MOVQ DI, 32(SP)
-
-tile3x8AVX2Masked_block:
-	// Sums are zero; the first segment begins.
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	MOVQ   16(SP), DI
-	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
-	MOVQ   DI, 8(SP)
-	MOVQ   80(AX), DX
-
-tile3x8AVX2Masked_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
-	MOVQ (SP), SI
-	MOVQ 8(SP), BX
-	MOVQ 40(AX), DI
-	ADDQ DI, (SP)
-	MOVQ 56(AX), DI
-	ADDQ DI, 8(SP)
-	MOVQ 168(AX), DI
-	MOVQ 72(AX), CX
-	SUBQ $0x04, CX
-	JL   tile3x8AVX2Masked_rest
-
-tile3x8AVX2Masked_four:
-	PREFETCHT1   (R15)
-	PREFETCHT1   (R15)(DI*1)
-	ADDQ         176(AX), R15
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	ADDQ         R12, SI
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	ADDQ         R12, SI
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	ADDQ         R12, SI
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	ADDQ         R12, SI
-	SUBQ         $0x04, CX
-	JGE          tile3x8AVX2Masked_four
-
-tile3x8AVX2Masked_rest:
-	ADDQ $0x04, CX
-	JZ   tile3x8AVX2Masked_next
-
-tile3x8AVX2Masked_one:
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	ADDQ         R12, SI
-	DECQ         CX
-	JNZ          tile3x8AVX2Masked_one
-
-tile3x8AVX2Masked_next:
-	DECQ DX
-	JNZ  tile3x8AVX2Masked_segment
-
-	// The block is complete: add it to C, or store it.
 	MOVQ       24(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
-	JE         tile3x8AVX2Masked_set
+	JE         tile3x8AVX2_set
 	VMOVUPS    128(AX), Y14
 	VMASKMOVPS (DX), Y14, Y15
 	VADDPS     Y15, Y0, Y0
@@ -6482,9 +16877,9 @@ tile3x8AVX2Masked_next:
 	VMASKMOVPS (DX), Y14, Y15
 	VADDPS     Y15, Y2, Y2
 	VMASKMOVPS Y2, Y14, (DX)
-	JMP        tile3x8AVX2Masked_stored
+	JMP        tile3x8AVX2_stored
 
-tile3x8AVX2Masked_set:
+tile3x8AVX2_set:
 	VMOVUPS    128(AX), Y14
 	VMASKMOVPS Y0, Y14, (DX)
 	ADDQ       CX, DX
@@ -6492,16 +16887,16 @@ tile3x8AVX2Masked_set:
 	ADDQ       CX, DX
 	VMASKMOVPS Y2, Y14, (DX)
 
-tile3x8AVX2Masked_stored:
+tile3x8AVX2_stored:
 	DECQ 32(SP)
-	JZ   tile3x8AVX2Masked_done
+	JZ   tile3x8AVX2_done
 	MOVQ 104(AX), DI
 	ADDQ DI, 16(SP)
 	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
-	JMP  tile3x8AVX2Masked_block
+	JMP  tile3x8AVX2_block
 
-tile3x8AVX2Masked_done:
+tile3x8AVX2_done:
 	VZEROUPPER
 	RET
 
@@ -6533,9 +16928,10 @@ tile4x8AVX2_block:
 	MOVQ   80(AX), DX
 
 tile4x8AVX2_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	MOVQ 40(AX), DI
@@ -6551,7 +16947,8 @@ tile4x8AVX2_four:
 	PREFETCHT1   (R15)
 	PREFETCHT1   (R15)(DI*1)
 	ADDQ         176(AX), R15
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6563,7 +16960,8 @@ tile4x8AVX2_four:
 	VFMADD231PS  Y12, Y15, Y3
 	ADDQ         R12, SI
 	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6575,7 +16973,8 @@ tile4x8AVX2_four:
 	VFMADD231PS  Y12, Y15, Y3
 	ADDQ         R12, SI
 	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6587,7 +16986,8 @@ tile4x8AVX2_four:
 	VFMADD231PS  Y12, Y15, Y3
 	ADDQ         R12, SI
 	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6607,7 +17007,8 @@ tile4x8AVX2_rest:
 	JZ   tile4x8AVX2_next
 
 tile4x8AVX2_one:
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6627,176 +17028,10 @@ tile4x8AVX2_next:
 	JNZ  tile4x8AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
-	MOVQ    64(AX), CX
-	CMPQ    88(AX), $0x00
-	JE      tile4x8AVX2_set
-	VADDPS  (DX), Y0, Y0
-	VMOVUPS Y0, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y1, Y1
-	VMOVUPS Y1, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y2, Y2
-	VMOVUPS Y2, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y3, Y3
-	VMOVUPS Y3, (DX)
-	JMP     tile4x8AVX2_stored
-
-tile4x8AVX2_set:
-	VMOVUPS Y0, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y1, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y2, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y3, (DX)
-
-tile4x8AVX2_stored:
-	DECQ 32(SP)
-	JZ   tile4x8AVX2_done
-	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
-	ADDQ DI, 24(SP)
-	JMP  tile4x8AVX2_block
-
-tile4x8AVX2_done:
-	VZEROUPPER
-	RET
-
-// func tile4x8AVX2Masked(s *[24]uint64)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile4x8AVX2Masked(SB), NOSPLIT, $40-8
-	MOVQ s+0(FP), AX
-	MOVQ 24(AX), R11
-	MOVQ 32(AX), R12
-	MOVQ 48(AX), R13
-	MOVQ 160(AX), R15
-	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
-	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
-	MOVQ DI, 32(SP)
-
-tile4x8AVX2Masked_block:
-	// Sums are zero; the first segment begins.
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   16(SP), DI
-	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
-	MOVQ   DI, 8(SP)
-	MOVQ   80(AX), DX
-
-tile4x8AVX2Masked_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
-	MOVQ (SP), SI
-	MOVQ 8(SP), BX
-	LEAQ (SI)(R11*2), R8
-	ADDQ R11, R8
-	MOVQ 40(AX), DI
-	ADDQ DI, (SP)
-	MOVQ 56(AX), DI
-	ADDQ DI, 8(SP)
-	MOVQ 168(AX), DI
-	MOVQ 72(AX), CX
-	SUBQ $0x04, CX
-	JL   tile4x8AVX2Masked_rest
-
-tile4x8AVX2Masked_four:
-	PREFETCHT1   (R15)
-	PREFETCHT1   (R15)(DI*1)
-	ADDQ         176(AX), R15
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	SUBQ         $0x04, CX
-	JGE          tile4x8AVX2Masked_four
-
-tile4x8AVX2Masked_rest:
-	ADDQ $0x04, CX
-	JZ   tile4x8AVX2Masked_next
-
-tile4x8AVX2Masked_one:
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	DECQ         CX
-	JNZ          tile4x8AVX2Masked_one
-
-tile4x8AVX2Masked_next:
-	DECQ DX
-	JNZ  tile4x8AVX2Masked_segment
-
-	// The block is complete: add it to C, or store it.
 	MOVQ       24(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
-	JE         tile4x8AVX2Masked_set
+	JE         tile4x8AVX2_set
 	VMOVUPS    128(AX), Y14
 	VMASKMOVPS (DX), Y14, Y15
 	VADDPS     Y15, Y0, Y0
@@ -6813,9 +17048,9 @@ tile4x8AVX2Masked_next:
 	VMASKMOVPS (DX), Y14, Y15
 	VADDPS     Y15, Y3, Y3
 	VMASKMOVPS Y3, Y14, (DX)
-	JMP        tile4x8AVX2Masked_stored
+	JMP        tile4x8AVX2_stored
 
-tile4x8AVX2Masked_set:
+tile4x8AVX2_set:
 	VMOVUPS    128(AX), Y14
 	VMASKMOVPS Y0, Y14, (DX)
 	ADDQ       CX, DX
@@ -6825,16 +17060,16 @@ tile4x8AVX2Masked_set:
 	ADDQ       CX, DX
 	VMASKMOVPS Y3, Y14, (DX)
 
-tile4x8AVX2Masked_stored:
+tile4x8AVX2_stored:
 	DECQ 32(SP)
-	JZ   tile4x8AVX2Masked_done
+	JZ   tile4x8AVX2_done
 	MOVQ 104(AX), DI
 	ADDQ DI, 16(SP)
 	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
-	JMP  tile4x8AVX2Masked_block
+	JMP  tile4x8AVX2_block
 
-tile4x8AVX2Masked_done:
+tile4x8AVX2_done:
 	VZEROUPPER
 	RET
 
@@ -6867,9 +17102,10 @@ tile5x8AVX2_block:
 	MOVQ   80(AX), DX
 
 tile5x8AVX2_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	MOVQ 40(AX), DI
@@ -6885,7 +17121,8 @@ tile5x8AVX2_four:
 	PREFETCHT1   (R15)
 	PREFETCHT1   (R15)(DI*1)
 	ADDQ         176(AX), R15
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6899,7 +17136,8 @@ tile5x8AVX2_four:
 	VFMADD231PS  Y12, Y14, Y4
 	ADDQ         R12, SI
 	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6913,7 +17151,8 @@ tile5x8AVX2_four:
 	VFMADD231PS  Y12, Y14, Y4
 	ADDQ         R12, SI
 	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6927,7 +17166,8 @@ tile5x8AVX2_four:
 	VFMADD231PS  Y12, Y14, Y4
 	ADDQ         R12, SI
 	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6949,7 +17189,8 @@ tile5x8AVX2_rest:
 	JZ   tile5x8AVX2_next
 
 tile5x8AVX2_one:
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -6971,192 +17212,10 @@ tile5x8AVX2_next:
 	JNZ  tile5x8AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
-	MOVQ    64(AX), CX
-	CMPQ    88(AX), $0x00
-	JE      tile5x8AVX2_set
-	VADDPS  (DX), Y0, Y0
-	VMOVUPS Y0, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y1, Y1
-	VMOVUPS Y1, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y2, Y2
-	VMOVUPS Y2, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y3, Y3
-	VMOVUPS Y3, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y4, Y4
-	VMOVUPS Y4, (DX)
-	JMP     tile5x8AVX2_stored
-
-tile5x8AVX2_set:
-	VMOVUPS Y0, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y1, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y2, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y3, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y4, (DX)
-
-tile5x8AVX2_stored:
-	DECQ 32(SP)
-	JZ   tile5x8AVX2_done
-	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
-	ADDQ DI, 24(SP)
-	JMP  tile5x8AVX2_block
-
-tile5x8AVX2_done:
-	VZEROUPPER
-	RET
-
-// func tile5x8AVX2Masked(s *[24]uint64)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile5x8AVX2Masked(SB), NOSPLIT, $40-8
-	MOVQ s+0(FP), AX
-	MOVQ 24(AX), R11
-	MOVQ 32(AX), R12
-	MOVQ 48(AX), R13
-	MOVQ 160(AX), R15
-	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
-	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
-	MOVQ DI, 32(SP)
-
-tile5x8AVX2Masked_block:
-	// Sums are zero; the first segment begins.
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	MOVQ   16(SP), DI
-	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
-	MOVQ   DI, 8(SP)
-	MOVQ   80(AX), DX
-
-tile5x8AVX2Masked_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
-	MOVQ (SP), SI
-	MOVQ 8(SP), BX
-	LEAQ (SI)(R11*2), R8
-	ADDQ R11, R8
-	MOVQ 40(AX), DI
-	ADDQ DI, (SP)
-	MOVQ 56(AX), DI
-	ADDQ DI, 8(SP)
-	MOVQ 168(AX), DI
-	MOVQ 72(AX), CX
-	SUBQ $0x04, CX
-	JL   tile5x8AVX2Masked_rest
-
-tile5x8AVX2Masked_four:
-	PREFETCHT1   (R15)
-	PREFETCHT1   (R15)(DI*1)
-	ADDQ         176(AX), R15
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	SUBQ         $0x04, CX
-	JGE          tile5x8AVX2Masked_four
-
-tile5x8AVX2Masked_rest:
-	ADDQ $0x04, CX
-	JZ   tile5x8AVX2Masked_next
-
-tile5x8AVX2Masked_one:
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	DECQ         CX
-	JNZ          tile5x8AVX2Masked_one
-
-tile5x8AVX2Masked_next:
-	DECQ DX
-	JNZ  tile5x8AVX2Masked_segment
-
-	// The block is complete: add it to C, or store it.
 	MOVQ       24(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
-	JE         tile5x8AVX2Masked_set
+	JE         tile5x8AVX2_set
 	VMOVUPS    128(AX), Y14
 	VMASKMOVPS (DX), Y14, Y15
 	VADDPS     Y15, Y0, Y0
@@ -7177,9 +17236,9 @@ tile5x8AVX2Masked_next:
 	VMASKMOVPS (DX), Y14, Y15
 	VADDPS     Y15, Y4, Y4
 	VMASKMOVPS Y4, Y14, (DX)
-	JMP        tile5x8AVX2Masked_stored
+	JMP        tile5x8AVX2_stored
 
-tile5x8AVX2Masked_set:
+tile5x8AVX2_set:
 	VMOVUPS    128(AX), Y14
 	VMASKMOVPS Y0, Y14, (DX)
 	ADDQ       CX, DX
@@ -7191,16 +17250,16 @@ tile5x8AVX2Masked_set:
 	ADDQ       CX, DX
 	VMASKMOVPS Y4, Y14, (DX)
 
-tile5x8AVX2Masked_stored:
+tile5x8AVX2_stored:
 	DECQ 32(SP)
-	JZ   tile5x8AVX2Masked_done
+	JZ   tile5x8AVX2_done
 	MOVQ 104(AX), DI
 	ADDQ DI, 16(SP)
 	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
-	JMP  tile5x8AVX2Masked_block
+	JMP  tile5x8AVX2_block
 
-tile5x8AVX2Masked_done:
+tile5x8AVX2_done:
 	VZEROUPPER
 	RET
 
@@ -7234,9 +17293,10 @@ tile6x8AVX2_block:
 	MOVQ   80(AX), DX
 
 tile6x8AVX2_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	MOVQ 40(AX), DI
@@ -7252,7 +17312,8 @@ tile6x8AVX2_four:
 	PREFETCHT1   (R15)
 	PREFETCHT1   (R15)(DI*1)
 	ADDQ         176(AX), R15
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7268,7 +17329,8 @@ tile6x8AVX2_four:
 	VFMADD231PS  Y12, Y15, Y5
 	ADDQ         R12, SI
 	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7284,7 +17346,8 @@ tile6x8AVX2_four:
 	VFMADD231PS  Y12, Y15, Y5
 	ADDQ         R12, SI
 	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7300,7 +17363,8 @@ tile6x8AVX2_four:
 	VFMADD231PS  Y12, Y15, Y5
 	ADDQ         R12, SI
 	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7324,7 +17388,8 @@ tile6x8AVX2_rest:
 	JZ   tile6x8AVX2_next
 
 tile6x8AVX2_one:
-	VMOVUPS      (BX), Y12
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   (BX), Y14, Y12
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7348,208 +17413,10 @@ tile6x8AVX2_next:
 	JNZ  tile6x8AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
-	MOVQ    64(AX), CX
-	CMPQ    88(AX), $0x00
-	JE      tile6x8AVX2_set
-	VADDPS  (DX), Y0, Y0
-	VMOVUPS Y0, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y1, Y1
-	VMOVUPS Y1, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y2, Y2
-	VMOVUPS Y2, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y3, Y3
-	VMOVUPS Y3, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y4, Y4
-	VMOVUPS Y4, (DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y5, Y5
-	VMOVUPS Y5, (DX)
-	JMP     tile6x8AVX2_stored
-
-tile6x8AVX2_set:
-	VMOVUPS Y0, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y1, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y2, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y3, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y4, (DX)
-	ADDQ    CX, DX
-	VMOVUPS Y5, (DX)
-
-tile6x8AVX2_stored:
-	DECQ 32(SP)
-	JZ   tile6x8AVX2_done
-	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
-	ADDQ DI, 24(SP)
-	JMP  tile6x8AVX2_block
-
-tile6x8AVX2_done:
-	VZEROUPPER
-	RET
-
-// func tile6x8AVX2Masked(s *[24]uint64)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile6x8AVX2Masked(SB), NOSPLIT, $40-8
-	MOVQ s+0(FP), AX
-	MOVQ 24(AX), R11
-	MOVQ 32(AX), R12
-	MOVQ 48(AX), R13
-	MOVQ 160(AX), R15
-	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
-	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
-	MOVQ DI, 32(SP)
-
-tile6x8AVX2Masked_block:
-	// Sums are zero; the first segment begins.
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	MOVQ   16(SP), DI
-	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
-	MOVQ   DI, 8(SP)
-	MOVQ   80(AX), DX
-
-tile6x8AVX2Masked_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
-	MOVQ (SP), SI
-	MOVQ 8(SP), BX
-	LEAQ (SI)(R11*2), R8
-	ADDQ R11, R8
-	MOVQ 40(AX), DI
-	ADDQ DI, (SP)
-	MOVQ 56(AX), DI
-	ADDQ DI, 8(SP)
-	MOVQ 168(AX), DI
-	MOVQ 72(AX), CX
-	SUBQ $0x04, CX
-	JL   tile6x8AVX2Masked_rest
-
-tile6x8AVX2Masked_four:
-	PREFETCHT1   (R15)
-	PREFETCHT1   (R15)(DI*1)
-	ADDQ         176(AX), R15
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VBROADCASTSS (R8)(R11*2), Y15
-	VFMADD231PS  Y12, Y15, Y5
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VBROADCASTSS (R8)(R11*2), Y15
-	VFMADD231PS  Y12, Y15, Y5
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VBROADCASTSS (R8)(R11*2), Y15
-	VFMADD231PS  Y12, Y15, Y5
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VBROADCASTSS (R8)(R11*2), Y15
-	VFMADD231PS  Y12, Y15, Y5
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	SUBQ         $0x04, CX
-	JGE          tile6x8AVX2Masked_four
-
-tile6x8AVX2Masked_rest:
-	ADDQ $0x04, CX
-	JZ   tile6x8AVX2Masked_next
-
-tile6x8AVX2Masked_one:
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   (BX), Y14, Y12
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VBROADCASTSS (R8)(R11*2), Y15
-	VFMADD231PS  Y12, Y15, Y5
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	DECQ         CX
-	JNZ          tile6x8AVX2Masked_one
-
-tile6x8AVX2Masked_next:
-	DECQ DX
-	JNZ  tile6x8AVX2Masked_segment
-
-	// The block is complete: add it to C, or store it.
 	MOVQ       24(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
-	JE         tile6x8AVX2Masked_set
+	JE         tile6x8AVX2_set
 	VMOVUPS    128(AX), Y14
 	VMASKMOVPS (DX), Y14, Y15
 	VADDPS     Y15, Y0, Y0
@@ -7574,9 +17441,9 @@ tile6x8AVX2Masked_next:
 	VMASKMOVPS (DX), Y14, Y15
 	VADDPS     Y15, Y5, Y5
 	VMASKMOVPS Y5, Y14, (DX)
-	JMP        tile6x8AVX2Masked_stored
+	JMP        tile6x8AVX2_stored
 
-tile6x8AVX2Masked_set:
+tile6x8AVX2_set:
 	VMOVUPS    128(AX), Y14
 	VMASKMOVPS Y0, Y14, (DX)
 	ADDQ       CX, DX
@@ -7590,16 +17457,16 @@ tile6x8AVX2Masked_set:
 	ADDQ       CX, DX
 	VMASKMOVPS Y5, Y14, (DX)
 
-tile6x8AVX2Masked_stored:
+tile6x8AVX2_stored:
 	DECQ 32(SP)
-	JZ   tile6x8AVX2Masked_done
+	JZ   tile6x8AVX2_done
 	MOVQ 104(AX), DI
 	ADDQ DI, 16(SP)
 	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
-	JMP  tile6x8AVX2Masked_block
+	JMP  tile6x8AVX2_block
 
-tile6x8AVX2Masked_done:
+tile6x8AVX2_done:
 	VZEROUPPER
 	RET
 
@@ -7629,7 +17496,6 @@ tile1x16AVX2_block:
 	MOVQ   80(AX), DX
 
 tile1x16AVX2_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
 	MOVQ 40(AX), DI
@@ -7646,28 +17512,32 @@ tile1x16AVX2_four:
 	PREFETCHT1   (R15)(DI*1)
 	ADDQ         176(AX), R15
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
 	ADDQ         R12, SI
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
 	ADDQ         R12, SI
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
 	ADDQ         R12, SI
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7682,7 +17552,8 @@ tile1x16AVX2_rest:
 
 tile1x16AVX2_one:
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7696,19 +17567,22 @@ tile1x16AVX2_next:
 	JNZ  tile1x16AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
-	MOVQ    64(AX), CX
-	CMPQ    88(AX), $0x00
-	JE      tile1x16AVX2_set
-	VADDPS  (DX), Y0, Y0
-	VMOVUPS Y0, (DX)
-	VADDPS  32(DX), Y1, Y1
-	VMOVUPS Y1, 32(DX)
-	JMP     tile1x16AVX2_stored
+	MOVQ       24(SP), DX
+	MOVQ       64(AX), CX
+	CMPQ       88(AX), $0x00
+	JE         tile1x16AVX2_set
+	VMOVUPS    128(AX), Y14
+	VADDPS     (DX), Y0, Y0
+	VMOVUPS    Y0, (DX)
+	VMASKMOVPS 32(DX), Y14, Y15
+	VADDPS     Y15, Y1, Y1
+	VMASKMOVPS Y1, Y14, 32(DX)
+	JMP        tile1x16AVX2_stored
 
 tile1x16AVX2_set:
-	VMOVUPS Y0, (DX)
-	VMOVUPS Y1, 32(DX)
+	VMOVUPS    128(AX), Y14
+	VMOVUPS    Y0, (DX)
+	VMASKMOVPS Y1, Y14, 32(DX)
 
 tile1x16AVX2_stored:
 	DECQ 32(SP)
@@ -7720,134 +17594,6 @@ tile1x16AVX2_stored:
 	JMP  tile1x16AVX2_block
 
 tile1x16AVX2_done:
-	VZEROUPPER
-	RET
-
-// func tile1x16AVX2Masked(s *[24]uint64)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile1x16AVX2Masked(SB), NOSPLIT, $40-8
-	MOVQ s+0(FP), AX
-	MOVQ 24(AX), R11
-	MOVQ 32(AX), R12
-	MOVQ 48(AX), R13
-	MOVQ 160(AX), R15
-	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
-	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
-	MOVQ DI, 32(SP)
-
-tile1x16AVX2Masked_block:
-	// Sums are zero; the first segment begins.
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   16(SP), DI
-	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
-	MOVQ   DI, 8(SP)
-	MOVQ   80(AX), DX
-
-tile1x16AVX2Masked_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
-	MOVQ (SP), SI
-	MOVQ 8(SP), BX
-	MOVQ 40(AX), DI
-	ADDQ DI, (SP)
-	MOVQ 56(AX), DI
-	ADDQ DI, 8(SP)
-	MOVQ 168(AX), DI
-	MOVQ 72(AX), CX
-	SUBQ $0x04, CX
-	JL   tile1x16AVX2Masked_rest
-
-tile1x16AVX2Masked_four:
-	PREFETCHT1   (R15)
-	PREFETCHT1   (R15)(DI*1)
-	ADDQ         176(AX), R15
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	ADDQ         R12, SI
-	SUBQ         $0x04, CX
-	JGE          tile1x16AVX2Masked_four
-
-tile1x16AVX2Masked_rest:
-	ADDQ $0x04, CX
-	JZ   tile1x16AVX2Masked_next
-
-tile1x16AVX2Masked_one:
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	ADDQ         R12, SI
-	DECQ         CX
-	JNZ          tile1x16AVX2Masked_one
-
-tile1x16AVX2Masked_next:
-	DECQ DX
-	JNZ  tile1x16AVX2Masked_segment
-
-	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
-	MOVQ       64(AX), CX
-	CMPQ       88(AX), $0x00
-	JE         tile1x16AVX2Masked_set
-	VMOVUPS    128(AX), Y14
-	VADDPS     (DX), Y0, Y0
-	VMOVUPS    Y0, (DX)
-	VMASKMOVPS 32(DX), Y14, Y15
-	VADDPS     Y15, Y1, Y1
-	VMASKMOVPS Y1, Y14, 32(DX)
-	JMP        tile1x16AVX2Masked_stored
-
-tile1x16AVX2Masked_set:
-	VMOVUPS    128(AX), Y14
-	VMOVUPS    Y0, (DX)
-	VMASKMOVPS Y1, Y14, 32(DX)
-
-tile1x16AVX2Masked_stored:
-	DECQ 32(SP)
-	JZ   tile1x16AVX2Masked_done
-	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
-	ADDQ DI, 24(SP)
-	JMP  tile1x16AVX2Masked_block
-
-tile1x16AVX2Masked_done:
 	VZEROUPPER
 	RET
 
@@ -7879,7 +17625,6 @@ tile2x16AVX2_block:
 	MOVQ   80(AX), DX
 
 tile2x16AVX2_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
 	MOVQ 40(AX), DI
@@ -7896,7 +17641,8 @@ tile2x16AVX2_four:
 	PREFETCHT1   (R15)(DI*1)
 	ADDQ         176(AX), R15
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7906,7 +17652,8 @@ tile2x16AVX2_four:
 	VFMADD231PS  Y13, Y15, Y3
 	ADDQ         R12, SI
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7916,7 +17663,8 @@ tile2x16AVX2_four:
 	VFMADD231PS  Y13, Y15, Y3
 	ADDQ         R12, SI
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7926,7 +17674,8 @@ tile2x16AVX2_four:
 	VFMADD231PS  Y13, Y15, Y3
 	ADDQ         R12, SI
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7944,7 +17693,8 @@ tile2x16AVX2_rest:
 
 tile2x16AVX2_one:
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -7961,160 +17711,10 @@ tile2x16AVX2_next:
 	JNZ  tile2x16AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
-	MOVQ    64(AX), CX
-	CMPQ    88(AX), $0x00
-	JE      tile2x16AVX2_set
-	VADDPS  (DX), Y0, Y0
-	VMOVUPS Y0, (DX)
-	VADDPS  32(DX), Y1, Y1
-	VMOVUPS Y1, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y2, Y2
-	VMOVUPS Y2, (DX)
-	VADDPS  32(DX), Y3, Y3
-	VMOVUPS Y3, 32(DX)
-	JMP     tile2x16AVX2_stored
-
-tile2x16AVX2_set:
-	VMOVUPS Y0, (DX)
-	VMOVUPS Y1, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y2, (DX)
-	VMOVUPS Y3, 32(DX)
-
-tile2x16AVX2_stored:
-	DECQ 32(SP)
-	JZ   tile2x16AVX2_done
-	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
-	ADDQ DI, 24(SP)
-	JMP  tile2x16AVX2_block
-
-tile2x16AVX2_done:
-	VZEROUPPER
-	RET
-
-// func tile2x16AVX2Masked(s *[24]uint64)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile2x16AVX2Masked(SB), NOSPLIT, $40-8
-	MOVQ s+0(FP), AX
-	MOVQ 24(AX), R11
-	MOVQ 32(AX), R12
-	MOVQ 48(AX), R13
-	MOVQ 160(AX), R15
-	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
-	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
-	MOVQ DI, 32(SP)
-
-tile2x16AVX2Masked_block:
-	// Sums are zero; the first segment begins.
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   16(SP), DI
-	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
-	MOVQ   DI, 8(SP)
-	MOVQ   80(AX), DX
-
-tile2x16AVX2Masked_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
-	MOVQ (SP), SI
-	MOVQ 8(SP), BX
-	MOVQ 40(AX), DI
-	ADDQ DI, (SP)
-	MOVQ 56(AX), DI
-	ADDQ DI, 8(SP)
-	MOVQ 168(AX), DI
-	MOVQ 72(AX), CX
-	SUBQ $0x04, CX
-	JL   tile2x16AVX2Masked_rest
-
-tile2x16AVX2Masked_four:
-	PREFETCHT1   (R15)
-	PREFETCHT1   (R15)(DI*1)
-	ADDQ         176(AX), R15
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	ADDQ         R12, SI
-	SUBQ         $0x04, CX
-	JGE          tile2x16AVX2Masked_four
-
-tile2x16AVX2Masked_rest:
-	ADDQ $0x04, CX
-	JZ   tile2x16AVX2Masked_next
-
-tile2x16AVX2Masked_one:
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	ADDQ         R12, SI
-	DECQ         CX
-	JNZ          tile2x16AVX2Masked_one
-
-tile2x16AVX2Masked_next:
-	DECQ DX
-	JNZ  tile2x16AVX2Masked_segment
-
-	// The block is complete: add it to C, or store it.
 	MOVQ       24(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
-	JE         tile2x16AVX2Masked_set
+	JE         tile2x16AVX2_set
 	VMOVUPS    128(AX), Y14
 	VADDPS     (DX), Y0, Y0
 	VMOVUPS    Y0, (DX)
@@ -8127,9 +17727,9 @@ tile2x16AVX2Masked_next:
 	VMASKMOVPS 32(DX), Y14, Y15
 	VADDPS     Y15, Y3, Y3
 	VMASKMOVPS Y3, Y14, 32(DX)
-	JMP        tile2x16AVX2Masked_stored
+	JMP        tile2x16AVX2_stored
 
-tile2x16AVX2Masked_set:
+tile2x16AVX2_set:
 	VMOVUPS    128(AX), Y14
 	VMOVUPS    Y0, (DX)
 	VMASKMOVPS Y1, Y14, 32(DX)
@@ -8137,16 +17737,16 @@ tile2x16AVX2Masked_set:
 	VMOVUPS    Y2, (DX)
 	VMASKMOVPS Y3, Y14, 32(DX)
 
-tile2x16AVX2Masked_stored:
+tile2x16AVX2_stored:
 	DECQ 32(SP)
-	JZ   tile2x16AVX2Masked_done
+	JZ   tile2x16AVX2_done
 	MOVQ 104(AX), DI
 	ADDQ DI, 16(SP)
 	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
-	JMP  tile2x16AVX2Masked_block
+	JMP  tile2x16AVX2_block
 
-tile2x16AVX2Masked_done:
+tile2x16AVX2_done:
 	VZEROUPPER
 	RET
 
@@ -8180,7 +17780,6 @@ tile3x16AVX2_block:
 	MOVQ   80(AX), DX
 
 tile3x16AVX2_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
 	MOVQ 40(AX), DI
@@ -8197,7 +17796,8 @@ tile3x16AVX2_four:
 	PREFETCHT1   (R15)(DI*1)
 	ADDQ         176(AX), R15
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8210,7 +17810,8 @@ tile3x16AVX2_four:
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         R12, SI
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8223,7 +17824,8 @@ tile3x16AVX2_four:
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         R12, SI
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8236,7 +17838,8 @@ tile3x16AVX2_four:
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         R12, SI
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8257,7 +17860,8 @@ tile3x16AVX2_rest:
 
 tile3x16AVX2_one:
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8277,185 +17881,10 @@ tile3x16AVX2_next:
 	JNZ  tile3x16AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
-	MOVQ    64(AX), CX
-	CMPQ    88(AX), $0x00
-	JE      tile3x16AVX2_set
-	VADDPS  (DX), Y0, Y0
-	VMOVUPS Y0, (DX)
-	VADDPS  32(DX), Y1, Y1
-	VMOVUPS Y1, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y2, Y2
-	VMOVUPS Y2, (DX)
-	VADDPS  32(DX), Y3, Y3
-	VMOVUPS Y3, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y4, Y4
-	VMOVUPS Y4, (DX)
-	VADDPS  32(DX), Y5, Y5
-	VMOVUPS Y5, 32(DX)
-	JMP     tile3x16AVX2_stored
-
-tile3x16AVX2_set:
-	VMOVUPS Y0, (DX)
-	VMOVUPS Y1, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y2, (DX)
-	VMOVUPS Y3, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y4, (DX)
-	VMOVUPS Y5, 32(DX)
-
-tile3x16AVX2_stored:
-	DECQ 32(SP)
-	JZ   tile3x16AVX2_done
-	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
-	ADDQ DI, 24(SP)
-	JMP  tile3x16AVX2_block
-
-tile3x16AVX2_done:
-	VZEROUPPER
-	RET
-
-// func tile3x16AVX2Masked(s *[24]uint64)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile3x16AVX2Masked(SB), NOSPLIT, $40-8
-	MOVQ s+0(FP), AX
-	MOVQ 24(AX), R11
-	MOVQ 32(AX), R12
-	MOVQ 48(AX), R13
-	MOVQ 160(AX), R15
-	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
-	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
-	MOVQ DI, 32(SP)
-
-tile3x16AVX2Masked_block:
-	// Sums are zero; the first segment begins.
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	MOVQ   16(SP), DI
-	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
-	MOVQ   DI, 8(SP)
-	MOVQ   80(AX), DX
-
-tile3x16AVX2Masked_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
-	MOVQ (SP), SI
-	MOVQ 8(SP), BX
-	MOVQ 40(AX), DI
-	ADDQ DI, (SP)
-	MOVQ 56(AX), DI
-	ADDQ DI, 8(SP)
-	MOVQ 168(AX), DI
-	MOVQ 72(AX), CX
-	SUBQ $0x04, CX
-	JL   tile3x16AVX2Masked_rest
-
-tile3x16AVX2Masked_four:
-	PREFETCHT1   (R15)
-	PREFETCHT1   (R15)(DI*1)
-	ADDQ         176(AX), R15
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	ADDQ         R12, SI
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	ADDQ         R12, SI
-	SUBQ         $0x04, CX
-	JGE          tile3x16AVX2Masked_four
-
-tile3x16AVX2Masked_rest:
-	ADDQ $0x04, CX
-	JZ   tile3x16AVX2Masked_next
-
-tile3x16AVX2Masked_one:
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	ADDQ         R12, SI
-	DECQ         CX
-	JNZ          tile3x16AVX2Masked_one
-
-tile3x16AVX2Masked_next:
-	DECQ DX
-	JNZ  tile3x16AVX2Masked_segment
-
-	// The block is complete: add it to C, or store it.
 	MOVQ       24(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
-	JE         tile3x16AVX2Masked_set
+	JE         tile3x16AVX2_set
 	VMOVUPS    128(AX), Y14
 	VADDPS     (DX), Y0, Y0
 	VMOVUPS    Y0, (DX)
@@ -8474,9 +17903,9 @@ tile3x16AVX2Masked_next:
 	VMASKMOVPS 32(DX), Y14, Y15
 	VADDPS     Y15, Y5, Y5
 	VMASKMOVPS Y5, Y14, 32(DX)
-	JMP        tile3x16AVX2Masked_stored
+	JMP        tile3x16AVX2_stored
 
-tile3x16AVX2Masked_set:
+tile3x16AVX2_set:
 	VMOVUPS    128(AX), Y14
 	VMOVUPS    Y0, (DX)
 	VMASKMOVPS Y1, Y14, 32(DX)
@@ -8487,16 +17916,16 @@ tile3x16AVX2Masked_set:
 	VMOVUPS    Y4, (DX)
 	VMASKMOVPS Y5, Y14, 32(DX)
 
-tile3x16AVX2Masked_stored:
+tile3x16AVX2_stored:
 	DECQ 32(SP)
-	JZ   tile3x16AVX2Masked_done
+	JZ   tile3x16AVX2_done
 	MOVQ 104(AX), DI
 	ADDQ DI, 16(SP)
 	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
-	JMP  tile3x16AVX2Masked_block
+	JMP  tile3x16AVX2_block
 
-tile3x16AVX2Masked_done:
+tile3x16AVX2_done:
 	VZEROUPPER
 	RET
 
@@ -8532,9 +17961,10 @@ tile4x16AVX2_block:
 	MOVQ   80(AX), DX
 
 tile4x16AVX2_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	MOVQ 40(AX), DI
@@ -8551,7 +17981,8 @@ tile4x16AVX2_four:
 	PREFETCHT1   (R15)(DI*1)
 	ADDQ         176(AX), R15
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8568,7 +17999,8 @@ tile4x16AVX2_four:
 	ADDQ         R12, SI
 	ADDQ         R12, R8
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8585,7 +18017,8 @@ tile4x16AVX2_four:
 	ADDQ         R12, SI
 	ADDQ         R12, R8
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8602,7 +18035,8 @@ tile4x16AVX2_four:
 	ADDQ         R12, SI
 	ADDQ         R12, R8
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8627,7 +18061,8 @@ tile4x16AVX2_rest:
 
 tile4x16AVX2_one:
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8651,217 +18086,10 @@ tile4x16AVX2_next:
 	JNZ  tile4x16AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
-	MOVQ    64(AX), CX
-	CMPQ    88(AX), $0x00
-	JE      tile4x16AVX2_set
-	VADDPS  (DX), Y0, Y0
-	VMOVUPS Y0, (DX)
-	VADDPS  32(DX), Y1, Y1
-	VMOVUPS Y1, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y2, Y2
-	VMOVUPS Y2, (DX)
-	VADDPS  32(DX), Y3, Y3
-	VMOVUPS Y3, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y4, Y4
-	VMOVUPS Y4, (DX)
-	VADDPS  32(DX), Y5, Y5
-	VMOVUPS Y5, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y6, Y6
-	VMOVUPS Y6, (DX)
-	VADDPS  32(DX), Y7, Y7
-	VMOVUPS Y7, 32(DX)
-	JMP     tile4x16AVX2_stored
-
-tile4x16AVX2_set:
-	VMOVUPS Y0, (DX)
-	VMOVUPS Y1, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y2, (DX)
-	VMOVUPS Y3, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y4, (DX)
-	VMOVUPS Y5, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y6, (DX)
-	VMOVUPS Y7, 32(DX)
-
-tile4x16AVX2_stored:
-	DECQ 32(SP)
-	JZ   tile4x16AVX2_done
-	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
-	ADDQ DI, 24(SP)
-	JMP  tile4x16AVX2_block
-
-tile4x16AVX2_done:
-	VZEROUPPER
-	RET
-
-// func tile4x16AVX2Masked(s *[24]uint64)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile4x16AVX2Masked(SB), NOSPLIT, $40-8
-	MOVQ s+0(FP), AX
-	MOVQ 24(AX), R11
-	MOVQ 32(AX), R12
-	MOVQ 48(AX), R13
-	MOVQ 160(AX), R15
-	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
-	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
-	MOVQ DI, 32(SP)
-
-tile4x16AVX2Masked_block:
-	// Sums are zero; the first segment begins.
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	MOVQ   16(SP), DI
-	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
-	MOVQ   DI, 8(SP)
-	MOVQ   80(AX), DX
-
-tile4x16AVX2Masked_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
-	MOVQ (SP), SI
-	MOVQ 8(SP), BX
-	LEAQ (SI)(R11*2), R8
-	ADDQ R11, R8
-	MOVQ 40(AX), DI
-	ADDQ DI, (SP)
-	MOVQ 56(AX), DI
-	ADDQ DI, 8(SP)
-	MOVQ 168(AX), DI
-	MOVQ 72(AX), CX
-	SUBQ $0x04, CX
-	JL   tile4x16AVX2Masked_rest
-
-tile4x16AVX2Masked_four:
-	PREFETCHT1   (R15)
-	PREFETCHT1   (R15)(DI*1)
-	ADDQ         176(AX), R15
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	SUBQ         $0x04, CX
-	JGE          tile4x16AVX2Masked_four
-
-tile4x16AVX2Masked_rest:
-	ADDQ $0x04, CX
-	JZ   tile4x16AVX2Masked_next
-
-tile4x16AVX2Masked_one:
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	DECQ         CX
-	JNZ          tile4x16AVX2Masked_one
-
-tile4x16AVX2Masked_next:
-	DECQ DX
-	JNZ  tile4x16AVX2Masked_segment
-
-	// The block is complete: add it to C, or store it.
 	MOVQ       24(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
-	JE         tile4x16AVX2Masked_set
+	JE         tile4x16AVX2_set
 	VMOVUPS    128(AX), Y14
 	VADDPS     (DX), Y0, Y0
 	VMOVUPS    Y0, (DX)
@@ -8886,9 +18114,9 @@ tile4x16AVX2Masked_next:
 	VMASKMOVPS 32(DX), Y14, Y15
 	VADDPS     Y15, Y7, Y7
 	VMASKMOVPS Y7, Y14, 32(DX)
-	JMP        tile4x16AVX2Masked_stored
+	JMP        tile4x16AVX2_stored
 
-tile4x16AVX2Masked_set:
+tile4x16AVX2_set:
 	VMOVUPS    128(AX), Y14
 	VMOVUPS    Y0, (DX)
 	VMASKMOVPS Y1, Y14, 32(DX)
@@ -8902,16 +18130,16 @@ tile4x16AVX2Masked_set:
 	VMOVUPS    Y6, (DX)
 	VMASKMOVPS Y7, Y14, 32(DX)
 
-tile4x16AVX2Masked_stored:
+tile4x16AVX2_stored:
 	DECQ 32(SP)
-	JZ   tile4x16AVX2Masked_done
+	JZ   tile4x16AVX2_done
 	MOVQ 104(AX), DI
 	ADDQ DI, 16(SP)
 	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
-	JMP  tile4x16AVX2Masked_block
+	JMP  tile4x16AVX2_block
 
-tile4x16AVX2Masked_done:
+tile4x16AVX2_done:
 	VZEROUPPER
 	RET
 
@@ -8949,9 +18177,10 @@ tile5x16AVX2_block:
 	MOVQ   80(AX), DX
 
 tile5x16AVX2_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	MOVQ 40(AX), DI
@@ -8968,7 +18197,8 @@ tile5x16AVX2_four:
 	PREFETCHT1   (R15)(DI*1)
 	ADDQ         176(AX), R15
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -8988,7 +18218,8 @@ tile5x16AVX2_four:
 	ADDQ         R12, SI
 	ADDQ         R12, R8
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9008,7 +18239,8 @@ tile5x16AVX2_four:
 	ADDQ         R12, SI
 	ADDQ         R12, R8
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9028,7 +18260,8 @@ tile5x16AVX2_four:
 	ADDQ         R12, SI
 	ADDQ         R12, R8
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9056,7 +18289,8 @@ tile5x16AVX2_rest:
 
 tile5x16AVX2_one:
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9083,242 +18317,10 @@ tile5x16AVX2_next:
 	JNZ  tile5x16AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
-	MOVQ    64(AX), CX
-	CMPQ    88(AX), $0x00
-	JE      tile5x16AVX2_set
-	VADDPS  (DX), Y0, Y0
-	VMOVUPS Y0, (DX)
-	VADDPS  32(DX), Y1, Y1
-	VMOVUPS Y1, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y2, Y2
-	VMOVUPS Y2, (DX)
-	VADDPS  32(DX), Y3, Y3
-	VMOVUPS Y3, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y4, Y4
-	VMOVUPS Y4, (DX)
-	VADDPS  32(DX), Y5, Y5
-	VMOVUPS Y5, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y6, Y6
-	VMOVUPS Y6, (DX)
-	VADDPS  32(DX), Y7, Y7
-	VMOVUPS Y7, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y8, Y8
-	VMOVUPS Y8, (DX)
-	VADDPS  32(DX), Y9, Y9
-	VMOVUPS Y9, 32(DX)
-	JMP     tile5x16AVX2_stored
-
-tile5x16AVX2_set:
-	VMOVUPS Y0, (DX)
-	VMOVUPS Y1, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y2, (DX)
-	VMOVUPS Y3, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y4, (DX)
-	VMOVUPS Y5, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y6, (DX)
-	VMOVUPS Y7, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y8, (DX)
-	VMOVUPS Y9, 32(DX)
-
-tile5x16AVX2_stored:
-	DECQ 32(SP)
-	JZ   tile5x16AVX2_done
-	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
-	ADDQ DI, 24(SP)
-	JMP  tile5x16AVX2_block
-
-tile5x16AVX2_done:
-	VZEROUPPER
-	RET
-
-// func tile5x16AVX2Masked(s *[24]uint64)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile5x16AVX2Masked(SB), NOSPLIT, $40-8
-	MOVQ s+0(FP), AX
-	MOVQ 24(AX), R11
-	MOVQ 32(AX), R12
-	MOVQ 48(AX), R13
-	MOVQ 160(AX), R15
-	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
-	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
-	MOVQ DI, 32(SP)
-
-tile5x16AVX2Masked_block:
-	// Sums are zero; the first segment begins.
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	MOVQ   16(SP), DI
-	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
-	MOVQ   DI, 8(SP)
-	MOVQ   80(AX), DX
-
-tile5x16AVX2Masked_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
-	MOVQ (SP), SI
-	MOVQ 8(SP), BX
-	LEAQ (SI)(R11*2), R8
-	ADDQ R11, R8
-	MOVQ 40(AX), DI
-	ADDQ DI, (SP)
-	MOVQ 56(AX), DI
-	ADDQ DI, 8(SP)
-	MOVQ 168(AX), DI
-	MOVQ 72(AX), CX
-	SUBQ $0x04, CX
-	JL   tile5x16AVX2Masked_rest
-
-tile5x16AVX2Masked_four:
-	PREFETCHT1   (R15)
-	PREFETCHT1   (R15)(DI*1)
-	ADDQ         176(AX), R15
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	SUBQ         $0x04, CX
-	JGE          tile5x16AVX2Masked_four
-
-tile5x16AVX2Masked_rest:
-	ADDQ $0x04, CX
-	JZ   tile5x16AVX2Masked_next
-
-tile5x16AVX2Masked_one:
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	DECQ         CX
-	JNZ          tile5x16AVX2Masked_one
-
-tile5x16AVX2Masked_next:
-	DECQ DX
-	JNZ  tile5x16AVX2Masked_segment
-
-	// The block is complete: add it to C, or store it.
 	MOVQ       24(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
-	JE         tile5x16AVX2Masked_set
+	JE         tile5x16AVX2_set
 	VMOVUPS    128(AX), Y14
 	VADDPS     (DX), Y0, Y0
 	VMOVUPS    Y0, (DX)
@@ -9349,9 +18351,9 @@ tile5x16AVX2Masked_next:
 	VMASKMOVPS 32(DX), Y14, Y15
 	VADDPS     Y15, Y9, Y9
 	VMASKMOVPS Y9, Y14, 32(DX)
-	JMP        tile5x16AVX2Masked_stored
+	JMP        tile5x16AVX2_stored
 
-tile5x16AVX2Masked_set:
+tile5x16AVX2_set:
 	VMOVUPS    128(AX), Y14
 	VMOVUPS    Y0, (DX)
 	VMASKMOVPS Y1, Y14, 32(DX)
@@ -9368,16 +18370,16 @@ tile5x16AVX2Masked_set:
 	VMOVUPS    Y8, (DX)
 	VMASKMOVPS Y9, Y14, 32(DX)
 
-tile5x16AVX2Masked_stored:
+tile5x16AVX2_stored:
 	DECQ 32(SP)
-	JZ   tile5x16AVX2Masked_done
+	JZ   tile5x16AVX2_done
 	MOVQ 104(AX), DI
 	ADDQ DI, 16(SP)
 	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
-	JMP  tile5x16AVX2Masked_block
+	JMP  tile5x16AVX2_block
 
-tile5x16AVX2Masked_done:
+tile5x16AVX2_done:
 	VZEROUPPER
 	RET
 
@@ -9417,9 +18419,10 @@ tile6x16AVX2_block:
 	MOVQ   80(AX), DX
 
 tile6x16AVX2_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	MOVQ (SP), SI
 	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
 	LEAQ (SI)(R11*2), R8
 	ADDQ R11, R8
 	MOVQ 40(AX), DI
@@ -9436,7 +18439,8 @@ tile6x16AVX2_four:
 	PREFETCHT1   (R15)(DI*1)
 	ADDQ         176(AX), R15
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9459,7 +18463,8 @@ tile6x16AVX2_four:
 	ADDQ         R12, SI
 	ADDQ         R12, R8
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9482,7 +18487,8 @@ tile6x16AVX2_four:
 	ADDQ         R12, SI
 	ADDQ         R12, R8
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9505,7 +18511,8 @@ tile6x16AVX2_four:
 	ADDQ         R12, SI
 	ADDQ         R12, R8
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9536,7 +18543,8 @@ tile6x16AVX2_rest:
 
 tile6x16AVX2_one:
 	VMOVUPS      (BX), Y12
-	VMOVUPS      32(BX), Y13
+	VMOVUPS      128(AX), Y14
+	VMASKMOVPS   32(BX), Y14, Y13
 	ADDQ         R13, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -9566,267 +18574,10 @@ tile6x16AVX2_next:
 	JNZ  tile6x16AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
-	MOVQ    64(AX), CX
-	CMPQ    88(AX), $0x00
-	JE      tile6x16AVX2_set
-	VADDPS  (DX), Y0, Y0
-	VMOVUPS Y0, (DX)
-	VADDPS  32(DX), Y1, Y1
-	VMOVUPS Y1, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y2, Y2
-	VMOVUPS Y2, (DX)
-	VADDPS  32(DX), Y3, Y3
-	VMOVUPS Y3, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y4, Y4
-	VMOVUPS Y4, (DX)
-	VADDPS  32(DX), Y5, Y5
-	VMOVUPS Y5, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y6, Y6
-	VMOVUPS Y6, (DX)
-	VADDPS  32(DX), Y7, Y7
-	VMOVUPS Y7, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y8, Y8
-	VMOVUPS Y8, (DX)
-	VADDPS  32(DX), Y9, Y9
-	VMOVUPS Y9, 32(DX)
-	ADDQ    CX, DX
-	VADDPS  (DX), Y10, Y10
-	VMOVUPS Y10, (DX)
-	VADDPS  32(DX), Y11, Y11
-	VMOVUPS Y11, 32(DX)
-	JMP     tile6x16AVX2_stored
-
-tile6x16AVX2_set:
-	VMOVUPS Y0, (DX)
-	VMOVUPS Y1, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y2, (DX)
-	VMOVUPS Y3, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y4, (DX)
-	VMOVUPS Y5, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y6, (DX)
-	VMOVUPS Y7, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y8, (DX)
-	VMOVUPS Y9, 32(DX)
-	ADDQ    CX, DX
-	VMOVUPS Y10, (DX)
-	VMOVUPS Y11, 32(DX)
-
-tile6x16AVX2_stored:
-	DECQ 32(SP)
-	JZ   tile6x16AVX2_done
-	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
-	ADDQ DI, 24(SP)
-	JMP  tile6x16AVX2_block
-
-tile6x16AVX2_done:
-	VZEROUPPER
-	RET
-
-// func tile6x16AVX2Masked(s *[24]uint64)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile6x16AVX2Masked(SB), NOSPLIT, $40-8
-	MOVQ s+0(FP), AX
-	MOVQ 24(AX), R11
-	MOVQ 32(AX), R12
-	MOVQ 48(AX), R13
-	MOVQ 160(AX), R15
-	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
-	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
-	MOVQ DI, 32(SP)
-
-tile6x16AVX2Masked_block:
-	// Sums are zero; the first segment begins.
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	MOVQ   16(SP), DI
-	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
-	MOVQ   DI, 8(SP)
-	MOVQ   80(AX), DX
-
-tile6x16AVX2Masked_segment:
-	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
-	MOVQ (SP), SI
-	MOVQ 8(SP), BX
-	LEAQ (SI)(R11*2), R8
-	ADDQ R11, R8
-	MOVQ 40(AX), DI
-	ADDQ DI, (SP)
-	MOVQ 56(AX), DI
-	ADDQ DI, 8(SP)
-	MOVQ 168(AX), DI
-	MOVQ 72(AX), CX
-	SUBQ $0x04, CX
-	JL   tile6x16AVX2Masked_rest
-
-tile6x16AVX2Masked_four:
-	PREFETCHT1   (R15)
-	PREFETCHT1   (R15)(DI*1)
-	ADDQ         176(AX), R15
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R8)(R11*2), Y15
-	VFMADD231PS  Y12, Y15, Y10
-	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R8)(R11*2), Y15
-	VFMADD231PS  Y12, Y15, Y10
-	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R8)(R11*2), Y15
-	VFMADD231PS  Y12, Y15, Y10
-	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R8)(R11*2), Y15
-	VFMADD231PS  Y12, Y15, Y10
-	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	SUBQ         $0x04, CX
-	JGE          tile6x16AVX2Masked_four
-
-tile6x16AVX2Masked_rest:
-	ADDQ $0x04, CX
-	JZ   tile6x16AVX2Masked_next
-
-tile6x16AVX2Masked_one:
-	VMOVUPS      (BX), Y12
-	VMOVUPS      128(AX), Y14
-	VMASKMOVPS   32(BX), Y14, Y13
-	ADDQ         R13, BX
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R11*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (SI)(R11*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (R8)(R11*1), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R8)(R11*2), Y15
-	VFMADD231PS  Y12, Y15, Y10
-	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         R12, SI
-	ADDQ         R12, R8
-	DECQ         CX
-	JNZ          tile6x16AVX2Masked_one
-
-tile6x16AVX2Masked_next:
-	DECQ DX
-	JNZ  tile6x16AVX2Masked_segment
-
-	// The block is complete: add it to C, or store it.
 	MOVQ       24(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
-	JE         tile6x16AVX2Masked_set
+	JE         tile6x16AVX2_set
 	VMOVUPS    128(AX), Y14
 	VADDPS     (DX), Y0, Y0
 	VMOVUPS    Y0, (DX)
@@ -9863,9 +18614,9 @@ tile6x16AVX2Masked_next:
 	VMASKMOVPS 32(DX), Y14, Y15
 	VADDPS     Y15, Y11, Y11
 	VMASKMOVPS Y11, Y14, 32(DX)
-	JMP        tile6x16AVX2Masked_stored
+	JMP        tile6x16AVX2_stored
 
-tile6x16AVX2Masked_set:
+tile6x16AVX2_set:
 	VMOVUPS    128(AX), Y14
 	VMOVUPS    Y0, (DX)
 	VMASKMOVPS Y1, Y14, 32(DX)
@@ -9885,16 +18636,3862 @@ tile6x16AVX2Masked_set:
 	VMOVUPS    Y10, (DX)
 	VMASKMOVPS Y11, Y14, 32(DX)
 
-tile6x16AVX2Masked_stored:
+tile6x16AVX2_stored:
 	DECQ 32(SP)
-	JZ   tile6x16AVX2Masked_done
+	JZ   tile6x16AVX2_done
 	MOVQ 104(AX), DI
 	ADDQ DI, 16(SP)
 	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
-	JMP  tile6x16AVX2Masked_block
+	JMP  tile6x16AVX2_block
 
-tile6x16AVX2Masked_done:
+tile6x16AVX2_done:
+	VZEROUPPER
+	RET
+
+// func tile1x8AVX2AlongK(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile1x8AVX2AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile1x8AVX2AlongK_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile1x8AVX2AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile1x8AVX2AlongK_rest
+
+tile1x8AVX2AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VMOVUPS      (BX)(R13*1), Y12
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VMOVUPS      (BX)(R13*2), Y12
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VMOVUPS      (BX)(R14*1), Y12
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          tile1x8AVX2AlongK_four
+
+tile1x8AVX2AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile1x8AVX2AlongK_next
+
+tile1x8AVX2AlongK_one:
+	VMOVUPS      (BX), Y12
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNZ          tile1x8AVX2AlongK_one
+
+tile1x8AVX2AlongK_next:
+	DECQ DX
+	JNZ  tile1x8AVX2AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile1x8AVX2AlongK_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	JMP     tile1x8AVX2AlongK_stored
+
+tile1x8AVX2AlongK_set:
+	VMOVUPS Y0, (DX)
+
+tile1x8AVX2AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile1x8AVX2AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile1x8AVX2AlongK_block
+
+tile1x8AVX2AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile2x8AVX2AlongK(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile2x8AVX2AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile2x8AVX2AlongK_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile2x8AVX2AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile2x8AVX2AlongK_rest
+
+tile2x8AVX2AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VMOVUPS      (BX)(R13*1), Y12
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VMOVUPS      (BX)(R13*2), Y12
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 8(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VMOVUPS      (BX)(R14*1), Y12
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 12(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          tile2x8AVX2AlongK_four
+
+tile2x8AVX2AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile2x8AVX2AlongK_next
+
+tile2x8AVX2AlongK_one:
+	VMOVUPS      (BX), Y12
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNZ          tile2x8AVX2AlongK_one
+
+tile2x8AVX2AlongK_next:
+	DECQ DX
+	JNZ  tile2x8AVX2AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile2x8AVX2AlongK_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y1, Y1
+	VMOVUPS Y1, (DX)
+	JMP     tile2x8AVX2AlongK_stored
+
+tile2x8AVX2AlongK_set:
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y1, (DX)
+
+tile2x8AVX2AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile2x8AVX2AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile2x8AVX2AlongK_block
+
+tile2x8AVX2AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile3x8AVX2AlongK(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile3x8AVX2AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile3x8AVX2AlongK_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile3x8AVX2AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile3x8AVX2AlongK_rest
+
+tile3x8AVX2AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VMOVUPS      (BX)(R13*1), Y12
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 4(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VMOVUPS      (BX)(R13*2), Y12
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 8(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VMOVUPS      (BX)(R14*1), Y12
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 12(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 12(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          tile3x8AVX2AlongK_four
+
+tile3x8AVX2AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile3x8AVX2AlongK_next
+
+tile3x8AVX2AlongK_one:
+	VMOVUPS      (BX), Y12
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNZ          tile3x8AVX2AlongK_one
+
+tile3x8AVX2AlongK_next:
+	DECQ DX
+	JNZ  tile3x8AVX2AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile3x8AVX2AlongK_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y1, Y1
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	JMP     tile3x8AVX2AlongK_stored
+
+tile3x8AVX2AlongK_set:
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+
+tile3x8AVX2AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile3x8AVX2AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile3x8AVX2AlongK_block
+
+tile3x8AVX2AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile4x8AVX2AlongK(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile4x8AVX2AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile4x8AVX2AlongK_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile4x8AVX2AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile4x8AVX2AlongK_rest
+
+tile4x8AVX2AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS (R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VMOVUPS      (BX)(R13*1), Y12
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 4(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 4(R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VMOVUPS      (BX)(R13*2), Y12
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 8(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 8(R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VMOVUPS      (BX)(R14*1), Y12
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 12(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 12(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, CX
+	JGE          tile4x8AVX2AlongK_four
+
+tile4x8AVX2AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile4x8AVX2AlongK_next
+
+tile4x8AVX2AlongK_one:
+	VMOVUPS      (BX), Y12
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS (R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	DECQ         CX
+	JNZ          tile4x8AVX2AlongK_one
+
+tile4x8AVX2AlongK_next:
+	DECQ DX
+	JNZ  tile4x8AVX2AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile4x8AVX2AlongK_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y1, Y1
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y3, Y3
+	VMOVUPS Y3, (DX)
+	JMP     tile4x8AVX2AlongK_stored
+
+tile4x8AVX2AlongK_set:
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y3, (DX)
+
+tile4x8AVX2AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile4x8AVX2AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile4x8AVX2AlongK_block
+
+tile4x8AVX2AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile5x8AVX2AlongK(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile5x8AVX2AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile5x8AVX2AlongK_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile5x8AVX2AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile5x8AVX2AlongK_rest
+
+tile5x8AVX2AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS (R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS (R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VMOVUPS      (BX)(R13*1), Y12
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 4(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 4(R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 4(R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VMOVUPS      (BX)(R13*2), Y12
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 8(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 8(R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 8(R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VMOVUPS      (BX)(R14*1), Y12
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 12(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 12(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 12(R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, CX
+	JGE          tile5x8AVX2AlongK_four
+
+tile5x8AVX2AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile5x8AVX2AlongK_next
+
+tile5x8AVX2AlongK_one:
+	VMOVUPS      (BX), Y12
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS (R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS (R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	DECQ         CX
+	JNZ          tile5x8AVX2AlongK_one
+
+tile5x8AVX2AlongK_next:
+	DECQ DX
+	JNZ  tile5x8AVX2AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile5x8AVX2AlongK_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y1, Y1
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y3, Y3
+	VMOVUPS Y3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	JMP     tile5x8AVX2AlongK_stored
+
+tile5x8AVX2AlongK_set:
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y4, (DX)
+
+tile5x8AVX2AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile5x8AVX2AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile5x8AVX2AlongK_block
+
+tile5x8AVX2AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile6x8AVX2AlongK(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile6x8AVX2AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile6x8AVX2AlongK_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile6x8AVX2AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile6x8AVX2AlongK_rest
+
+tile6x8AVX2AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS (R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS (R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VBROADCASTSS (R8)(R11*2), Y15
+	VFMADD231PS  Y12, Y15, Y5
+	VMOVUPS      (BX)(R13*1), Y12
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 4(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 4(R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 4(R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VBROADCASTSS 4(R8)(R11*2), Y15
+	VFMADD231PS  Y12, Y15, Y5
+	VMOVUPS      (BX)(R13*2), Y12
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 8(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 8(R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 8(R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VBROADCASTSS 8(R8)(R11*2), Y15
+	VFMADD231PS  Y12, Y15, Y5
+	VMOVUPS      (BX)(R14*1), Y12
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 12(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 12(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 12(R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VBROADCASTSS 12(R8)(R11*2), Y15
+	VFMADD231PS  Y12, Y15, Y5
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, CX
+	JGE          tile6x8AVX2AlongK_four
+
+tile6x8AVX2AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile6x8AVX2AlongK_next
+
+tile6x8AVX2AlongK_one:
+	VMOVUPS      (BX), Y12
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS (R8), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS (R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VBROADCASTSS (R8)(R11*2), Y15
+	VFMADD231PS  Y12, Y15, Y5
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	DECQ         CX
+	JNZ          tile6x8AVX2AlongK_one
+
+tile6x8AVX2AlongK_next:
+	DECQ DX
+	JNZ  tile6x8AVX2AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile6x8AVX2AlongK_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y1, Y1
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y3, Y3
+	VMOVUPS Y3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y5, Y5
+	VMOVUPS Y5, (DX)
+	JMP     tile6x8AVX2AlongK_stored
+
+tile6x8AVX2AlongK_set:
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y5, (DX)
+
+tile6x8AVX2AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile6x8AVX2AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile6x8AVX2AlongK_block
+
+tile6x8AVX2AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile1x16AVX2AlongK(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile1x16AVX2AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile1x16AVX2AlongK_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile1x16AVX2AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile1x16AVX2AlongK_rest
+
+tile1x16AVX2AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VMOVUPS      (BX)(R13*1), Y12
+	VMOVUPS      32(BX)(R13*1), Y13
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VMOVUPS      (BX)(R13*2), Y12
+	VMOVUPS      32(BX)(R13*2), Y13
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VMOVUPS      (BX)(R14*1), Y12
+	VMOVUPS      32(BX)(R14*1), Y13
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          tile1x16AVX2AlongK_four
+
+tile1x16AVX2AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile1x16AVX2AlongK_next
+
+tile1x16AVX2AlongK_one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNZ          tile1x16AVX2AlongK_one
+
+tile1x16AVX2AlongK_next:
+	DECQ DX
+	JNZ  tile1x16AVX2AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile1x16AVX2AlongK_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	JMP     tile1x16AVX2AlongK_stored
+
+tile1x16AVX2AlongK_set:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+
+tile1x16AVX2AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile1x16AVX2AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile1x16AVX2AlongK_block
+
+tile1x16AVX2AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile2x16AVX2AlongK(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile2x16AVX2AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile2x16AVX2AlongK_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile2x16AVX2AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile2x16AVX2AlongK_rest
+
+tile2x16AVX2AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VMOVUPS      (BX)(R13*1), Y12
+	VMOVUPS      32(BX)(R13*1), Y13
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VMOVUPS      (BX)(R13*2), Y12
+	VMOVUPS      32(BX)(R13*2), Y13
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VMOVUPS      (BX)(R14*1), Y12
+	VMOVUPS      32(BX)(R14*1), Y13
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          tile2x16AVX2AlongK_four
+
+tile2x16AVX2AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile2x16AVX2AlongK_next
+
+tile2x16AVX2AlongK_one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNZ          tile2x16AVX2AlongK_one
+
+tile2x16AVX2AlongK_next:
+	DECQ DX
+	JNZ  tile2x16AVX2AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile2x16AVX2AlongK_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VADDPS  32(DX), Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	JMP     tile2x16AVX2AlongK_stored
+
+tile2x16AVX2AlongK_set:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+
+tile2x16AVX2AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile2x16AVX2AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile2x16AVX2AlongK_block
+
+tile2x16AVX2AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile3x16AVX2AlongK(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile3x16AVX2AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile3x16AVX2AlongK_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile3x16AVX2AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile3x16AVX2AlongK_rest
+
+tile3x16AVX2AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VMOVUPS      (BX)(R13*1), Y12
+	VMOVUPS      32(BX)(R13*1), Y13
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 4(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VMOVUPS      (BX)(R13*2), Y12
+	VMOVUPS      32(BX)(R13*2), Y13
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VMOVUPS      (BX)(R14*1), Y12
+	VMOVUPS      32(BX)(R14*1), Y13
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 12(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          tile3x16AVX2AlongK_four
+
+tile3x16AVX2AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile3x16AVX2AlongK_next
+
+tile3x16AVX2AlongK_one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNZ          tile3x16AVX2AlongK_one
+
+tile3x16AVX2AlongK_next:
+	DECQ DX
+	JNZ  tile3x16AVX2AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile3x16AVX2AlongK_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VADDPS  32(DX), Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  32(DX), Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	JMP     tile3x16AVX2AlongK_stored
+
+tile3x16AVX2AlongK_set:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+
+tile3x16AVX2AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile3x16AVX2AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile3x16AVX2AlongK_block
+
+tile3x16AVX2AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile4x16AVX2AlongK(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile4x16AVX2AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile4x16AVX2AlongK_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile4x16AVX2AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile4x16AVX2AlongK_rest
+
+tile4x16AVX2AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VMOVUPS      (BX)(R13*1), Y12
+	VMOVUPS      32(BX)(R13*1), Y13
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 4(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 4(R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VMOVUPS      (BX)(R13*2), Y12
+	VMOVUPS      32(BX)(R13*2), Y13
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 8(R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VMOVUPS      (BX)(R14*1), Y12
+	VMOVUPS      32(BX)(R14*1), Y13
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 12(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, CX
+	JGE          tile4x16AVX2AlongK_four
+
+tile4x16AVX2AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile4x16AVX2AlongK_next
+
+tile4x16AVX2AlongK_one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	DECQ         CX
+	JNZ          tile4x16AVX2AlongK_one
+
+tile4x16AVX2AlongK_next:
+	DECQ DX
+	JNZ  tile4x16AVX2AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile4x16AVX2AlongK_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VADDPS  32(DX), Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  32(DX), Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y6, Y6
+	VMOVUPS Y6, (DX)
+	VADDPS  32(DX), Y7, Y7
+	VMOVUPS Y7, 32(DX)
+	JMP     tile4x16AVX2AlongK_stored
+
+tile4x16AVX2AlongK_set:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y6, (DX)
+	VMOVUPS Y7, 32(DX)
+
+tile4x16AVX2AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile4x16AVX2AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile4x16AVX2AlongK_block
+
+tile4x16AVX2AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile5x16AVX2AlongK(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile5x16AVX2AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile5x16AVX2AlongK_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile5x16AVX2AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile5x16AVX2AlongK_rest
+
+tile5x16AVX2AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VMOVUPS      (BX)(R13*1), Y12
+	VMOVUPS      32(BX)(R13*1), Y13
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 4(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 4(R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 4(R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VMOVUPS      (BX)(R13*2), Y12
+	VMOVUPS      32(BX)(R13*2), Y13
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 8(R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 8(R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VMOVUPS      (BX)(R14*1), Y12
+	VMOVUPS      32(BX)(R14*1), Y13
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 12(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 12(R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, CX
+	JGE          tile5x16AVX2AlongK_four
+
+tile5x16AVX2AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile5x16AVX2AlongK_next
+
+tile5x16AVX2AlongK_one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	DECQ         CX
+	JNZ          tile5x16AVX2AlongK_one
+
+tile5x16AVX2AlongK_next:
+	DECQ DX
+	JNZ  tile5x16AVX2AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile5x16AVX2AlongK_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VADDPS  32(DX), Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  32(DX), Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y6, Y6
+	VMOVUPS Y6, (DX)
+	VADDPS  32(DX), Y7, Y7
+	VMOVUPS Y7, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y8, Y8
+	VMOVUPS Y8, (DX)
+	VADDPS  32(DX), Y9, Y9
+	VMOVUPS Y9, 32(DX)
+	JMP     tile5x16AVX2AlongK_stored
+
+tile5x16AVX2AlongK_set:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y6, (DX)
+	VMOVUPS Y7, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y8, (DX)
+	VMOVUPS Y9, 32(DX)
+
+tile5x16AVX2AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile5x16AVX2AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile5x16AVX2AlongK_block
+
+tile5x16AVX2AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile6x16AVX2AlongK(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile6x16AVX2AlongK(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile6x16AVX2AlongK_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile6x16AVX2AlongK_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+
+	// Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.
+	LEAQ (SI)(R11*2), R8
+	ADDQ R11, R8
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile6x16AVX2AlongK_rest
+
+tile6x16AVX2AlongK_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R8)(R11*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      (BX)(R13*1), Y12
+	VMOVUPS      32(BX)(R13*1), Y13
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 4(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 4(R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 4(R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 4(R8)(R11*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      (BX)(R13*2), Y12
+	VMOVUPS      32(BX)(R13*2), Y13
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 8(R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 8(R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 8(R8)(R11*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      (BX)(R14*1), Y12
+	VMOVUPS      32(BX)(R14*1), Y13
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 12(SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 12(R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 12(R8)(R11*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, CX
+	JGE          tile6x16AVX2AlongK_four
+
+tile6x16AVX2AlongK_rest:
+	ADDQ $0x04, CX
+	JZ   tile6x16AVX2AlongK_next
+
+tile6x16AVX2AlongK_one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (SI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (SI)(R11*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R8), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (R8)(R11*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R8)(R11*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R8
+	DECQ         CX
+	JNZ          tile6x16AVX2AlongK_one
+
+tile6x16AVX2AlongK_next:
+	DECQ DX
+	JNZ  tile6x16AVX2AlongK_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile6x16AVX2AlongK_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VADDPS  32(DX), Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  32(DX), Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y6, Y6
+	VMOVUPS Y6, (DX)
+	VADDPS  32(DX), Y7, Y7
+	VMOVUPS Y7, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y8, Y8
+	VMOVUPS Y8, (DX)
+	VADDPS  32(DX), Y9, Y9
+	VMOVUPS Y9, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y10, Y10
+	VMOVUPS Y10, (DX)
+	VADDPS  32(DX), Y11, Y11
+	VMOVUPS Y11, 32(DX)
+	JMP     tile6x16AVX2AlongK_stored
+
+tile6x16AVX2AlongK_set:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y6, (DX)
+	VMOVUPS Y7, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y8, (DX)
+	VMOVUPS Y9, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y10, (DX)
+	VMOVUPS Y11, 32(DX)
+
+tile6x16AVX2AlongK_stored:
+	DECQ 32(SP)
+	JZ   tile6x16AVX2AlongK_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile6x16AVX2AlongK_block
+
+tile6x16AVX2AlongK_done:
+	VZEROUPPER
+	RET
+
+// func tile1x8AVX2AlongM(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile1x8AVX2AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile1x8AVX2AlongM_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile1x8AVX2AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile1x8AVX2AlongM_rest
+
+tile1x8AVX2AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VMOVUPS      (BX)(R13*1), Y12
+	VBROADCASTSS (SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VMOVUPS      (BX)(R13*2), Y12
+	VBROADCASTSS (SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VMOVUPS      (BX)(R14*1), Y12
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile1x8AVX2AlongM_four
+
+tile1x8AVX2AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile1x8AVX2AlongM_next
+
+tile1x8AVX2AlongM_one:
+	VMOVUPS      (BX), Y12
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile1x8AVX2AlongM_one
+
+tile1x8AVX2AlongM_next:
+	DECQ DX
+	JNZ  tile1x8AVX2AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile1x8AVX2AlongM_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	JMP     tile1x8AVX2AlongM_stored
+
+tile1x8AVX2AlongM_set:
+	VMOVUPS Y0, (DX)
+
+tile1x8AVX2AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile1x8AVX2AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile1x8AVX2AlongM_block
+
+tile1x8AVX2AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile2x8AVX2AlongM(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile2x8AVX2AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile2x8AVX2AlongM_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile2x8AVX2AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile2x8AVX2AlongM_rest
+
+tile2x8AVX2AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VMOVUPS      (BX)(R13*1), Y12
+	VBROADCASTSS (SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VMOVUPS      (BX)(R13*2), Y12
+	VBROADCASTSS (SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VMOVUPS      (BX)(R14*1), Y12
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile2x8AVX2AlongM_four
+
+tile2x8AVX2AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile2x8AVX2AlongM_next
+
+tile2x8AVX2AlongM_one:
+	VMOVUPS      (BX), Y12
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile2x8AVX2AlongM_one
+
+tile2x8AVX2AlongM_next:
+	DECQ DX
+	JNZ  tile2x8AVX2AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile2x8AVX2AlongM_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y1, Y1
+	VMOVUPS Y1, (DX)
+	JMP     tile2x8AVX2AlongM_stored
+
+tile2x8AVX2AlongM_set:
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y1, (DX)
+
+tile2x8AVX2AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile2x8AVX2AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile2x8AVX2AlongM_block
+
+tile2x8AVX2AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile3x8AVX2AlongM(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile3x8AVX2AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile3x8AVX2AlongM_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile3x8AVX2AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile3x8AVX2AlongM_rest
+
+tile3x8AVX2AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VMOVUPS      (BX)(R13*1), Y12
+	VBROADCASTSS (SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VMOVUPS      (BX)(R13*2), Y12
+	VBROADCASTSS (SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VMOVUPS      (BX)(R14*1), Y12
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile3x8AVX2AlongM_four
+
+tile3x8AVX2AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile3x8AVX2AlongM_next
+
+tile3x8AVX2AlongM_one:
+	VMOVUPS      (BX), Y12
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile3x8AVX2AlongM_one
+
+tile3x8AVX2AlongM_next:
+	DECQ DX
+	JNZ  tile3x8AVX2AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile3x8AVX2AlongM_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y1, Y1
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	JMP     tile3x8AVX2AlongM_stored
+
+tile3x8AVX2AlongM_set:
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+
+tile3x8AVX2AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile3x8AVX2AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile3x8AVX2AlongM_block
+
+tile3x8AVX2AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile4x8AVX2AlongM(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile4x8AVX2AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile4x8AVX2AlongM_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile4x8AVX2AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile4x8AVX2AlongM_rest
+
+tile4x8AVX2AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VMOVUPS      (BX)(R13*1), Y12
+	VBROADCASTSS (SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VMOVUPS      (BX)(R13*2), Y12
+	VBROADCASTSS (SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VMOVUPS      (BX)(R14*1), Y12
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile4x8AVX2AlongM_four
+
+tile4x8AVX2AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile4x8AVX2AlongM_next
+
+tile4x8AVX2AlongM_one:
+	VMOVUPS      (BX), Y12
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile4x8AVX2AlongM_one
+
+tile4x8AVX2AlongM_next:
+	DECQ DX
+	JNZ  tile4x8AVX2AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile4x8AVX2AlongM_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y1, Y1
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y3, Y3
+	VMOVUPS Y3, (DX)
+	JMP     tile4x8AVX2AlongM_stored
+
+tile4x8AVX2AlongM_set:
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y3, (DX)
+
+tile4x8AVX2AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile4x8AVX2AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile4x8AVX2AlongM_block
+
+tile4x8AVX2AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile5x8AVX2AlongM(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile5x8AVX2AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile5x8AVX2AlongM_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile5x8AVX2AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile5x8AVX2AlongM_rest
+
+tile5x8AVX2AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 16(SI), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VMOVUPS      (BX)(R13*1), Y12
+	VBROADCASTSS (SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 16(SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VMOVUPS      (BX)(R13*2), Y12
+	VBROADCASTSS (SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 16(SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VMOVUPS      (BX)(R14*1), Y12
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 16(SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile5x8AVX2AlongM_four
+
+tile5x8AVX2AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile5x8AVX2AlongM_next
+
+tile5x8AVX2AlongM_one:
+	VMOVUPS      (BX), Y12
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 16(SI), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile5x8AVX2AlongM_one
+
+tile5x8AVX2AlongM_next:
+	DECQ DX
+	JNZ  tile5x8AVX2AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile5x8AVX2AlongM_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y1, Y1
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y3, Y3
+	VMOVUPS Y3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	JMP     tile5x8AVX2AlongM_stored
+
+tile5x8AVX2AlongM_set:
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y4, (DX)
+
+tile5x8AVX2AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile5x8AVX2AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile5x8AVX2AlongM_block
+
+tile5x8AVX2AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile6x8AVX2AlongM(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile6x8AVX2AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile6x8AVX2AlongM_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile6x8AVX2AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile6x8AVX2AlongM_rest
+
+tile6x8AVX2AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 16(SI), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VBROADCASTSS 20(SI), Y15
+	VFMADD231PS  Y12, Y15, Y5
+	VMOVUPS      (BX)(R13*1), Y12
+	VBROADCASTSS (SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 16(SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VBROADCASTSS 20(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y5
+	VMOVUPS      (BX)(R13*2), Y12
+	VBROADCASTSS (SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 16(SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VBROADCASTSS 20(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y5
+	VMOVUPS      (BX)(R14*1), Y12
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 16(SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VBROADCASTSS 20(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y5
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile6x8AVX2AlongM_four
+
+tile6x8AVX2AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile6x8AVX2AlongM_next
+
+tile6x8AVX2AlongM_one:
+	VMOVUPS      (BX), Y12
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y1
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS 12(SI), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VBROADCASTSS 16(SI), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VBROADCASTSS 20(SI), Y15
+	VFMADD231PS  Y12, Y15, Y5
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile6x8AVX2AlongM_one
+
+tile6x8AVX2AlongM_next:
+	DECQ DX
+	JNZ  tile6x8AVX2AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile6x8AVX2AlongM_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y1, Y1
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y3, Y3
+	VMOVUPS Y3, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y5, Y5
+	VMOVUPS Y5, (DX)
+	JMP     tile6x8AVX2AlongM_stored
+
+tile6x8AVX2AlongM_set:
+	VMOVUPS Y0, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y1, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y3, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y4, (DX)
+	ADDQ    CX, DX
+	VMOVUPS Y5, (DX)
+
+tile6x8AVX2AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile6x8AVX2AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile6x8AVX2AlongM_block
+
+tile6x8AVX2AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile1x16AVX2AlongM(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile1x16AVX2AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile1x16AVX2AlongM_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile1x16AVX2AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile1x16AVX2AlongM_rest
+
+tile1x16AVX2AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VMOVUPS      (BX)(R13*1), Y12
+	VMOVUPS      32(BX)(R13*1), Y13
+	VBROADCASTSS (SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VMOVUPS      (BX)(R13*2), Y12
+	VMOVUPS      32(BX)(R13*2), Y13
+	VBROADCASTSS (SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VMOVUPS      (BX)(R14*1), Y12
+	VMOVUPS      32(BX)(R14*1), Y13
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile1x16AVX2AlongM_four
+
+tile1x16AVX2AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile1x16AVX2AlongM_next
+
+tile1x16AVX2AlongM_one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile1x16AVX2AlongM_one
+
+tile1x16AVX2AlongM_next:
+	DECQ DX
+	JNZ  tile1x16AVX2AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile1x16AVX2AlongM_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	JMP     tile1x16AVX2AlongM_stored
+
+tile1x16AVX2AlongM_set:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+
+tile1x16AVX2AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile1x16AVX2AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile1x16AVX2AlongM_block
+
+tile1x16AVX2AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile2x16AVX2AlongM(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile2x16AVX2AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile2x16AVX2AlongM_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile2x16AVX2AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile2x16AVX2AlongM_rest
+
+tile2x16AVX2AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VMOVUPS      (BX)(R13*1), Y12
+	VMOVUPS      32(BX)(R13*1), Y13
+	VBROADCASTSS (SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VMOVUPS      (BX)(R13*2), Y12
+	VMOVUPS      32(BX)(R13*2), Y13
+	VBROADCASTSS (SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VMOVUPS      (BX)(R14*1), Y12
+	VMOVUPS      32(BX)(R14*1), Y13
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile2x16AVX2AlongM_four
+
+tile2x16AVX2AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile2x16AVX2AlongM_next
+
+tile2x16AVX2AlongM_one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile2x16AVX2AlongM_one
+
+tile2x16AVX2AlongM_next:
+	DECQ DX
+	JNZ  tile2x16AVX2AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile2x16AVX2AlongM_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VADDPS  32(DX), Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	JMP     tile2x16AVX2AlongM_stored
+
+tile2x16AVX2AlongM_set:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+
+tile2x16AVX2AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile2x16AVX2AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile2x16AVX2AlongM_block
+
+tile2x16AVX2AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile3x16AVX2AlongM(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile3x16AVX2AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile3x16AVX2AlongM_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile3x16AVX2AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile3x16AVX2AlongM_rest
+
+tile3x16AVX2AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VMOVUPS      (BX)(R13*1), Y12
+	VMOVUPS      32(BX)(R13*1), Y13
+	VBROADCASTSS (SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VMOVUPS      (BX)(R13*2), Y12
+	VMOVUPS      32(BX)(R13*2), Y13
+	VBROADCASTSS (SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VMOVUPS      (BX)(R14*1), Y12
+	VMOVUPS      32(BX)(R14*1), Y13
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile3x16AVX2AlongM_four
+
+tile3x16AVX2AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile3x16AVX2AlongM_next
+
+tile3x16AVX2AlongM_one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile3x16AVX2AlongM_one
+
+tile3x16AVX2AlongM_next:
+	DECQ DX
+	JNZ  tile3x16AVX2AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile3x16AVX2AlongM_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VADDPS  32(DX), Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  32(DX), Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	JMP     tile3x16AVX2AlongM_stored
+
+tile3x16AVX2AlongM_set:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+
+tile3x16AVX2AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile3x16AVX2AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile3x16AVX2AlongM_block
+
+tile3x16AVX2AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile4x16AVX2AlongM(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile4x16AVX2AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile4x16AVX2AlongM_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile4x16AVX2AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile4x16AVX2AlongM_rest
+
+tile4x16AVX2AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VMOVUPS      (BX)(R13*1), Y12
+	VMOVUPS      32(BX)(R13*1), Y13
+	VBROADCASTSS (SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VMOVUPS      (BX)(R13*2), Y12
+	VMOVUPS      32(BX)(R13*2), Y13
+	VBROADCASTSS (SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VMOVUPS      (BX)(R14*1), Y12
+	VMOVUPS      32(BX)(R14*1), Y13
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile4x16AVX2AlongM_four
+
+tile4x16AVX2AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile4x16AVX2AlongM_next
+
+tile4x16AVX2AlongM_one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile4x16AVX2AlongM_one
+
+tile4x16AVX2AlongM_next:
+	DECQ DX
+	JNZ  tile4x16AVX2AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile4x16AVX2AlongM_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VADDPS  32(DX), Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  32(DX), Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y6, Y6
+	VMOVUPS Y6, (DX)
+	VADDPS  32(DX), Y7, Y7
+	VMOVUPS Y7, 32(DX)
+	JMP     tile4x16AVX2AlongM_stored
+
+tile4x16AVX2AlongM_set:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y6, (DX)
+	VMOVUPS Y7, 32(DX)
+
+tile4x16AVX2AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile4x16AVX2AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile4x16AVX2AlongM_block
+
+tile4x16AVX2AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile5x16AVX2AlongM(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile5x16AVX2AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile5x16AVX2AlongM_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile5x16AVX2AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile5x16AVX2AlongM_rest
+
+tile5x16AVX2AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(SI), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VMOVUPS      (BX)(R13*1), Y12
+	VMOVUPS      32(BX)(R13*1), Y13
+	VBROADCASTSS (SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VMOVUPS      (BX)(R13*2), Y12
+	VMOVUPS      32(BX)(R13*2), Y13
+	VBROADCASTSS (SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VMOVUPS      (BX)(R14*1), Y12
+	VMOVUPS      32(BX)(R14*1), Y13
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile5x16AVX2AlongM_four
+
+tile5x16AVX2AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile5x16AVX2AlongM_next
+
+tile5x16AVX2AlongM_one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(SI), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile5x16AVX2AlongM_one
+
+tile5x16AVX2AlongM_next:
+	DECQ DX
+	JNZ  tile5x16AVX2AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile5x16AVX2AlongM_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VADDPS  32(DX), Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  32(DX), Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y6, Y6
+	VMOVUPS Y6, (DX)
+	VADDPS  32(DX), Y7, Y7
+	VMOVUPS Y7, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y8, Y8
+	VMOVUPS Y8, (DX)
+	VADDPS  32(DX), Y9, Y9
+	VMOVUPS Y9, 32(DX)
+	JMP     tile5x16AVX2AlongM_stored
+
+tile5x16AVX2AlongM_set:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y6, (DX)
+	VMOVUPS Y7, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y8, (DX)
+	VMOVUPS Y9, 32(DX)
+
+tile5x16AVX2AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile5x16AVX2AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile5x16AVX2AlongM_block
+
+tile5x16AVX2AlongM_done:
+	VZEROUPPER
+	RET
+
+// func tile6x16AVX2AlongM(s *[24]uint64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile6x16AVX2AlongM(SB), NOSPLIT, $40-8
+	MOVQ s+0(FP), AX
+	MOVQ 24(AX), R11
+	MOVQ 32(AX), R12
+	MOVQ 48(AX), R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R12*2), R8
+	MOVQ 160(AX), R15
+	MOVQ (AX), DI
+	MOVQ DI, 16(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 24(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 32(SP)
+
+tile6x16AVX2AlongM_block:
+	// Sums are zero; the first segment begins.
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   16(SP), DI
+	MOVQ   DI, (SP)
+	MOVQ   8(AX), DI
+	MOVQ   DI, 8(SP)
+	MOVQ   80(AX), DX
+
+tile6x16AVX2AlongM_segment:
+	MOVQ (SP), SI
+	MOVQ 8(SP), BX
+	MOVQ 40(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 168(AX), DI
+	MOVQ 72(AX), CX
+	SUBQ $0x04, CX
+	JL   tile6x16AVX2AlongM_rest
+
+tile6x16AVX2AlongM_four:
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(DI*1)
+	ADDQ         176(AX), R15
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(SI), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(SI), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      (BX)(R13*1), Y12
+	VMOVUPS      32(BX)(R13*1), Y13
+	VBROADCASTSS (SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(SI)(R12*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      (BX)(R13*2), Y12
+	VMOVUPS      32(BX)(R13*2), Y13
+	VBROADCASTSS (SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(SI)(R12*2), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(SI)(R12*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      (BX)(R14*1), Y12
+	VMOVUPS      32(BX)(R14*1), Y13
+	LEAQ         (BX)(R13*4), BX
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(SI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	LEAQ         (SI)(R12*4), SI
+	SUBQ         $0x04, CX
+	JGE          tile6x16AVX2AlongM_four
+
+tile6x16AVX2AlongM_rest:
+	ADDQ $0x04, CX
+	JZ   tile6x16AVX2AlongM_next
+
+tile6x16AVX2AlongM_one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	ADDQ         R13, BX
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(SI), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(SI), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(SI), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         R12, SI
+	DECQ         CX
+	JNZ          tile6x16AVX2AlongM_one
+
+tile6x16AVX2AlongM_next:
+	DECQ DX
+	JNZ  tile6x16AVX2AlongM_segment
+
+	// The block is complete: add it to C, or store it.
+	MOVQ    24(SP), DX
+	MOVQ    64(AX), CX
+	CMPQ    88(AX), $0x00
+	JE      tile6x16AVX2AlongM_set
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VADDPS  32(DX), Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  32(DX), Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y6, Y6
+	VMOVUPS Y6, (DX)
+	VADDPS  32(DX), Y7, Y7
+	VMOVUPS Y7, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y8, Y8
+	VMOVUPS Y8, (DX)
+	VADDPS  32(DX), Y9, Y9
+	VMOVUPS Y9, 32(DX)
+	ADDQ    CX, DX
+	VADDPS  (DX), Y10, Y10
+	VMOVUPS Y10, (DX)
+	VADDPS  32(DX), Y11, Y11
+	VMOVUPS Y11, 32(DX)
+	JMP     tile6x16AVX2AlongM_stored
+
+tile6x16AVX2AlongM_set:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y6, (DX)
+	VMOVUPS Y7, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y8, (DX)
+	VMOVUPS Y9, 32(DX)
+	ADDQ    CX, DX
+	VMOVUPS Y10, (DX)
+	VMOVUPS Y11, 32(DX)
+
+tile6x16AVX2AlongM_stored:
+	DECQ 32(SP)
+	JZ   tile6x16AVX2AlongM_done
+	MOVQ 104(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 24(SP)
+	JMP  tile6x16AVX2AlongM_block
+
+tile6x16AVX2AlongM_done:
 	VZEROUPPER
 	RET
 

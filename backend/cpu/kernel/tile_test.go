@@ -7,52 +7,65 @@ import (
 )
 
 // TestTile compares every size of block with the sum by the formula, with
-// several segments, blocks and strides.
+// several segments, blocks and strides: any, the steps of A side by side, and
+// the rows of A side by side.
 func TestTile(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		r := rand.New(rand.NewPCG(21, 22))
 		tile := &set.Tile
 		for m := 1; m <= tile.Rows; m++ {
 			for n := 1; n <= tile.Cols; n++ {
-				k, nseg, reps, acc := 1+r.IntN(11), 1+r.IntN(3), 1+r.IntN(3), r.IntN(2)
-				// A [reps m][nseg][k], with gaps; B [nseg][k][n]; C [reps m][n].
-				csa, rsb, ldc := 1+r.IntN(2), n+r.IntN(3), n+r.IntN(3)
-				sega := k*csa + r.IntN(3)
-				rsa := nseg*sega + r.IntN(3)
-				segb := k * rsb
-				a := randomGuarded(r, (reps*m-1)*rsa+(nseg-1)*sega+(k-1)*csa+1)
-				b := randomGuarded(r, (nseg*k-1)*rsb+n)
-				c := randomGuarded(r, (reps*m-1)*ldc+n)
-				old := append([]float32(nil), c.s...)
-				s := &seg{
-					a: at(a.s, 0), b: at(b.s, 0), c: at(c.s, 0),
-					rsa: rsa * floatBytes, csa: csa * floatBytes, sega: sega * floatBytes,
-					rsb: rsb * floatBytes, segb: segb * floatBytes, ldc: ldc * floatBytes,
-					k: k, nseg: nseg, acc: acc, stepA: m * rsa * floatBytes, stepC: m * ldc * floatBytes,
-				}
-				tile.blocks(m, n, reps, s)
-				c.check(t, "C")
-				for i := range reps * m {
-					for j := range ldc {
-						e := i*ldc + j
-						if e >= len(c.s) {
-							break
-						}
-						if j >= n {
-							if c.s[e] != old[e] {
-								t.Fatalf("%dx%d: wrote between rows, at [%d %d]", m, n, i, j)
+				for form := range 3 {
+					k, nseg, reps, acc := 1+r.IntN(11), 1+r.IntN(3), 1+r.IntN(3), r.IntN(2)
+					// A [reps m][nseg][k] or [nseg][k][reps m], with gaps;
+					// B [nseg][k][n]; C [reps m][n].
+					csa, rsb, ldc := 1+r.IntN(2), n+r.IntN(3), n+r.IntN(3)
+					switch form {
+					case 1:
+						csa = 1
+					case 2:
+						csa = reps*m + r.IntN(3)
+					}
+					sega := k*csa + r.IntN(3)
+					rsa := nseg*sega + r.IntN(3)
+					if form == 2 {
+						rsa = 1
+					}
+					segb := k * rsb
+					a := randomGuarded(r, (reps*m-1)*rsa+(nseg-1)*sega+(k-1)*csa+1)
+					b := randomGuarded(r, (nseg*k-1)*rsb+n)
+					c := randomGuarded(r, (reps*m-1)*ldc+n)
+					old := append([]float32(nil), c.s...)
+					s := &seg{
+						a: at(a.s, 0), b: at(b.s, 0), c: at(c.s, 0),
+						rsa: rsa * floatBytes, csa: csa * floatBytes, sega: sega * floatBytes,
+						rsb: rsb * floatBytes, segb: segb * floatBytes, ldc: ldc * floatBytes,
+						k: k, nseg: nseg, acc: acc, stepA: m * rsa * floatBytes, stepC: m * ldc * floatBytes,
+					}
+					tile.blocks(m, n, reps, s)
+					c.check(t, "C")
+					for i := range reps * m {
+						for j := range ldc {
+							e := i*ldc + j
+							if e >= len(c.s) {
+								break
 							}
-							continue
-						}
-						var want sum64
-						want.add(float64(acc) * float64(old[e]))
-						for g := range nseg {
-							for p := range k {
-								want.add(float64(a.s[i*rsa+g*sega+p*csa]) * float64(b.s[g*segb+p*rsb+j]))
+							if j >= n {
+								if c.s[e] != old[e] {
+									t.Fatalf("%dx%d: wrote between rows, at [%d %d]", m, n, i, j)
+								}
+								continue
 							}
-						}
-						if !near(c.s[e], want.value, want.size, want.n) {
-							t.Fatalf("%dx%d, k %d, %d segments, %d blocks: C[%d %d] is %g, want %g", m, n, k, nseg, reps, i, j, c.s[e], want.value)
+							var want sum64
+							want.add(float64(acc) * float64(old[e]))
+							for g := range nseg {
+								for p := range k {
+									want.add(float64(a.s[i*rsa+g*sega+p*csa]) * float64(b.s[g*segb+p*rsb+j]))
+								}
+							}
+							if !near(c.s[e], want.value, want.size, want.n) {
+								t.Fatalf("%dx%d, form %d, k %d, %d segments, %d blocks: C[%d %d] is %g, want %g", m, n, form, k, nseg, reps, i, j, c.s[e], want.value)
+							}
 						}
 					}
 				}

@@ -35,15 +35,17 @@ const (
 
 // tile writes the blocks of the matrix product and the copies for packing.
 func tile(c *build.Context) {
-	for vecs := 1; vecs <= 2; vecs++ {
-		for m := 1; m <= rows512; m++ {
-			(&block{Context: c, m: m, vecs: vecs, wide: true}).write()
+	for _, wide := range []bool{true, false} {
+		most := rows256
+		if wide {
+			most = rows512
 		}
-	}
-	for vecs := 1; vecs <= 2; vecs++ {
-		for m := 1; m <= rows256; m++ {
-			(&block{Context: c, m: m, vecs: vecs}).write()
-			(&block{Context: c, m: m, vecs: vecs, masked: true}).write()
+		for _, form := range []form{strided, alongK, alongM} {
+			for vecs := 1; vecs <= 2; vecs++ {
+				for m := 1; m <= most; m++ {
+					(&block{Context: c, m: m, vecs: vecs, wide: wide, form: form}).write()
+				}
+			}
 		}
 	}
 	transpose512(c)
@@ -63,15 +65,31 @@ const (
 	rows256 = 6
 )
 
+// A form is a shape of operands that a block reads.
+type form int
+
+const (
+	// strided is every A, and columns of which the last vector has some alone.
+	strided form = iota
+	// alongK has the steps of a row of A side by side, alongM the rows of a
+	// step; all vectors of columns are full. Four steps are read at constant
+	// distances: additions would take the places of multiply-adds, and so
+	// would the masks of loads, which cost one each.
+	alongK
+	alongM
+)
+
+func (f form) String() string { return [...]string{"", "AlongK", "AlongM"}[f] }
+
 // A block is one function: m rows by vecs vectors of columns.
 type block struct {
 	*build.Context
 	m, vecs int
-	// wide is AVX-512: vectors of 16, the columns under masks K1 and K2.
+	// wide is AVX-512: vectors of 16, the columns under masks K1 and K2 if the
+	// form is strided. Without, the last vector is under a mask then.
 	wide bool
-	// masked is AVX2 with the last vector under a mask.
-	masked bool
-	name   string
+	form form
+	name string
 
 	c, ldc reg.Register
 }
@@ -110,14 +128,11 @@ func (x *block) a(row int) reg.VecPhysical {
 }
 
 func (x *block) write() {
-	isa, tail := "AVX2", ""
+	isa := "AVX2"
 	if x.wide {
 		isa = "AVX512"
 	}
-	if x.masked {
-		tail = "Masked"
-	}
-	x.name = fmt.Sprintf("tile%dx%d%s%s", x.m, x.vecs*x.lanes(), isa, tail)
+	x.name = fmt.Sprintf("tile%dx%d%s%s", x.m, x.vecs*x.lanes(), isa, x.form)
 	x.Function(x.name)
 	x.Attributes(attr.NOSPLIT)
 	x.SignatureExpr("func(s *[24]uint64)")
@@ -126,10 +141,14 @@ func (x *block) write() {
 
 	s := x.Load(x.Param("s"), reg.RAX)
 	mem := func(off int) Mem { return Mem{Base: s, Disp: off} }
-	rsa, csa, rsb := reg.R11, reg.R12, reg.R13
+	rsa, csa, rsb, rsb3 := reg.R11, reg.R12, reg.R13, reg.R14
 	k, segs, b := reg.RCX, reg.RDX, reg.RBX
 	ahead, ahead2 := reg.R15, reg.RDI // RDI serves as well between loops
 	bases := []reg.Register{reg.RSI, reg.R8, reg.R9, reg.R10}[:(x.m+2)/3]
+	csa3 := reg.R8
+	if x.form == alongM {
+		bases = bases[:1]
+	}
 	// Of the current segment and block; the rest of the state is in registers.
 	frame := x.AllocLocal(40)
 	segA0, segB0, blockA, blockC, reps := frame, frame.Offset(8), frame.Offset(16), frame.Offset(24), frame.Offset(32)
@@ -141,11 +160,17 @@ func (x *block) write() {
 	x.MOVQ(mem(segRsA), rsa)
 	x.MOVQ(mem(segCsA), csa)
 	x.MOVQ(mem(segRsB), rsb)
+	if x.form != strided {
+		x.LEAQ(Mem{Base: rsb, Index: rsb, Scale: 2}, rsb3)
+	}
+	if x.form == alongM {
+		x.LEAQ(Mem{Base: csa, Index: csa, Scale: 2}, csa3)
+	}
 	x.MOVQ(mem(segAhead), ahead)
 	move(mem(segA), blockA)
 	move(mem(segC), blockC)
 	move(mem(segReps), reps)
-	if x.wide {
+	if x.wide && x.form == strided {
 		x.MOVQ(mem(segMask), reg.RDI)
 		x.KMOVW(reg.EDI, reg.K1)
 		if x.vecs == 2 {
@@ -168,9 +193,11 @@ func (x *block) write() {
 	x.MOVQ(mem(segNSeg), segs)
 
 	x.Label(x.name + "_segment")
-	x.Comment("Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.")
 	x.MOVQ(segA0, bases[0])
 	x.MOVQ(segB0, b)
+	if len(bases) > 1 {
+		x.Comment("Rows 3i to 3i+2 of A are at base i plus 0, 1 and 2 strides.")
+	}
 	for i := 1; i < len(bases); i++ {
 		x.LEAQ(Mem{Base: bases[i-1], Index: rsa, Scale: 2}, bases[i])
 		x.ADDQ(rsa, bases[i])
@@ -179,15 +206,22 @@ func (x *block) write() {
 	x.ADDQ(reg.RDI, segA0)
 	x.MOVQ(mem(segSegB), reg.RDI)
 	x.ADDQ(reg.RDI, segB0)
-	step := func() {
+	// step does step q of the next four; B moves on after the last of n, and
+	// so does A.
+	step := func(q, n int) {
 		for v := range x.vecs {
-			x.loadB(Mem{Base: b, Disp: v * 4 * x.lanes()}, v)
+			x.loadB(stepped(Mem{Base: b, Disp: v * 4 * x.lanes()}, q, rsb, rsb3), v)
 		}
-		x.ADDQ(rsb, b)
+		x.move(b, rsb, q, n)
 		for i := range x.m {
-			a := Mem{Base: bases[i/3]}
-			if i%3 > 0 {
-				a.Index, a.Scale = rsa, uint8(i%3)
+			var a Mem
+			if x.form == alongM {
+				a = stepped(Mem{Base: bases[0], Disp: 4 * i}, q, csa, csa3)
+			} else {
+				a = Mem{Base: bases[i/3], Disp: 4 * q}
+				if i%3 > 0 {
+					a.Index, a.Scale = rsa, uint8(i%3)
+				}
 			}
 			x.VBROADCASTSS(a, x.a(i))
 			for v := range x.vecs {
@@ -195,7 +229,13 @@ func (x *block) write() {
 			}
 		}
 		for _, p := range bases {
-			x.ADDQ(csa, p)
+			if x.form == alongK {
+				if q == n-1 {
+					x.ADDQ(Imm(uint64(4*n)), p)
+				}
+				continue
+			}
+			x.move(p, csa, q, n)
 		}
 	}
 	x.MOVQ(mem(segAhead2), ahead2)
@@ -206,8 +246,12 @@ func (x *block) write() {
 	x.PREFETCHT1(Mem{Base: ahead})
 	x.PREFETCHT1(Mem{Base: ahead, Index: ahead2, Scale: 1})
 	x.ADDQ(mem(segAheadStep), ahead)
-	for range 4 {
-		step()
+	for q := range 4 {
+		if x.form == strided {
+			step(0, 1)
+		} else {
+			step(q, 4)
+		}
 	}
 	x.SUBQ(Imm(4), k)
 	x.JGE(LabelRef(x.name + "_four"))
@@ -215,7 +259,7 @@ func (x *block) write() {
 	x.ADDQ(Imm(4), k)
 	x.JZ(LabelRef(x.name + "_next"))
 	x.Label(x.name + "_one")
-	step()
+	step(0, 1)
 	x.DECQ(k)
 	x.JNZ(LabelRef(x.name + "_one"))
 	x.Label(x.name + "_next")
@@ -245,23 +289,45 @@ func (x *block) write() {
 	x.RET()
 }
 
+// stepped is m, q strides further; three strides are in a register.
+func stepped(m Mem, q int, stride, three reg.Register) Mem {
+	switch q {
+	case 1, 2:
+		m.Index, m.Scale = stride, uint8(q)
+	case 3:
+		m.Index, m.Scale = three, 1
+	}
+	return m
+}
+
+// move adds n strides to p after step n-1.
+func (x *block) move(p, stride reg.Register, q, n int) {
+	switch {
+	case q < n-1:
+	case n == 1:
+		x.ADDQ(stride, p)
+	default:
+		x.LEAQ(Mem{Base: p, Index: stride, Scale: uint8(n)}, p)
+	}
+}
+
 // loadB loads a vector of B, lanes outside the columns as zero.
 func (x *block) loadB(from Mem, v int) {
 	switch {
+	case x.form != strided || !x.wide && v < x.vecs-1:
+		x.VMOVUPS(from, x.b(v))
 	case x.wide:
 		x.VMOVUPS_Z(from, mask[v], x.b(v))
-	case x.masked && v == x.vecs-1:
+	default:
 		x.VMOVUPS(Mem{Base: reg.RAX, Disp: segLanes}, x.a(0))
 		x.VMASKMOVPS(from, x.a(0), x.b(v))
-	default:
-		x.VMOVUPS(from, x.b(v))
 	}
 }
 
 // store writes the sums to C, after adding what is there if acc.
 func (x *block) store(acc bool) {
-	lastMasked := x.masked
-	if lastMasked {
+	masked := x.form == strided
+	if masked && !x.wide {
 		x.VMOVUPS(Mem{Base: reg.RAX, Disp: segLanes}, x.a(0))
 	}
 	for i := range x.m {
@@ -269,12 +335,12 @@ func (x *block) store(acc bool) {
 			to := Mem{Base: x.c, Disp: v * 4 * x.lanes()}
 			sum := x.sum(i, v)
 			switch {
-			case x.wide:
+			case masked && x.wide:
 				if acc {
 					x.VADDPS(to, sum, mask[v], sum)
 				}
 				x.VMOVUPS(sum, mask[v], to)
-			case lastMasked && v == x.vecs-1:
+			case masked && v == x.vecs-1:
 				if acc {
 					x.VMASKMOVPS(to, x.a(0), x.a(1))
 					x.VADDPS(x.a(1), sum, sum)
