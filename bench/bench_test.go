@@ -57,10 +57,10 @@ func TestWorkloads(t *testing.T) {
 		if !(r.Efficiency > 0 && r.GFLOPS > 0 && r.PeakBytes > 0) {
 			t.Errorf("%s: efficiency %v, GFLOPS %v, peak %v", w.Name, r.Efficiency, r.GFLOPS, r.PeakBytes)
 		}
-		if w.square() && r.Efficiency > 1 {
+		if w.isProduct() && r.Efficiency > 1 {
 			t.Errorf("%s: efficiency %v; this product is among those it is measured by", w.Name, r.Efficiency)
 		}
-		if w.square() || strings.HasSuffix(w.Name, "-infer") {
+		if w.isProduct() || strings.HasSuffix(w.Name, "-infer") {
 			if r.FirstLoss != nil {
 				t.Errorf("%s has a loss", w.Name)
 			}

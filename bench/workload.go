@@ -1,12 +1,8 @@
 package bench
 
 import (
-	"strconv"
-	"strings"
-
 	"github.com/gradus-ml/gradus/backend/cpu"
 	"github.com/gradus-ml/gradus/dtype"
-	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/model/charlstm"
 	"github.com/gradus-ml/gradus/model/gpt"
@@ -22,37 +18,6 @@ import (
 )
 
 const classes = 10
-
-// Matmul is C = A B of square matrices, without training. All three live in
-// the store, so that nothing but the product is measured. Its name is
-// "matmul", followed by the size if that is not 1024.
-func Matmul(n int) Workload {
-	name := "matmul"
-	if n != 1024 {
-		name += "-" + strconv.Itoa(n)
-	}
-	return Workload{Name: name, Flops: product{int64(n), int64(n), int64(n)}.flops(), build: func(b *cpu.Backend) (*Step, error) {
-		m := &matrices{A: module.NewParam(normal, n, n), B: module.NewParam(normal, n, n),
-			C: &module.State{DType: dtype.Float32, Shape: shape.Of(n, n)}}
-		store, err := exec.NewStore(b, m, exec.Seed(seed))
-		if err != nil {
-			return nil, err
-		}
-		fn := exec.NewFunc(store, func(c *module.Ctx, _ []*ir.Value) []*ir.Value {
-			c.SetState(m.C, ops.MatMul(c.Param(m.A), c.Param(m.B)))
-			return nil
-		})
-		return &Step{store: store, fn: fn}, nil
-	}}
-}
-
-type matrices struct {
-	A, B *module.Param
-	C    *module.State
-}
-
-// square tells the workloads whose rate counts as what the machine can do.
-func (w Workload) square() bool { return strings.HasPrefix(w.Name, "matmul") }
 
 // MLP is 784-128-10 with ReLU, SGD 0.01, batch 64.
 func MLP() Workload {
