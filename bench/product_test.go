@@ -63,7 +63,7 @@ func TestProducts(t *testing.T) {
 			if bT {
 				bCols = inner
 			}
-			x, y, z := matrix("A", aCols, aT), matrix("B", bCols, bT), matrix("C", cols, false)
+			x, y, z := matrix("a", aCols, aT), matrix("b", bCols, bT), matrix("c", cols, false)
 			for i := range rows {
 				for j := range cols {
 					var want float64

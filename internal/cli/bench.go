@@ -24,7 +24,9 @@ func newBench() *cobra.Command {
 		Short: "Measure fixed workloads",
 		Long: "Measure fixed workloads on random data: training steps, and forward passes of\n" +
 			"one sample. Without names, the first six of these; with --all, all:\n" +
-			strings.Join(bench.Names(), ", ") + ".",
+			strings.Join(bench.Names(), ", ") + ".\n\n" +
+			"Other matrix products have names such as matmul-512, matmul-64x784x128 (rows,\n" +
+			"inner size, columns) and matmul-1024-tn (the first operand lies transposed).",
 		ValidArgs: bench.Names(),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			m, err := machine.machine()
