@@ -2,8 +2,9 @@
 //
 // Waking a parked goroutine costs more than most kernels of a small model, so
 // workers spin for a while after each job, then park. The caller works too and
-// never waits for a worker that did not arrive: pieces are taken from a shared
-// counter, and when it is empty the gate closes.
+// never waits for a worker that did not arrive: each has a share of the pieces,
+// whoever is through with his own helps the others, and when all shares are
+// empty the gate closes.
 package pool
 
 import (
@@ -26,20 +27,26 @@ type pad [64]byte
 
 // A Pool is a caller and n-1 workers. One Run is under way at a time.
 type Pool struct {
-	_    pad
-	gate atomic.Uint64 // epoch<<32 | closed | number of workers that joined
-	_    pad
-	done atomic.Int64 // workers that have left the job
+	_      pad
+	gate   atomic.Uint64 // epoch<<32 | closed | number of workers that joined
+	_      pad
+	done   atomic.Int64 // workers that have left the job
+	_      pad
+	shares []share // of the pieces, by worker
+
+	fn    func(worker, piece int)
+	ws    []*worker
+	fail  atomic.Pointer[Panic]
+	stop  atomic.Bool
+	ended sync.WaitGroup
+}
+
+// A share is the run of pieces that a worker does before it helps others.
+type share struct {
 	_    pad
 	next atomic.Int64 // the piece to take next
+	end  int64
 	_    pad
-
-	fn     func(worker, piece int)
-	pieces int
-	ws     []*worker
-	fail   atomic.Pointer[Panic]
-	stop   atomic.Bool
-	ended  sync.WaitGroup
 }
 
 type worker struct {
@@ -60,7 +67,7 @@ func (p *Panic) Error() string { return fmt.Sprintf("panic in a worker: %v", p.V
 
 // New starts a pool of n threads, the caller being one of them.
 func New(n int) *Pool {
-	p := &Pool{}
+	p := &Pool{shares: make([]share, n)}
 	p.gate.Store(closed)
 	for i := 1; i < n; i++ {
 		w := &worker{wake: make(chan struct{}, 1)}
@@ -140,30 +147,37 @@ func (p *Pool) unpark(w *worker) {
 	}
 }
 
-// take does pieces until none is left.
+// take does the pieces of the worker's own share, then what others have left of
+// theirs. Jobs that follow one another mostly cut the same memory in the same
+// order: what a worker wrote is still in its own cache when it comes back to it.
 func (p *Pool) take(id int) {
 	defer p.recover()
-	for {
-		i := int(p.next.Add(1)) - 1
-		if i >= p.pieces {
-			return
+	for k := range p.shares {
+		s := &p.shares[(id+k)%len(p.shares)]
+		for i := s.next.Add(1) - 1; i < s.end; i = s.next.Add(1) - 1 {
+			p.fn(id, int(i))
 		}
-		p.fn(id, i)
 	}
 }
 
 func (p *Pool) recover() {
 	if v := recover(); v != nil {
 		p.fail.CompareAndSwap(nil, &Panic{v, debug.Stack()})
-		p.next.Store(int64(p.pieces)) // the rest is pointless
+		for i := range p.shares { // the rest is pointless
+			p.shares[i].next.Store(p.shares[i].end)
+		}
 	}
 }
 
 // Run calls fn once for each piece, on any worker, and returns when all are
 // done. A panic in a piece ends the run and is returned. It allocates nothing.
 func (p *Pool) Run(pieces int, fn func(worker, piece int)) error {
-	p.fn, p.pieces = fn, pieces
-	p.next.Store(0)
+	p.fn = fn
+	for i := range p.shares {
+		s := &p.shares[i]
+		s.next.Store(int64(i * pieces / len(p.shares)))
+		s.end = int64((i + 1) * pieces / len(p.shares))
+	}
 	if pieces > 1 && len(p.ws) > 0 {
 		p.done.Store(0)
 		p.gate.Store((p.gate.Load()>>32 + 1) << 32)
