@@ -63,11 +63,15 @@ type Result struct {
 	MedianMS   float64  `json:"median_ms"` // milliseconds a step
 	P10MS      float64  `json:"p10_ms"`
 	P90MS      float64  `json:"p90_ms"`
-	GFLOPS     float64  `json:"gflops"`     // 1e9 operations a second, at the median
-	Efficiency float64  `json:"efficiency"` // GFLOPS over the best of any large product
-	FirstLoss  *float64 `json:"first_loss"` // nats; null where nothing is trained
+	GFLOPS     float64  `json:"gflops"`      // 1e9 operations a second, at the median
+	Efficiency float64  `json:"efficiency"`  // GFLOPS over the best of any large product
+	PeakGFLOPS float64  `json:"peak_gflops"` // see Peak; measured next to the workload
+	FirstMS    float64  `json:"first_ms"`    // until its first step was done, see Session.Run
+	FirstLoss  *float64 `json:"first_loss"`  // nats; null where nothing is trained
 	LastLoss   *float64 `json:"last_loss"`
 	PeakBytes  int64    `json:"peak_bytes"` // the most memory that the process held meanwhile
+
+	firstDone time.Time
 }
 
 // Steps before the measurement, and the least and most steps in it.
@@ -83,36 +87,49 @@ type Session struct {
 	Set     *kernel.Set
 	Seconds float64 // how long to measure a workload
 
-	rate float64 // best of the large products so far, operations a second
+	rate  float64   // best of the large products so far, operations a second
+	rated bool      // Rate has measured its products
+	since time.Time // when the last workload ended
 }
 
 // Rate is the best rate, in operations a second, that a product of at least
 // 512x512x512 has reached in this session. The first call measures 512 and 1024.
 func (s *Session) Rate(ctx context.Context) (float64, error) {
-	if s.rate == 0 {
+	if !s.rated {
 		for _, n := range []int{512, 1024} {
 			if _, err := s.measure(ctx, square(n), s.Seconds/4); err != nil {
 				return 0, err
 			}
 		}
+		s.rated = true
 	}
 	return s.rate, nil
 }
 
-// Run measures one workload.
+// Run measures one workload. The first of a session comes before anything
+// else: its first step is timed from the start of the process, those of others
+// from the end of the workload before.
 func (s *Session) Run(ctx context.Context, w Workload) (Result, error) {
-	if _, err := s.Rate(ctx); err != nil {
-		return Result{}, err
+	since := s.since
+	if since.IsZero() {
+		since = machine.Started()
 	}
 	r, err := s.measure(ctx, w, s.Seconds)
 	if err != nil {
 		return Result{}, fmt.Errorf("bench: %s: %w", w.Name, err)
 	}
-	r.Efficiency = r.GFLOPS * 1e9 / s.rate
+	r.FirstMS = 1e3 * r.firstDone.Sub(since).Seconds()
+	r.PeakGFLOPS = Peak(s.Set, s.Threads) / 1e9
+	rate, err := s.Rate(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	r.Efficiency = r.GFLOPS * 1e9 / rate
+	s.since = time.Now()
 	return r, nil
 }
 
-// measure runs a workload for a time, efficiency left out.
+// measure runs a workload for a time. What compares it with others is left out.
 func (s *Session) measure(ctx context.Context, w Workload, seconds float64) (Result, error) {
 	debug.FreeOSMemory()
 	machine.ResetPeak()
@@ -123,6 +140,7 @@ func (s *Session) measure(ctx context.Context, w Workload, seconds float64) (Res
 		return Result{}, err
 	}
 	first, err := step.Run(ctx)
+	firstDone := time.Now()
 	for range warmSteps {
 		if err == nil {
 			_, err = step.Run(ctx)
@@ -144,7 +162,7 @@ func (s *Session) measure(ctx context.Context, w Workload, seconds float64) (Res
 		Workload: w.Name, Threads: s.Threads, ISA: s.Set.Name,
 		MedianMS: 1e3 * quantile(took, 0.5), P10MS: 1e3 * quantile(took, 0.1), P90MS: 1e3 * quantile(took, 0.9),
 		GFLOPS:    float64(w.Flops) / quantile(took, 0.5) / 1e9,
-		FirstLoss: number(first), LastLoss: number(last), PeakBytes: machine.PeakBytes(),
+		FirstLoss: number(first), LastLoss: number(last), PeakBytes: machine.PeakBytes(), firstDone: firstDone,
 	}
 	if w.measures() {
 		s.rate = max(s.rate, r.GFLOPS*1e9)

@@ -97,3 +97,14 @@ func TestBandwidth(t *testing.T) {
 		t.Errorf("%v bytes a second", rate)
 	}
 }
+
+func TestPeak(t *testing.T) {
+	for _, set := range kernel.Sets() {
+		if !set.Available {
+			continue
+		}
+		if rate := Peak(set, 1); rate < 1e8 {
+			t.Errorf("%s: %v operations a second", set.Name, rate)
+		}
+	}
+}

@@ -26,7 +26,12 @@ func newBench() *cobra.Command {
 			"one sample. Without names, the first six of these; with --all, all:\n" +
 			strings.Join(bench.Names(), ", ") + ".\n\n" +
 			"Other matrix products have names such as matmul-512, matmul-64x784x128 (rows,\n" +
-			"inner size, columns) and matmul-1024-tn (the first operand lies transposed).",
+			"inner size, columns) and matmul-1024-tn (the first operand lies transposed).\n\n" +
+			"Efficiency is the rate (GFLOP/s) over the best that a matrix product of 512 and\n" +
+			"up reached in this run; \"of peak\" is the rate over that of multiply-adds in\n" +
+			"registers alone, see gradus doctor --help. \"first ms\" is the time until the first\n" +
+			"step was done: from the start of the program, or from the end of the workload\n" +
+			"before. Memory is the most that the process held while the workload ran.",
 		ValidArgs: bench.Names(),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			m, err := machine.machine()
@@ -122,8 +127,8 @@ func findWorkloads(names []string) ([]bench.Workload, error) {
 func runBench(cmd *cobra.Command, s *bench.Session, workloads []bench.Workload, asJSON bool) error {
 	out := cmd.OutOrStdout()
 	if !asJSON {
-		fmt.Fprintf(out, "%d threads, %s\n%-14s %10s %10s %10s %10s %11s %10s %10s %9s\n", s.Threads, s.Set.Name,
-			"workload", "median ms", "p10 ms", "p90 ms", "GFLOP/s", "efficiency", "first loss", "last loss", "peak")
+		fmt.Fprintf(out, "%d threads, %s\n%-14s %10s %10s %10s %10s %11s %8s %11s %10s %9s %9s\n", s.Threads, s.Set.Name,
+			"workload", "median ms", "p10 ms", "p90 ms", "GFLOP/s", "efficiency", "of peak", "first loss", "last loss", "memory", "first ms")
 	}
 	lines := json.NewEncoder(out)
 	for _, w := range workloads {
@@ -134,8 +139,9 @@ func runBench(cmd *cobra.Command, s *bench.Session, workloads []bench.Workload, 
 		if asJSON {
 			err = lines.Encode(r)
 		} else {
-			_, err = fmt.Fprintf(out, "%-14s %10.3f %10.3f %10.3f %10.1f %11.2f %10s %10s %9s\n", r.Workload,
-				r.MedianMS, r.P10MS, r.P90MS, r.GFLOPS, r.Efficiency, lossText(r.FirstLoss), lossText(r.LastLoss), size(r.PeakBytes))
+			_, err = fmt.Fprintf(out, "%-14s %10.3f %10.3f %10.3f %10.1f %11.2f %8.2f %11s %10s %9s %9.0f\n", r.Workload,
+				r.MedianMS, r.P10MS, r.P90MS, r.GFLOPS, r.Efficiency, r.GFLOPS/r.PeakGFLOPS,
+				lossText(r.FirstLoss), lossText(r.LastLoss), size(r.PeakBytes), r.FirstMS)
 		}
 		if err != nil {
 			return err

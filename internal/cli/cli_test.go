@@ -96,7 +96,7 @@ func TestBenchJSON(t *testing.T) {
 		if err := d.Decode(&r); err != nil {
 			t.Fatalf("%v: %s", err, line)
 		}
-		for _, key := range []string{"workload", "threads", "isa", "median_ms", "p10_ms", "p90_ms", "gflops", "efficiency", "first_loss", "last_loss", "peak_bytes"} {
+		for _, key := range []string{"workload", "threads", "isa", "median_ms", "p10_ms", "p90_ms", "gflops", "efficiency", "peak_gflops", "first_ms", "first_loss", "last_loss", "peak_bytes"} {
 			if !strings.Contains(line, `"`+key+`":`) {
 				t.Errorf("no %s in %s", key, line)
 			}

@@ -21,7 +21,14 @@ func newDoctor() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Tell what this machine offers and what it reaches",
-		Args:  noArgs,
+		Long: "Tell what this machine offers and what it reaches.\n\n" +
+			"peak is the rate of multiply-adds (two operations each) that read and write\n" +
+			"registers alone, with the chosen kernels' instructions: the limit of all that\n" +
+			"multiplies. matmul is the best rate of a large matrix product, which also has to\n" +
+			"bring its operands: what the arithmetic of a net can hope for. memory is the rate\n" +
+			"at which threads copy between areas larger than any cache, bytes read and written\n" +
+			"both counted: the limit of what computes little, as an optimizer does.",
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			m, err := flags.machine()
 			if err != nil {
@@ -63,6 +70,8 @@ func doctor(ctx context.Context, out io.Writer, m recipe.Machine) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	line("peak", "%s/s by one thread, %s/s by %d: multiply-adds in registers",
+		scaled(bench.Peak(set, 1), "FLOP"), scaled(bench.Peak(set, m.Threads), "FLOP"), m.Threads)
 	session := &bench.Session{Threads: m.Threads, Set: set, Seconds: 4}
 	rate, err := session.Rate(ctx)
 	if err != nil {

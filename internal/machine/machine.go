@@ -5,9 +5,13 @@ package machine
 import (
 	"reflect"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/cpu"
 )
+
+// loaded is when the program had been loaded and its packages were initialized.
+var loaded = time.Now()
 
 // Features lists the features of the processor that the operating system lets
 // programs use, such as "avx2" and "fma".

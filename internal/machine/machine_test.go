@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestProcessor(t *testing.T) {
@@ -16,6 +17,16 @@ func TestFeatures(t *testing.T) {
 	// Every amd64 processor has SSE2.
 	if names := Features(); runtime.GOARCH == "amd64" && !slices.Contains(names, "sse2") {
 		t.Errorf("features %v lack sse2", names)
+	}
+}
+
+func TestStarted(t *testing.T) {
+	s := Started()
+	if late := s.Sub(loaded); late > 0 || late < -time.Minute {
+		t.Errorf("the process started %v after it had been loaded", late)
+	}
+	if d := Started().Sub(s).Abs(); d > 10*time.Millisecond {
+		t.Errorf("two calls differ by %v", d)
 	}
 }
 
