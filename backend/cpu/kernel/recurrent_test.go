@@ -426,6 +426,37 @@ func (m *cellMemory) compare(t *testing.T, set *Set, composed *Vec, r *rand.Rand
 	}
 }
 
+// TestCellEdges gives an LSTM gates far from 0: they end at 0, 1 and -1, never
+// beyond, and a NaN stays one.
+func TestCellEdges(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		for _, x := range []float64{0, 1e-30, 1e-3, 7.9, 8.05, 8.2, 9, 30, 85, 90, 1000, 3e38, math.Inf(1), math.NaN()} {
+			for _, x := range []float64{x, -x} {
+				const n = 20
+				m := align(make([]float32, 20*n+alignment))
+				at := func(k int) *float32 { return &m[k*n] }
+				r := &cellRow{n: n, stride: n * floatBytes, z: at(0), x: at(4), bias: at(8), gates: at(12), state: at(16), tape: at(17), h: at(18), y: at(19)}
+				for i := range 4 * n {
+					m[i] = float32(x)
+				}
+				set.Vec.cellForward(LSTMCell, r)
+				for k := range 4 {
+					want, low := sigmoid64(x), 0.0
+					if k == 2 {
+						want, low = math.Tanh(x), -1
+					}
+					for _, v := range r.part(r.gates, k) {
+						got := float64(v)
+						if math.IsNaN(x) != math.IsNaN(got) || !math.IsNaN(x) && !(math.Abs(got-want) <= 6e-7*math.Abs(want)+2e-38 && got >= low && got <= 1) {
+							t.Fatalf("gate %d of %g is %g, want %g", k, x, got, want)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
 // TestCellPieces takes more units than one call into assembly does.
 func TestCellPieces(t *testing.T) {
 	composed := genericVec
@@ -460,4 +491,29 @@ func TestRecurrentAllocates(t *testing.T) {
 			}
 		}
 	})
+}
+
+func BenchmarkRecurrent(b *testing.B) {
+	for _, set := range Sets() {
+		if !set.Available || set.Name == "generic" {
+			continue
+		}
+		for cell, name := range map[Cell]string{LSTMCell: "lstm", GRUCell: "gru"} {
+			s := RecurrentSpec{cell, 32, 64, 256, false}
+			c := newRecurrentCase(rand.New(rand.NewPCG(1, 2)), s, nil, false)
+			plan, grad := NewRecurrent(set, s, 1), NewRecurrentGrad(set, s, 1)
+			forward := plan.Bind(c.o, make([]float32, plan.Scratch()))
+			backward := grad.BindGrad(c.grad, make([]float32, grad.Scratch()))
+			runPhases(forward, 1)
+			for way, phases := range map[string][]Phase{"forward": forward, "backward": backward} {
+				b.Run(set.Name+"/"+name+"/"+way, func(b *testing.B) {
+					for b.Loop() {
+						runPhases(phases, 1)
+					}
+					flops := 2 * float64(cell.gates()) * float64(s.B*s.T*s.D*s.D)
+					b.ReportMetric(flops*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+				})
+			}
+		}
+	}
 }
