@@ -1,8 +1,10 @@
-// Package resnet is the residual network of basic blocks, for small images
-// (ResNet-20) and large ones (ResNet-18).
+// Package resnet is the residual network, for small images (ResNet-20) and
+// large ones (ResNet-18 to ResNet-152).
 //
 // Source: He and others, "Deep residual learning for image recognition" (2015),
-// sections 3.3 and 4.2, with projection shortcuts throughout (option B).
+// sections 3.3, 4.1 and 4.2, with projection shortcuts throughout (option B).
+// Bottlenecks have their stride at the convolution 3x3, as torchvision's, not
+// at the one before.
 package resnet
 
 import (
@@ -30,8 +32,9 @@ const (
 type Config struct {
 	InChannels int   `json:"in_channels" yaml:"in_channels"` // of the image
 	Stem       Stem  `json:"stem" yaml:"stem"`
-	Widths     []int `json:"widths" yaml:"widths"` // channels of each stage; all but the first halve the image
-	Blocks     []int `json:"blocks" yaml:"blocks"` // number of blocks of each stage
+	Widths     []int `json:"widths" yaml:"widths"`         // channels of each stage; all but the first halve the image
+	Blocks     []int `json:"blocks" yaml:"blocks"`         // number of blocks of each stage
+	Bottleneck bool  `json:"bottleneck" yaml:"bottleneck"` // blocks of three convolutions, which give four times the channels
 	Classes    int   `json:"classes" yaml:"classes"`
 }
 
@@ -41,9 +44,31 @@ func ResNet20() Config {
 }
 
 // ResNet18 is the network for ImageNet: 224x224 colour images of 1000 classes.
-// Its keys are those of torchvision's resnet18.
-func ResNet18() Config {
-	return Config{InChannels: 3, Stem: LargeStem, Widths: []int{64, 128, 256, 512}, Blocks: []int{2, 2, 2, 2}, Classes: 1000}
+// Its keys are those of torchvision's resnet18, and so with the four below.
+func ResNet18() Config { return imageNet(false, 2, 2, 2, 2) }
+
+// ResNet34 is as [ResNet18] with more blocks.
+func ResNet34() Config { return imageNet(false, 3, 4, 6, 3) }
+
+// ResNet50 is as [ResNet34] with bottlenecks.
+func ResNet50() Config { return imageNet(true, 3, 4, 6, 3) }
+
+// ResNet101 is as [ResNet50] with more blocks.
+func ResNet101() Config { return imageNet(true, 3, 4, 23, 3) }
+
+// ResNet152 is as [ResNet101] with more blocks.
+func ResNet152() Config { return imageNet(true, 3, 8, 36, 3) }
+
+func imageNet(bottleneck bool, blocks ...int) Config {
+	return Config{InChannels: 3, Stem: LargeStem, Widths: []int{64, 128, 256, 512}, Blocks: blocks, Bottleneck: bottleneck, Classes: 1000}
+}
+
+// expansion is how many times the channels of a stage its blocks give.
+func (cfg Config) expansion() int {
+	if cfg.Bottleneck {
+		return 4
+	}
+	return 1
 }
 
 // Validate tells all that is wrong.
@@ -62,7 +87,7 @@ func (cfg Config) Validate() error {
 				add("stem: %w", err)
 			}
 		}
-		if err := nn.DefaultConv2d(w, w, 3).Validate(); err != nil {
+		if err := errors.Join(nn.DefaultConv2d(w, w, 3).Validate(), nn.DefaultConv2d(w, w*cfg.expansion(), 1).Validate()); err != nil {
 			add("width %d: %w", w, err)
 		}
 	}
@@ -72,7 +97,7 @@ func (cfg Config) Validate() error {
 		}
 	}
 	if n := len(cfg.Widths); n > 0 {
-		if err := nn.DefaultLinear(cfg.Widths[n-1], cfg.Classes).Validate(); err != nil {
+		if err := nn.DefaultLinear(cfg.Widths[n-1]*cfg.expansion(), cfg.Classes).Validate(); err != nil {
 			add("fc: %w", err)
 		}
 	}
@@ -115,8 +140,8 @@ func New(cfg Config) (*Model, error) {
 			if i > 0 && j == 0 {
 				stride = 2
 			}
-			stage = append(stage, newBlock(width, to, stride))
-			width = to
+			stage = append(stage, cfg.block(width, to, stride))
+			width = to * cfg.expansion()
 		}
 		m.Stages = append(m.Stages, stage)
 	}
@@ -151,19 +176,26 @@ func (m *Model) Forward(c *nn.Ctx, x *ir.Value) *ir.Value {
 	return m.FC.Forward(c, ops.Mean(x, 2, 3))
 }
 
-// Block is the basic block: two convolutions 3x3 beside a shortcut.
+// Block is two convolutions 3x3 beside a shortcut; or a bottleneck: 1x1 to the
+// stage's channels, 3x3, and 1x1 to four times as many.
 type Block struct {
 	Conv1      *nn.Conv2d
 	BN1        *nn.BatchNorm2d
 	Conv2      *nn.Conv2d
 	BN2        *nn.BatchNorm2d
+	Conv3      *nn.Conv2d // nil without a bottleneck
+	BN3        *nn.BatchNorm2d
 	Downsample *nn.Sequential // projection 1x1; nil where x keeps its shape
 }
 
-func newBlock(in, out, stride int) *Block {
-	b := &Block{
-		Conv1: conv(in, out, 3, stride), BN1: nn.NewBatchNorm2d(out),
-		Conv2: conv(out, out, 3, 1), BN2: nn.NewBatchNorm2d(out),
+func (cfg Config) block(in, width, stride int) *Block {
+	b := &Block{BN1: nn.NewBatchNorm2d(width), BN2: nn.NewBatchNorm2d(width)}
+	out := width * cfg.expansion()
+	if cfg.Bottleneck {
+		b.Conv1, b.Conv2 = conv(in, width, 1, 1), conv(width, width, 3, stride)
+		b.Conv3, b.BN3 = conv(width, out, 1, 1), nn.NewBatchNorm2d(out)
+	} else {
+		b.Conv1, b.Conv2 = conv(in, width, 3, stride), conv(width, width, 3, 1)
 	}
 	if in != out || stride != 1 {
 		b.Downsample = nn.NewSequential(conv(in, out, 1, stride), nn.NewBatchNorm2d(out))
@@ -176,6 +208,9 @@ func (b *Block) Forward(c *nn.Ctx, x *ir.Value) *ir.Value {
 	defer c.Enter(b)()
 	y := ops.ReLU(b.BN1.Forward(c, b.Conv1.Forward(c, x)))
 	y = b.BN2.Forward(c, b.Conv2.Forward(c, y))
+	if b.Conv3 != nil {
+		y = b.BN3.Forward(c, b.Conv3.Forward(c, ops.ReLU(y)))
+	}
 	if b.Downsample != nil {
 		x = b.Downsample.Forward(c, x)
 	}

@@ -27,65 +27,77 @@ func build(t *testing.T, cfg Config) *Model {
 // Loss, logits, all gradients and the running statistics of one step are
 // PyTorch's.
 func TestStep(t *testing.T) {
-	cfg := ResNet20()
-	cfg.Widths, cfg.Blocks = []int{4, 8}, []int{1, 1}
-	m := build(t, cfg)
-	moduletest.Double(t, m)
-	g := moduletest.Open(t, "../../nn/testdata/resnet_step.safetensors")
-	s := moduletest.NewStore(t, m, 0)
-	g.Load(s)
-	params := module.ParamList(s.Tree.Params)
-	out := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
-		logits := m.Forward(c.Train(), in[0])
-		l := loss.CrossEntropy(logits, in[1])
-		return append([]*ir.Value{l, logits}, grad.Of(l, c.Params(params)...)...)
-	}, g.Tensor("in/0"), g.Tensor("in/1"))
-	moduletest.Near(t, "loss", out[0], g.Tensor("out/0"))
-	moduletest.Near(t, "logits", out[1], g.Tensor("out/1"))
-	for i, p := range params {
-		moduletest.Near(t, "gradient of "+p.Key, out[2+i], g.Tensor("grad/"+p.Key))
-	}
-	if len(s.Tree.States) != 18 {
-		t.Errorf("%d states", len(s.Tree.States))
-	}
-	for _, st := range s.Tree.States {
-		moduletest.Near(t, st.Key, s.Values[st.Key], g.Tensor("after/"+st.Key))
+	basic := ResNet20()
+	basic.Widths, basic.Blocks = []int{4, 8}, []int{1, 1}
+	bottleneck := Config{InChannels: 3, Stem: LargeStem, Widths: []int{3, 4}, Blocks: []int{2, 1}, Bottleneck: true, Classes: 10}
+	for _, tc := range []struct {
+		name, file string
+		cfg        Config
+		states     int
+	}{
+		{"basic", "../../nn/testdata/resnet_step.safetensors", basic, 18},
+		{"bottleneck", "testdata/bottleneck_step.safetensors", bottleneck, 36},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := build(t, tc.cfg)
+			moduletest.Double(t, m)
+			g := moduletest.Open(t, tc.file)
+			s := moduletest.NewStore(t, m, 0)
+			g.Load(s)
+			params := module.ParamList(s.Tree.Params)
+			out := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+				logits := m.Forward(c.Train(), in[0])
+				l := loss.CrossEntropy(logits, in[1])
+				return append([]*ir.Value{l, logits}, grad.Of(l, c.Params(params)...)...)
+			}, g.Tensor("in/0"), g.Tensor("in/1"))
+			moduletest.Near(t, "loss", out[0], g.Tensor("out/0"))
+			moduletest.Near(t, "logits", out[1], g.Tensor("out/1"))
+			for i, p := range params {
+				moduletest.Near(t, "gradient of "+p.Key, out[2+i], g.Tensor("grad/"+p.Key))
+			}
+			if len(s.Tree.States) != tc.states {
+				t.Errorf("%d states, want %d", len(s.Tree.States), tc.states)
+			}
+			for _, st := range s.Tree.States {
+				moduletest.Near(t, st.Key, s.Values[st.Key], g.Tensor("after/"+st.Key))
+			}
+		})
 	}
 }
 
-// testdata/resnet18.txt lists key and shape of torchvision's resnet18, in the
-// order of its state dict.
-func TestResNet18Keys(t *testing.T) {
-	list, err := os.ReadFile("testdata/resnet18.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]string{}
-	for line := range strings.Lines(string(list)) {
-		key, dims, _ := strings.Cut(strings.TrimSpace(line), " ")
-		want[key] = dims
-	}
-	tree, err := module.Walk(build(t, ResNet18()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	check := func(key string, typ ir.Type) {
-		n++
-		if got := typ.Shape.String(); got != want[key] {
-			t.Errorf("%s is %s, want %q", key, got, want[key])
+// Files in testdata list key and shape of torchvision's networks, in the order
+// of their state dicts.
+func TestKeys(t *testing.T) {
+	for name, cfg := range map[string]Config{"resnet18": ResNet18(), "resnet50": ResNet50()} {
+		list, err := os.ReadFile("testdata/" + name + ".txt")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	params := 0
-	for _, p := range tree.Params {
-		check(p.Key, p.Type())
-		params += p.Shape.Size()
-	}
-	for _, s := range tree.States {
-		check(s.Key, s.Type())
-	}
-	if n != len(want) || params != 11689512 {
-		t.Errorf("%d keys and %d parameters, want %d and 11689512", n, params, len(want))
+		want := map[string]string{}
+		for line := range strings.Lines(string(list)) {
+			key, dims, _ := strings.Cut(strings.TrimSpace(line), " ")
+			want[key] = dims
+		}
+		tree, err := module.Walk(build(t, cfg))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		check := func(key string, typ ir.Type) {
+			n++
+			if got := typ.Shape.String(); got != want[key] {
+				t.Errorf("%s: %s is %s, want %q", name, key, got, want[key])
+			}
+		}
+		for _, p := range tree.Params {
+			check(p.Key, p.Type())
+		}
+		for _, s := range tree.States {
+			check(s.Key, s.Type())
+		}
+		if n != len(want) {
+			t.Errorf("%s: %d keys, want %d", name, n, len(want))
+		}
 	}
 }
 
@@ -95,10 +107,14 @@ func TestSizes(t *testing.T) {
 		cfg           Config
 		image, logits shape.Shape
 		params        int
-		flops         int64 // of the convolutions and the last layer with its bias, by hand
+		flops         int64 // of the convolutions and the last layer with its bias: by hand, and as hooks of torchvision's count them
 	}{
 		{"20", ResNet20(), shape.Of(2, 3, 32, 32), shape.Of(2, 10), 272474, 4*40_813_184 + 2*10},
 		{"18", ResNet18(), shape.Of(1, 3, 224, 224), shape.Of(1, 1000), 11689512, 2*1_814_073_344 + 1000},
+		{"34", ResNet34(), shape.Of(1, 3, 224, 224), shape.Of(1, 1000), 21797672, 2*3_663_761_408 + 1000},
+		{"50", ResNet50(), shape.Of(1, 3, 224, 224), shape.Of(1, 1000), 25557032, 2*4_089_184_256 + 1000},
+		{"101", ResNet101(), shape.Of(1, 3, 224, 224), shape.Of(1, 1000), 44549160, 2*7_801_405_440 + 1000},
+		{"152", ResNet152(), shape.Of(1, 3, 224, 224), shape.Of(1, 1000), 60192808, 2*11_513_626_624 + 1000},
 	} {
 		s, err := nn.Summarize(build(t, tc.cfg), ir.Type{DType: dtype.Float32, Shape: tc.image})
 		if err != nil {
@@ -128,6 +144,7 @@ func TestConfig(t *testing.T) {
 		{func(c *Config) { c.InChannels = 0; c.Classes = 0 }, []string{"stem: in must be", "fc: out must be"}},
 		{func(c *Config) { c.Blocks = []int{1, 0} }, []string{"widths and blocks must name the same stages", "at least one block"}},
 		{func(c *Config) { c.Widths[1] = 0 }, []string{"width 0"}},
+		{func(c *Config) { c.Widths, c.Bottleneck = []int{16, 1 << 30, 64}, true }, []string{"width 1073741824: shape"}},
 		{func(c *Config) { c.InChannels = 1 << 58 }, []string{"stem: shape"}},
 	} {
 		cfg := ResNet20()
