@@ -33,7 +33,7 @@ func Core() []Workload { return []Workload{square(1024), MLP(), CNN(), ResNet20(
 // All lists the workloads: those of [Core], then the wider set. There
 // are also matrix products of other sizes, see [Matmul].
 func All() []Workload {
-	return append(Core(), GPT512(), GRU(), Wide(), MLPInfer())
+	return append(Core(), ResNet50(), MobileNet(), BERT(), GPT512(), GRU(), Wide(), ResNet50Infer(), BERTInfer(), MLPInfer())
 }
 
 // Names lists the names of the workloads.

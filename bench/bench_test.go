@@ -13,7 +13,11 @@ import (
 func TestArithmetic(t *testing.T) {
 	// GFLOP a step; counted by hand, layer by layer.
 	for name, want := range map[string]float64{"matmul": 2.147, "mlp": 0.026, "cnn": 1.58, "resnet20": 7.9, "lstm": 11.7, "gpt": 21.34,
-		"gpt512": 168.3, "gru": 8.86, "wide": 42.95, "mlp-infer": 0.0002033} {
+		"gpt512": 168.3, "gru": 8.86, "wide": 42.95,
+		// torchvision's count of multiply-adds, 4.089 and (at 96x96) 0.0563 billion, less the gradient by the image
+		"resnet50": 8*3*2*4.089184 - 8*2*0.118013, "mobilenet": 16*3*2*0.056289 - 16*2*0.001991, "resnet50-infer": 8.178,
+		// 85 million weights of layers for each of 128 tokens, and attention; a table of 23 million and a layer of 0.6 in the head
+		"bert": 341.99, "bert-infer": 22.35, "mlp-infer": 0.0002033} {
 		w, ok := Find(name)
 		if !ok {
 			t.Fatalf("no workload %s", name)
@@ -26,7 +30,12 @@ func TestArithmetic(t *testing.T) {
 
 // tested are all workloads, the large ones with small batches and layers.
 func tested() []Workload {
-	return append(Core(), transformer("gpt512", 1, gpt512()), GRU(), wide(16, 512), MLPInfer())
+	bert := bertBase()
+	bert.Layers, bert.Vocabulary = 2, 1000
+	gpt := gpt512()
+	gpt.Layers = 2
+	return append(Core(), resnet50(2, 64), mobile(8, 64), guess(2, 16, bert), transformer("gpt512", 1, gpt), GRU(), wide(16, 512),
+		resnet50Infer(64), encode(16, bert), MLPInfer())
 }
 
 func TestTestedAreAll(t *testing.T) {
@@ -72,6 +81,8 @@ func TestWorkloads(t *testing.T) {
 			chance = math.Log(128)
 		case "gpt", "gpt512":
 			chance = math.Log(256)
+		case "resnet50", "mobilenet", "bert":
+			chance = math.Log(1000)
 		case "wide":
 			chance = math.Log(512)
 		}

@@ -67,10 +67,15 @@ func ResNet20() Workload {
 		if err != nil {
 			return nil, err
 		}
-		sgd := optim.DefaultSGD()
-		sgd.Momentum, sgd.WeightDecay = 0.9, 1e-4
-		return training(b, model, sgd, 0.1, random(normal, batch, 3, 32, 32), labels(classes, batch))
+		return training(b, model, momentum(), 0.1, random(normal, batch, 3, 32, 32), labels(classes, batch))
 	}}
+}
+
+// momentum is the optimizer of networks for images.
+func momentum() optim.SGD {
+	sgd := optim.DefaultSGD()
+	sgd.Momentum, sgd.WeightDecay = 0.9, 1e-4
+	return sgd
 }
 
 // Sizes of the texts of LSTM and GRU.
