@@ -69,12 +69,13 @@ func (b *Backend) compile(g *ir.Graph, checked bool) (backend.Executable, error)
 	return x, nil
 }
 
-// legalise brings a graph in the form that lowering takes: floats of 16 bits
+// legalise brings a graph in the form that lowering takes: tables multiplied in
+// place of the rows that are taken from them where they are small, floats of 16 bits
 // only where there are kernels for them, images with channels last, composites
 // without a kernel expanded, products canonical, casts of what they pack in them.
 func (b *Backend) legalise(g *ir.Graph) (*ir.Graph, error) {
 	for _, p := range []func(*ir.Graph) (*ir.Graph, error){
-		pass.Sink, pass.Simplify, widenHalves, channelsLast, b.expand, canonicalDots, pass.Simplify, pass.Prune, packHalves,
+		pass.Sink, pass.Simplify, pass.Tables, widenHalves, channelsLast, b.expand, canonicalDots, pass.Simplify, pass.Prune, packHalves,
 	} {
 		var err error
 		if g, err = p(g); err != nil {
