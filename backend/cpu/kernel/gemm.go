@@ -43,17 +43,30 @@ type Gemm struct {
 	depth  int // steps of a block of K, the last may be shorter
 	blocks int // blocks of K
 
-	// A product is done in one phase of strips, columns of C with all rows,
-	// or in phases of packing and phases of regions, see gemm_region.go.
-	regions bool
+	way     way
 	packB   bool // B is packed, else read in place
 	packA   bool // A is packed by each chunk, else read in place
 	strips  work // strips only: the panels of all batches
-	plan    regionPlan
+	bands   bandPlan
+	regions regionPlan
 
 	widen  func(n int, d *float32, s *uint16) // of B stored in 16 bits
 	wideAt int                                // where the scratch memory for that begins
 }
+
+// A way is how a product is cut. Each has a place for what is used again: the
+// sizes decide which of the operands fits in the second cache.
+type way int
+
+const (
+	// byStrips: columns of C with all rows, in one phase: A stays near.
+	byStrips way = iota
+	// byBands: rows of C with all columns: B stays near, see gemm_band.go.
+	byBands
+	// byRegions: two large operands, in phases of packing and of regions
+	// of C, see gemm_region.go.
+	byRegions
+)
 
 // A work is a number of equal units cut in chunks.
 type work struct {
@@ -102,38 +115,51 @@ func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 	g.blocks = max(1, ceil(spec.K, g.depth))
 
 	panels := ceil(spec.N, t.Cols)
-	g.packB = spec.HalfB || spec.TransB || collide(spec.LdB) && spec.M > t.Rows
+	mustPackB := spec.HalfB || spec.TransB
+	g.packB = mustPackB || collide(spec.LdB) && spec.M > t.Rows
 	// A step of few rows takes as long as one of four.
 	nanos := float64(max(spec.M, 4)) * float64(spec.K) * float64(t.Cols) / t.Speed
 	if g.packB {
 		nanos += float64(spec.K*t.Cols) * packNanos
 	}
 	total := nanos * float64(panels*spec.Batch)
-	// In strips every panel of B is read once and A again for each, from the
-	// second cache at best. They want A to fit there, and enough panels.
-	g.regions = spec.M*min(spec.K, g.depth) > stripElements ||
-		total > tinyNanos && panels*spec.Batch < 2*workers && spec.M > 4*t.Rows
-	if g.regions {
+	few := panels*spec.Batch < 2*workers
+	if spec.M*min(spec.K, g.depth) > stripElements || total > tinyNanos && few && spec.M > 4*t.Rows {
+		g.way = byRegions
+		if spec.N*min(spec.K, g.depth) <= bandElements && spec.M > 4*t.Rows &&
+			(spec.Batch == 1 || spec.StrideB == 0 || !mustPackB) {
+			g.way = byBands
+		}
+	}
+	switch g.way {
+	case byBands:
+		g.packB = mustPackB
+		g.packA = spec.TransA && panels > 1
+		g.planBands()
+		g.wideAt = g.bands.sizeB + workers*g.bands.sizeA
+	case byRegions:
 		g.packB = g.packB || spec.M > 4*t.Rows
 		g.planRegions()
-		g.wideAt = g.regionScratch()
-		return g
+		g.wideAt = g.regions.sizeB + workers*g.regions.sizeA
+	default:
+		g.strips = cut(panels*spec.Batch, nanos, workers)
+		// The steps of a transposed A are rows of memory; a chunk that uses
+		// them often enough packs them first.
+		if spec.TransA && collide(spec.LdA) && spec.M > 1 && panels >= 4*workers && total > tinyNanos {
+			g.packA = true
+			g.strips.chunks = min(g.strips.chunks, max(workers, panels*spec.Batch/4/workers*workers))
+		}
+		g.wideAt = workers * g.stripScratch()
 	}
-	g.strips = cut(panels*spec.Batch, nanos, workers)
-	// The steps of a transposed A are rows of memory; a chunk that uses them
-	// often enough packs them first.
-	if spec.TransA && collide(spec.LdA) && spec.M > 1 && panels >= 4*workers && total > tinyNanos {
-		g.packA = true
-		g.strips.chunks = min(g.strips.chunks, max(workers, panels*spec.Batch/4/workers*workers))
-	}
-	g.wideAt = workers * g.stripScratch()
 	return g
 }
 
 const (
 	// stripElements is the size of A, within a block of K, up to which it
-	// stays in the second cache.
+	// stays in the second cache beside what passes through.
 	stripElements = 128 << 10
+	// bandElements is that of B for bands. Found with BenchmarkGemm.
+	bandElements = 256 << 10
 	// packNanos is the time to pack one float.
 	packNanos = 0.2
 )
@@ -144,7 +170,7 @@ func collide(ld int) bool { return ld%(2048/floatBytes) == 0 }
 
 // Scratch returns the number of floats that Bind wants as scratch memory.
 func (g *Gemm) Scratch() int {
-	if n := g.wideAt + g.workers*g.wideScratch(); n > 0 || g.regions {
+	if n := g.wideAt + g.workers*g.wideScratch(); n > 0 || g.way != byStrips {
 		return n + alignment
 	}
 	return 0
@@ -197,7 +223,10 @@ func (g *Gemm) bind(x *gemmRun, scratch []float32) []Phase {
 		return []Phase{{Chunks: 1, Run: func(worker, _ int) { g.empty(worker, x.c, x.after) }}}
 	}
 	x.scratch, x.segs = align(scratch), make([]seg, g.workers)
-	if g.regions {
+	switch g.way {
+	case byBands:
+		return x.bandPhases()
+	case byRegions:
 		return x.regionPhases()
 	}
 	return []Phase{{Chunks: g.strips.chunks, Run: x.strip}}
@@ -363,14 +392,19 @@ func (x *gemmRun) widenB(worker int, panel []float32, batch, j, n, k0, k int) {
 // multiply adds block p of K, of k steps, to m rows from i and n columns from
 // j of C, n at most a panel. A and B are set.
 func (x *gemmRun) multiply(g *seg, batch, i, m, j, n, p, k int) {
+	x.setC(g, batch, i, j, p, k)
+	x.tile.rows(m, n, g)
+}
+
+// setC points g at row i and column j of C, to which the k steps of block p of
+// K are added.
+func (x *gemmRun) setC(g *seg, batch, i, j, p, k int) {
 	s := &x.spec
-	g.k, g.nseg = k, 1
-	g.acc = 0
+	g.k, g.nseg, g.acc = k, 1, 0
 	if s.Accumulate || p > 0 {
 		g.acc = 1
 	}
 	g.c, g.ldc = at(x.c, batch*s.StrideC+i*s.LdC+j), s.LdC*floatBytes
-	x.tile.rows(m, n, g)
 }
 
 func ceil(a, b int) int { return (a + b - 1) / b }

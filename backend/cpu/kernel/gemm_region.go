@@ -27,7 +27,7 @@ const (
 )
 
 func (g *Gemm) planRegions() {
-	s, t, r := &g.spec, g.tile, &g.plan
+	s, t, r := &g.spec, g.tile, &g.regions
 	r.partN = s.N
 	if depth := g.blocks * g.depth; g.packB {
 		r.partN = min(s.N, max(t.Cols, partElements/depth/t.Cols*t.Cols))
@@ -53,12 +53,10 @@ func (g *Gemm) planRegions() {
 	}
 }
 
-func (g *Gemm) regionScratch() int { return g.plan.sizeB + g.workers*g.plan.sizeA }
-
 // regionPhases lists, for every part of every batch, the packing of what is
 // not packed yet and the regions.
 func (x *gemmRun) regionPhases() []Phase {
-	s, r := &x.spec, &x.plan
+	s, r := &x.spec, &x.regions
 	var phases []Phase
 	// What the scratch memory holds; -1 for nothing.
 	type part struct{ batch, j int }
@@ -73,9 +71,7 @@ func (x *gemmRun) regionPhases() []Phase {
 			v.across = ceil(v.n, r.cols)
 			if x.packB && want != held {
 				held = want
-				v.groups = ceil(v.n, packPanels*x.tile.Cols)
-				v.packing = cut(x.blocks*v.groups, float64(x.depth*packPanels*x.tile.Cols)*packNanos, x.workers)
-				phases = append(phases, Phase{Chunks: v.packing.chunks, Run: v.pack})
+				phases = append(phases, v.packing())
 			}
 			phases = append(phases, Phase{Chunks: r.down * v.across, Run: v.run})
 		}
@@ -88,9 +84,17 @@ type regionRun struct {
 	*gemmRun
 	batch, j, n int
 
-	groups  int // of panels of B to pack, in each block of K
-	packing work
-	across  int // regions beside each other
+	groups int  // of panels of B to pack, in each block of K
+	packs  work // those of all blocks
+	across int  // regions beside each other
+}
+
+// packing is the phase that packs the part's columns of B.
+func (v *regionRun) packing() Phase {
+	group := packPanels * v.tile.Cols
+	v.groups = ceil(v.n, group)
+	v.packs = cut(v.blocks*v.groups, float64(v.depth*group)*packNanos, v.workers)
+	return Phase{Chunks: v.packs.chunks, Run: v.pack}
 }
 
 // panelB is a panel of the packed B in block p of K: [depth Cols].
@@ -107,7 +111,7 @@ const packPanels = 8
 func (v *regionRun) pack(worker, chunk int) {
 	const rows = 8
 	t := v.tile
-	lo, hi := v.packing.span(chunk)
+	lo, hi := v.packs.span(chunk)
 	for u := lo; u < hi; u++ {
 		p, j := u/v.groups, u%v.groups*packPanels*t.Cols
 		end := min(j+packPanels*t.Cols, v.n)
@@ -129,9 +133,10 @@ func (v *regionRun) pack(worker, chunk int) {
 // run computes one region: for each block of K every panel of B meets all
 // rows, so that the panel stays in a near cache and A in the second.
 func (v *regionRun) run(worker, chunk int) {
-	s, t, r := &v.spec, v.tile, &v.plan
+	s, t, r := &v.spec, v.tile, &v.regions
 	i0, j0, m, n := v.region(chunk)
 	g := &v.segs[worker]
+	g.far = 1
 	packed := v.scratch[r.sizeB+worker*r.sizeA:][:r.sizeA]
 	for p := range v.blocks {
 		k0, k := v.block(p)
@@ -162,7 +167,7 @@ func (v *regionRun) run(worker, chunk int) {
 // region returns the rows and columns of a chunk within the part.
 // Neighbouring chunks share their panels of B.
 func (v *regionRun) region(chunk int) (i0, j0, m, n int) {
-	t, r := v.tile, &v.plan
+	t, r := v.tile, &v.regions
 	lo, hi := evenCut(ceil(v.spec.M, t.Rows), r.down, chunk%r.down)
 	i0, j0 = lo*t.Rows, chunk/r.down*r.cols
 	return i0, j0, min(hi*t.Rows, v.spec.M) - i0, min(r.cols, v.n-j0)
@@ -174,7 +179,7 @@ func (v *regionRun) region(chunk int) (i0, j0, m, n int) {
 // to take next.
 func (v *regionRun) fetchAhead(g *seg, chunk, j, p int) {
 	const line = alignment * floatBytes
-	s, t, r := &v.spec, v.tile, &v.plan
+	s, t, r := &v.spec, v.tile, &v.regions
 	i0, j0, m, n := v.region(chunk)
 	next, nextP := j+t.Cols, p
 	if next >= j0+n {

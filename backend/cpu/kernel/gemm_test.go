@@ -189,21 +189,31 @@ func TestGemmRandom(t *testing.T) {
 	})
 }
 
-// TestGemmRegions has products large enough to be packed and cut in regions,
-// and K in several blocks.
-func TestGemmRegions(t *testing.T) {
+// TestGemmLarge has products that are cut in every way, with K in one block
+// and in several.
+func TestGemmLarge(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		r := rand.New(rand.NewPCG(3, 4))
+		seen := map[way]bool{}
 		for _, s := range []GemmSpec{
 			dense(611, 170, 333, false, false), dense(611, 170, 333, false, true),
 			dense(611, 170, 333, true, false), dense(611, 170, 333, true, true),
 			dense(1203, 33, 520, false, true), dense(1203, 10, 259, true, false),
-			dense(5, 70, 1500, false, true), dense(150, 7, 2100, false, false),
+			dense(150, 40, 1500, true, true), dense(150, 40, 1500, false, false),
+			dense(520, 1040, 256, false, true), dense(260, 520, 1033, true, false),
+			dense(5, 70, 1500, false, true), dense(40, 7, 2100, false, false),
 		} {
+			seen[NewGemm(set, s, 2).way] = true
 			checkGemm(t, set, r, s)
+			if testing.Short() && s.M*s.N*s.K > 100<<20 {
+				continue
+			}
 			s.Accumulate, s.Batch = true, 2
 			s.StrideA = s.M * s.K
 			checkGemm(t, set, r, s)
+		}
+		if len(seen) < 3 {
+			t.Errorf("these products are cut in %d ways", len(seen))
 		}
 	})
 }

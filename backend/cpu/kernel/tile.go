@@ -65,7 +65,11 @@ type seg struct {
 	ahead             uintptr
 	ahead2, aheadStep int
 
-	_ [8]byte // fills the last cache line
+	// far is 1 if C is in a far cache: its lines are fetched when a block begins.
+	far   int
+	stepB int // B: from block to block
+
+	_ [56]byte // fills the last cache line
 }
 
 // at returns the address of element i of s, which must exist.
@@ -77,7 +81,7 @@ const floatBytes = 4
 // the tile allows; s.stepA leads from one such block of A to the next.
 func (t *Tile) rows(m, n int, s *seg) {
 	full := m / t.Rows
-	s.stepC = t.Rows * s.ldc
+	s.stepB, s.stepC = 0, t.Rows*s.ldc
 	if full > 0 {
 		t.blocks(t.Rows, n, full, s)
 	}
@@ -87,17 +91,31 @@ func (t *Tile) rows(m, n int, s *seg) {
 	}
 }
 
+// columns multiplies the n columns that start at s.b and s.c, in blocks as
+// large as the tile allows; s.stepB leads from one such block of B to the next.
+func (t *Tile) columns(m, n int, s *seg) {
+	full := n / t.Cols
+	s.stepA, s.stepC = 0, t.Cols*floatBytes
+	if full > 0 {
+		t.blocks(m, t.Cols, full, s)
+	}
+	if n -= full * t.Cols; n > 0 {
+		s.b, s.c = unsafe.Add(s.b, full*s.stepB), unsafe.Add(s.c, full*s.stepC)
+		t.blocks(m, n, 1, s)
+	}
+}
+
 // blocks multiplies reps blocks of m rows, in calls of about maxSteps steps.
 func (t *Tile) blocks(m, n, reps int, s *seg) {
 	most := max(1, maxSteps/(s.k*s.nseg))
-	a, c := s.a, s.c
+	a, b, c := s.a, s.b, s.c
 	for i := 0; i < reps; i += most {
-		s.a, s.c = unsafe.Add(a, i*s.stepA), unsafe.Add(c, i*s.stepC)
+		s.a, s.b, s.c = unsafe.Add(a, i*s.stepA), unsafe.Add(b, i*s.stepB), unsafe.Add(c, i*s.stepC)
 		s.reps = min(most, reps-i)
 		t.mul(m, n, s)
 		s.ahead += uintptr(s.reps * s.nseg * (s.k / 4) * s.aheadStep)
 	}
-	s.a, s.c = a, c
+	s.a, s.b, s.c = a, b, c
 }
 
 // maxSteps bounds the steps of one call of mul, so that it stays well below

@@ -4,29 +4,31 @@
 
 #include "textflag.h"
 
-// func tile1x16AVX512(s *[24]uint64)
+// func tile1x16AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile1x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile1x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 
 tile1x16AVX512_block:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -87,7 +89,7 @@ tile1x16AVX512_next:
 	JNZ  tile1x16AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile1x16AVX512_set
@@ -99,32 +101,36 @@ tile1x16AVX512_set:
 	VMOVUPS Z0, K1, (DX)
 
 tile1x16AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile1x16AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile1x16AVX512_block
 
 tile1x16AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile2x16AVX512(s *[24]uint64)
+// func tile2x16AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile2x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile2x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 
@@ -132,9 +138,9 @@ tile2x16AVX512_block:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -205,7 +211,7 @@ tile2x16AVX512_next:
 	JNZ  tile2x16AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile2x16AVX512_set
@@ -222,32 +228,36 @@ tile2x16AVX512_set:
 	VMOVUPS Z1, K1, (DX)
 
 tile2x16AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile2x16AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile2x16AVX512_block
 
 tile2x16AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile3x16AVX512(s *[24]uint64)
+// func tile3x16AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile3x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile3x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 
@@ -256,9 +266,9 @@ tile3x16AVX512_block:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -339,7 +349,7 @@ tile3x16AVX512_next:
 	JNZ  tile3x16AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile3x16AVX512_set
@@ -361,32 +371,36 @@ tile3x16AVX512_set:
 	VMOVUPS Z2, K1, (DX)
 
 tile3x16AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile3x16AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile3x16AVX512_block
 
 tile3x16AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile4x16AVX512(s *[24]uint64)
+// func tile4x16AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile4x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile4x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 
@@ -396,9 +410,9 @@ tile4x16AVX512_block:
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -498,7 +512,7 @@ tile4x16AVX512_next:
 	JNZ  tile4x16AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile4x16AVX512_set
@@ -525,32 +539,36 @@ tile4x16AVX512_set:
 	VMOVUPS Z3, K1, (DX)
 
 tile4x16AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile4x16AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile4x16AVX512_block
 
 tile4x16AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile5x16AVX512(s *[24]uint64)
+// func tile5x16AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile5x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile5x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 
@@ -561,9 +579,9 @@ tile5x16AVX512_block:
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -673,7 +691,7 @@ tile5x16AVX512_next:
 	JNZ  tile5x16AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile5x16AVX512_set
@@ -705,32 +723,36 @@ tile5x16AVX512_set:
 	VMOVUPS Z4, K1, (DX)
 
 tile5x16AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile5x16AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile5x16AVX512_block
 
 tile5x16AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile6x16AVX512(s *[24]uint64)
+// func tile6x16AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile6x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile6x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 
@@ -742,9 +764,9 @@ tile6x16AVX512_block:
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -864,7 +886,7 @@ tile6x16AVX512_next:
 	JNZ  tile6x16AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile6x16AVX512_set
@@ -901,32 +923,36 @@ tile6x16AVX512_set:
 	VMOVUPS Z5, K1, (DX)
 
 tile6x16AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile6x16AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile6x16AVX512_block
 
 tile6x16AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile7x16AVX512(s *[24]uint64)
+// func tile7x16AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile7x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile7x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 
@@ -939,9 +965,9 @@ tile7x16AVX512_block:
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -1078,7 +1104,7 @@ tile7x16AVX512_next:
 	JNZ  tile7x16AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile7x16AVX512_set
@@ -1120,32 +1146,36 @@ tile7x16AVX512_set:
 	VMOVUPS Z6, K1, (DX)
 
 tile7x16AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile7x16AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile7x16AVX512_block
 
 tile7x16AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile8x16AVX512(s *[24]uint64)
+// func tile8x16AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile8x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile8x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 
@@ -1159,9 +1189,9 @@ tile8x16AVX512_block:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -1308,7 +1338,7 @@ tile8x16AVX512_next:
 	JNZ  tile8x16AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile8x16AVX512_set
@@ -1355,32 +1385,36 @@ tile8x16AVX512_set:
 	VMOVUPS Z7, K1, (DX)
 
 tile8x16AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile8x16AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile8x16AVX512_block
 
 tile8x16AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile9x16AVX512(s *[24]uint64)
+// func tile9x16AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile9x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile9x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 
@@ -1395,9 +1429,9 @@ tile9x16AVX512_block:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -1554,7 +1588,7 @@ tile9x16AVX512_next:
 	JNZ  tile9x16AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile9x16AVX512_set
@@ -1606,32 +1640,36 @@ tile9x16AVX512_set:
 	VMOVUPS Z8, K1, (DX)
 
 tile9x16AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile9x16AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile9x16AVX512_block
 
 tile9x16AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile10x16AVX512(s *[24]uint64)
+// func tile10x16AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile10x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile10x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 
@@ -1647,9 +1685,9 @@ tile10x16AVX512_block:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -1823,7 +1861,7 @@ tile10x16AVX512_next:
 	JNZ  tile10x16AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile10x16AVX512_set
@@ -1880,32 +1918,36 @@ tile10x16AVX512_set:
 	VMOVUPS Z9, K1, (DX)
 
 tile10x16AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile10x16AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile10x16AVX512_block
 
 tile10x16AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile11x16AVX512(s *[24]uint64)
+// func tile11x16AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile11x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile11x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 
@@ -1922,9 +1964,9 @@ tile11x16AVX512_block:
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -2108,7 +2150,7 @@ tile11x16AVX512_next:
 	JNZ  tile11x16AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile11x16AVX512_set
@@ -2170,32 +2212,36 @@ tile11x16AVX512_set:
 	VMOVUPS Z10, K1, (DX)
 
 tile11x16AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile11x16AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile11x16AVX512_block
 
 tile11x16AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile12x16AVX512(s *[24]uint64)
+// func tile12x16AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile12x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile12x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 
@@ -2213,9 +2259,9 @@ tile12x16AVX512_block:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -2409,7 +2455,7 @@ tile12x16AVX512_next:
 	JNZ  tile12x16AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile12x16AVX512_set
@@ -2476,32 +2522,36 @@ tile12x16AVX512_set:
 	VMOVUPS Z11, K1, (DX)
 
 tile12x16AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile12x16AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile12x16AVX512_block
 
 tile12x16AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile1x32AVX512(s *[24]uint64)
+// func tile1x32AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile1x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile1x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 	SHRQ  $0x10, DI
@@ -2511,9 +2561,9 @@ tile1x32AVX512_block:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -2584,7 +2634,7 @@ tile1x32AVX512_next:
 	JNZ  tile1x32AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile1x32AVX512_set
@@ -2599,32 +2649,36 @@ tile1x32AVX512_set:
 	VMOVUPS Z1, K2, 64(DX)
 
 tile1x32AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile1x32AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile1x32AVX512_block
 
 tile1x32AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile2x32AVX512(s *[24]uint64)
+// func tile2x32AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile2x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile2x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 	SHRQ  $0x10, DI
@@ -2636,9 +2690,9 @@ tile2x32AVX512_block:
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -2724,7 +2778,7 @@ tile2x32AVX512_next:
 	JNZ  tile2x32AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile2x32AVX512_set
@@ -2747,32 +2801,36 @@ tile2x32AVX512_set:
 	VMOVUPS Z3, K2, 64(DX)
 
 tile2x32AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile2x32AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile2x32AVX512_block
 
 tile2x32AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile3x32AVX512(s *[24]uint64)
+// func tile3x32AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile3x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile3x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 	SHRQ  $0x10, DI
@@ -2786,9 +2844,9 @@ tile3x32AVX512_block:
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -2889,7 +2947,7 @@ tile3x32AVX512_next:
 	JNZ  tile3x32AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile3x32AVX512_set
@@ -2920,32 +2978,36 @@ tile3x32AVX512_set:
 	VMOVUPS Z5, K2, 64(DX)
 
 tile3x32AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile3x32AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile3x32AVX512_block
 
 tile3x32AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile4x32AVX512(s *[24]uint64)
+// func tile4x32AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile4x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile4x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 	SHRQ  $0x10, DI
@@ -2961,9 +3023,9 @@ tile4x32AVX512_block:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -3088,7 +3150,7 @@ tile4x32AVX512_next:
 	JNZ  tile4x32AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile4x32AVX512_set
@@ -3127,32 +3189,36 @@ tile4x32AVX512_set:
 	VMOVUPS Z7, K2, 64(DX)
 
 tile4x32AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile4x32AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile4x32AVX512_block
 
 tile4x32AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile5x32AVX512(s *[24]uint64)
+// func tile5x32AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile5x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile5x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 	SHRQ  $0x10, DI
@@ -3170,9 +3236,9 @@ tile5x32AVX512_block:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -3312,7 +3378,7 @@ tile5x32AVX512_next:
 	JNZ  tile5x32AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile5x32AVX512_set
@@ -3359,32 +3425,36 @@ tile5x32AVX512_set:
 	VMOVUPS Z9, K2, 64(DX)
 
 tile5x32AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile5x32AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile5x32AVX512_block
 
 tile5x32AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile6x32AVX512(s *[24]uint64)
+// func tile6x32AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile6x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile6x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 	SHRQ  $0x10, DI
@@ -3404,9 +3474,9 @@ tile6x32AVX512_block:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -3561,7 +3631,7 @@ tile6x32AVX512_next:
 	JNZ  tile6x32AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile6x32AVX512_set
@@ -3616,32 +3686,36 @@ tile6x32AVX512_set:
 	VMOVUPS Z11, K2, 64(DX)
 
 tile6x32AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile6x32AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile6x32AVX512_block
 
 tile6x32AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile7x32AVX512(s *[24]uint64)
+// func tile7x32AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile7x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile7x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 	SHRQ  $0x10, DI
@@ -3663,9 +3737,9 @@ tile7x32AVX512_block:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -3842,7 +3916,7 @@ tile7x32AVX512_next:
 	JNZ  tile7x32AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile7x32AVX512_set
@@ -3905,32 +3979,36 @@ tile7x32AVX512_set:
 	VMOVUPS Z13, K2, 64(DX)
 
 tile7x32AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile7x32AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile7x32AVX512_block
 
 tile7x32AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile8x32AVX512(s *[24]uint64)
+// func tile8x32AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile8x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile8x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 	SHRQ  $0x10, DI
@@ -3954,9 +4032,9 @@ tile8x32AVX512_block:
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -4148,7 +4226,7 @@ tile8x32AVX512_next:
 	JNZ  tile8x32AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile8x32AVX512_set
@@ -4219,32 +4297,36 @@ tile8x32AVX512_set:
 	VMOVUPS Z15, K2, 64(DX)
 
 tile8x32AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile8x32AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile8x32AVX512_block
 
 tile8x32AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile9x32AVX512(s *[24]uint64)
+// func tile9x32AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile9x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile9x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 	SHRQ  $0x10, DI
@@ -4270,9 +4352,9 @@ tile9x32AVX512_block:
 	VPXORD Z15, Z15, Z15
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -4479,7 +4561,7 @@ tile9x32AVX512_next:
 	JNZ  tile9x32AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile9x32AVX512_set
@@ -4558,32 +4640,36 @@ tile9x32AVX512_set:
 	VMOVUPS Z17, K2, 64(DX)
 
 tile9x32AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile9x32AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile9x32AVX512_block
 
 tile9x32AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile10x32AVX512(s *[24]uint64)
+// func tile10x32AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile10x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile10x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 	SHRQ  $0x10, DI
@@ -4611,9 +4697,9 @@ tile10x32AVX512_block:
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -4842,7 +4928,7 @@ tile10x32AVX512_next:
 	JNZ  tile10x32AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile10x32AVX512_set
@@ -4929,32 +5015,36 @@ tile10x32AVX512_set:
 	VMOVUPS Z19, K2, 64(DX)
 
 tile10x32AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile10x32AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile10x32AVX512_block
 
 tile10x32AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile11x32AVX512(s *[24]uint64)
+// func tile11x32AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile11x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile11x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 	SHRQ  $0x10, DI
@@ -4984,9 +5074,9 @@ tile11x32AVX512_block:
 	VPXORD Z19, Z19, Z19
 	VPXORD Z20, Z20, Z20
 	VPXORD Z21, Z21, Z21
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -5230,7 +5320,7 @@ tile11x32AVX512_next:
 	JNZ  tile11x32AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile11x32AVX512_set
@@ -5325,32 +5415,36 @@ tile11x32AVX512_set:
 	VMOVUPS Z21, K2, 64(DX)
 
 tile11x32AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile11x32AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile11x32AVX512_block
 
 tile11x32AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile12x32AVX512(s *[24]uint64)
+// func tile12x32AVX512(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile12x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile12x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ  s+0(FP), AX
 	MOVQ  24(AX), R11
 	MOVQ  32(AX), R12
 	MOVQ  48(AX), R13
 	MOVQ  160(AX), R15
 	MOVQ  (AX), DI
-	MOVQ  DI, 16(SP)
-	MOVQ  16(AX), DI
 	MOVQ  DI, 24(SP)
-	MOVQ  96(AX), DI
+	MOVQ  8(AX), DI
 	MOVQ  DI, 32(SP)
+	MOVQ  16(AX), DI
+	MOVQ  DI, 40(SP)
+	MOVQ  96(AX), DI
+	MOVQ  DI, 16(SP)
 	MOVQ  120(AX), DI
 	KMOVW DI, K1
 	SHRQ  $0x10, DI
@@ -5382,9 +5476,9 @@ tile12x32AVX512_block:
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -5643,7 +5737,7 @@ tile12x32AVX512_next:
 	JNZ  tile12x32AVX512_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile12x32AVX512_set
@@ -5746,21 +5840,23 @@ tile12x32AVX512_set:
 	VMOVUPS Z23, K2, 64(DX)
 
 tile12x32AVX512_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile12x32AVX512_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile12x32AVX512_block
 
 tile12x32AVX512_done:
 	VZEROUPPER
 	RET
 
-// func tile1x16AVX512AlongK(s *[24]uint64)
+// func tile1x16AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile1x16AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile1x16AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -5768,18 +5864,30 @@ TEXT ·tile1x16AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile1x16AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile1x16AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile1x16AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -5834,7 +5942,7 @@ tile1x16AVX512AlongK_next:
 	JNZ  tile1x16AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile1x16AVX512AlongK_set
@@ -5846,21 +5954,23 @@ tile1x16AVX512AlongK_set:
 	VMOVUPS Z0, (DX)
 
 tile1x16AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile1x16AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile1x16AVX512AlongK_block
 
 tile1x16AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile2x16AVX512AlongK(s *[24]uint64)
+// func tile2x16AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile2x16AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile2x16AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -5868,19 +5978,34 @@ TEXT ·tile2x16AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile2x16AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile2x16AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile2x16AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -5945,7 +6070,7 @@ tile2x16AVX512AlongK_next:
 	JNZ  tile2x16AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile2x16AVX512AlongK_set
@@ -5962,21 +6087,23 @@ tile2x16AVX512AlongK_set:
 	VMOVUPS Z1, (DX)
 
 tile2x16AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile2x16AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile2x16AVX512AlongK_block
 
 tile2x16AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile3x16AVX512AlongK(s *[24]uint64)
+// func tile3x16AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile3x16AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile3x16AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -5984,20 +6111,38 @@ TEXT ·tile3x16AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile3x16AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile3x16AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile3x16AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -6072,7 +6217,7 @@ tile3x16AVX512AlongK_next:
 	JNZ  tile3x16AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile3x16AVX512AlongK_set
@@ -6094,21 +6239,23 @@ tile3x16AVX512AlongK_set:
 	VMOVUPS Z2, (DX)
 
 tile3x16AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile3x16AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile3x16AVX512AlongK_block
 
 tile3x16AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile4x16AVX512AlongK(s *[24]uint64)
+// func tile4x16AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile4x16AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile4x16AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -6116,21 +6263,42 @@ TEXT ·tile4x16AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile4x16AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile4x16AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile4x16AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -6221,7 +6389,7 @@ tile4x16AVX512AlongK_next:
 	JNZ  tile4x16AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile4x16AVX512AlongK_set
@@ -6248,21 +6416,23 @@ tile4x16AVX512AlongK_set:
 	VMOVUPS Z3, (DX)
 
 tile4x16AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile4x16AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile4x16AVX512AlongK_block
 
 tile4x16AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile5x16AVX512AlongK(s *[24]uint64)
+// func tile5x16AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile5x16AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile5x16AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -6270,22 +6440,46 @@ TEXT ·tile5x16AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile5x16AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile5x16AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile5x16AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -6386,7 +6580,7 @@ tile5x16AVX512AlongK_next:
 	JNZ  tile5x16AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile5x16AVX512AlongK_set
@@ -6418,21 +6612,23 @@ tile5x16AVX512AlongK_set:
 	VMOVUPS Z4, (DX)
 
 tile5x16AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile5x16AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile5x16AVX512AlongK_block
 
 tile5x16AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile6x16AVX512AlongK(s *[24]uint64)
+// func tile6x16AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile6x16AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile6x16AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -6440,13 +6636,40 @@ TEXT ·tile6x16AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile6x16AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile6x16AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile6x16AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -6454,9 +6677,9 @@ tile6x16AVX512AlongK_block:
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -6567,7 +6790,7 @@ tile6x16AVX512AlongK_next:
 	JNZ  tile6x16AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile6x16AVX512AlongK_set
@@ -6604,21 +6827,23 @@ tile6x16AVX512AlongK_set:
 	VMOVUPS Z5, (DX)
 
 tile6x16AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile6x16AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile6x16AVX512AlongK_block
 
 tile6x16AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile7x16AVX512AlongK(s *[24]uint64)
+// func tile7x16AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile7x16AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile7x16AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -6626,13 +6851,43 @@ TEXT ·tile7x16AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile7x16AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile7x16AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile7x16AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -6641,9 +6896,9 @@ tile7x16AVX512AlongK_block:
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -6768,7 +7023,7 @@ tile7x16AVX512AlongK_next:
 	JNZ  tile7x16AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile7x16AVX512AlongK_set
@@ -6810,21 +7065,23 @@ tile7x16AVX512AlongK_set:
 	VMOVUPS Z6, (DX)
 
 tile7x16AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile7x16AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile7x16AVX512AlongK_block
 
 tile7x16AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile8x16AVX512AlongK(s *[24]uint64)
+// func tile8x16AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile8x16AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile8x16AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -6832,13 +7089,46 @@ TEXT ·tile8x16AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile8x16AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile8x16AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile8x16AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -6848,9 +7138,9 @@ tile8x16AVX512AlongK_block:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -6985,7 +7275,7 @@ tile8x16AVX512AlongK_next:
 	JNZ  tile8x16AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile8x16AVX512AlongK_set
@@ -7032,21 +7322,23 @@ tile8x16AVX512AlongK_set:
 	VMOVUPS Z7, (DX)
 
 tile8x16AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile8x16AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile8x16AVX512AlongK_block
 
 tile8x16AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile9x16AVX512AlongK(s *[24]uint64)
+// func tile9x16AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile9x16AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile9x16AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -7054,13 +7346,49 @@ TEXT ·tile9x16AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile9x16AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile9x16AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile9x16AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -7071,9 +7399,9 @@ tile9x16AVX512AlongK_block:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -7218,7 +7546,7 @@ tile9x16AVX512AlongK_next:
 	JNZ  tile9x16AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile9x16AVX512AlongK_set
@@ -7270,21 +7598,23 @@ tile9x16AVX512AlongK_set:
 	VMOVUPS Z8, (DX)
 
 tile9x16AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile9x16AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile9x16AVX512AlongK_block
 
 tile9x16AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile10x16AVX512AlongK(s *[24]uint64)
+// func tile10x16AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile10x16AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile10x16AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -7292,13 +7622,52 @@ TEXT ·tile10x16AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile10x16AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile10x16AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile10x16AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -7310,9 +7679,9 @@ tile10x16AVX512AlongK_block:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -7471,7 +7840,7 @@ tile10x16AVX512AlongK_next:
 	JNZ  tile10x16AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile10x16AVX512AlongK_set
@@ -7528,21 +7897,23 @@ tile10x16AVX512AlongK_set:
 	VMOVUPS Z9, (DX)
 
 tile10x16AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile10x16AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile10x16AVX512AlongK_block
 
 tile10x16AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile11x16AVX512AlongK(s *[24]uint64)
+// func tile11x16AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile11x16AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile11x16AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -7550,13 +7921,55 @@ TEXT ·tile11x16AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile11x16AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile11x16AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile11x16AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -7569,9 +7982,9 @@ tile11x16AVX512AlongK_block:
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -7740,7 +8153,7 @@ tile11x16AVX512AlongK_next:
 	JNZ  tile11x16AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile11x16AVX512AlongK_set
@@ -7802,21 +8215,23 @@ tile11x16AVX512AlongK_set:
 	VMOVUPS Z10, (DX)
 
 tile11x16AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile11x16AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile11x16AVX512AlongK_block
 
 tile11x16AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile12x16AVX512AlongK(s *[24]uint64)
+// func tile12x16AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile12x16AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile12x16AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -7824,13 +8239,58 @@ TEXT ·tile12x16AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile12x16AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile12x16AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile12x16AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -7844,9 +8304,9 @@ tile12x16AVX512AlongK_block:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -8025,7 +8485,7 @@ tile12x16AVX512AlongK_next:
 	JNZ  tile12x16AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile12x16AVX512AlongK_set
@@ -8092,21 +8552,23 @@ tile12x16AVX512AlongK_set:
 	VMOVUPS Z11, (DX)
 
 tile12x16AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile12x16AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile12x16AVX512AlongK_block
 
 tile12x16AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile1x32AVX512AlongK(s *[24]uint64)
+// func tile1x32AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile1x32AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile1x32AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -8114,19 +8576,31 @@ TEXT ·tile1x32AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile1x32AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile1x32AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile1x32AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -8191,7 +8665,7 @@ tile1x32AVX512AlongK_next:
 	JNZ  tile1x32AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile1x32AVX512AlongK_set
@@ -8206,21 +8680,23 @@ tile1x32AVX512AlongK_set:
 	VMOVUPS Z1, 64(DX)
 
 tile1x32AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile1x32AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile1x32AVX512AlongK_block
 
 tile1x32AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile2x32AVX512AlongK(s *[24]uint64)
+// func tile2x32AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile2x32AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile2x32AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -8228,21 +8704,36 @@ TEXT ·tile2x32AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile2x32AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile2x32AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile2x32AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -8322,7 +8813,7 @@ tile2x32AVX512AlongK_next:
 	JNZ  tile2x32AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile2x32AVX512AlongK_set
@@ -8345,21 +8836,23 @@ tile2x32AVX512AlongK_set:
 	VMOVUPS Z3, 64(DX)
 
 tile2x32AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile2x32AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile2x32AVX512AlongK_block
 
 tile2x32AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile3x32AVX512AlongK(s *[24]uint64)
+// func tile3x32AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile3x32AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile3x32AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -8367,13 +8860,31 @@ TEXT ·tile3x32AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile3x32AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile3x32AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile3x32AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -8381,9 +8892,9 @@ tile3x32AVX512AlongK_block:
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -8478,7 +8989,7 @@ tile3x32AVX512AlongK_next:
 	JNZ  tile3x32AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile3x32AVX512AlongK_set
@@ -8509,21 +9020,23 @@ tile3x32AVX512AlongK_set:
 	VMOVUPS Z5, 64(DX)
 
 tile3x32AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile3x32AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile3x32AVX512AlongK_block
 
 tile3x32AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile4x32AVX512AlongK(s *[24]uint64)
+// func tile4x32AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile4x32AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile4x32AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -8531,13 +9044,34 @@ TEXT ·tile4x32AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile4x32AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile4x32AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile4x32AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -8547,9 +9081,9 @@ tile4x32AVX512AlongK_block:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -8665,7 +9199,7 @@ tile4x32AVX512AlongK_next:
 	JNZ  tile4x32AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile4x32AVX512AlongK_set
@@ -8704,21 +9238,23 @@ tile4x32AVX512AlongK_set:
 	VMOVUPS Z7, 64(DX)
 
 tile4x32AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile4x32AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile4x32AVX512AlongK_block
 
 tile4x32AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile5x32AVX512AlongK(s *[24]uint64)
+// func tile5x32AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile5x32AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile5x32AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -8726,13 +9262,37 @@ TEXT ·tile5x32AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile5x32AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile5x32AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile5x32AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -8744,9 +9304,9 @@ tile5x32AVX512AlongK_block:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -8877,7 +9437,7 @@ tile5x32AVX512AlongK_next:
 	JNZ  tile5x32AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile5x32AVX512AlongK_set
@@ -8924,21 +9484,23 @@ tile5x32AVX512AlongK_set:
 	VMOVUPS Z9, 64(DX)
 
 tile5x32AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile5x32AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile5x32AVX512AlongK_block
 
 tile5x32AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile6x32AVX512AlongK(s *[24]uint64)
+// func tile6x32AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile6x32AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile6x32AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -8946,13 +9508,40 @@ TEXT ·tile6x32AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile6x32AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile6x32AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile6x32AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -8966,9 +9555,9 @@ tile6x32AVX512AlongK_block:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -9114,7 +9703,7 @@ tile6x32AVX512AlongK_next:
 	JNZ  tile6x32AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile6x32AVX512AlongK_set
@@ -9169,21 +9758,23 @@ tile6x32AVX512AlongK_set:
 	VMOVUPS Z11, 64(DX)
 
 tile6x32AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile6x32AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile6x32AVX512AlongK_block
 
 tile6x32AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile7x32AVX512AlongK(s *[24]uint64)
+// func tile7x32AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile7x32AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile7x32AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -9191,13 +9782,43 @@ TEXT ·tile7x32AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile7x32AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile7x32AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile7x32AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -9213,9 +9834,9 @@ tile7x32AVX512AlongK_block:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -9380,7 +10001,7 @@ tile7x32AVX512AlongK_next:
 	JNZ  tile7x32AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile7x32AVX512AlongK_set
@@ -9443,21 +10064,23 @@ tile7x32AVX512AlongK_set:
 	VMOVUPS Z13, 64(DX)
 
 tile7x32AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile7x32AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile7x32AVX512AlongK_block
 
 tile7x32AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile8x32AVX512AlongK(s *[24]uint64)
+// func tile8x32AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile8x32AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile8x32AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -9465,13 +10088,46 @@ TEXT ·tile8x32AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile8x32AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile8x32AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile8x32AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -9489,9 +10145,9 @@ tile8x32AVX512AlongK_block:
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -9671,7 +10327,7 @@ tile8x32AVX512AlongK_next:
 	JNZ  tile8x32AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile8x32AVX512AlongK_set
@@ -9742,21 +10398,23 @@ tile8x32AVX512AlongK_set:
 	VMOVUPS Z15, 64(DX)
 
 tile8x32AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile8x32AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile8x32AVX512AlongK_block
 
 tile8x32AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile9x32AVX512AlongK(s *[24]uint64)
+// func tile9x32AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile9x32AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile9x32AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -9764,13 +10422,49 @@ TEXT ·tile9x32AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile9x32AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile9x32AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile9x32AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -9790,9 +10484,9 @@ tile9x32AVX512AlongK_block:
 	VPXORD Z15, Z15, Z15
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -9987,7 +10681,7 @@ tile9x32AVX512AlongK_next:
 	JNZ  tile9x32AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile9x32AVX512AlongK_set
@@ -10066,21 +10760,23 @@ tile9x32AVX512AlongK_set:
 	VMOVUPS Z17, 64(DX)
 
 tile9x32AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile9x32AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile9x32AVX512AlongK_block
 
 tile9x32AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile10x32AVX512AlongK(s *[24]uint64)
+// func tile10x32AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile10x32AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile10x32AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -10088,13 +10784,52 @@ TEXT ·tile10x32AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile10x32AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile10x32AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile10x32AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -10116,9 +10851,9 @@ tile10x32AVX512AlongK_block:
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -10332,7 +11067,7 @@ tile10x32AVX512AlongK_next:
 	JNZ  tile10x32AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile10x32AVX512AlongK_set
@@ -10419,21 +11154,23 @@ tile10x32AVX512AlongK_set:
 	VMOVUPS Z19, 64(DX)
 
 tile10x32AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile10x32AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile10x32AVX512AlongK_block
 
 tile10x32AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile11x32AVX512AlongK(s *[24]uint64)
+// func tile11x32AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile11x32AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile11x32AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -10441,13 +11178,55 @@ TEXT ·tile11x32AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile11x32AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile11x32AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile11x32AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -10471,9 +11250,9 @@ tile11x32AVX512AlongK_block:
 	VPXORD Z19, Z19, Z19
 	VPXORD Z20, Z20, Z20
 	VPXORD Z21, Z21, Z21
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -10702,7 +11481,7 @@ tile11x32AVX512AlongK_next:
 	JNZ  tile11x32AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile11x32AVX512AlongK_set
@@ -10797,21 +11576,23 @@ tile11x32AVX512AlongK_set:
 	VMOVUPS Z21, 64(DX)
 
 tile11x32AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile11x32AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile11x32AVX512AlongK_block
 
 tile11x32AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile12x32AVX512AlongK(s *[24]uint64)
+// func tile12x32AVX512AlongK(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile12x32AVX512AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile12x32AVX512AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -10819,13 +11600,58 @@ TEXT ·tile12x32AVX512AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile12x32AVX512AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile12x32AVX512AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile12x32AVX512AlongK_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -10851,9 +11677,9 @@ tile12x32AVX512AlongK_block:
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -11097,7 +11923,7 @@ tile12x32AVX512AlongK_next:
 	JNZ  tile12x32AVX512AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile12x32AVX512AlongK_set
@@ -11200,21 +12026,23 @@ tile12x32AVX512AlongK_set:
 	VMOVUPS Z23, 64(DX)
 
 tile12x32AVX512AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile12x32AVX512AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile12x32AVX512AlongK_block
 
 tile12x32AVX512AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile1x16AVX512AlongM(s *[24]uint64)
+// func tile1x16AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile1x16AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile1x16AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -11223,18 +12051,30 @@ TEXT ·tile1x16AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile1x16AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile1x16AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile1x16AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -11289,7 +12129,7 @@ tile1x16AVX512AlongM_next:
 	JNZ  tile1x16AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile1x16AVX512AlongM_set
@@ -11301,21 +12141,23 @@ tile1x16AVX512AlongM_set:
 	VMOVUPS Z0, (DX)
 
 tile1x16AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile1x16AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile1x16AVX512AlongM_block
 
 tile1x16AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile2x16AVX512AlongM(s *[24]uint64)
+// func tile2x16AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile2x16AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile2x16AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -11324,19 +12166,34 @@ TEXT ·tile2x16AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile2x16AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile2x16AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile2x16AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -11401,7 +12258,7 @@ tile2x16AVX512AlongM_next:
 	JNZ  tile2x16AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile2x16AVX512AlongM_set
@@ -11418,21 +12275,23 @@ tile2x16AVX512AlongM_set:
 	VMOVUPS Z1, (DX)
 
 tile2x16AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile2x16AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile2x16AVX512AlongM_block
 
 tile2x16AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile3x16AVX512AlongM(s *[24]uint64)
+// func tile3x16AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile3x16AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile3x16AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -11441,20 +12300,38 @@ TEXT ·tile3x16AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile3x16AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile3x16AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile3x16AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -11529,7 +12406,7 @@ tile3x16AVX512AlongM_next:
 	JNZ  tile3x16AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile3x16AVX512AlongM_set
@@ -11551,21 +12428,23 @@ tile3x16AVX512AlongM_set:
 	VMOVUPS Z2, (DX)
 
 tile3x16AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile3x16AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile3x16AVX512AlongM_block
 
 tile3x16AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile4x16AVX512AlongM(s *[24]uint64)
+// func tile4x16AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile4x16AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile4x16AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -11574,21 +12453,42 @@ TEXT ·tile4x16AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile4x16AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile4x16AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile4x16AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -11673,7 +12573,7 @@ tile4x16AVX512AlongM_next:
 	JNZ  tile4x16AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile4x16AVX512AlongM_set
@@ -11700,21 +12600,23 @@ tile4x16AVX512AlongM_set:
 	VMOVUPS Z3, (DX)
 
 tile4x16AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile4x16AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile4x16AVX512AlongM_block
 
 tile4x16AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile5x16AVX512AlongM(s *[24]uint64)
+// func tile5x16AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile5x16AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile5x16AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -11723,22 +12625,46 @@ TEXT ·tile5x16AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile5x16AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile5x16AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile5x16AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -11833,7 +12759,7 @@ tile5x16AVX512AlongM_next:
 	JNZ  tile5x16AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile5x16AVX512AlongM_set
@@ -11865,21 +12791,23 @@ tile5x16AVX512AlongM_set:
 	VMOVUPS Z4, (DX)
 
 tile5x16AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile5x16AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile5x16AVX512AlongM_block
 
 tile5x16AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile6x16AVX512AlongM(s *[24]uint64)
+// func tile6x16AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile6x16AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile6x16AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -11888,13 +12816,40 @@ TEXT ·tile6x16AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile6x16AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile6x16AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile6x16AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -11902,9 +12857,9 @@ tile6x16AVX512AlongM_block:
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -12009,7 +12964,7 @@ tile6x16AVX512AlongM_next:
 	JNZ  tile6x16AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile6x16AVX512AlongM_set
@@ -12046,21 +13001,23 @@ tile6x16AVX512AlongM_set:
 	VMOVUPS Z5, (DX)
 
 tile6x16AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile6x16AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile6x16AVX512AlongM_block
 
 tile6x16AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile7x16AVX512AlongM(s *[24]uint64)
+// func tile7x16AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile7x16AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile7x16AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -12069,13 +13026,43 @@ TEXT ·tile7x16AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile7x16AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile7x16AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile7x16AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -12084,9 +13071,9 @@ tile7x16AVX512AlongM_block:
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -12201,7 +13188,7 @@ tile7x16AVX512AlongM_next:
 	JNZ  tile7x16AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile7x16AVX512AlongM_set
@@ -12243,21 +13230,23 @@ tile7x16AVX512AlongM_set:
 	VMOVUPS Z6, (DX)
 
 tile7x16AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile7x16AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile7x16AVX512AlongM_block
 
 tile7x16AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile8x16AVX512AlongM(s *[24]uint64)
+// func tile8x16AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile8x16AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile8x16AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -12266,13 +13255,46 @@ TEXT ·tile8x16AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile8x16AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile8x16AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile8x16AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -12282,9 +13304,9 @@ tile8x16AVX512AlongM_block:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -12409,7 +13431,7 @@ tile8x16AVX512AlongM_next:
 	JNZ  tile8x16AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile8x16AVX512AlongM_set
@@ -12456,21 +13478,23 @@ tile8x16AVX512AlongM_set:
 	VMOVUPS Z7, (DX)
 
 tile8x16AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile8x16AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile8x16AVX512AlongM_block
 
 tile8x16AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile9x16AVX512AlongM(s *[24]uint64)
+// func tile9x16AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile9x16AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile9x16AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -12479,13 +13503,49 @@ TEXT ·tile9x16AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile9x16AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile9x16AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile9x16AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -12496,9 +13556,9 @@ tile9x16AVX512AlongM_block:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -12633,7 +13693,7 @@ tile9x16AVX512AlongM_next:
 	JNZ  tile9x16AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile9x16AVX512AlongM_set
@@ -12685,21 +13745,23 @@ tile9x16AVX512AlongM_set:
 	VMOVUPS Z8, (DX)
 
 tile9x16AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile9x16AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile9x16AVX512AlongM_block
 
 tile9x16AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile10x16AVX512AlongM(s *[24]uint64)
+// func tile10x16AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile10x16AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile10x16AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -12708,13 +13770,52 @@ TEXT ·tile10x16AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile10x16AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile10x16AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile10x16AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -12726,9 +13827,9 @@ tile10x16AVX512AlongM_block:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -12873,7 +13974,7 @@ tile10x16AVX512AlongM_next:
 	JNZ  tile10x16AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile10x16AVX512AlongM_set
@@ -12930,21 +14031,23 @@ tile10x16AVX512AlongM_set:
 	VMOVUPS Z9, (DX)
 
 tile10x16AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile10x16AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile10x16AVX512AlongM_block
 
 tile10x16AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile11x16AVX512AlongM(s *[24]uint64)
+// func tile11x16AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile11x16AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile11x16AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -12953,13 +14056,55 @@ TEXT ·tile11x16AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile11x16AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile11x16AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile11x16AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -12972,9 +14117,9 @@ tile11x16AVX512AlongM_block:
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -13129,7 +14274,7 @@ tile11x16AVX512AlongM_next:
 	JNZ  tile11x16AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile11x16AVX512AlongM_set
@@ -13191,21 +14336,23 @@ tile11x16AVX512AlongM_set:
 	VMOVUPS Z10, (DX)
 
 tile11x16AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile11x16AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile11x16AVX512AlongM_block
 
 tile11x16AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile12x16AVX512AlongM(s *[24]uint64)
+// func tile12x16AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile12x16AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile12x16AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -13214,13 +14361,58 @@ TEXT ·tile12x16AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile12x16AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile12x16AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile12x16AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -13234,9 +14426,9 @@ tile12x16AVX512AlongM_block:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -13401,7 +14593,7 @@ tile12x16AVX512AlongM_next:
 	JNZ  tile12x16AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile12x16AVX512AlongM_set
@@ -13468,21 +14660,23 @@ tile12x16AVX512AlongM_set:
 	VMOVUPS Z11, (DX)
 
 tile12x16AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile12x16AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile12x16AVX512AlongM_block
 
 tile12x16AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile1x32AVX512AlongM(s *[24]uint64)
+// func tile1x32AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile1x32AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile1x32AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -13491,19 +14685,31 @@ TEXT ·tile1x32AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile1x32AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile1x32AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile1x32AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -13568,7 +14774,7 @@ tile1x32AVX512AlongM_next:
 	JNZ  tile1x32AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile1x32AVX512AlongM_set
@@ -13583,21 +14789,23 @@ tile1x32AVX512AlongM_set:
 	VMOVUPS Z1, 64(DX)
 
 tile1x32AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile1x32AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile1x32AVX512AlongM_block
 
 tile1x32AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile2x32AVX512AlongM(s *[24]uint64)
+// func tile2x32AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile2x32AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile2x32AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -13606,21 +14814,36 @@ TEXT ·tile2x32AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile2x32AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile2x32AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile2x32AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -13700,7 +14923,7 @@ tile2x32AVX512AlongM_next:
 	JNZ  tile2x32AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile2x32AVX512AlongM_set
@@ -13723,21 +14946,23 @@ tile2x32AVX512AlongM_set:
 	VMOVUPS Z3, 64(DX)
 
 tile2x32AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile2x32AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile2x32AVX512AlongM_block
 
 tile2x32AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile3x32AVX512AlongM(s *[24]uint64)
+// func tile3x32AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile3x32AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile3x32AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -13746,13 +14971,31 @@ TEXT ·tile3x32AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile3x32AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile3x32AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile3x32AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -13760,9 +15003,9 @@ tile3x32AVX512AlongM_block:
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -13857,7 +15100,7 @@ tile3x32AVX512AlongM_next:
 	JNZ  tile3x32AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile3x32AVX512AlongM_set
@@ -13888,21 +15131,23 @@ tile3x32AVX512AlongM_set:
 	VMOVUPS Z5, 64(DX)
 
 tile3x32AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile3x32AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile3x32AVX512AlongM_block
 
 tile3x32AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile4x32AVX512AlongM(s *[24]uint64)
+// func tile4x32AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile4x32AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile4x32AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -13911,13 +15156,34 @@ TEXT ·tile4x32AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile4x32AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile4x32AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile4x32AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -13927,9 +15193,9 @@ tile4x32AVX512AlongM_block:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -14039,7 +15305,7 @@ tile4x32AVX512AlongM_next:
 	JNZ  tile4x32AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile4x32AVX512AlongM_set
@@ -14078,21 +15344,23 @@ tile4x32AVX512AlongM_set:
 	VMOVUPS Z7, 64(DX)
 
 tile4x32AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile4x32AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile4x32AVX512AlongM_block
 
 tile4x32AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile5x32AVX512AlongM(s *[24]uint64)
+// func tile5x32AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile5x32AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile5x32AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -14101,13 +15369,37 @@ TEXT ·tile5x32AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile5x32AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile5x32AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile5x32AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -14119,9 +15411,9 @@ tile5x32AVX512AlongM_block:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -14246,7 +15538,7 @@ tile5x32AVX512AlongM_next:
 	JNZ  tile5x32AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile5x32AVX512AlongM_set
@@ -14293,21 +15585,23 @@ tile5x32AVX512AlongM_set:
 	VMOVUPS Z9, 64(DX)
 
 tile5x32AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile5x32AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile5x32AVX512AlongM_block
 
 tile5x32AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile6x32AVX512AlongM(s *[24]uint64)
+// func tile6x32AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile6x32AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile6x32AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -14316,13 +15610,40 @@ TEXT ·tile6x32AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile6x32AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile6x32AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile6x32AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -14336,9 +15657,9 @@ tile6x32AVX512AlongM_block:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -14478,7 +15799,7 @@ tile6x32AVX512AlongM_next:
 	JNZ  tile6x32AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile6x32AVX512AlongM_set
@@ -14533,21 +15854,23 @@ tile6x32AVX512AlongM_set:
 	VMOVUPS Z11, 64(DX)
 
 tile6x32AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile6x32AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile6x32AVX512AlongM_block
 
 tile6x32AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile7x32AVX512AlongM(s *[24]uint64)
+// func tile7x32AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile7x32AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile7x32AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -14556,13 +15879,43 @@ TEXT ·tile7x32AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile7x32AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile7x32AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile7x32AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -14578,9 +15931,9 @@ tile7x32AVX512AlongM_block:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -14735,7 +16088,7 @@ tile7x32AVX512AlongM_next:
 	JNZ  tile7x32AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile7x32AVX512AlongM_set
@@ -14798,21 +16151,23 @@ tile7x32AVX512AlongM_set:
 	VMOVUPS Z13, 64(DX)
 
 tile7x32AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile7x32AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile7x32AVX512AlongM_block
 
 tile7x32AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile8x32AVX512AlongM(s *[24]uint64)
+// func tile8x32AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile8x32AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile8x32AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -14821,13 +16176,46 @@ TEXT ·tile8x32AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile8x32AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile8x32AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile8x32AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -14845,9 +16233,9 @@ tile8x32AVX512AlongM_block:
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -15017,7 +16405,7 @@ tile8x32AVX512AlongM_next:
 	JNZ  tile8x32AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile8x32AVX512AlongM_set
@@ -15088,21 +16476,23 @@ tile8x32AVX512AlongM_set:
 	VMOVUPS Z15, 64(DX)
 
 tile8x32AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile8x32AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile8x32AVX512AlongM_block
 
 tile8x32AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile9x32AVX512AlongM(s *[24]uint64)
+// func tile9x32AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile9x32AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile9x32AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -15111,13 +16501,49 @@ TEXT ·tile9x32AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile9x32AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile9x32AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile9x32AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -15137,9 +16563,9 @@ tile9x32AVX512AlongM_block:
 	VPXORD Z15, Z15, Z15
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -15324,7 +16750,7 @@ tile9x32AVX512AlongM_next:
 	JNZ  tile9x32AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile9x32AVX512AlongM_set
@@ -15403,21 +16829,23 @@ tile9x32AVX512AlongM_set:
 	VMOVUPS Z17, 64(DX)
 
 tile9x32AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile9x32AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile9x32AVX512AlongM_block
 
 tile9x32AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile10x32AVX512AlongM(s *[24]uint64)
+// func tile10x32AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile10x32AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile10x32AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -15426,13 +16854,52 @@ TEXT ·tile10x32AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile10x32AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile10x32AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile10x32AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -15454,9 +16921,9 @@ tile10x32AVX512AlongM_block:
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -15656,7 +17123,7 @@ tile10x32AVX512AlongM_next:
 	JNZ  tile10x32AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile10x32AVX512AlongM_set
@@ -15743,21 +17210,23 @@ tile10x32AVX512AlongM_set:
 	VMOVUPS Z19, 64(DX)
 
 tile10x32AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile10x32AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile10x32AVX512AlongM_block
 
 tile10x32AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile11x32AVX512AlongM(s *[24]uint64)
+// func tile11x32AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile11x32AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile11x32AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -15766,13 +17235,55 @@ TEXT ·tile11x32AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile11x32AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile11x32AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile11x32AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -15796,9 +17307,9 @@ tile11x32AVX512AlongM_block:
 	VPXORD Z19, Z19, Z19
 	VPXORD Z20, Z20, Z20
 	VPXORD Z21, Z21, Z21
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -16013,7 +17524,7 @@ tile11x32AVX512AlongM_next:
 	JNZ  tile11x32AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile11x32AVX512AlongM_set
@@ -16108,21 +17619,23 @@ tile11x32AVX512AlongM_set:
 	VMOVUPS Z21, 64(DX)
 
 tile11x32AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile11x32AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile11x32AVX512AlongM_block
 
 tile11x32AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile12x32AVX512AlongM(s *[24]uint64)
+// func tile12x32AVX512AlongM(s *[32]uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile12x32AVX512AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile12x32AVX512AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -16131,13 +17644,58 @@ TEXT ·tile12x32AVX512AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile12x32AVX512AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile12x32AVX512AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 124(DI)
+
+tile12x32AVX512AlongM_near:
 	// Sums are zero; the first segment begins.
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -16163,9 +17721,9 @@ tile12x32AVX512AlongM_block:
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -16395,7 +17953,7 @@ tile12x32AVX512AlongM_next:
 	JNZ  tile12x32AVX512AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile12x32AVX512AlongM_set
@@ -16498,39 +18056,43 @@ tile12x32AVX512AlongM_set:
 	VMOVUPS Z23, 64(DX)
 
 tile12x32AVX512AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile12x32AVX512AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile12x32AVX512AlongM_block
 
 tile12x32AVX512AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile1x8AVX2(s *[24]uint64)
+// func tile1x8AVX2(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x8AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile1x8AVX2(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
 	MOVQ 48(AX), R13
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile1x8AVX2_block:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -16596,7 +18158,7 @@ tile1x8AVX2_next:
 	JNZ  tile1x8AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
+	MOVQ       40(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
 	JE         tile1x8AVX2_set
@@ -16611,40 +18173,44 @@ tile1x8AVX2_set:
 	VMASKMOVPS Y0, Y14, (DX)
 
 tile1x8AVX2_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile1x8AVX2_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile1x8AVX2_block
 
 tile1x8AVX2_done:
 	VZEROUPPER
 	RET
 
-// func tile2x8AVX2(s *[24]uint64)
+// func tile2x8AVX2(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile2x8AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile2x8AVX2(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
 	MOVQ 48(AX), R13
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile2x8AVX2_block:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -16720,7 +18286,7 @@ tile2x8AVX2_next:
 	JNZ  tile2x8AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
+	MOVQ       40(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
 	JE         tile2x8AVX2_set
@@ -16741,41 +18307,45 @@ tile2x8AVX2_set:
 	VMASKMOVPS Y1, Y14, (DX)
 
 tile2x8AVX2_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile2x8AVX2_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile2x8AVX2_block
 
 tile2x8AVX2_done:
 	VZEROUPPER
 	RET
 
-// func tile3x8AVX2(s *[24]uint64)
+// func tile3x8AVX2(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile3x8AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile3x8AVX2(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
 	MOVQ 48(AX), R13
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile3x8AVX2_block:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -16861,7 +18431,7 @@ tile3x8AVX2_next:
 	JNZ  tile3x8AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
+	MOVQ       40(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
 	JE         tile3x8AVX2_set
@@ -16888,32 +18458,36 @@ tile3x8AVX2_set:
 	VMASKMOVPS Y2, Y14, (DX)
 
 tile3x8AVX2_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile3x8AVX2_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile3x8AVX2_block
 
 tile3x8AVX2_done:
 	VZEROUPPER
 	RET
 
-// func tile4x8AVX2(s *[24]uint64)
+// func tile4x8AVX2(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile4x8AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile4x8AVX2(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
 	MOVQ 48(AX), R13
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile4x8AVX2_block:
 	// Sums are zero; the first segment begins.
@@ -16921,9 +18495,9 @@ tile4x8AVX2_block:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -17028,7 +18602,7 @@ tile4x8AVX2_next:
 	JNZ  tile4x8AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
+	MOVQ       40(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
 	JE         tile4x8AVX2_set
@@ -17061,32 +18635,36 @@ tile4x8AVX2_set:
 	VMASKMOVPS Y3, Y14, (DX)
 
 tile4x8AVX2_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile4x8AVX2_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile4x8AVX2_block
 
 tile4x8AVX2_done:
 	VZEROUPPER
 	RET
 
-// func tile5x8AVX2(s *[24]uint64)
+// func tile5x8AVX2(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile5x8AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile5x8AVX2(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
 	MOVQ 48(AX), R13
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile5x8AVX2_block:
 	// Sums are zero; the first segment begins.
@@ -17095,9 +18673,9 @@ tile5x8AVX2_block:
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -17212,7 +18790,7 @@ tile5x8AVX2_next:
 	JNZ  tile5x8AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
+	MOVQ       40(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
 	JE         tile5x8AVX2_set
@@ -17251,32 +18829,36 @@ tile5x8AVX2_set:
 	VMASKMOVPS Y4, Y14, (DX)
 
 tile5x8AVX2_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile5x8AVX2_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile5x8AVX2_block
 
 tile5x8AVX2_done:
 	VZEROUPPER
 	RET
 
-// func tile6x8AVX2(s *[24]uint64)
+// func tile6x8AVX2(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile6x8AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile6x8AVX2(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
 	MOVQ 48(AX), R13
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile6x8AVX2_block:
 	// Sums are zero; the first segment begins.
@@ -17286,9 +18868,9 @@ tile6x8AVX2_block:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -17413,7 +18995,7 @@ tile6x8AVX2_next:
 	JNZ  tile6x8AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
+	MOVQ       40(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
 	JE         tile6x8AVX2_set
@@ -17458,40 +19040,44 @@ tile6x8AVX2_set:
 	VMASKMOVPS Y5, Y14, (DX)
 
 tile6x8AVX2_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile6x8AVX2_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile6x8AVX2_block
 
 tile6x8AVX2_done:
 	VZEROUPPER
 	RET
 
-// func tile1x16AVX2(s *[24]uint64)
+// func tile1x16AVX2(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x16AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile1x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
 	MOVQ 48(AX), R13
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile1x16AVX2_block:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -17567,7 +19153,7 @@ tile1x16AVX2_next:
 	JNZ  tile1x16AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
+	MOVQ       40(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
 	JE         tile1x16AVX2_set
@@ -17585,32 +19171,36 @@ tile1x16AVX2_set:
 	VMASKMOVPS Y1, Y14, 32(DX)
 
 tile1x16AVX2_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile1x16AVX2_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile1x16AVX2_block
 
 tile1x16AVX2_done:
 	VZEROUPPER
 	RET
 
-// func tile2x16AVX2(s *[24]uint64)
+// func tile2x16AVX2(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile2x16AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile2x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
 	MOVQ 48(AX), R13
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile2x16AVX2_block:
 	// Sums are zero; the first segment begins.
@@ -17618,9 +19208,9 @@ tile2x16AVX2_block:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -17711,7 +19301,7 @@ tile2x16AVX2_next:
 	JNZ  tile2x16AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
+	MOVQ       40(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
 	JE         tile2x16AVX2_set
@@ -17738,32 +19328,36 @@ tile2x16AVX2_set:
 	VMASKMOVPS Y3, Y14, 32(DX)
 
 tile2x16AVX2_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile2x16AVX2_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile2x16AVX2_block
 
 tile2x16AVX2_done:
 	VZEROUPPER
 	RET
 
-// func tile3x16AVX2(s *[24]uint64)
+// func tile3x16AVX2(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile3x16AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile3x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
 	MOVQ 48(AX), R13
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile3x16AVX2_block:
 	// Sums are zero; the first segment begins.
@@ -17773,9 +19367,9 @@ tile3x16AVX2_block:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -17881,7 +19475,7 @@ tile3x16AVX2_next:
 	JNZ  tile3x16AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
+	MOVQ       40(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
 	JE         tile3x16AVX2_set
@@ -17917,32 +19511,36 @@ tile3x16AVX2_set:
 	VMASKMOVPS Y5, Y14, 32(DX)
 
 tile3x16AVX2_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile3x16AVX2_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile3x16AVX2_block
 
 tile3x16AVX2_done:
 	VZEROUPPER
 	RET
 
-// func tile4x16AVX2(s *[24]uint64)
+// func tile4x16AVX2(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile4x16AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile4x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
 	MOVQ 48(AX), R13
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile4x16AVX2_block:
 	// Sums are zero; the first segment begins.
@@ -17954,9 +19552,9 @@ tile4x16AVX2_block:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -18086,7 +19684,7 @@ tile4x16AVX2_next:
 	JNZ  tile4x16AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
+	MOVQ       40(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
 	JE         tile4x16AVX2_set
@@ -18131,32 +19729,36 @@ tile4x16AVX2_set:
 	VMASKMOVPS Y7, Y14, 32(DX)
 
 tile4x16AVX2_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile4x16AVX2_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile4x16AVX2_block
 
 tile4x16AVX2_done:
 	VZEROUPPER
 	RET
 
-// func tile5x16AVX2(s *[24]uint64)
+// func tile5x16AVX2(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile5x16AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile5x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
 	MOVQ 48(AX), R13
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile5x16AVX2_block:
 	// Sums are zero; the first segment begins.
@@ -18170,9 +19772,9 @@ tile5x16AVX2_block:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -18317,7 +19919,7 @@ tile5x16AVX2_next:
 	JNZ  tile5x16AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
+	MOVQ       40(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
 	JE         tile5x16AVX2_set
@@ -18371,32 +19973,36 @@ tile5x16AVX2_set:
 	VMASKMOVPS Y9, Y14, 32(DX)
 
 tile5x16AVX2_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile5x16AVX2_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile5x16AVX2_block
 
 tile5x16AVX2_done:
 	VZEROUPPER
 	RET
 
-// func tile6x16AVX2(s *[24]uint64)
+// func tile6x16AVX2(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile6x16AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile6x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
 	MOVQ 48(AX), R13
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile6x16AVX2_block:
 	// Sums are zero; the first segment begins.
@@ -18412,9 +20018,9 @@ tile6x16AVX2_block:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -18574,7 +20180,7 @@ tile6x16AVX2_next:
 	JNZ  tile6x16AVX2_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ       24(SP), DX
+	MOVQ       40(SP), DX
 	MOVQ       64(AX), CX
 	CMPQ       88(AX), $0x00
 	JE         tile6x16AVX2_set
@@ -18637,21 +20243,23 @@ tile6x16AVX2_set:
 	VMASKMOVPS Y11, Y14, 32(DX)
 
 tile6x16AVX2_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile6x16AVX2_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile6x16AVX2_block
 
 tile6x16AVX2_done:
 	VZEROUPPER
 	RET
 
-// func tile1x8AVX2AlongK(s *[24]uint64)
+// func tile1x8AVX2AlongK(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x8AVX2AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile1x8AVX2AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -18659,18 +20267,30 @@ TEXT ·tile1x8AVX2AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile1x8AVX2AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile1x8AVX2AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+
+tile1x8AVX2AlongK_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -18725,7 +20345,7 @@ tile1x8AVX2AlongK_next:
 	JNZ  tile1x8AVX2AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile1x8AVX2AlongK_set
@@ -18737,21 +20357,23 @@ tile1x8AVX2AlongK_set:
 	VMOVUPS Y0, (DX)
 
 tile1x8AVX2AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile1x8AVX2AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile1x8AVX2AlongK_block
 
 tile1x8AVX2AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile2x8AVX2AlongK(s *[24]uint64)
+// func tile2x8AVX2AlongK(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile2x8AVX2AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile2x8AVX2AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -18759,19 +20381,34 @@ TEXT ·tile2x8AVX2AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile2x8AVX2AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile2x8AVX2AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+
+tile2x8AVX2AlongK_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -18836,7 +20473,7 @@ tile2x8AVX2AlongK_next:
 	JNZ  tile2x8AVX2AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile2x8AVX2AlongK_set
@@ -18853,21 +20490,23 @@ tile2x8AVX2AlongK_set:
 	VMOVUPS Y1, (DX)
 
 tile2x8AVX2AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile2x8AVX2AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile2x8AVX2AlongK_block
 
 tile2x8AVX2AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile3x8AVX2AlongK(s *[24]uint64)
+// func tile3x8AVX2AlongK(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile3x8AVX2AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile3x8AVX2AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -18875,20 +20514,38 @@ TEXT ·tile3x8AVX2AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile3x8AVX2AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile3x8AVX2AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+
+tile3x8AVX2AlongK_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -18963,7 +20620,7 @@ tile3x8AVX2AlongK_next:
 	JNZ  tile3x8AVX2AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile3x8AVX2AlongK_set
@@ -18985,21 +20642,23 @@ tile3x8AVX2AlongK_set:
 	VMOVUPS Y2, (DX)
 
 tile3x8AVX2AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile3x8AVX2AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile3x8AVX2AlongK_block
 
 tile3x8AVX2AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile4x8AVX2AlongK(s *[24]uint64)
+// func tile4x8AVX2AlongK(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile4x8AVX2AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile4x8AVX2AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -19007,21 +20666,42 @@ TEXT ·tile4x8AVX2AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile4x8AVX2AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile4x8AVX2AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+
+tile4x8AVX2AlongK_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -19112,7 +20792,7 @@ tile4x8AVX2AlongK_next:
 	JNZ  tile4x8AVX2AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile4x8AVX2AlongK_set
@@ -19139,21 +20819,23 @@ tile4x8AVX2AlongK_set:
 	VMOVUPS Y3, (DX)
 
 tile4x8AVX2AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile4x8AVX2AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile4x8AVX2AlongK_block
 
 tile4x8AVX2AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile5x8AVX2AlongK(s *[24]uint64)
+// func tile5x8AVX2AlongK(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile5x8AVX2AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile5x8AVX2AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -19161,22 +20843,46 @@ TEXT ·tile5x8AVX2AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile5x8AVX2AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile5x8AVX2AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+
+tile5x8AVX2AlongK_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -19277,7 +20983,7 @@ tile5x8AVX2AlongK_next:
 	JNZ  tile5x8AVX2AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile5x8AVX2AlongK_set
@@ -19309,21 +21015,23 @@ tile5x8AVX2AlongK_set:
 	VMOVUPS Y4, (DX)
 
 tile5x8AVX2AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile5x8AVX2AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile5x8AVX2AlongK_block
 
 tile5x8AVX2AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile6x8AVX2AlongK(s *[24]uint64)
+// func tile6x8AVX2AlongK(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile6x8AVX2AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile6x8AVX2AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -19331,13 +21039,40 @@ TEXT ·tile6x8AVX2AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile6x8AVX2AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile6x8AVX2AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+
+tile6x8AVX2AlongK_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -19345,9 +21080,9 @@ tile6x8AVX2AlongK_block:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -19458,7 +21193,7 @@ tile6x8AVX2AlongK_next:
 	JNZ  tile6x8AVX2AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile6x8AVX2AlongK_set
@@ -19495,21 +21230,23 @@ tile6x8AVX2AlongK_set:
 	VMOVUPS Y5, (DX)
 
 tile6x8AVX2AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile6x8AVX2AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile6x8AVX2AlongK_block
 
 tile6x8AVX2AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile1x16AVX2AlongK(s *[24]uint64)
+// func tile1x16AVX2AlongK(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x16AVX2AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile1x16AVX2AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -19517,19 +21254,31 @@ TEXT ·tile1x16AVX2AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile1x16AVX2AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile1x16AVX2AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile1x16AVX2AlongK_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -19594,7 +21343,7 @@ tile1x16AVX2AlongK_next:
 	JNZ  tile1x16AVX2AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile1x16AVX2AlongK_set
@@ -19609,21 +21358,23 @@ tile1x16AVX2AlongK_set:
 	VMOVUPS Y1, 32(DX)
 
 tile1x16AVX2AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile1x16AVX2AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile1x16AVX2AlongK_block
 
 tile1x16AVX2AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile2x16AVX2AlongK(s *[24]uint64)
+// func tile2x16AVX2AlongK(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile2x16AVX2AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile2x16AVX2AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -19631,21 +21382,36 @@ TEXT ·tile2x16AVX2AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile2x16AVX2AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile2x16AVX2AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile2x16AVX2AlongK_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -19725,7 +21491,7 @@ tile2x16AVX2AlongK_next:
 	JNZ  tile2x16AVX2AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile2x16AVX2AlongK_set
@@ -19748,21 +21514,23 @@ tile2x16AVX2AlongK_set:
 	VMOVUPS Y3, 32(DX)
 
 tile2x16AVX2AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile2x16AVX2AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile2x16AVX2AlongK_block
 
 tile2x16AVX2AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile3x16AVX2AlongK(s *[24]uint64)
+// func tile3x16AVX2AlongK(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile3x16AVX2AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile3x16AVX2AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -19770,13 +21538,31 @@ TEXT ·tile3x16AVX2AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile3x16AVX2AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile3x16AVX2AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile3x16AVX2AlongK_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -19784,9 +21570,9 @@ tile3x16AVX2AlongK_block:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -19881,7 +21667,7 @@ tile3x16AVX2AlongK_next:
 	JNZ  tile3x16AVX2AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile3x16AVX2AlongK_set
@@ -19912,21 +21698,23 @@ tile3x16AVX2AlongK_set:
 	VMOVUPS Y5, 32(DX)
 
 tile3x16AVX2AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile3x16AVX2AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile3x16AVX2AlongK_block
 
 tile3x16AVX2AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile4x16AVX2AlongK(s *[24]uint64)
+// func tile4x16AVX2AlongK(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile4x16AVX2AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile4x16AVX2AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -19934,13 +21722,34 @@ TEXT ·tile4x16AVX2AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile4x16AVX2AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile4x16AVX2AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile4x16AVX2AlongK_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -19950,9 +21759,9 @@ tile4x16AVX2AlongK_block:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -20068,7 +21877,7 @@ tile4x16AVX2AlongK_next:
 	JNZ  tile4x16AVX2AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile4x16AVX2AlongK_set
@@ -20107,21 +21916,23 @@ tile4x16AVX2AlongK_set:
 	VMOVUPS Y7, 32(DX)
 
 tile4x16AVX2AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile4x16AVX2AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile4x16AVX2AlongK_block
 
 tile4x16AVX2AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile5x16AVX2AlongK(s *[24]uint64)
+// func tile5x16AVX2AlongK(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile5x16AVX2AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile5x16AVX2AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -20129,13 +21940,37 @@ TEXT ·tile5x16AVX2AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile5x16AVX2AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile5x16AVX2AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile5x16AVX2AlongK_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -20147,9 +21982,9 @@ tile5x16AVX2AlongK_block:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -20280,7 +22115,7 @@ tile5x16AVX2AlongK_next:
 	JNZ  tile5x16AVX2AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile5x16AVX2AlongK_set
@@ -20327,21 +22162,23 @@ tile5x16AVX2AlongK_set:
 	VMOVUPS Y9, 32(DX)
 
 tile5x16AVX2AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile5x16AVX2AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile5x16AVX2AlongK_block
 
 tile5x16AVX2AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile6x16AVX2AlongK(s *[24]uint64)
+// func tile6x16AVX2AlongK(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile6x16AVX2AlongK(SB), NOSPLIT, $40-8
+TEXT ·tile6x16AVX2AlongK(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -20349,13 +22186,40 @@ TEXT ·tile6x16AVX2AlongK(SB), NOSPLIT, $40-8
 	LEAQ (R13)(R13*2), R14
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile6x16AVX2AlongK_block:
+	CMPQ 184(AX), $0x00
+	JE   tile6x16AVX2AlongK_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile6x16AVX2AlongK_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -20369,9 +22233,9 @@ tile6x16AVX2AlongK_block:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -20517,7 +22381,7 @@ tile6x16AVX2AlongK_next:
 	JNZ  tile6x16AVX2AlongK_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile6x16AVX2AlongK_set
@@ -20572,21 +22436,23 @@ tile6x16AVX2AlongK_set:
 	VMOVUPS Y11, 32(DX)
 
 tile6x16AVX2AlongK_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile6x16AVX2AlongK_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile6x16AVX2AlongK_block
 
 tile6x16AVX2AlongK_done:
 	VZEROUPPER
 	RET
 
-// func tile1x8AVX2AlongM(s *[24]uint64)
+// func tile1x8AVX2AlongM(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x8AVX2AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile1x8AVX2AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -20595,18 +22461,30 @@ TEXT ·tile1x8AVX2AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile1x8AVX2AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile1x8AVX2AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+
+tile1x8AVX2AlongM_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -20661,7 +22539,7 @@ tile1x8AVX2AlongM_next:
 	JNZ  tile1x8AVX2AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile1x8AVX2AlongM_set
@@ -20673,21 +22551,23 @@ tile1x8AVX2AlongM_set:
 	VMOVUPS Y0, (DX)
 
 tile1x8AVX2AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile1x8AVX2AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile1x8AVX2AlongM_block
 
 tile1x8AVX2AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile2x8AVX2AlongM(s *[24]uint64)
+// func tile2x8AVX2AlongM(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile2x8AVX2AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile2x8AVX2AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -20696,19 +22576,34 @@ TEXT ·tile2x8AVX2AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile2x8AVX2AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile2x8AVX2AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+
+tile2x8AVX2AlongM_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -20773,7 +22668,7 @@ tile2x8AVX2AlongM_next:
 	JNZ  tile2x8AVX2AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile2x8AVX2AlongM_set
@@ -20790,21 +22685,23 @@ tile2x8AVX2AlongM_set:
 	VMOVUPS Y1, (DX)
 
 tile2x8AVX2AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile2x8AVX2AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile2x8AVX2AlongM_block
 
 tile2x8AVX2AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile3x8AVX2AlongM(s *[24]uint64)
+// func tile3x8AVX2AlongM(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile3x8AVX2AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile3x8AVX2AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -20813,20 +22710,38 @@ TEXT ·tile3x8AVX2AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile3x8AVX2AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile3x8AVX2AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+
+tile3x8AVX2AlongM_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -20901,7 +22816,7 @@ tile3x8AVX2AlongM_next:
 	JNZ  tile3x8AVX2AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile3x8AVX2AlongM_set
@@ -20923,21 +22838,23 @@ tile3x8AVX2AlongM_set:
 	VMOVUPS Y2, (DX)
 
 tile3x8AVX2AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile3x8AVX2AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile3x8AVX2AlongM_block
 
 tile3x8AVX2AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile4x8AVX2AlongM(s *[24]uint64)
+// func tile4x8AVX2AlongM(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile4x8AVX2AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile4x8AVX2AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -20946,21 +22863,42 @@ TEXT ·tile4x8AVX2AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile4x8AVX2AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile4x8AVX2AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+
+tile4x8AVX2AlongM_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -21045,7 +22983,7 @@ tile4x8AVX2AlongM_next:
 	JNZ  tile4x8AVX2AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile4x8AVX2AlongM_set
@@ -21072,21 +23010,23 @@ tile4x8AVX2AlongM_set:
 	VMOVUPS Y3, (DX)
 
 tile4x8AVX2AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile4x8AVX2AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile4x8AVX2AlongM_block
 
 tile4x8AVX2AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile5x8AVX2AlongM(s *[24]uint64)
+// func tile5x8AVX2AlongM(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile5x8AVX2AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile5x8AVX2AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -21095,22 +23035,46 @@ TEXT ·tile5x8AVX2AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile5x8AVX2AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile5x8AVX2AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+
+tile5x8AVX2AlongM_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -21205,7 +23169,7 @@ tile5x8AVX2AlongM_next:
 	JNZ  tile5x8AVX2AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile5x8AVX2AlongM_set
@@ -21237,21 +23201,23 @@ tile5x8AVX2AlongM_set:
 	VMOVUPS Y4, (DX)
 
 tile5x8AVX2AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile5x8AVX2AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile5x8AVX2AlongM_block
 
 tile5x8AVX2AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile6x8AVX2AlongM(s *[24]uint64)
+// func tile6x8AVX2AlongM(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile6x8AVX2AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile6x8AVX2AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -21260,13 +23226,40 @@ TEXT ·tile6x8AVX2AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile6x8AVX2AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile6x8AVX2AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 28(DI)
+
+tile6x8AVX2AlongM_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -21274,9 +23267,9 @@ tile6x8AVX2AlongM_block:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -21381,7 +23374,7 @@ tile6x8AVX2AlongM_next:
 	JNZ  tile6x8AVX2AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile6x8AVX2AlongM_set
@@ -21418,21 +23411,23 @@ tile6x8AVX2AlongM_set:
 	VMOVUPS Y5, (DX)
 
 tile6x8AVX2AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile6x8AVX2AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile6x8AVX2AlongM_block
 
 tile6x8AVX2AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile1x16AVX2AlongM(s *[24]uint64)
+// func tile1x16AVX2AlongM(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x16AVX2AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile1x16AVX2AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -21441,19 +23436,31 @@ TEXT ·tile1x16AVX2AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile1x16AVX2AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile1x16AVX2AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile1x16AVX2AlongM_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -21518,7 +23525,7 @@ tile1x16AVX2AlongM_next:
 	JNZ  tile1x16AVX2AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile1x16AVX2AlongM_set
@@ -21533,21 +23540,23 @@ tile1x16AVX2AlongM_set:
 	VMOVUPS Y1, 32(DX)
 
 tile1x16AVX2AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile1x16AVX2AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile1x16AVX2AlongM_block
 
 tile1x16AVX2AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile2x16AVX2AlongM(s *[24]uint64)
+// func tile2x16AVX2AlongM(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile2x16AVX2AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile2x16AVX2AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -21556,21 +23565,36 @@ TEXT ·tile2x16AVX2AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile2x16AVX2AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile2x16AVX2AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile2x16AVX2AlongM_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -21650,7 +23674,7 @@ tile2x16AVX2AlongM_next:
 	JNZ  tile2x16AVX2AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile2x16AVX2AlongM_set
@@ -21673,21 +23697,23 @@ tile2x16AVX2AlongM_set:
 	VMOVUPS Y3, 32(DX)
 
 tile2x16AVX2AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile2x16AVX2AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile2x16AVX2AlongM_block
 
 tile2x16AVX2AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile3x16AVX2AlongM(s *[24]uint64)
+// func tile3x16AVX2AlongM(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile3x16AVX2AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile3x16AVX2AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -21696,13 +23722,31 @@ TEXT ·tile3x16AVX2AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile3x16AVX2AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile3x16AVX2AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile3x16AVX2AlongM_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -21710,9 +23754,9 @@ tile3x16AVX2AlongM_block:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -21807,7 +23851,7 @@ tile3x16AVX2AlongM_next:
 	JNZ  tile3x16AVX2AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile3x16AVX2AlongM_set
@@ -21838,21 +23882,23 @@ tile3x16AVX2AlongM_set:
 	VMOVUPS Y5, 32(DX)
 
 tile3x16AVX2AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile3x16AVX2AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile3x16AVX2AlongM_block
 
 tile3x16AVX2AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile4x16AVX2AlongM(s *[24]uint64)
+// func tile4x16AVX2AlongM(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile4x16AVX2AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile4x16AVX2AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -21861,13 +23907,34 @@ TEXT ·tile4x16AVX2AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile4x16AVX2AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile4x16AVX2AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile4x16AVX2AlongM_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -21877,9 +23944,9 @@ tile4x16AVX2AlongM_block:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -21989,7 +24056,7 @@ tile4x16AVX2AlongM_next:
 	JNZ  tile4x16AVX2AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile4x16AVX2AlongM_set
@@ -22028,21 +24095,23 @@ tile4x16AVX2AlongM_set:
 	VMOVUPS Y7, 32(DX)
 
 tile4x16AVX2AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile4x16AVX2AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile4x16AVX2AlongM_block
 
 tile4x16AVX2AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile5x16AVX2AlongM(s *[24]uint64)
+// func tile5x16AVX2AlongM(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile5x16AVX2AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile5x16AVX2AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -22051,13 +24120,37 @@ TEXT ·tile5x16AVX2AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile5x16AVX2AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile5x16AVX2AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile5x16AVX2AlongM_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -22069,9 +24162,9 @@ tile5x16AVX2AlongM_block:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -22196,7 +24289,7 @@ tile5x16AVX2AlongM_next:
 	JNZ  tile5x16AVX2AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile5x16AVX2AlongM_set
@@ -22243,21 +24336,23 @@ tile5x16AVX2AlongM_set:
 	VMOVUPS Y9, 32(DX)
 
 tile5x16AVX2AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile5x16AVX2AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile5x16AVX2AlongM_block
 
 tile5x16AVX2AlongM_done:
 	VZEROUPPER
 	RET
 
-// func tile6x16AVX2AlongM(s *[24]uint64)
+// func tile6x16AVX2AlongM(s *[32]uint64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile6x16AVX2AlongM(SB), NOSPLIT, $40-8
+TEXT ·tile6x16AVX2AlongM(SB), NOSPLIT, $48-8
 	MOVQ s+0(FP), AX
 	MOVQ 24(AX), R11
 	MOVQ 32(AX), R12
@@ -22266,13 +24361,40 @@ TEXT ·tile6x16AVX2AlongM(SB), NOSPLIT, $40-8
 	LEAQ (R12)(R12*2), R8
 	MOVQ 160(AX), R15
 	MOVQ (AX), DI
-	MOVQ DI, 16(SP)
-	MOVQ 16(AX), DI
 	MOVQ DI, 24(SP)
-	MOVQ 96(AX), DI
+	MOVQ 8(AX), DI
 	MOVQ DI, 32(SP)
+	MOVQ 16(AX), DI
+	MOVQ DI, 40(SP)
+	MOVQ 96(AX), DI
+	MOVQ DI, 16(SP)
 
 tile6x16AVX2AlongM_block:
+	CMPQ 184(AX), $0x00
+	JE   tile6x16AVX2AlongM_near
+
+	// C is fetched meanwhile.
+	MOVQ       40(SP), DI
+	MOVQ       64(AX), DX
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+tile6x16AVX2AlongM_near:
 	// Sums are zero; the first segment begins.
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -22286,9 +24408,9 @@ tile6x16AVX2AlongM_block:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   16(SP), DI
+	MOVQ   24(SP), DI
 	MOVQ   DI, (SP)
-	MOVQ   8(AX), DI
+	MOVQ   32(SP), DI
 	MOVQ   DI, 8(SP)
 	MOVQ   80(AX), DX
 
@@ -22428,7 +24550,7 @@ tile6x16AVX2AlongM_next:
 	JNZ  tile6x16AVX2AlongM_segment
 
 	// The block is complete: add it to C, or store it.
-	MOVQ    24(SP), DX
+	MOVQ    40(SP), DX
 	MOVQ    64(AX), CX
 	CMPQ    88(AX), $0x00
 	JE      tile6x16AVX2AlongM_set
@@ -22483,12 +24605,14 @@ tile6x16AVX2AlongM_set:
 	VMOVUPS Y11, 32(DX)
 
 tile6x16AVX2AlongM_stored:
-	DECQ 32(SP)
+	DECQ 16(SP)
 	JZ   tile6x16AVX2AlongM_done
 	MOVQ 104(AX), DI
-	ADDQ DI, 16(SP)
-	MOVQ 112(AX), DI
 	ADDQ DI, 24(SP)
+	MOVQ 192(AX), DI
+	ADDQ DI, 32(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 40(SP)
 	JMP  tile6x16AVX2AlongM_block
 
 tile6x16AVX2AlongM_done:

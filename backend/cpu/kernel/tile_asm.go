@@ -5,7 +5,7 @@ package kernel
 import "unsafe"
 
 // words is what the assembly sees of a seg.
-type words = [24]uint64
+type words = [32]uint64
 
 const _ = uint(unsafe.Sizeof(words{})-unsafe.Sizeof(seg{})) + uint(unsafe.Sizeof(seg{})-unsafe.Sizeof(words{}))
 

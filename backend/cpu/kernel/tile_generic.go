@@ -14,25 +14,25 @@ func load(p unsafe.Pointer, off int) float32 { return *(*float32)(unsafe.Add(p, 
 // is added, on every platform.
 func mulGeneric(m, n int, s *seg) {
 	for r := range s.reps {
-		a, c := unsafe.Add(s.a, r*s.stepA), unsafe.Add(s.c, r*s.stepC)
+		a, b, c := unsafe.Add(s.a, r*s.stepA), unsafe.Add(s.b, r*s.stepB), unsafe.Add(s.c, r*s.stepC)
 		i := 0
 		for ; i+2 <= m; i += 2 {
 			j := 0
 			for ; j+4 <= n; j += 4 {
-				mul2x4(s, unsafe.Add(a, i*s.rsa), unsafe.Add(s.b, j*floatBytes), unsafe.Add(c, i*s.ldc+j*floatBytes))
+				mul2x4(s, unsafe.Add(a, i*s.rsa), unsafe.Add(b, j*floatBytes), unsafe.Add(c, i*s.ldc+j*floatBytes))
 			}
 			for ; j < n; j++ {
-				mul1x1(s, unsafe.Add(a, i*s.rsa), unsafe.Add(s.b, j*floatBytes), unsafe.Add(c, i*s.ldc+j*floatBytes))
-				mul1x1(s, unsafe.Add(a, (i+1)*s.rsa), unsafe.Add(s.b, j*floatBytes), unsafe.Add(c, (i+1)*s.ldc+j*floatBytes))
+				mul1x1(s, unsafe.Add(a, i*s.rsa), unsafe.Add(b, j*floatBytes), unsafe.Add(c, i*s.ldc+j*floatBytes))
+				mul1x1(s, unsafe.Add(a, (i+1)*s.rsa), unsafe.Add(b, j*floatBytes), unsafe.Add(c, (i+1)*s.ldc+j*floatBytes))
 			}
 		}
 		if i < m {
 			j := 0
 			for ; j+4 <= n; j += 4 {
-				mul1x4(s, unsafe.Add(a, i*s.rsa), unsafe.Add(s.b, j*floatBytes), unsafe.Add(c, i*s.ldc+j*floatBytes))
+				mul1x4(s, unsafe.Add(a, i*s.rsa), unsafe.Add(b, j*floatBytes), unsafe.Add(c, i*s.ldc+j*floatBytes))
 			}
 			for ; j < n; j++ {
-				mul1x1(s, unsafe.Add(a, i*s.rsa), unsafe.Add(s.b, j*floatBytes), unsafe.Add(c, i*s.ldc+j*floatBytes))
+				mul1x1(s, unsafe.Add(a, i*s.rsa), unsafe.Add(b, j*floatBytes), unsafe.Add(c, i*s.ldc+j*floatBytes))
 			}
 		}
 	}

@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile1x4NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -12,94 +12,97 @@ TEXT ·tile1x4NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 
 block:
 	// Sums are zero; the first segment begins.
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVD 8(R0), R9
 	MOVD 80(R0), R10
 	MOVD R5, R11
+	MOVD R6, R12
 
 segment:
-	MOVD R11, R12
-	MOVD R9, R13
+	MOVD R11, R13
+	MOVD R12, R14
 	ADD R3, R11, R11
-	ADD R4, R9, R9
-	MOVD 72(R0), R14
-	SUBS $4, R14, R14
+	ADD R4, R12, R12
+	MOVD 72(R0), R15
+	SUBS $4, R15, R15
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R15
-	ADD R8, R15, R15
-	PRFM (R15), PLDL2KEEP
-	MOVD 176(R0), R15
-	ADD R15, R8, R8
-	WORD $0x3dc001a1 // ldr q1, [x13]
-	ADD R2, R13, R13
-	WORD $0xbd400182 // ldr s2, [x12]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R19
+	ADD R9, R19, R19
+	PRFM (R19), PLDL2KEEP
+	MOVD 176(R0), R19
+	ADD R19, R9, R9
+	WORD $0x3dc001c1 // ldr q1, [x14]
+	ADD R2, R14, R14
+	WORD $0xbd4001a2 // ldr s2, [x13]
 	WORD $0x4f821020 // fmla v0.4s, v1.4s, v2.s[0]
-	ADD R1, R12, R12
-	WORD $0x3dc001a1 // ldr q1, [x13]
-	ADD R2, R13, R13
-	WORD $0xbd400182 // ldr s2, [x12]
+	ADD R1, R13, R13
+	WORD $0x3dc001c1 // ldr q1, [x14]
+	ADD R2, R14, R14
+	WORD $0xbd4001a2 // ldr s2, [x13]
 	WORD $0x4f821020 // fmla v0.4s, v1.4s, v2.s[0]
-	ADD R1, R12, R12
-	WORD $0x3dc001a1 // ldr q1, [x13]
-	ADD R2, R13, R13
-	WORD $0xbd400182 // ldr s2, [x12]
+	ADD R1, R13, R13
+	WORD $0x3dc001c1 // ldr q1, [x14]
+	ADD R2, R14, R14
+	WORD $0xbd4001a2 // ldr s2, [x13]
 	WORD $0x4f821020 // fmla v0.4s, v1.4s, v2.s[0]
-	ADD R1, R12, R12
-	WORD $0x3dc001a1 // ldr q1, [x13]
-	ADD R2, R13, R13
-	WORD $0xbd400182 // ldr s2, [x12]
+	ADD R1, R13, R13
+	WORD $0x3dc001c1 // ldr q1, [x14]
+	ADD R2, R14, R14
+	WORD $0xbd4001a2 // ldr s2, [x13]
 	WORD $0x4f821020 // fmla v0.4s, v1.4s, v2.s[0]
-	ADD R1, R12, R12
-	SUBS $4, R14, R14
+	ADD R1, R13, R13
+	SUBS $4, R15, R15
 	BGE four
 
 rest:
-	ADD $4, R14, R14
-	CBZ R14, next
+	ADD $4, R15, R15
+	CBZ R15, next
 
 one:
-	WORD $0x3dc001a1 // ldr q1, [x13]
-	ADD R2, R13, R13
-	WORD $0xbd400182 // ldr s2, [x12]
+	WORD $0x3dc001c1 // ldr q1, [x14]
+	ADD R2, R14, R14
+	WORD $0xbd4001a2 // ldr s2, [x13]
 	WORD $0x4f821020 // fmla v0.4s, v1.4s, v2.s[0]
-	ADD R1, R12, R12
-	SUB $1, R14, R14
-	CBNZ R14, one
+	ADD R1, R13, R13
+	SUB $1, R15, R15
+	CBNZ R15, one
 
 next:
 	SUB $1, R10, R10
 	CBNZ R10, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R9
-	CBZ R9, set
-	MOVD R6, R9
-	WORD $0x3dc00121 // ldr q1, [x9]
+	MOVD 88(R0), R10
+	CBZ R10, set
+	MOVD R7, R10
+	WORD $0x3dc00141 // ldr q1, [x10]
 	WORD $0x4e20d420 // fadd v0.4s, v1.4s, v0.4s
 
 set:
-	MOVD R6, R9
-	WORD $0x3d800120 // str q0, [x9]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R15
-	ADD R15, R5, R5
-	MOVD 112(R0), R15
-	ADD R15, R6, R6
+	MOVD R7, R10
+	WORD $0x3d800140 // str q0, [x10]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R19
+	ADD R19, R5, R5
+	MOVD 192(R0), R19
+	ADD R19, R6, R6
+	MOVD 112(R0), R19
+	ADD R19, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile1x4NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -107,88 +110,91 @@ TEXT ·tile1x4NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 
 block:
 	// Sums are zero; the first segment begins.
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVD 8(R0), R9
 	MOVD 80(R0), R10
 	MOVD R5, R11
+	MOVD R6, R12
 
 segment:
-	MOVD R11, R12
-	MOVD R9, R13
+	MOVD R11, R13
+	MOVD R12, R14
 	ADD R3, R11, R11
-	ADD R4, R9, R9
-	MOVD 72(R0), R14
+	ADD R4, R12, R12
+	MOVD 72(R0), R15
 
 one:
-	TBZ $1, R8, one1
-	WORD $0xfd4001a1 // ldr d1, [x13]
-	TBZ $0, R8, loaded2
-	ADD $8, R13, R15
-	WORD $0x4d4081e1 // ld1 {v1.s}[2], [x15]
+	TBZ $1, R9, one1
+	WORD $0xfd4001c1 // ldr d1, [x14]
+	TBZ $0, R9, loaded2
+	ADD $8, R14, R19
+	WORD $0x4d408261 // ld1 {v1.s}[2], [x19]
 	B loaded2
 
 one1:
-	WORD $0xbd4001a1 // ldr s1, [x13]
+	WORD $0xbd4001c1 // ldr s1, [x14]
 
 loaded2:
-	ADD R2, R13, R13
-	WORD $0xbd400182 // ldr s2, [x12]
+	ADD R2, R14, R14
+	WORD $0xbd4001a2 // ldr s2, [x13]
 	WORD $0x4f821020 // fmla v0.4s, v1.4s, v2.s[0]
-	ADD R1, R12, R12
-	SUB $1, R14, R14
-	CBNZ R14, one
+	ADD R1, R13, R13
+	SUB $1, R15, R15
+	CBNZ R15, one
 
 next:
 	SUB $1, R10, R10
 	CBNZ R10, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R9
-	CBZ R9, set
-	MOVD R6, R9
-	TBZ $1, R8, one3
-	WORD $0xfd400121 // ldr d1, [x9]
-	TBZ $0, R8, loaded4
-	ADD $8, R9, R15
-	WORD $0x4d4081e1 // ld1 {v1.s}[2], [x15]
+	MOVD 88(R0), R10
+	CBZ R10, set
+	MOVD R7, R10
+	TBZ $1, R9, one3
+	WORD $0xfd400141 // ldr d1, [x10]
+	TBZ $0, R9, loaded4
+	ADD $8, R10, R19
+	WORD $0x4d408261 // ld1 {v1.s}[2], [x19]
 	B loaded4
 
 one3:
-	WORD $0xbd400121 // ldr s1, [x9]
+	WORD $0xbd400141 // ldr s1, [x10]
 
 loaded4:
 	WORD $0x4e20d420 // fadd v0.4s, v1.4s, v0.4s
 
 set:
-	MOVD R6, R9
-	TBZ $1, R8, one5
-	WORD $0xfd000120 // str d0, [x9]
-	TBZ $0, R8, stored6
-	ADD $8, R9, R15
-	WORD $0x4d0081e0 // st1 {v0.s}[2], [x15]
+	MOVD R7, R10
+	TBZ $1, R9, one5
+	WORD $0xfd000140 // str d0, [x10]
+	TBZ $0, R9, stored6
+	ADD $8, R10, R19
+	WORD $0x4d008260 // st1 {v0.s}[2], [x19]
 	B stored6
 
 one5:
-	WORD $0xbd000120 // str s0, [x9]
+	WORD $0xbd000140 // str s0, [x10]
 
 stored6:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R15
-	ADD R15, R5, R5
-	MOVD 112(R0), R15
-	ADD R15, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R19
+	ADD R19, R5, R5
+	MOVD 192(R0), R19
+	ADD R19, R6, R6
+	MOVD 112(R0), R19
+	ADD R19, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile2x4NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -196,113 +202,116 @@ TEXT ·tile2x4NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
 
 block:
 	// Sums are zero; the first segment begins.
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVD 8(R0), R11
 	MOVD 80(R0), R12
 	MOVD R5, R13
+	MOVD R6, R14
 
 segment:
-	MOVD R13, R14
-	MOVD R11, R15
+	MOVD R13, R15
+	MOVD R14, R19
 	ADD R3, R13, R13
-	ADD R4, R11, R11
-	MOVD 72(R0), R19
-	SUBS $4, R19, R19
+	ADD R4, R14, R14
+	MOVD 72(R0), R20
+	SUBS $4, R20, R20
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R20
-	ADD R8, R20, R20
-	PRFM (R20), PLDL2KEEP
-	MOVD 176(R0), R20
-	ADD R20, R8, R8
-	WORD $0x3dc001e2 // ldr q2, [x15]
-	ADD R2, R15, R15
-	WORD $0xbd4001c3 // ldr s3, [x14]
-	WORD $0xbc6969c4 // ldr s4, [x14, x9]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R21
+	ADD R9, R21, R21
+	PRFM (R21), PLDL2KEEP
+	MOVD 176(R0), R21
+	ADD R21, R9, R9
+	WORD $0x3dc00262 // ldr q2, [x19]
+	ADD R2, R19, R19
+	WORD $0xbd4001e3 // ldr s3, [x15]
+	WORD $0xbc6a69e4 // ldr s4, [x15, x10]
 	WORD $0x4f831040 // fmla v0.4s, v2.4s, v3.s[0]
 	WORD $0x4f841041 // fmla v1.4s, v2.4s, v4.s[0]
-	ADD R1, R14, R14
-	WORD $0x3dc001e2 // ldr q2, [x15]
-	ADD R2, R15, R15
-	WORD $0xbd4001c3 // ldr s3, [x14]
-	WORD $0xbc6969c4 // ldr s4, [x14, x9]
+	ADD R1, R15, R15
+	WORD $0x3dc00262 // ldr q2, [x19]
+	ADD R2, R19, R19
+	WORD $0xbd4001e3 // ldr s3, [x15]
+	WORD $0xbc6a69e4 // ldr s4, [x15, x10]
 	WORD $0x4f831040 // fmla v0.4s, v2.4s, v3.s[0]
 	WORD $0x4f841041 // fmla v1.4s, v2.4s, v4.s[0]
-	ADD R1, R14, R14
-	WORD $0x3dc001e2 // ldr q2, [x15]
-	ADD R2, R15, R15
-	WORD $0xbd4001c3 // ldr s3, [x14]
-	WORD $0xbc6969c4 // ldr s4, [x14, x9]
+	ADD R1, R15, R15
+	WORD $0x3dc00262 // ldr q2, [x19]
+	ADD R2, R19, R19
+	WORD $0xbd4001e3 // ldr s3, [x15]
+	WORD $0xbc6a69e4 // ldr s4, [x15, x10]
 	WORD $0x4f831040 // fmla v0.4s, v2.4s, v3.s[0]
 	WORD $0x4f841041 // fmla v1.4s, v2.4s, v4.s[0]
-	ADD R1, R14, R14
-	WORD $0x3dc001e2 // ldr q2, [x15]
-	ADD R2, R15, R15
-	WORD $0xbd4001c3 // ldr s3, [x14]
-	WORD $0xbc6969c4 // ldr s4, [x14, x9]
+	ADD R1, R15, R15
+	WORD $0x3dc00262 // ldr q2, [x19]
+	ADD R2, R19, R19
+	WORD $0xbd4001e3 // ldr s3, [x15]
+	WORD $0xbc6a69e4 // ldr s4, [x15, x10]
 	WORD $0x4f831040 // fmla v0.4s, v2.4s, v3.s[0]
 	WORD $0x4f841041 // fmla v1.4s, v2.4s, v4.s[0]
-	ADD R1, R14, R14
-	SUBS $4, R19, R19
+	ADD R1, R15, R15
+	SUBS $4, R20, R20
 	BGE four
 
 rest:
-	ADD $4, R19, R19
-	CBZ R19, next
+	ADD $4, R20, R20
+	CBZ R20, next
 
 one:
-	WORD $0x3dc001e2 // ldr q2, [x15]
-	ADD R2, R15, R15
-	WORD $0xbd4001c3 // ldr s3, [x14]
-	WORD $0xbc6969c4 // ldr s4, [x14, x9]
+	WORD $0x3dc00262 // ldr q2, [x19]
+	ADD R2, R19, R19
+	WORD $0xbd4001e3 // ldr s3, [x15]
+	WORD $0xbc6a69e4 // ldr s4, [x15, x10]
 	WORD $0x4f831040 // fmla v0.4s, v2.4s, v3.s[0]
 	WORD $0x4f841041 // fmla v1.4s, v2.4s, v4.s[0]
-	ADD R1, R14, R14
-	SUB $1, R19, R19
-	CBNZ R19, one
+	ADD R1, R15, R15
+	SUB $1, R20, R20
+	CBNZ R20, one
 
 next:
 	SUB $1, R12, R12
 	CBNZ R12, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R11
-	CBZ R11, set
-	MOVD R6, R11
-	WORD $0x3dc00162 // ldr q2, [x11]
+	MOVD 88(R0), R12
+	CBZ R12, set
+	MOVD R7, R12
+	WORD $0x3dc00182 // ldr q2, [x12]
 	WORD $0x4e20d440 // fadd v0.4s, v2.4s, v0.4s
-	ADD R10, R11, R11
-	WORD $0x3dc00162 // ldr q2, [x11]
+	ADD R11, R12, R12
+	WORD $0x3dc00182 // ldr q2, [x12]
 	WORD $0x4e21d441 // fadd v1.4s, v2.4s, v1.4s
 
 set:
-	MOVD R6, R11
-	WORD $0x3d800160 // str q0, [x11]
-	ADD R10, R11, R11
-	WORD $0x3d800161 // str q1, [x11]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R20
-	ADD R20, R5, R5
-	MOVD 112(R0), R20
-	ADD R20, R6, R6
+	MOVD R7, R12
+	WORD $0x3d800180 // str q0, [x12]
+	ADD R11, R12, R12
+	WORD $0x3d800181 // str q1, [x12]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R21
+	ADD R21, R5, R5
+	MOVD 192(R0), R21
+	ADD R21, R6, R6
+	MOVD 112(R0), R21
+	ADD R21, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile2x4NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -310,119 +319,122 @@ TEXT ·tile2x4NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
 
 block:
 	// Sums are zero; the first segment begins.
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVD 8(R0), R11
 	MOVD 80(R0), R12
 	MOVD R5, R13
+	MOVD R6, R14
 
 segment:
-	MOVD R13, R14
-	MOVD R11, R15
+	MOVD R13, R15
+	MOVD R14, R19
 	ADD R3, R13, R13
-	ADD R4, R11, R11
-	MOVD 72(R0), R19
+	ADD R4, R14, R14
+	MOVD 72(R0), R20
 
 one:
-	TBZ $1, R8, one1
-	WORD $0xfd4001e2 // ldr d2, [x15]
-	TBZ $0, R8, loaded2
-	ADD $8, R15, R20
-	WORD $0x4d408282 // ld1 {v2.s}[2], [x20]
+	TBZ $1, R9, one1
+	WORD $0xfd400262 // ldr d2, [x19]
+	TBZ $0, R9, loaded2
+	ADD $8, R19, R21
+	WORD $0x4d4082a2 // ld1 {v2.s}[2], [x21]
 	B loaded2
 
 one1:
-	WORD $0xbd4001e2 // ldr s2, [x15]
+	WORD $0xbd400262 // ldr s2, [x19]
 
 loaded2:
-	ADD R2, R15, R15
-	WORD $0xbd4001c3 // ldr s3, [x14]
-	WORD $0xbc6969c4 // ldr s4, [x14, x9]
+	ADD R2, R19, R19
+	WORD $0xbd4001e3 // ldr s3, [x15]
+	WORD $0xbc6a69e4 // ldr s4, [x15, x10]
 	WORD $0x4f831040 // fmla v0.4s, v2.4s, v3.s[0]
 	WORD $0x4f841041 // fmla v1.4s, v2.4s, v4.s[0]
-	ADD R1, R14, R14
-	SUB $1, R19, R19
-	CBNZ R19, one
+	ADD R1, R15, R15
+	SUB $1, R20, R20
+	CBNZ R20, one
 
 next:
 	SUB $1, R12, R12
 	CBNZ R12, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R11
-	CBZ R11, set
-	MOVD R6, R11
-	TBZ $1, R8, one3
-	WORD $0xfd400162 // ldr d2, [x11]
-	TBZ $0, R8, loaded4
-	ADD $8, R11, R20
-	WORD $0x4d408282 // ld1 {v2.s}[2], [x20]
+	MOVD 88(R0), R12
+	CBZ R12, set
+	MOVD R7, R12
+	TBZ $1, R9, one3
+	WORD $0xfd400182 // ldr d2, [x12]
+	TBZ $0, R9, loaded4
+	ADD $8, R12, R21
+	WORD $0x4d4082a2 // ld1 {v2.s}[2], [x21]
 	B loaded4
 
 one3:
-	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0xbd400182 // ldr s2, [x12]
 
 loaded4:
 	WORD $0x4e20d440 // fadd v0.4s, v2.4s, v0.4s
-	ADD R10, R11, R11
-	TBZ $1, R8, one5
-	WORD $0xfd400162 // ldr d2, [x11]
-	TBZ $0, R8, loaded6
-	ADD $8, R11, R20
-	WORD $0x4d408282 // ld1 {v2.s}[2], [x20]
+	ADD R11, R12, R12
+	TBZ $1, R9, one5
+	WORD $0xfd400182 // ldr d2, [x12]
+	TBZ $0, R9, loaded6
+	ADD $8, R12, R21
+	WORD $0x4d4082a2 // ld1 {v2.s}[2], [x21]
 	B loaded6
 
 one5:
-	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0xbd400182 // ldr s2, [x12]
 
 loaded6:
 	WORD $0x4e21d441 // fadd v1.4s, v2.4s, v1.4s
 
 set:
-	MOVD R6, R11
-	TBZ $1, R8, one7
-	WORD $0xfd000160 // str d0, [x11]
-	TBZ $0, R8, stored8
-	ADD $8, R11, R20
-	WORD $0x4d008280 // st1 {v0.s}[2], [x20]
+	MOVD R7, R12
+	TBZ $1, R9, one7
+	WORD $0xfd000180 // str d0, [x12]
+	TBZ $0, R9, stored8
+	ADD $8, R12, R21
+	WORD $0x4d0082a0 // st1 {v0.s}[2], [x21]
 	B stored8
 
 one7:
-	WORD $0xbd000160 // str s0, [x11]
+	WORD $0xbd000180 // str s0, [x12]
 
 stored8:
-	ADD R10, R11, R11
-	TBZ $1, R8, one9
-	WORD $0xfd000161 // str d1, [x11]
-	TBZ $0, R8, stored10
-	ADD $8, R11, R20
-	WORD $0x4d008281 // st1 {v1.s}[2], [x20]
+	ADD R11, R12, R12
+	TBZ $1, R9, one9
+	WORD $0xfd000181 // str d1, [x12]
+	TBZ $0, R9, stored10
+	ADD $8, R12, R21
+	WORD $0x4d0082a1 // st1 {v1.s}[2], [x21]
 	B stored10
 
 one9:
-	WORD $0xbd000161 // str s1, [x11]
+	WORD $0xbd000181 // str s1, [x12]
 
 stored10:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R20
-	ADD R20, R5, R5
-	MOVD 112(R0), R20
-	ADD R20, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R21
+	ADD R21, R5, R5
+	MOVD 192(R0), R21
+	ADD R21, R6, R6
+	MOVD 112(R0), R21
+	ADD R21, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile3x4NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -430,130 +442,133 @@ TEXT ·tile3x4NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
 
 block:
 	// Sums are zero; the first segment begins.
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
-	MOVD 8(R0), R12
 	MOVD 80(R0), R13
 	MOVD R5, R14
+	MOVD R6, R15
 
 segment:
-	MOVD R14, R15
-	MOVD R12, R19
+	MOVD R14, R19
+	MOVD R15, R20
 	ADD R3, R14, R14
-	ADD R4, R12, R12
-	MOVD 72(R0), R20
-	SUBS $4, R20, R20
+	ADD R4, R15, R15
+	MOVD 72(R0), R21
+	SUBS $4, R21, R21
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R21
-	ADD R8, R21, R21
-	PRFM (R21), PLDL2KEEP
-	MOVD 176(R0), R21
-	ADD R21, R8, R8
-	WORD $0x3dc00263 // ldr q3, [x19]
-	ADD R2, R19, R19
-	WORD $0xbd4001e4 // ldr s4, [x15]
-	WORD $0xbc6969e5 // ldr s5, [x15, x9]
-	WORD $0xbc6b69e6 // ldr s6, [x15, x11]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R22
+	ADD R9, R22, R22
+	PRFM (R22), PLDL2KEEP
+	MOVD 176(R0), R22
+	ADD R22, R9, R9
+	WORD $0x3dc00283 // ldr q3, [x20]
+	ADD R2, R20, R20
+	WORD $0xbd400264 // ldr s4, [x19]
+	WORD $0xbc6a6a65 // ldr s5, [x19, x10]
+	WORD $0xbc6c6a66 // ldr s6, [x19, x12]
 	WORD $0x4f841060 // fmla v0.4s, v3.4s, v4.s[0]
 	WORD $0x4f851061 // fmla v1.4s, v3.4s, v5.s[0]
 	WORD $0x4f861062 // fmla v2.4s, v3.4s, v6.s[0]
-	ADD R1, R15, R15
-	WORD $0x3dc00263 // ldr q3, [x19]
-	ADD R2, R19, R19
-	WORD $0xbd4001e4 // ldr s4, [x15]
-	WORD $0xbc6969e5 // ldr s5, [x15, x9]
-	WORD $0xbc6b69e6 // ldr s6, [x15, x11]
+	ADD R1, R19, R19
+	WORD $0x3dc00283 // ldr q3, [x20]
+	ADD R2, R20, R20
+	WORD $0xbd400264 // ldr s4, [x19]
+	WORD $0xbc6a6a65 // ldr s5, [x19, x10]
+	WORD $0xbc6c6a66 // ldr s6, [x19, x12]
 	WORD $0x4f841060 // fmla v0.4s, v3.4s, v4.s[0]
 	WORD $0x4f851061 // fmla v1.4s, v3.4s, v5.s[0]
 	WORD $0x4f861062 // fmla v2.4s, v3.4s, v6.s[0]
-	ADD R1, R15, R15
-	WORD $0x3dc00263 // ldr q3, [x19]
-	ADD R2, R19, R19
-	WORD $0xbd4001e4 // ldr s4, [x15]
-	WORD $0xbc6969e5 // ldr s5, [x15, x9]
-	WORD $0xbc6b69e6 // ldr s6, [x15, x11]
+	ADD R1, R19, R19
+	WORD $0x3dc00283 // ldr q3, [x20]
+	ADD R2, R20, R20
+	WORD $0xbd400264 // ldr s4, [x19]
+	WORD $0xbc6a6a65 // ldr s5, [x19, x10]
+	WORD $0xbc6c6a66 // ldr s6, [x19, x12]
 	WORD $0x4f841060 // fmla v0.4s, v3.4s, v4.s[0]
 	WORD $0x4f851061 // fmla v1.4s, v3.4s, v5.s[0]
 	WORD $0x4f861062 // fmla v2.4s, v3.4s, v6.s[0]
-	ADD R1, R15, R15
-	WORD $0x3dc00263 // ldr q3, [x19]
-	ADD R2, R19, R19
-	WORD $0xbd4001e4 // ldr s4, [x15]
-	WORD $0xbc6969e5 // ldr s5, [x15, x9]
-	WORD $0xbc6b69e6 // ldr s6, [x15, x11]
+	ADD R1, R19, R19
+	WORD $0x3dc00283 // ldr q3, [x20]
+	ADD R2, R20, R20
+	WORD $0xbd400264 // ldr s4, [x19]
+	WORD $0xbc6a6a65 // ldr s5, [x19, x10]
+	WORD $0xbc6c6a66 // ldr s6, [x19, x12]
 	WORD $0x4f841060 // fmla v0.4s, v3.4s, v4.s[0]
 	WORD $0x4f851061 // fmla v1.4s, v3.4s, v5.s[0]
 	WORD $0x4f861062 // fmla v2.4s, v3.4s, v6.s[0]
-	ADD R1, R15, R15
-	SUBS $4, R20, R20
+	ADD R1, R19, R19
+	SUBS $4, R21, R21
 	BGE four
 
 rest:
-	ADD $4, R20, R20
-	CBZ R20, next
+	ADD $4, R21, R21
+	CBZ R21, next
 
 one:
-	WORD $0x3dc00263 // ldr q3, [x19]
-	ADD R2, R19, R19
-	WORD $0xbd4001e4 // ldr s4, [x15]
-	WORD $0xbc6969e5 // ldr s5, [x15, x9]
-	WORD $0xbc6b69e6 // ldr s6, [x15, x11]
+	WORD $0x3dc00283 // ldr q3, [x20]
+	ADD R2, R20, R20
+	WORD $0xbd400264 // ldr s4, [x19]
+	WORD $0xbc6a6a65 // ldr s5, [x19, x10]
+	WORD $0xbc6c6a66 // ldr s6, [x19, x12]
 	WORD $0x4f841060 // fmla v0.4s, v3.4s, v4.s[0]
 	WORD $0x4f851061 // fmla v1.4s, v3.4s, v5.s[0]
 	WORD $0x4f861062 // fmla v2.4s, v3.4s, v6.s[0]
-	ADD R1, R15, R15
-	SUB $1, R20, R20
-	CBNZ R20, one
+	ADD R1, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, one
 
 next:
 	SUB $1, R13, R13
 	CBNZ R13, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R12
-	CBZ R12, set
-	MOVD R6, R12
-	WORD $0x3dc00183 // ldr q3, [x12]
+	MOVD 88(R0), R13
+	CBZ R13, set
+	MOVD R7, R13
+	WORD $0x3dc001a3 // ldr q3, [x13]
 	WORD $0x4e20d460 // fadd v0.4s, v3.4s, v0.4s
-	ADD R10, R12, R12
-	WORD $0x3dc00183 // ldr q3, [x12]
+	ADD R11, R13, R13
+	WORD $0x3dc001a3 // ldr q3, [x13]
 	WORD $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
-	ADD R10, R12, R12
-	WORD $0x3dc00183 // ldr q3, [x12]
+	ADD R11, R13, R13
+	WORD $0x3dc001a3 // ldr q3, [x13]
 	WORD $0x4e22d462 // fadd v2.4s, v3.4s, v2.4s
 
 set:
-	MOVD R6, R12
-	WORD $0x3d800180 // str q0, [x12]
-	ADD R10, R12, R12
-	WORD $0x3d800181 // str q1, [x12]
-	ADD R10, R12, R12
-	WORD $0x3d800182 // str q2, [x12]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R21
-	ADD R21, R5, R5
-	MOVD 112(R0), R21
-	ADD R21, R6, R6
+	MOVD R7, R13
+	WORD $0x3d8001a0 // str q0, [x13]
+	ADD R11, R13, R13
+	WORD $0x3d8001a1 // str q1, [x13]
+	ADD R11, R13, R13
+	WORD $0x3d8001a2 // str q2, [x13]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R22
+	ADD R22, R5, R5
+	MOVD 192(R0), R22
+	ADD R22, R6, R6
+	MOVD 112(R0), R22
+	ADD R22, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile3x4NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -561,148 +576,151 @@ TEXT ·tile3x4NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
 
 block:
 	// Sums are zero; the first segment begins.
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
-	MOVD 8(R0), R12
 	MOVD 80(R0), R13
 	MOVD R5, R14
+	MOVD R6, R15
 
 segment:
-	MOVD R14, R15
-	MOVD R12, R19
+	MOVD R14, R19
+	MOVD R15, R20
 	ADD R3, R14, R14
-	ADD R4, R12, R12
-	MOVD 72(R0), R20
+	ADD R4, R15, R15
+	MOVD 72(R0), R21
 
 one:
-	TBZ $1, R8, one1
-	WORD $0xfd400263 // ldr d3, [x19]
-	TBZ $0, R8, loaded2
-	ADD $8, R19, R21
-	WORD $0x4d4082a3 // ld1 {v3.s}[2], [x21]
+	TBZ $1, R9, one1
+	WORD $0xfd400283 // ldr d3, [x20]
+	TBZ $0, R9, loaded2
+	ADD $8, R20, R22
+	WORD $0x4d4082c3 // ld1 {v3.s}[2], [x22]
 	B loaded2
 
 one1:
-	WORD $0xbd400263 // ldr s3, [x19]
+	WORD $0xbd400283 // ldr s3, [x20]
 
 loaded2:
-	ADD R2, R19, R19
-	WORD $0xbd4001e4 // ldr s4, [x15]
-	WORD $0xbc6969e5 // ldr s5, [x15, x9]
-	WORD $0xbc6b69e6 // ldr s6, [x15, x11]
+	ADD R2, R20, R20
+	WORD $0xbd400264 // ldr s4, [x19]
+	WORD $0xbc6a6a65 // ldr s5, [x19, x10]
+	WORD $0xbc6c6a66 // ldr s6, [x19, x12]
 	WORD $0x4f841060 // fmla v0.4s, v3.4s, v4.s[0]
 	WORD $0x4f851061 // fmla v1.4s, v3.4s, v5.s[0]
 	WORD $0x4f861062 // fmla v2.4s, v3.4s, v6.s[0]
-	ADD R1, R15, R15
-	SUB $1, R20, R20
-	CBNZ R20, one
+	ADD R1, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, one
 
 next:
 	SUB $1, R13, R13
 	CBNZ R13, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R12
-	CBZ R12, set
-	MOVD R6, R12
-	TBZ $1, R8, one3
-	WORD $0xfd400183 // ldr d3, [x12]
-	TBZ $0, R8, loaded4
-	ADD $8, R12, R21
-	WORD $0x4d4082a3 // ld1 {v3.s}[2], [x21]
+	MOVD 88(R0), R13
+	CBZ R13, set
+	MOVD R7, R13
+	TBZ $1, R9, one3
+	WORD $0xfd4001a3 // ldr d3, [x13]
+	TBZ $0, R9, loaded4
+	ADD $8, R13, R22
+	WORD $0x4d4082c3 // ld1 {v3.s}[2], [x22]
 	B loaded4
 
 one3:
-	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0xbd4001a3 // ldr s3, [x13]
 
 loaded4:
 	WORD $0x4e20d460 // fadd v0.4s, v3.4s, v0.4s
-	ADD R10, R12, R12
-	TBZ $1, R8, one5
-	WORD $0xfd400183 // ldr d3, [x12]
-	TBZ $0, R8, loaded6
-	ADD $8, R12, R21
-	WORD $0x4d4082a3 // ld1 {v3.s}[2], [x21]
+	ADD R11, R13, R13
+	TBZ $1, R9, one5
+	WORD $0xfd4001a3 // ldr d3, [x13]
+	TBZ $0, R9, loaded6
+	ADD $8, R13, R22
+	WORD $0x4d4082c3 // ld1 {v3.s}[2], [x22]
 	B loaded6
 
 one5:
-	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0xbd4001a3 // ldr s3, [x13]
 
 loaded6:
 	WORD $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
-	ADD R10, R12, R12
-	TBZ $1, R8, one7
-	WORD $0xfd400183 // ldr d3, [x12]
-	TBZ $0, R8, loaded8
-	ADD $8, R12, R21
-	WORD $0x4d4082a3 // ld1 {v3.s}[2], [x21]
+	ADD R11, R13, R13
+	TBZ $1, R9, one7
+	WORD $0xfd4001a3 // ldr d3, [x13]
+	TBZ $0, R9, loaded8
+	ADD $8, R13, R22
+	WORD $0x4d4082c3 // ld1 {v3.s}[2], [x22]
 	B loaded8
 
 one7:
-	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0xbd4001a3 // ldr s3, [x13]
 
 loaded8:
 	WORD $0x4e22d462 // fadd v2.4s, v3.4s, v2.4s
 
 set:
-	MOVD R6, R12
-	TBZ $1, R8, one9
-	WORD $0xfd000180 // str d0, [x12]
-	TBZ $0, R8, stored10
-	ADD $8, R12, R21
-	WORD $0x4d0082a0 // st1 {v0.s}[2], [x21]
+	MOVD R7, R13
+	TBZ $1, R9, one9
+	WORD $0xfd0001a0 // str d0, [x13]
+	TBZ $0, R9, stored10
+	ADD $8, R13, R22
+	WORD $0x4d0082c0 // st1 {v0.s}[2], [x22]
 	B stored10
 
 one9:
-	WORD $0xbd000180 // str s0, [x12]
+	WORD $0xbd0001a0 // str s0, [x13]
 
 stored10:
-	ADD R10, R12, R12
-	TBZ $1, R8, one11
-	WORD $0xfd000181 // str d1, [x12]
-	TBZ $0, R8, stored12
-	ADD $8, R12, R21
-	WORD $0x4d0082a1 // st1 {v1.s}[2], [x21]
+	ADD R11, R13, R13
+	TBZ $1, R9, one11
+	WORD $0xfd0001a1 // str d1, [x13]
+	TBZ $0, R9, stored12
+	ADD $8, R13, R22
+	WORD $0x4d0082c1 // st1 {v1.s}[2], [x22]
 	B stored12
 
 one11:
-	WORD $0xbd000181 // str s1, [x12]
+	WORD $0xbd0001a1 // str s1, [x13]
 
 stored12:
-	ADD R10, R12, R12
-	TBZ $1, R8, one13
-	WORD $0xfd000182 // str d2, [x12]
-	TBZ $0, R8, stored14
-	ADD $8, R12, R21
-	WORD $0x4d0082a2 // st1 {v2.s}[2], [x21]
+	ADD R11, R13, R13
+	TBZ $1, R9, one13
+	WORD $0xfd0001a2 // str d2, [x13]
+	TBZ $0, R9, stored14
+	ADD $8, R13, R22
+	WORD $0x4d0082c2 // st1 {v2.s}[2], [x22]
 	B stored14
 
 one13:
-	WORD $0xbd000182 // str s2, [x12]
+	WORD $0xbd0001a2 // str s2, [x13]
 
 stored14:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R21
-	ADD R21, R5, R5
-	MOVD 112(R0), R21
-	ADD R21, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R22
+	ADD R22, R5, R5
+	MOVD 192(R0), R22
+	ADD R22, R6, R6
+	MOVD 112(R0), R22
+	ADD R22, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile4x4NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -710,14 +728,15 @@ TEXT ·tile4x4NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
 
 block:
 	// Sums are zero; the first segment begins.
@@ -725,132 +744,134 @@ block:
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVD 8(R0), R13
 	MOVD 80(R0), R14
 	MOVD R5, R15
+	MOVD R6, R19
 
 segment:
-	MOVD R15, R19
-	MOVD R13, R20
+	MOVD R15, R20
+	MOVD R19, R21
 	ADD R3, R15, R15
-	ADD R4, R13, R13
-	MOVD 72(R0), R21
-	SUBS $4, R21, R21
+	ADD R4, R19, R19
+	MOVD 72(R0), R22
+	SUBS $4, R22, R22
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R22
-	ADD R8, R22, R22
-	PRFM (R22), PLDL2KEEP
-	MOVD 176(R0), R22
-	ADD R22, R8, R8
-	WORD $0x3dc00284 // ldr q4, [x20]
-	ADD R2, R20, R20
-	WORD $0xbd400265 // ldr s5, [x19]
-	WORD $0xbc696a66 // ldr s6, [x19, x9]
-	WORD $0xbc6b6a67 // ldr s7, [x19, x11]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R23
+	ADD R9, R23, R23
+	PRFM (R23), PLDL2KEEP
+	MOVD 176(R0), R23
+	ADD R23, R9, R9
+	WORD $0x3dc002a4 // ldr q4, [x21]
+	ADD R2, R21, R21
+	WORD $0xbd400285 // ldr s5, [x20]
+	WORD $0xbc6a6a86 // ldr s6, [x20, x10]
+	WORD $0xbc6c6a87 // ldr s7, [x20, x12]
 	WORD $0x4f851080 // fmla v0.4s, v4.4s, v5.s[0]
-	WORD $0xbc6c6a65 // ldr s5, [x19, x12]
+	WORD $0xbc6d6a85 // ldr s5, [x20, x13]
 	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
 	WORD $0x4f871082 // fmla v2.4s, v4.4s, v7.s[0]
 	WORD $0x4f851083 // fmla v3.4s, v4.4s, v5.s[0]
-	ADD R1, R19, R19
-	WORD $0x3dc00284 // ldr q4, [x20]
-	ADD R2, R20, R20
-	WORD $0xbd400265 // ldr s5, [x19]
-	WORD $0xbc696a66 // ldr s6, [x19, x9]
-	WORD $0xbc6b6a67 // ldr s7, [x19, x11]
+	ADD R1, R20, R20
+	WORD $0x3dc002a4 // ldr q4, [x21]
+	ADD R2, R21, R21
+	WORD $0xbd400285 // ldr s5, [x20]
+	WORD $0xbc6a6a86 // ldr s6, [x20, x10]
+	WORD $0xbc6c6a87 // ldr s7, [x20, x12]
 	WORD $0x4f851080 // fmla v0.4s, v4.4s, v5.s[0]
-	WORD $0xbc6c6a65 // ldr s5, [x19, x12]
+	WORD $0xbc6d6a85 // ldr s5, [x20, x13]
 	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
 	WORD $0x4f871082 // fmla v2.4s, v4.4s, v7.s[0]
 	WORD $0x4f851083 // fmla v3.4s, v4.4s, v5.s[0]
-	ADD R1, R19, R19
-	WORD $0x3dc00284 // ldr q4, [x20]
-	ADD R2, R20, R20
-	WORD $0xbd400265 // ldr s5, [x19]
-	WORD $0xbc696a66 // ldr s6, [x19, x9]
-	WORD $0xbc6b6a67 // ldr s7, [x19, x11]
+	ADD R1, R20, R20
+	WORD $0x3dc002a4 // ldr q4, [x21]
+	ADD R2, R21, R21
+	WORD $0xbd400285 // ldr s5, [x20]
+	WORD $0xbc6a6a86 // ldr s6, [x20, x10]
+	WORD $0xbc6c6a87 // ldr s7, [x20, x12]
 	WORD $0x4f851080 // fmla v0.4s, v4.4s, v5.s[0]
-	WORD $0xbc6c6a65 // ldr s5, [x19, x12]
+	WORD $0xbc6d6a85 // ldr s5, [x20, x13]
 	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
 	WORD $0x4f871082 // fmla v2.4s, v4.4s, v7.s[0]
 	WORD $0x4f851083 // fmla v3.4s, v4.4s, v5.s[0]
-	ADD R1, R19, R19
-	WORD $0x3dc00284 // ldr q4, [x20]
-	ADD R2, R20, R20
-	WORD $0xbd400265 // ldr s5, [x19]
-	WORD $0xbc696a66 // ldr s6, [x19, x9]
-	WORD $0xbc6b6a67 // ldr s7, [x19, x11]
+	ADD R1, R20, R20
+	WORD $0x3dc002a4 // ldr q4, [x21]
+	ADD R2, R21, R21
+	WORD $0xbd400285 // ldr s5, [x20]
+	WORD $0xbc6a6a86 // ldr s6, [x20, x10]
+	WORD $0xbc6c6a87 // ldr s7, [x20, x12]
 	WORD $0x4f851080 // fmla v0.4s, v4.4s, v5.s[0]
-	WORD $0xbc6c6a65 // ldr s5, [x19, x12]
+	WORD $0xbc6d6a85 // ldr s5, [x20, x13]
 	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
 	WORD $0x4f871082 // fmla v2.4s, v4.4s, v7.s[0]
 	WORD $0x4f851083 // fmla v3.4s, v4.4s, v5.s[0]
-	ADD R1, R19, R19
-	SUBS $4, R21, R21
+	ADD R1, R20, R20
+	SUBS $4, R22, R22
 	BGE four
 
 rest:
-	ADD $4, R21, R21
-	CBZ R21, next
+	ADD $4, R22, R22
+	CBZ R22, next
 
 one:
-	WORD $0x3dc00284 // ldr q4, [x20]
-	ADD R2, R20, R20
-	WORD $0xbd400265 // ldr s5, [x19]
-	WORD $0xbc696a66 // ldr s6, [x19, x9]
-	WORD $0xbc6b6a67 // ldr s7, [x19, x11]
+	WORD $0x3dc002a4 // ldr q4, [x21]
+	ADD R2, R21, R21
+	WORD $0xbd400285 // ldr s5, [x20]
+	WORD $0xbc6a6a86 // ldr s6, [x20, x10]
+	WORD $0xbc6c6a87 // ldr s7, [x20, x12]
 	WORD $0x4f851080 // fmla v0.4s, v4.4s, v5.s[0]
-	WORD $0xbc6c6a65 // ldr s5, [x19, x12]
+	WORD $0xbc6d6a85 // ldr s5, [x20, x13]
 	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
 	WORD $0x4f871082 // fmla v2.4s, v4.4s, v7.s[0]
 	WORD $0x4f851083 // fmla v3.4s, v4.4s, v5.s[0]
-	ADD R1, R19, R19
-	SUB $1, R21, R21
-	CBNZ R21, one
+	ADD R1, R20, R20
+	SUB $1, R22, R22
+	CBNZ R22, one
 
 next:
 	SUB $1, R14, R14
 	CBNZ R14, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R13
-	CBZ R13, set
-	MOVD R6, R13
-	WORD $0x3dc001a4 // ldr q4, [x13]
+	MOVD 88(R0), R14
+	CBZ R14, set
+	MOVD R7, R14
+	WORD $0x3dc001c4 // ldr q4, [x14]
 	WORD $0x4e20d480 // fadd v0.4s, v4.4s, v0.4s
-	ADD R10, R13, R13
-	WORD $0x3dc001a4 // ldr q4, [x13]
+	ADD R11, R14, R14
+	WORD $0x3dc001c4 // ldr q4, [x14]
 	WORD $0x4e21d481 // fadd v1.4s, v4.4s, v1.4s
-	ADD R10, R13, R13
-	WORD $0x3dc001a4 // ldr q4, [x13]
+	ADD R11, R14, R14
+	WORD $0x3dc001c4 // ldr q4, [x14]
 	WORD $0x4e22d482 // fadd v2.4s, v4.4s, v2.4s
-	ADD R10, R13, R13
-	WORD $0x3dc001a4 // ldr q4, [x13]
+	ADD R11, R14, R14
+	WORD $0x3dc001c4 // ldr q4, [x14]
 	WORD $0x4e23d483 // fadd v3.4s, v4.4s, v3.4s
 
 set:
-	MOVD R6, R13
-	WORD $0x3d8001a0 // str q0, [x13]
-	ADD R10, R13, R13
-	WORD $0x3d8001a1 // str q1, [x13]
-	ADD R10, R13, R13
-	WORD $0x3d8001a2 // str q2, [x13]
-	ADD R10, R13, R13
-	WORD $0x3d8001a3 // str q3, [x13]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R22
-	ADD R22, R5, R5
-	MOVD 112(R0), R22
-	ADD R22, R6, R6
+	MOVD R7, R14
+	WORD $0x3d8001c0 // str q0, [x14]
+	ADD R11, R14, R14
+	WORD $0x3d8001c1 // str q1, [x14]
+	ADD R11, R14, R14
+	WORD $0x3d8001c2 // str q2, [x14]
+	ADD R11, R14, R14
+	WORD $0x3d8001c3 // str q3, [x14]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R23
+	ADD R23, R5, R5
+	MOVD 192(R0), R23
+	ADD R23, R6, R6
+	MOVD 112(R0), R23
+	ADD R23, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile4x4NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -858,14 +879,15 @@ TEXT ·tile4x4NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
 
 block:
 	// Sums are zero; the first segment begins.
@@ -873,162 +895,164 @@ block:
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVD 8(R0), R13
 	MOVD 80(R0), R14
 	MOVD R5, R15
+	MOVD R6, R19
 
 segment:
-	MOVD R15, R19
-	MOVD R13, R20
+	MOVD R15, R20
+	MOVD R19, R21
 	ADD R3, R15, R15
-	ADD R4, R13, R13
-	MOVD 72(R0), R21
+	ADD R4, R19, R19
+	MOVD 72(R0), R22
 
 one:
-	TBZ $1, R8, one1
-	WORD $0xfd400284 // ldr d4, [x20]
-	TBZ $0, R8, loaded2
-	ADD $8, R20, R22
-	WORD $0x4d4082c4 // ld1 {v4.s}[2], [x22]
+	TBZ $1, R9, one1
+	WORD $0xfd4002a4 // ldr d4, [x21]
+	TBZ $0, R9, loaded2
+	ADD $8, R21, R23
+	WORD $0x4d4082e4 // ld1 {v4.s}[2], [x23]
 	B loaded2
 
 one1:
-	WORD $0xbd400284 // ldr s4, [x20]
+	WORD $0xbd4002a4 // ldr s4, [x21]
 
 loaded2:
-	ADD R2, R20, R20
-	WORD $0xbd400265 // ldr s5, [x19]
-	WORD $0xbc696a66 // ldr s6, [x19, x9]
-	WORD $0xbc6b6a67 // ldr s7, [x19, x11]
+	ADD R2, R21, R21
+	WORD $0xbd400285 // ldr s5, [x20]
+	WORD $0xbc6a6a86 // ldr s6, [x20, x10]
+	WORD $0xbc6c6a87 // ldr s7, [x20, x12]
 	WORD $0x4f851080 // fmla v0.4s, v4.4s, v5.s[0]
-	WORD $0xbc6c6a65 // ldr s5, [x19, x12]
+	WORD $0xbc6d6a85 // ldr s5, [x20, x13]
 	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
 	WORD $0x4f871082 // fmla v2.4s, v4.4s, v7.s[0]
 	WORD $0x4f851083 // fmla v3.4s, v4.4s, v5.s[0]
-	ADD R1, R19, R19
-	SUB $1, R21, R21
-	CBNZ R21, one
+	ADD R1, R20, R20
+	SUB $1, R22, R22
+	CBNZ R22, one
 
 next:
 	SUB $1, R14, R14
 	CBNZ R14, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R13
-	CBZ R13, set
-	MOVD R6, R13
-	TBZ $1, R8, one3
-	WORD $0xfd4001a4 // ldr d4, [x13]
-	TBZ $0, R8, loaded4
-	ADD $8, R13, R22
-	WORD $0x4d4082c4 // ld1 {v4.s}[2], [x22]
+	MOVD 88(R0), R14
+	CBZ R14, set
+	MOVD R7, R14
+	TBZ $1, R9, one3
+	WORD $0xfd4001c4 // ldr d4, [x14]
+	TBZ $0, R9, loaded4
+	ADD $8, R14, R23
+	WORD $0x4d4082e4 // ld1 {v4.s}[2], [x23]
 	B loaded4
 
 one3:
-	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0xbd4001c4 // ldr s4, [x14]
 
 loaded4:
 	WORD $0x4e20d480 // fadd v0.4s, v4.4s, v0.4s
-	ADD R10, R13, R13
-	TBZ $1, R8, one5
-	WORD $0xfd4001a4 // ldr d4, [x13]
-	TBZ $0, R8, loaded6
-	ADD $8, R13, R22
-	WORD $0x4d4082c4 // ld1 {v4.s}[2], [x22]
+	ADD R11, R14, R14
+	TBZ $1, R9, one5
+	WORD $0xfd4001c4 // ldr d4, [x14]
+	TBZ $0, R9, loaded6
+	ADD $8, R14, R23
+	WORD $0x4d4082e4 // ld1 {v4.s}[2], [x23]
 	B loaded6
 
 one5:
-	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0xbd4001c4 // ldr s4, [x14]
 
 loaded6:
 	WORD $0x4e21d481 // fadd v1.4s, v4.4s, v1.4s
-	ADD R10, R13, R13
-	TBZ $1, R8, one7
-	WORD $0xfd4001a4 // ldr d4, [x13]
-	TBZ $0, R8, loaded8
-	ADD $8, R13, R22
-	WORD $0x4d4082c4 // ld1 {v4.s}[2], [x22]
+	ADD R11, R14, R14
+	TBZ $1, R9, one7
+	WORD $0xfd4001c4 // ldr d4, [x14]
+	TBZ $0, R9, loaded8
+	ADD $8, R14, R23
+	WORD $0x4d4082e4 // ld1 {v4.s}[2], [x23]
 	B loaded8
 
 one7:
-	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0xbd4001c4 // ldr s4, [x14]
 
 loaded8:
 	WORD $0x4e22d482 // fadd v2.4s, v4.4s, v2.4s
-	ADD R10, R13, R13
-	TBZ $1, R8, one9
-	WORD $0xfd4001a4 // ldr d4, [x13]
-	TBZ $0, R8, loaded10
-	ADD $8, R13, R22
-	WORD $0x4d4082c4 // ld1 {v4.s}[2], [x22]
+	ADD R11, R14, R14
+	TBZ $1, R9, one9
+	WORD $0xfd4001c4 // ldr d4, [x14]
+	TBZ $0, R9, loaded10
+	ADD $8, R14, R23
+	WORD $0x4d4082e4 // ld1 {v4.s}[2], [x23]
 	B loaded10
 
 one9:
-	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0xbd4001c4 // ldr s4, [x14]
 
 loaded10:
 	WORD $0x4e23d483 // fadd v3.4s, v4.4s, v3.4s
 
 set:
-	MOVD R6, R13
-	TBZ $1, R8, one11
-	WORD $0xfd0001a0 // str d0, [x13]
-	TBZ $0, R8, stored12
-	ADD $8, R13, R22
-	WORD $0x4d0082c0 // st1 {v0.s}[2], [x22]
+	MOVD R7, R14
+	TBZ $1, R9, one11
+	WORD $0xfd0001c0 // str d0, [x14]
+	TBZ $0, R9, stored12
+	ADD $8, R14, R23
+	WORD $0x4d0082e0 // st1 {v0.s}[2], [x23]
 	B stored12
 
 one11:
-	WORD $0xbd0001a0 // str s0, [x13]
+	WORD $0xbd0001c0 // str s0, [x14]
 
 stored12:
-	ADD R10, R13, R13
-	TBZ $1, R8, one13
-	WORD $0xfd0001a1 // str d1, [x13]
-	TBZ $0, R8, stored14
-	ADD $8, R13, R22
-	WORD $0x4d0082c1 // st1 {v1.s}[2], [x22]
+	ADD R11, R14, R14
+	TBZ $1, R9, one13
+	WORD $0xfd0001c1 // str d1, [x14]
+	TBZ $0, R9, stored14
+	ADD $8, R14, R23
+	WORD $0x4d0082e1 // st1 {v1.s}[2], [x23]
 	B stored14
 
 one13:
-	WORD $0xbd0001a1 // str s1, [x13]
+	WORD $0xbd0001c1 // str s1, [x14]
 
 stored14:
-	ADD R10, R13, R13
-	TBZ $1, R8, one15
-	WORD $0xfd0001a2 // str d2, [x13]
-	TBZ $0, R8, stored16
-	ADD $8, R13, R22
-	WORD $0x4d0082c2 // st1 {v2.s}[2], [x22]
+	ADD R11, R14, R14
+	TBZ $1, R9, one15
+	WORD $0xfd0001c2 // str d2, [x14]
+	TBZ $0, R9, stored16
+	ADD $8, R14, R23
+	WORD $0x4d0082e2 // st1 {v2.s}[2], [x23]
 	B stored16
 
 one15:
-	WORD $0xbd0001a2 // str s2, [x13]
+	WORD $0xbd0001c2 // str s2, [x14]
 
 stored16:
-	ADD R10, R13, R13
-	TBZ $1, R8, one17
-	WORD $0xfd0001a3 // str d3, [x13]
-	TBZ $0, R8, stored18
-	ADD $8, R13, R22
-	WORD $0x4d0082c3 // st1 {v3.s}[2], [x22]
+	ADD R11, R14, R14
+	TBZ $1, R9, one17
+	WORD $0xfd0001c3 // str d3, [x14]
+	TBZ $0, R9, stored18
+	ADD $8, R14, R23
+	WORD $0x4d0082e3 // st1 {v3.s}[2], [x23]
 	B stored18
 
 one17:
-	WORD $0xbd0001a3 // str s3, [x13]
+	WORD $0xbd0001c3 // str s3, [x14]
 
 stored18:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R22
-	ADD R22, R5, R5
-	MOVD 112(R0), R22
-	ADD R22, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R23
+	ADD R23, R5, R5
+	MOVD 192(R0), R23
+	ADD R23, R6, R6
+	MOVD 112(R0), R23
+	ADD R23, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile5x4NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -1036,15 +1060,16 @@ TEXT ·tile5x4NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
 
 block:
 	// Sums are zero; the first segment begins.
@@ -1053,147 +1078,149 @@ block:
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
-	MOVD 8(R0), R14
 	MOVD 80(R0), R15
 	MOVD R5, R19
+	MOVD R6, R20
 
 segment:
-	MOVD R19, R20
-	MOVD R14, R21
+	MOVD R19, R21
+	MOVD R20, R22
 	ADD R3, R19, R19
-	ADD R4, R14, R14
-	MOVD 72(R0), R22
-	SUBS $4, R22, R22
+	ADD R4, R20, R20
+	MOVD 72(R0), R23
+	SUBS $4, R23, R23
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R23
-	ADD R8, R23, R23
-	PRFM (R23), PLDL2KEEP
-	MOVD 176(R0), R23
-	ADD R23, R8, R8
-	WORD $0x3dc002a5 // ldr q5, [x21]
-	ADD R2, R21, R21
-	WORD $0xbd400286 // ldr s6, [x20]
-	WORD $0xbc696a87 // ldr s7, [x20, x9]
-	WORD $0xbc6b6a88 // ldr s8, [x20, x11]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R24
+	ADD R9, R24, R24
+	PRFM (R24), PLDL2KEEP
+	MOVD 176(R0), R24
+	ADD R24, R9, R9
+	WORD $0x3dc002c5 // ldr q5, [x22]
+	ADD R2, R22, R22
+	WORD $0xbd4002a6 // ldr s6, [x21]
+	WORD $0xbc6a6aa7 // ldr s7, [x21, x10]
+	WORD $0xbc6c6aa8 // ldr s8, [x21, x12]
 	WORD $0x4f8610a0 // fmla v0.4s, v5.4s, v6.s[0]
-	WORD $0xbc6c6a86 // ldr s6, [x20, x12]
+	WORD $0xbc6d6aa6 // ldr s6, [x21, x13]
 	WORD $0x4f8710a1 // fmla v1.4s, v5.4s, v7.s[0]
-	WORD $0xbc6d6a87 // ldr s7, [x20, x13]
+	WORD $0xbc6e6aa7 // ldr s7, [x21, x14]
 	WORD $0x4f8810a2 // fmla v2.4s, v5.4s, v8.s[0]
 	WORD $0x4f8610a3 // fmla v3.4s, v5.4s, v6.s[0]
 	WORD $0x4f8710a4 // fmla v4.4s, v5.4s, v7.s[0]
-	ADD R1, R20, R20
-	WORD $0x3dc002a5 // ldr q5, [x21]
-	ADD R2, R21, R21
-	WORD $0xbd400286 // ldr s6, [x20]
-	WORD $0xbc696a87 // ldr s7, [x20, x9]
-	WORD $0xbc6b6a88 // ldr s8, [x20, x11]
+	ADD R1, R21, R21
+	WORD $0x3dc002c5 // ldr q5, [x22]
+	ADD R2, R22, R22
+	WORD $0xbd4002a6 // ldr s6, [x21]
+	WORD $0xbc6a6aa7 // ldr s7, [x21, x10]
+	WORD $0xbc6c6aa8 // ldr s8, [x21, x12]
 	WORD $0x4f8610a0 // fmla v0.4s, v5.4s, v6.s[0]
-	WORD $0xbc6c6a86 // ldr s6, [x20, x12]
+	WORD $0xbc6d6aa6 // ldr s6, [x21, x13]
 	WORD $0x4f8710a1 // fmla v1.4s, v5.4s, v7.s[0]
-	WORD $0xbc6d6a87 // ldr s7, [x20, x13]
+	WORD $0xbc6e6aa7 // ldr s7, [x21, x14]
 	WORD $0x4f8810a2 // fmla v2.4s, v5.4s, v8.s[0]
 	WORD $0x4f8610a3 // fmla v3.4s, v5.4s, v6.s[0]
 	WORD $0x4f8710a4 // fmla v4.4s, v5.4s, v7.s[0]
-	ADD R1, R20, R20
-	WORD $0x3dc002a5 // ldr q5, [x21]
-	ADD R2, R21, R21
-	WORD $0xbd400286 // ldr s6, [x20]
-	WORD $0xbc696a87 // ldr s7, [x20, x9]
-	WORD $0xbc6b6a88 // ldr s8, [x20, x11]
+	ADD R1, R21, R21
+	WORD $0x3dc002c5 // ldr q5, [x22]
+	ADD R2, R22, R22
+	WORD $0xbd4002a6 // ldr s6, [x21]
+	WORD $0xbc6a6aa7 // ldr s7, [x21, x10]
+	WORD $0xbc6c6aa8 // ldr s8, [x21, x12]
 	WORD $0x4f8610a0 // fmla v0.4s, v5.4s, v6.s[0]
-	WORD $0xbc6c6a86 // ldr s6, [x20, x12]
+	WORD $0xbc6d6aa6 // ldr s6, [x21, x13]
 	WORD $0x4f8710a1 // fmla v1.4s, v5.4s, v7.s[0]
-	WORD $0xbc6d6a87 // ldr s7, [x20, x13]
+	WORD $0xbc6e6aa7 // ldr s7, [x21, x14]
 	WORD $0x4f8810a2 // fmla v2.4s, v5.4s, v8.s[0]
 	WORD $0x4f8610a3 // fmla v3.4s, v5.4s, v6.s[0]
 	WORD $0x4f8710a4 // fmla v4.4s, v5.4s, v7.s[0]
-	ADD R1, R20, R20
-	WORD $0x3dc002a5 // ldr q5, [x21]
-	ADD R2, R21, R21
-	WORD $0xbd400286 // ldr s6, [x20]
-	WORD $0xbc696a87 // ldr s7, [x20, x9]
-	WORD $0xbc6b6a88 // ldr s8, [x20, x11]
+	ADD R1, R21, R21
+	WORD $0x3dc002c5 // ldr q5, [x22]
+	ADD R2, R22, R22
+	WORD $0xbd4002a6 // ldr s6, [x21]
+	WORD $0xbc6a6aa7 // ldr s7, [x21, x10]
+	WORD $0xbc6c6aa8 // ldr s8, [x21, x12]
 	WORD $0x4f8610a0 // fmla v0.4s, v5.4s, v6.s[0]
-	WORD $0xbc6c6a86 // ldr s6, [x20, x12]
+	WORD $0xbc6d6aa6 // ldr s6, [x21, x13]
 	WORD $0x4f8710a1 // fmla v1.4s, v5.4s, v7.s[0]
-	WORD $0xbc6d6a87 // ldr s7, [x20, x13]
+	WORD $0xbc6e6aa7 // ldr s7, [x21, x14]
 	WORD $0x4f8810a2 // fmla v2.4s, v5.4s, v8.s[0]
 	WORD $0x4f8610a3 // fmla v3.4s, v5.4s, v6.s[0]
 	WORD $0x4f8710a4 // fmla v4.4s, v5.4s, v7.s[0]
-	ADD R1, R20, R20
-	SUBS $4, R22, R22
+	ADD R1, R21, R21
+	SUBS $4, R23, R23
 	BGE four
 
 rest:
-	ADD $4, R22, R22
-	CBZ R22, next
+	ADD $4, R23, R23
+	CBZ R23, next
 
 one:
-	WORD $0x3dc002a5 // ldr q5, [x21]
-	ADD R2, R21, R21
-	WORD $0xbd400286 // ldr s6, [x20]
-	WORD $0xbc696a87 // ldr s7, [x20, x9]
-	WORD $0xbc6b6a88 // ldr s8, [x20, x11]
+	WORD $0x3dc002c5 // ldr q5, [x22]
+	ADD R2, R22, R22
+	WORD $0xbd4002a6 // ldr s6, [x21]
+	WORD $0xbc6a6aa7 // ldr s7, [x21, x10]
+	WORD $0xbc6c6aa8 // ldr s8, [x21, x12]
 	WORD $0x4f8610a0 // fmla v0.4s, v5.4s, v6.s[0]
-	WORD $0xbc6c6a86 // ldr s6, [x20, x12]
+	WORD $0xbc6d6aa6 // ldr s6, [x21, x13]
 	WORD $0x4f8710a1 // fmla v1.4s, v5.4s, v7.s[0]
-	WORD $0xbc6d6a87 // ldr s7, [x20, x13]
+	WORD $0xbc6e6aa7 // ldr s7, [x21, x14]
 	WORD $0x4f8810a2 // fmla v2.4s, v5.4s, v8.s[0]
 	WORD $0x4f8610a3 // fmla v3.4s, v5.4s, v6.s[0]
 	WORD $0x4f8710a4 // fmla v4.4s, v5.4s, v7.s[0]
-	ADD R1, R20, R20
-	SUB $1, R22, R22
-	CBNZ R22, one
+	ADD R1, R21, R21
+	SUB $1, R23, R23
+	CBNZ R23, one
 
 next:
 	SUB $1, R15, R15
 	CBNZ R15, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R14
-	CBZ R14, set
-	MOVD R6, R14
-	WORD $0x3dc001c5 // ldr q5, [x14]
+	MOVD 88(R0), R15
+	CBZ R15, set
+	MOVD R7, R15
+	WORD $0x3dc001e5 // ldr q5, [x15]
 	WORD $0x4e20d4a0 // fadd v0.4s, v5.4s, v0.4s
-	ADD R10, R14, R14
-	WORD $0x3dc001c5 // ldr q5, [x14]
+	ADD R11, R15, R15
+	WORD $0x3dc001e5 // ldr q5, [x15]
 	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
-	ADD R10, R14, R14
-	WORD $0x3dc001c5 // ldr q5, [x14]
+	ADD R11, R15, R15
+	WORD $0x3dc001e5 // ldr q5, [x15]
 	WORD $0x4e22d4a2 // fadd v2.4s, v5.4s, v2.4s
-	ADD R10, R14, R14
-	WORD $0x3dc001c5 // ldr q5, [x14]
+	ADD R11, R15, R15
+	WORD $0x3dc001e5 // ldr q5, [x15]
 	WORD $0x4e23d4a3 // fadd v3.4s, v5.4s, v3.4s
-	ADD R10, R14, R14
-	WORD $0x3dc001c5 // ldr q5, [x14]
+	ADD R11, R15, R15
+	WORD $0x3dc001e5 // ldr q5, [x15]
 	WORD $0x4e24d4a4 // fadd v4.4s, v5.4s, v4.4s
 
 set:
-	MOVD R6, R14
-	WORD $0x3d8001c0 // str q0, [x14]
-	ADD R10, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14]
-	ADD R10, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14]
-	ADD R10, R14, R14
-	WORD $0x3d8001c3 // str q3, [x14]
-	ADD R10, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R23
-	ADD R23, R5, R5
-	MOVD 112(R0), R23
-	ADD R23, R6, R6
+	MOVD R7, R15
+	WORD $0x3d8001e0 // str q0, [x15]
+	ADD R11, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15]
+	ADD R11, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15]
+	ADD R11, R15, R15
+	WORD $0x3d8001e3 // str q3, [x15]
+	ADD R11, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R24
+	ADD R24, R5, R5
+	MOVD 192(R0), R24
+	ADD R24, R6, R6
+	MOVD 112(R0), R24
+	ADD R24, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile5x4NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -1201,15 +1228,16 @@ TEXT ·tile5x4NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
 
 block:
 	// Sums are zero; the first segment begins.
@@ -1218,189 +1246,191 @@ block:
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
-	MOVD 8(R0), R14
 	MOVD 80(R0), R15
 	MOVD R5, R19
+	MOVD R6, R20
 
 segment:
-	MOVD R19, R20
-	MOVD R14, R21
+	MOVD R19, R21
+	MOVD R20, R22
 	ADD R3, R19, R19
-	ADD R4, R14, R14
-	MOVD 72(R0), R22
+	ADD R4, R20, R20
+	MOVD 72(R0), R23
 
 one:
-	TBZ $1, R8, one1
-	WORD $0xfd4002a5 // ldr d5, [x21]
-	TBZ $0, R8, loaded2
-	ADD $8, R21, R23
-	WORD $0x4d4082e5 // ld1 {v5.s}[2], [x23]
+	TBZ $1, R9, one1
+	WORD $0xfd4002c5 // ldr d5, [x22]
+	TBZ $0, R9, loaded2
+	ADD $8, R22, R24
+	WORD $0x4d408305 // ld1 {v5.s}[2], [x24]
 	B loaded2
 
 one1:
-	WORD $0xbd4002a5 // ldr s5, [x21]
+	WORD $0xbd4002c5 // ldr s5, [x22]
 
 loaded2:
-	ADD R2, R21, R21
-	WORD $0xbd400286 // ldr s6, [x20]
-	WORD $0xbc696a87 // ldr s7, [x20, x9]
-	WORD $0xbc6b6a88 // ldr s8, [x20, x11]
+	ADD R2, R22, R22
+	WORD $0xbd4002a6 // ldr s6, [x21]
+	WORD $0xbc6a6aa7 // ldr s7, [x21, x10]
+	WORD $0xbc6c6aa8 // ldr s8, [x21, x12]
 	WORD $0x4f8610a0 // fmla v0.4s, v5.4s, v6.s[0]
-	WORD $0xbc6c6a86 // ldr s6, [x20, x12]
+	WORD $0xbc6d6aa6 // ldr s6, [x21, x13]
 	WORD $0x4f8710a1 // fmla v1.4s, v5.4s, v7.s[0]
-	WORD $0xbc6d6a87 // ldr s7, [x20, x13]
+	WORD $0xbc6e6aa7 // ldr s7, [x21, x14]
 	WORD $0x4f8810a2 // fmla v2.4s, v5.4s, v8.s[0]
 	WORD $0x4f8610a3 // fmla v3.4s, v5.4s, v6.s[0]
 	WORD $0x4f8710a4 // fmla v4.4s, v5.4s, v7.s[0]
-	ADD R1, R20, R20
-	SUB $1, R22, R22
-	CBNZ R22, one
+	ADD R1, R21, R21
+	SUB $1, R23, R23
+	CBNZ R23, one
 
 next:
 	SUB $1, R15, R15
 	CBNZ R15, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R14
-	CBZ R14, set
-	MOVD R6, R14
-	TBZ $1, R8, one3
-	WORD $0xfd4001c5 // ldr d5, [x14]
-	TBZ $0, R8, loaded4
-	ADD $8, R14, R23
-	WORD $0x4d4082e5 // ld1 {v5.s}[2], [x23]
+	MOVD 88(R0), R15
+	CBZ R15, set
+	MOVD R7, R15
+	TBZ $1, R9, one3
+	WORD $0xfd4001e5 // ldr d5, [x15]
+	TBZ $0, R9, loaded4
+	ADD $8, R15, R24
+	WORD $0x4d408305 // ld1 {v5.s}[2], [x24]
 	B loaded4
 
 one3:
-	WORD $0xbd4001c5 // ldr s5, [x14]
+	WORD $0xbd4001e5 // ldr s5, [x15]
 
 loaded4:
 	WORD $0x4e20d4a0 // fadd v0.4s, v5.4s, v0.4s
-	ADD R10, R14, R14
-	TBZ $1, R8, one5
-	WORD $0xfd4001c5 // ldr d5, [x14]
-	TBZ $0, R8, loaded6
-	ADD $8, R14, R23
-	WORD $0x4d4082e5 // ld1 {v5.s}[2], [x23]
+	ADD R11, R15, R15
+	TBZ $1, R9, one5
+	WORD $0xfd4001e5 // ldr d5, [x15]
+	TBZ $0, R9, loaded6
+	ADD $8, R15, R24
+	WORD $0x4d408305 // ld1 {v5.s}[2], [x24]
 	B loaded6
 
 one5:
-	WORD $0xbd4001c5 // ldr s5, [x14]
+	WORD $0xbd4001e5 // ldr s5, [x15]
 
 loaded6:
 	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
-	ADD R10, R14, R14
-	TBZ $1, R8, one7
-	WORD $0xfd4001c5 // ldr d5, [x14]
-	TBZ $0, R8, loaded8
-	ADD $8, R14, R23
-	WORD $0x4d4082e5 // ld1 {v5.s}[2], [x23]
+	ADD R11, R15, R15
+	TBZ $1, R9, one7
+	WORD $0xfd4001e5 // ldr d5, [x15]
+	TBZ $0, R9, loaded8
+	ADD $8, R15, R24
+	WORD $0x4d408305 // ld1 {v5.s}[2], [x24]
 	B loaded8
 
 one7:
-	WORD $0xbd4001c5 // ldr s5, [x14]
+	WORD $0xbd4001e5 // ldr s5, [x15]
 
 loaded8:
 	WORD $0x4e22d4a2 // fadd v2.4s, v5.4s, v2.4s
-	ADD R10, R14, R14
-	TBZ $1, R8, one9
-	WORD $0xfd4001c5 // ldr d5, [x14]
-	TBZ $0, R8, loaded10
-	ADD $8, R14, R23
-	WORD $0x4d4082e5 // ld1 {v5.s}[2], [x23]
+	ADD R11, R15, R15
+	TBZ $1, R9, one9
+	WORD $0xfd4001e5 // ldr d5, [x15]
+	TBZ $0, R9, loaded10
+	ADD $8, R15, R24
+	WORD $0x4d408305 // ld1 {v5.s}[2], [x24]
 	B loaded10
 
 one9:
-	WORD $0xbd4001c5 // ldr s5, [x14]
+	WORD $0xbd4001e5 // ldr s5, [x15]
 
 loaded10:
 	WORD $0x4e23d4a3 // fadd v3.4s, v5.4s, v3.4s
-	ADD R10, R14, R14
-	TBZ $1, R8, one11
-	WORD $0xfd4001c5 // ldr d5, [x14]
-	TBZ $0, R8, loaded12
-	ADD $8, R14, R23
-	WORD $0x4d4082e5 // ld1 {v5.s}[2], [x23]
+	ADD R11, R15, R15
+	TBZ $1, R9, one11
+	WORD $0xfd4001e5 // ldr d5, [x15]
+	TBZ $0, R9, loaded12
+	ADD $8, R15, R24
+	WORD $0x4d408305 // ld1 {v5.s}[2], [x24]
 	B loaded12
 
 one11:
-	WORD $0xbd4001c5 // ldr s5, [x14]
+	WORD $0xbd4001e5 // ldr s5, [x15]
 
 loaded12:
 	WORD $0x4e24d4a4 // fadd v4.4s, v5.4s, v4.4s
 
 set:
-	MOVD R6, R14
-	TBZ $1, R8, one13
-	WORD $0xfd0001c0 // str d0, [x14]
-	TBZ $0, R8, stored14
-	ADD $8, R14, R23
-	WORD $0x4d0082e0 // st1 {v0.s}[2], [x23]
+	MOVD R7, R15
+	TBZ $1, R9, one13
+	WORD $0xfd0001e0 // str d0, [x15]
+	TBZ $0, R9, stored14
+	ADD $8, R15, R24
+	WORD $0x4d008300 // st1 {v0.s}[2], [x24]
 	B stored14
 
 one13:
-	WORD $0xbd0001c0 // str s0, [x14]
+	WORD $0xbd0001e0 // str s0, [x15]
 
 stored14:
-	ADD R10, R14, R14
-	TBZ $1, R8, one15
-	WORD $0xfd0001c1 // str d1, [x14]
-	TBZ $0, R8, stored16
-	ADD $8, R14, R23
-	WORD $0x4d0082e1 // st1 {v1.s}[2], [x23]
+	ADD R11, R15, R15
+	TBZ $1, R9, one15
+	WORD $0xfd0001e1 // str d1, [x15]
+	TBZ $0, R9, stored16
+	ADD $8, R15, R24
+	WORD $0x4d008301 // st1 {v1.s}[2], [x24]
 	B stored16
 
 one15:
-	WORD $0xbd0001c1 // str s1, [x14]
+	WORD $0xbd0001e1 // str s1, [x15]
 
 stored16:
-	ADD R10, R14, R14
-	TBZ $1, R8, one17
-	WORD $0xfd0001c2 // str d2, [x14]
-	TBZ $0, R8, stored18
-	ADD $8, R14, R23
-	WORD $0x4d0082e2 // st1 {v2.s}[2], [x23]
+	ADD R11, R15, R15
+	TBZ $1, R9, one17
+	WORD $0xfd0001e2 // str d2, [x15]
+	TBZ $0, R9, stored18
+	ADD $8, R15, R24
+	WORD $0x4d008302 // st1 {v2.s}[2], [x24]
 	B stored18
 
 one17:
-	WORD $0xbd0001c2 // str s2, [x14]
+	WORD $0xbd0001e2 // str s2, [x15]
 
 stored18:
-	ADD R10, R14, R14
-	TBZ $1, R8, one19
-	WORD $0xfd0001c3 // str d3, [x14]
-	TBZ $0, R8, stored20
-	ADD $8, R14, R23
-	WORD $0x4d0082e3 // st1 {v3.s}[2], [x23]
+	ADD R11, R15, R15
+	TBZ $1, R9, one19
+	WORD $0xfd0001e3 // str d3, [x15]
+	TBZ $0, R9, stored20
+	ADD $8, R15, R24
+	WORD $0x4d008303 // st1 {v3.s}[2], [x24]
 	B stored20
 
 one19:
-	WORD $0xbd0001c3 // str s3, [x14]
+	WORD $0xbd0001e3 // str s3, [x15]
 
 stored20:
-	ADD R10, R14, R14
-	TBZ $1, R8, one21
-	WORD $0xfd0001c4 // str d4, [x14]
-	TBZ $0, R8, stored22
-	ADD $8, R14, R23
-	WORD $0x4d0082e4 // st1 {v4.s}[2], [x23]
+	ADD R11, R15, R15
+	TBZ $1, R9, one21
+	WORD $0xfd0001e4 // str d4, [x15]
+	TBZ $0, R9, stored22
+	ADD $8, R15, R24
+	WORD $0x4d008304 // st1 {v4.s}[2], [x24]
 	B stored22
 
 one21:
-	WORD $0xbd0001c4 // str s4, [x14]
+	WORD $0xbd0001e4 // str s4, [x15]
 
 stored22:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R23
-	ADD R23, R5, R5
-	MOVD 112(R0), R23
-	ADD R23, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R24
+	ADD R24, R5, R5
+	MOVD 192(R0), R24
+	ADD R24, R6, R6
+	MOVD 112(R0), R24
+	ADD R24, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile6x4NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -1408,16 +1438,17 @@ TEXT ·tile6x4NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
-	ADD R9, R13, R14
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
+	ADD R10, R14, R15
 
 block:
 	// Sums are zero; the first segment begins.
@@ -1427,162 +1458,164 @@ block:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6f00e405 // movi v5.2d, #0
-	MOVD 8(R0), R15
 	MOVD 80(R0), R19
 	MOVD R5, R20
+	MOVD R6, R21
 
 segment:
-	MOVD R20, R21
-	MOVD R15, R22
+	MOVD R20, R22
+	MOVD R21, R23
 	ADD R3, R20, R20
-	ADD R4, R15, R15
-	MOVD 72(R0), R23
-	SUBS $4, R23, R23
+	ADD R4, R21, R21
+	MOVD 72(R0), R24
+	SUBS $4, R24, R24
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R24
-	ADD R8, R24, R24
-	PRFM (R24), PLDL2KEEP
-	MOVD 176(R0), R24
-	ADD R24, R8, R8
-	WORD $0x3dc002c6 // ldr q6, [x22]
-	ADD R2, R22, R22
-	WORD $0xbd4002a7 // ldr s7, [x21]
-	WORD $0xbc696aa8 // ldr s8, [x21, x9]
-	WORD $0xbc6b6aa9 // ldr s9, [x21, x11]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R25
+	ADD R9, R25, R25
+	PRFM (R25), PLDL2KEEP
+	MOVD 176(R0), R25
+	ADD R25, R9, R9
+	WORD $0x3dc002e6 // ldr q6, [x23]
+	ADD R2, R23, R23
+	WORD $0xbd4002c7 // ldr s7, [x22]
+	WORD $0xbc6a6ac8 // ldr s8, [x22, x10]
+	WORD $0xbc6c6ac9 // ldr s9, [x22, x12]
 	WORD $0x4f8710c0 // fmla v0.4s, v6.4s, v7.s[0]
-	WORD $0xbc6c6aa7 // ldr s7, [x21, x12]
+	WORD $0xbc6d6ac7 // ldr s7, [x22, x13]
 	WORD $0x4f8810c1 // fmla v1.4s, v6.4s, v8.s[0]
-	WORD $0xbc6d6aa8 // ldr s8, [x21, x13]
+	WORD $0xbc6e6ac8 // ldr s8, [x22, x14]
 	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
-	WORD $0xbc6e6aa9 // ldr s9, [x21, x14]
+	WORD $0xbc6f6ac9 // ldr s9, [x22, x15]
 	WORD $0x4f8710c3 // fmla v3.4s, v6.4s, v7.s[0]
 	WORD $0x4f8810c4 // fmla v4.4s, v6.4s, v8.s[0]
 	WORD $0x4f8910c5 // fmla v5.4s, v6.4s, v9.s[0]
-	ADD R1, R21, R21
-	WORD $0x3dc002c6 // ldr q6, [x22]
-	ADD R2, R22, R22
-	WORD $0xbd4002a7 // ldr s7, [x21]
-	WORD $0xbc696aa8 // ldr s8, [x21, x9]
-	WORD $0xbc6b6aa9 // ldr s9, [x21, x11]
+	ADD R1, R22, R22
+	WORD $0x3dc002e6 // ldr q6, [x23]
+	ADD R2, R23, R23
+	WORD $0xbd4002c7 // ldr s7, [x22]
+	WORD $0xbc6a6ac8 // ldr s8, [x22, x10]
+	WORD $0xbc6c6ac9 // ldr s9, [x22, x12]
 	WORD $0x4f8710c0 // fmla v0.4s, v6.4s, v7.s[0]
-	WORD $0xbc6c6aa7 // ldr s7, [x21, x12]
+	WORD $0xbc6d6ac7 // ldr s7, [x22, x13]
 	WORD $0x4f8810c1 // fmla v1.4s, v6.4s, v8.s[0]
-	WORD $0xbc6d6aa8 // ldr s8, [x21, x13]
+	WORD $0xbc6e6ac8 // ldr s8, [x22, x14]
 	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
-	WORD $0xbc6e6aa9 // ldr s9, [x21, x14]
+	WORD $0xbc6f6ac9 // ldr s9, [x22, x15]
 	WORD $0x4f8710c3 // fmla v3.4s, v6.4s, v7.s[0]
 	WORD $0x4f8810c4 // fmla v4.4s, v6.4s, v8.s[0]
 	WORD $0x4f8910c5 // fmla v5.4s, v6.4s, v9.s[0]
-	ADD R1, R21, R21
-	WORD $0x3dc002c6 // ldr q6, [x22]
-	ADD R2, R22, R22
-	WORD $0xbd4002a7 // ldr s7, [x21]
-	WORD $0xbc696aa8 // ldr s8, [x21, x9]
-	WORD $0xbc6b6aa9 // ldr s9, [x21, x11]
+	ADD R1, R22, R22
+	WORD $0x3dc002e6 // ldr q6, [x23]
+	ADD R2, R23, R23
+	WORD $0xbd4002c7 // ldr s7, [x22]
+	WORD $0xbc6a6ac8 // ldr s8, [x22, x10]
+	WORD $0xbc6c6ac9 // ldr s9, [x22, x12]
 	WORD $0x4f8710c0 // fmla v0.4s, v6.4s, v7.s[0]
-	WORD $0xbc6c6aa7 // ldr s7, [x21, x12]
+	WORD $0xbc6d6ac7 // ldr s7, [x22, x13]
 	WORD $0x4f8810c1 // fmla v1.4s, v6.4s, v8.s[0]
-	WORD $0xbc6d6aa8 // ldr s8, [x21, x13]
+	WORD $0xbc6e6ac8 // ldr s8, [x22, x14]
 	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
-	WORD $0xbc6e6aa9 // ldr s9, [x21, x14]
+	WORD $0xbc6f6ac9 // ldr s9, [x22, x15]
 	WORD $0x4f8710c3 // fmla v3.4s, v6.4s, v7.s[0]
 	WORD $0x4f8810c4 // fmla v4.4s, v6.4s, v8.s[0]
 	WORD $0x4f8910c5 // fmla v5.4s, v6.4s, v9.s[0]
-	ADD R1, R21, R21
-	WORD $0x3dc002c6 // ldr q6, [x22]
-	ADD R2, R22, R22
-	WORD $0xbd4002a7 // ldr s7, [x21]
-	WORD $0xbc696aa8 // ldr s8, [x21, x9]
-	WORD $0xbc6b6aa9 // ldr s9, [x21, x11]
+	ADD R1, R22, R22
+	WORD $0x3dc002e6 // ldr q6, [x23]
+	ADD R2, R23, R23
+	WORD $0xbd4002c7 // ldr s7, [x22]
+	WORD $0xbc6a6ac8 // ldr s8, [x22, x10]
+	WORD $0xbc6c6ac9 // ldr s9, [x22, x12]
 	WORD $0x4f8710c0 // fmla v0.4s, v6.4s, v7.s[0]
-	WORD $0xbc6c6aa7 // ldr s7, [x21, x12]
+	WORD $0xbc6d6ac7 // ldr s7, [x22, x13]
 	WORD $0x4f8810c1 // fmla v1.4s, v6.4s, v8.s[0]
-	WORD $0xbc6d6aa8 // ldr s8, [x21, x13]
+	WORD $0xbc6e6ac8 // ldr s8, [x22, x14]
 	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
-	WORD $0xbc6e6aa9 // ldr s9, [x21, x14]
+	WORD $0xbc6f6ac9 // ldr s9, [x22, x15]
 	WORD $0x4f8710c3 // fmla v3.4s, v6.4s, v7.s[0]
 	WORD $0x4f8810c4 // fmla v4.4s, v6.4s, v8.s[0]
 	WORD $0x4f8910c5 // fmla v5.4s, v6.4s, v9.s[0]
-	ADD R1, R21, R21
-	SUBS $4, R23, R23
+	ADD R1, R22, R22
+	SUBS $4, R24, R24
 	BGE four
 
 rest:
-	ADD $4, R23, R23
-	CBZ R23, next
+	ADD $4, R24, R24
+	CBZ R24, next
 
 one:
-	WORD $0x3dc002c6 // ldr q6, [x22]
-	ADD R2, R22, R22
-	WORD $0xbd4002a7 // ldr s7, [x21]
-	WORD $0xbc696aa8 // ldr s8, [x21, x9]
-	WORD $0xbc6b6aa9 // ldr s9, [x21, x11]
+	WORD $0x3dc002e6 // ldr q6, [x23]
+	ADD R2, R23, R23
+	WORD $0xbd4002c7 // ldr s7, [x22]
+	WORD $0xbc6a6ac8 // ldr s8, [x22, x10]
+	WORD $0xbc6c6ac9 // ldr s9, [x22, x12]
 	WORD $0x4f8710c0 // fmla v0.4s, v6.4s, v7.s[0]
-	WORD $0xbc6c6aa7 // ldr s7, [x21, x12]
+	WORD $0xbc6d6ac7 // ldr s7, [x22, x13]
 	WORD $0x4f8810c1 // fmla v1.4s, v6.4s, v8.s[0]
-	WORD $0xbc6d6aa8 // ldr s8, [x21, x13]
+	WORD $0xbc6e6ac8 // ldr s8, [x22, x14]
 	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
-	WORD $0xbc6e6aa9 // ldr s9, [x21, x14]
+	WORD $0xbc6f6ac9 // ldr s9, [x22, x15]
 	WORD $0x4f8710c3 // fmla v3.4s, v6.4s, v7.s[0]
 	WORD $0x4f8810c4 // fmla v4.4s, v6.4s, v8.s[0]
 	WORD $0x4f8910c5 // fmla v5.4s, v6.4s, v9.s[0]
-	ADD R1, R21, R21
-	SUB $1, R23, R23
-	CBNZ R23, one
+	ADD R1, R22, R22
+	SUB $1, R24, R24
+	CBNZ R24, one
 
 next:
 	SUB $1, R19, R19
 	CBNZ R19, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R15
-	CBZ R15, set
-	MOVD R6, R15
-	WORD $0x3dc001e6 // ldr q6, [x15]
+	MOVD 88(R0), R19
+	CBZ R19, set
+	MOVD R7, R19
+	WORD $0x3dc00266 // ldr q6, [x19]
 	WORD $0x4e20d4c0 // fadd v0.4s, v6.4s, v0.4s
-	ADD R10, R15, R15
-	WORD $0x3dc001e6 // ldr q6, [x15]
+	ADD R11, R19, R19
+	WORD $0x3dc00266 // ldr q6, [x19]
 	WORD $0x4e21d4c1 // fadd v1.4s, v6.4s, v1.4s
-	ADD R10, R15, R15
-	WORD $0x3dc001e6 // ldr q6, [x15]
+	ADD R11, R19, R19
+	WORD $0x3dc00266 // ldr q6, [x19]
 	WORD $0x4e22d4c2 // fadd v2.4s, v6.4s, v2.4s
-	ADD R10, R15, R15
-	WORD $0x3dc001e6 // ldr q6, [x15]
+	ADD R11, R19, R19
+	WORD $0x3dc00266 // ldr q6, [x19]
 	WORD $0x4e23d4c3 // fadd v3.4s, v6.4s, v3.4s
-	ADD R10, R15, R15
-	WORD $0x3dc001e6 // ldr q6, [x15]
+	ADD R11, R19, R19
+	WORD $0x3dc00266 // ldr q6, [x19]
 	WORD $0x4e24d4c4 // fadd v4.4s, v6.4s, v4.4s
-	ADD R10, R15, R15
-	WORD $0x3dc001e6 // ldr q6, [x15]
+	ADD R11, R19, R19
+	WORD $0x3dc00266 // ldr q6, [x19]
 	WORD $0x4e25d4c5 // fadd v5.4s, v6.4s, v5.4s
 
 set:
-	MOVD R6, R15
-	WORD $0x3d8001e0 // str q0, [x15]
-	ADD R10, R15, R15
-	WORD $0x3d8001e1 // str q1, [x15]
-	ADD R10, R15, R15
-	WORD $0x3d8001e2 // str q2, [x15]
-	ADD R10, R15, R15
-	WORD $0x3d8001e3 // str q3, [x15]
-	ADD R10, R15, R15
-	WORD $0x3d8001e4 // str q4, [x15]
-	ADD R10, R15, R15
-	WORD $0x3d8001e5 // str q5, [x15]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R24
-	ADD R24, R5, R5
-	MOVD 112(R0), R24
-	ADD R24, R6, R6
+	MOVD R7, R19
+	WORD $0x3d800260 // str q0, [x19]
+	ADD R11, R19, R19
+	WORD $0x3d800261 // str q1, [x19]
+	ADD R11, R19, R19
+	WORD $0x3d800262 // str q2, [x19]
+	ADD R11, R19, R19
+	WORD $0x3d800263 // str q3, [x19]
+	ADD R11, R19, R19
+	WORD $0x3d800264 // str q4, [x19]
+	ADD R11, R19, R19
+	WORD $0x3d800265 // str q5, [x19]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R25
+	ADD R25, R5, R5
+	MOVD 192(R0), R25
+	ADD R25, R6, R6
+	MOVD 112(R0), R25
+	ADD R25, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile6x4NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -1590,16 +1623,17 @@ TEXT ·tile6x4NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
-	ADD R9, R13, R14
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
+	ADD R10, R14, R15
 
 block:
 	// Sums are zero; the first segment begins.
@@ -1609,216 +1643,218 @@ block:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6f00e405 // movi v5.2d, #0
-	MOVD 8(R0), R15
 	MOVD 80(R0), R19
 	MOVD R5, R20
+	MOVD R6, R21
 
 segment:
-	MOVD R20, R21
-	MOVD R15, R22
+	MOVD R20, R22
+	MOVD R21, R23
 	ADD R3, R20, R20
-	ADD R4, R15, R15
-	MOVD 72(R0), R23
+	ADD R4, R21, R21
+	MOVD 72(R0), R24
 
 one:
-	TBZ $1, R8, one1
-	WORD $0xfd4002c6 // ldr d6, [x22]
-	TBZ $0, R8, loaded2
-	ADD $8, R22, R24
-	WORD $0x4d408306 // ld1 {v6.s}[2], [x24]
+	TBZ $1, R9, one1
+	WORD $0xfd4002e6 // ldr d6, [x23]
+	TBZ $0, R9, loaded2
+	ADD $8, R23, R25
+	WORD $0x4d408326 // ld1 {v6.s}[2], [x25]
 	B loaded2
 
 one1:
-	WORD $0xbd4002c6 // ldr s6, [x22]
+	WORD $0xbd4002e6 // ldr s6, [x23]
 
 loaded2:
-	ADD R2, R22, R22
-	WORD $0xbd4002a7 // ldr s7, [x21]
-	WORD $0xbc696aa8 // ldr s8, [x21, x9]
-	WORD $0xbc6b6aa9 // ldr s9, [x21, x11]
+	ADD R2, R23, R23
+	WORD $0xbd4002c7 // ldr s7, [x22]
+	WORD $0xbc6a6ac8 // ldr s8, [x22, x10]
+	WORD $0xbc6c6ac9 // ldr s9, [x22, x12]
 	WORD $0x4f8710c0 // fmla v0.4s, v6.4s, v7.s[0]
-	WORD $0xbc6c6aa7 // ldr s7, [x21, x12]
+	WORD $0xbc6d6ac7 // ldr s7, [x22, x13]
 	WORD $0x4f8810c1 // fmla v1.4s, v6.4s, v8.s[0]
-	WORD $0xbc6d6aa8 // ldr s8, [x21, x13]
+	WORD $0xbc6e6ac8 // ldr s8, [x22, x14]
 	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
-	WORD $0xbc6e6aa9 // ldr s9, [x21, x14]
+	WORD $0xbc6f6ac9 // ldr s9, [x22, x15]
 	WORD $0x4f8710c3 // fmla v3.4s, v6.4s, v7.s[0]
 	WORD $0x4f8810c4 // fmla v4.4s, v6.4s, v8.s[0]
 	WORD $0x4f8910c5 // fmla v5.4s, v6.4s, v9.s[0]
-	ADD R1, R21, R21
-	SUB $1, R23, R23
-	CBNZ R23, one
+	ADD R1, R22, R22
+	SUB $1, R24, R24
+	CBNZ R24, one
 
 next:
 	SUB $1, R19, R19
 	CBNZ R19, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R15
-	CBZ R15, set
-	MOVD R6, R15
-	TBZ $1, R8, one3
-	WORD $0xfd4001e6 // ldr d6, [x15]
-	TBZ $0, R8, loaded4
-	ADD $8, R15, R24
-	WORD $0x4d408306 // ld1 {v6.s}[2], [x24]
+	MOVD 88(R0), R19
+	CBZ R19, set
+	MOVD R7, R19
+	TBZ $1, R9, one3
+	WORD $0xfd400266 // ldr d6, [x19]
+	TBZ $0, R9, loaded4
+	ADD $8, R19, R25
+	WORD $0x4d408326 // ld1 {v6.s}[2], [x25]
 	B loaded4
 
 one3:
-	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0xbd400266 // ldr s6, [x19]
 
 loaded4:
 	WORD $0x4e20d4c0 // fadd v0.4s, v6.4s, v0.4s
-	ADD R10, R15, R15
-	TBZ $1, R8, one5
-	WORD $0xfd4001e6 // ldr d6, [x15]
-	TBZ $0, R8, loaded6
-	ADD $8, R15, R24
-	WORD $0x4d408306 // ld1 {v6.s}[2], [x24]
+	ADD R11, R19, R19
+	TBZ $1, R9, one5
+	WORD $0xfd400266 // ldr d6, [x19]
+	TBZ $0, R9, loaded6
+	ADD $8, R19, R25
+	WORD $0x4d408326 // ld1 {v6.s}[2], [x25]
 	B loaded6
 
 one5:
-	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0xbd400266 // ldr s6, [x19]
 
 loaded6:
 	WORD $0x4e21d4c1 // fadd v1.4s, v6.4s, v1.4s
-	ADD R10, R15, R15
-	TBZ $1, R8, one7
-	WORD $0xfd4001e6 // ldr d6, [x15]
-	TBZ $0, R8, loaded8
-	ADD $8, R15, R24
-	WORD $0x4d408306 // ld1 {v6.s}[2], [x24]
+	ADD R11, R19, R19
+	TBZ $1, R9, one7
+	WORD $0xfd400266 // ldr d6, [x19]
+	TBZ $0, R9, loaded8
+	ADD $8, R19, R25
+	WORD $0x4d408326 // ld1 {v6.s}[2], [x25]
 	B loaded8
 
 one7:
-	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0xbd400266 // ldr s6, [x19]
 
 loaded8:
 	WORD $0x4e22d4c2 // fadd v2.4s, v6.4s, v2.4s
-	ADD R10, R15, R15
-	TBZ $1, R8, one9
-	WORD $0xfd4001e6 // ldr d6, [x15]
-	TBZ $0, R8, loaded10
-	ADD $8, R15, R24
-	WORD $0x4d408306 // ld1 {v6.s}[2], [x24]
+	ADD R11, R19, R19
+	TBZ $1, R9, one9
+	WORD $0xfd400266 // ldr d6, [x19]
+	TBZ $0, R9, loaded10
+	ADD $8, R19, R25
+	WORD $0x4d408326 // ld1 {v6.s}[2], [x25]
 	B loaded10
 
 one9:
-	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0xbd400266 // ldr s6, [x19]
 
 loaded10:
 	WORD $0x4e23d4c3 // fadd v3.4s, v6.4s, v3.4s
-	ADD R10, R15, R15
-	TBZ $1, R8, one11
-	WORD $0xfd4001e6 // ldr d6, [x15]
-	TBZ $0, R8, loaded12
-	ADD $8, R15, R24
-	WORD $0x4d408306 // ld1 {v6.s}[2], [x24]
+	ADD R11, R19, R19
+	TBZ $1, R9, one11
+	WORD $0xfd400266 // ldr d6, [x19]
+	TBZ $0, R9, loaded12
+	ADD $8, R19, R25
+	WORD $0x4d408326 // ld1 {v6.s}[2], [x25]
 	B loaded12
 
 one11:
-	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0xbd400266 // ldr s6, [x19]
 
 loaded12:
 	WORD $0x4e24d4c4 // fadd v4.4s, v6.4s, v4.4s
-	ADD R10, R15, R15
-	TBZ $1, R8, one13
-	WORD $0xfd4001e6 // ldr d6, [x15]
-	TBZ $0, R8, loaded14
-	ADD $8, R15, R24
-	WORD $0x4d408306 // ld1 {v6.s}[2], [x24]
+	ADD R11, R19, R19
+	TBZ $1, R9, one13
+	WORD $0xfd400266 // ldr d6, [x19]
+	TBZ $0, R9, loaded14
+	ADD $8, R19, R25
+	WORD $0x4d408326 // ld1 {v6.s}[2], [x25]
 	B loaded14
 
 one13:
-	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0xbd400266 // ldr s6, [x19]
 
 loaded14:
 	WORD $0x4e25d4c5 // fadd v5.4s, v6.4s, v5.4s
 
 set:
-	MOVD R6, R15
-	TBZ $1, R8, one15
-	WORD $0xfd0001e0 // str d0, [x15]
-	TBZ $0, R8, stored16
-	ADD $8, R15, R24
-	WORD $0x4d008300 // st1 {v0.s}[2], [x24]
+	MOVD R7, R19
+	TBZ $1, R9, one15
+	WORD $0xfd000260 // str d0, [x19]
+	TBZ $0, R9, stored16
+	ADD $8, R19, R25
+	WORD $0x4d008320 // st1 {v0.s}[2], [x25]
 	B stored16
 
 one15:
-	WORD $0xbd0001e0 // str s0, [x15]
+	WORD $0xbd000260 // str s0, [x19]
 
 stored16:
-	ADD R10, R15, R15
-	TBZ $1, R8, one17
-	WORD $0xfd0001e1 // str d1, [x15]
-	TBZ $0, R8, stored18
-	ADD $8, R15, R24
-	WORD $0x4d008301 // st1 {v1.s}[2], [x24]
+	ADD R11, R19, R19
+	TBZ $1, R9, one17
+	WORD $0xfd000261 // str d1, [x19]
+	TBZ $0, R9, stored18
+	ADD $8, R19, R25
+	WORD $0x4d008321 // st1 {v1.s}[2], [x25]
 	B stored18
 
 one17:
-	WORD $0xbd0001e1 // str s1, [x15]
+	WORD $0xbd000261 // str s1, [x19]
 
 stored18:
-	ADD R10, R15, R15
-	TBZ $1, R8, one19
-	WORD $0xfd0001e2 // str d2, [x15]
-	TBZ $0, R8, stored20
-	ADD $8, R15, R24
-	WORD $0x4d008302 // st1 {v2.s}[2], [x24]
+	ADD R11, R19, R19
+	TBZ $1, R9, one19
+	WORD $0xfd000262 // str d2, [x19]
+	TBZ $0, R9, stored20
+	ADD $8, R19, R25
+	WORD $0x4d008322 // st1 {v2.s}[2], [x25]
 	B stored20
 
 one19:
-	WORD $0xbd0001e2 // str s2, [x15]
+	WORD $0xbd000262 // str s2, [x19]
 
 stored20:
-	ADD R10, R15, R15
-	TBZ $1, R8, one21
-	WORD $0xfd0001e3 // str d3, [x15]
-	TBZ $0, R8, stored22
-	ADD $8, R15, R24
-	WORD $0x4d008303 // st1 {v3.s}[2], [x24]
+	ADD R11, R19, R19
+	TBZ $1, R9, one21
+	WORD $0xfd000263 // str d3, [x19]
+	TBZ $0, R9, stored22
+	ADD $8, R19, R25
+	WORD $0x4d008323 // st1 {v3.s}[2], [x25]
 	B stored22
 
 one21:
-	WORD $0xbd0001e3 // str s3, [x15]
+	WORD $0xbd000263 // str s3, [x19]
 
 stored22:
-	ADD R10, R15, R15
-	TBZ $1, R8, one23
-	WORD $0xfd0001e4 // str d4, [x15]
-	TBZ $0, R8, stored24
-	ADD $8, R15, R24
-	WORD $0x4d008304 // st1 {v4.s}[2], [x24]
+	ADD R11, R19, R19
+	TBZ $1, R9, one23
+	WORD $0xfd000264 // str d4, [x19]
+	TBZ $0, R9, stored24
+	ADD $8, R19, R25
+	WORD $0x4d008324 // st1 {v4.s}[2], [x25]
 	B stored24
 
 one23:
-	WORD $0xbd0001e4 // str s4, [x15]
+	WORD $0xbd000264 // str s4, [x19]
 
 stored24:
-	ADD R10, R15, R15
-	TBZ $1, R8, one25
-	WORD $0xfd0001e5 // str d5, [x15]
-	TBZ $0, R8, stored26
-	ADD $8, R15, R24
-	WORD $0x4d008305 // st1 {v5.s}[2], [x24]
+	ADD R11, R19, R19
+	TBZ $1, R9, one25
+	WORD $0xfd000265 // str d5, [x19]
+	TBZ $0, R9, stored26
+	ADD $8, R19, R25
+	WORD $0x4d008325 // st1 {v5.s}[2], [x25]
 	B stored26
 
 one25:
-	WORD $0xbd0001e5 // str s5, [x15]
+	WORD $0xbd000265 // str s5, [x19]
 
 stored26:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R24
-	ADD R24, R5, R5
-	MOVD 112(R0), R24
-	ADD R24, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R25
+	ADD R25, R5, R5
+	MOVD 192(R0), R25
+	ADD R25, R6, R6
+	MOVD 112(R0), R25
+	ADD R25, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile1x8NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -1826,101 +1862,104 @@ TEXT ·tile1x8NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 
 block:
 	// Sums are zero; the first segment begins.
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVD 8(R0), R9
 	MOVD 80(R0), R10
 	MOVD R5, R11
+	MOVD R6, R12
 
 segment:
-	MOVD R11, R12
-	MOVD R9, R13
+	MOVD R11, R13
+	MOVD R12, R14
 	ADD R3, R11, R11
-	ADD R4, R9, R9
-	MOVD 72(R0), R14
-	SUBS $4, R14, R14
+	ADD R4, R12, R12
+	MOVD 72(R0), R15
+	SUBS $4, R15, R15
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R15
-	ADD R8, R15, R15
-	PRFM (R15), PLDL2KEEP
-	MOVD 176(R0), R15
-	ADD R15, R8, R8
-	WORD $0xad400da2 // ldp q2, q3, [x13]
-	ADD R2, R13, R13
-	WORD $0xbd400184 // ldr s4, [x12]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R19
+	ADD R9, R19, R19
+	PRFM (R19), PLDL2KEEP
+	MOVD 176(R0), R19
+	ADD R19, R9, R9
+	WORD $0xad400dc2 // ldp q2, q3, [x14]
+	ADD R2, R14, R14
+	WORD $0xbd4001a4 // ldr s4, [x13]
 	WORD $0x4f841040 // fmla v0.4s, v2.4s, v4.s[0]
 	WORD $0x4f841061 // fmla v1.4s, v3.4s, v4.s[0]
-	ADD R1, R12, R12
-	WORD $0xad400da2 // ldp q2, q3, [x13]
-	ADD R2, R13, R13
-	WORD $0xbd400184 // ldr s4, [x12]
+	ADD R1, R13, R13
+	WORD $0xad400dc2 // ldp q2, q3, [x14]
+	ADD R2, R14, R14
+	WORD $0xbd4001a4 // ldr s4, [x13]
 	WORD $0x4f841040 // fmla v0.4s, v2.4s, v4.s[0]
 	WORD $0x4f841061 // fmla v1.4s, v3.4s, v4.s[0]
-	ADD R1, R12, R12
-	WORD $0xad400da2 // ldp q2, q3, [x13]
-	ADD R2, R13, R13
-	WORD $0xbd400184 // ldr s4, [x12]
+	ADD R1, R13, R13
+	WORD $0xad400dc2 // ldp q2, q3, [x14]
+	ADD R2, R14, R14
+	WORD $0xbd4001a4 // ldr s4, [x13]
 	WORD $0x4f841040 // fmla v0.4s, v2.4s, v4.s[0]
 	WORD $0x4f841061 // fmla v1.4s, v3.4s, v4.s[0]
-	ADD R1, R12, R12
-	WORD $0xad400da2 // ldp q2, q3, [x13]
-	ADD R2, R13, R13
-	WORD $0xbd400184 // ldr s4, [x12]
+	ADD R1, R13, R13
+	WORD $0xad400dc2 // ldp q2, q3, [x14]
+	ADD R2, R14, R14
+	WORD $0xbd4001a4 // ldr s4, [x13]
 	WORD $0x4f841040 // fmla v0.4s, v2.4s, v4.s[0]
 	WORD $0x4f841061 // fmla v1.4s, v3.4s, v4.s[0]
-	ADD R1, R12, R12
-	SUBS $4, R14, R14
+	ADD R1, R13, R13
+	SUBS $4, R15, R15
 	BGE four
 
 rest:
-	ADD $4, R14, R14
-	CBZ R14, next
+	ADD $4, R15, R15
+	CBZ R15, next
 
 one:
-	WORD $0xad400da2 // ldp q2, q3, [x13]
-	ADD R2, R13, R13
-	WORD $0xbd400184 // ldr s4, [x12]
+	WORD $0xad400dc2 // ldp q2, q3, [x14]
+	ADD R2, R14, R14
+	WORD $0xbd4001a4 // ldr s4, [x13]
 	WORD $0x4f841040 // fmla v0.4s, v2.4s, v4.s[0]
 	WORD $0x4f841061 // fmla v1.4s, v3.4s, v4.s[0]
-	ADD R1, R12, R12
-	SUB $1, R14, R14
-	CBNZ R14, one
+	ADD R1, R13, R13
+	SUB $1, R15, R15
+	CBNZ R15, one
 
 next:
 	SUB $1, R10, R10
 	CBNZ R10, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R9
-	CBZ R9, set
-	MOVD R6, R9
-	WORD $0xad400d22 // ldp q2, q3, [x9]
+	MOVD 88(R0), R10
+	CBZ R10, set
+	MOVD R7, R10
+	WORD $0xad400d42 // ldp q2, q3, [x10]
 	WORD $0x4e20d440 // fadd v0.4s, v2.4s, v0.4s
 	WORD $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
 
 set:
-	MOVD R6, R9
-	WORD $0xad000520 // stp q0, q1, [x9]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R15
-	ADD R15, R5, R5
-	MOVD 112(R0), R15
-	ADD R15, R6, R6
+	MOVD R7, R10
+	WORD $0xad000540 // stp q0, q1, [x10]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R19
+	ADD R19, R5, R5
+	MOVD 192(R0), R19
+	ADD R19, R6, R6
+	MOVD 112(R0), R19
+	ADD R19, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile1x8NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -1928,94 +1967,97 @@ TEXT ·tile1x8NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 
 block:
 	// Sums are zero; the first segment begins.
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVD 8(R0), R9
 	MOVD 80(R0), R10
 	MOVD R5, R11
+	MOVD R6, R12
 
 segment:
-	MOVD R11, R12
-	MOVD R9, R13
+	MOVD R11, R13
+	MOVD R12, R14
 	ADD R3, R11, R11
-	ADD R4, R9, R9
-	MOVD 72(R0), R14
+	ADD R4, R12, R12
+	MOVD 72(R0), R15
 
 one:
-	WORD $0x3dc001a2 // ldr q2, [x13]
-	TBZ $1, R8, one1
-	WORD $0xfd4009a3 // ldr d3, [x13, #16]
-	TBZ $0, R8, loaded2
-	ADD $24, R13, R15
-	WORD $0x4d4081e3 // ld1 {v3.s}[2], [x15]
+	WORD $0x3dc001c2 // ldr q2, [x14]
+	TBZ $1, R9, one1
+	WORD $0xfd4009c3 // ldr d3, [x14, #16]
+	TBZ $0, R9, loaded2
+	ADD $24, R14, R19
+	WORD $0x4d408263 // ld1 {v3.s}[2], [x19]
 	B loaded2
 
 one1:
-	WORD $0xbd4011a3 // ldr s3, [x13, #16]
+	WORD $0xbd4011c3 // ldr s3, [x14, #16]
 
 loaded2:
-	ADD R2, R13, R13
-	WORD $0xbd400184 // ldr s4, [x12]
+	ADD R2, R14, R14
+	WORD $0xbd4001a4 // ldr s4, [x13]
 	WORD $0x4f841040 // fmla v0.4s, v2.4s, v4.s[0]
 	WORD $0x4f841061 // fmla v1.4s, v3.4s, v4.s[0]
-	ADD R1, R12, R12
-	SUB $1, R14, R14
-	CBNZ R14, one
+	ADD R1, R13, R13
+	SUB $1, R15, R15
+	CBNZ R15, one
 
 next:
 	SUB $1, R10, R10
 	CBNZ R10, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R9
-	CBZ R9, set
-	MOVD R6, R9
-	WORD $0x3dc00122 // ldr q2, [x9]
-	TBZ $1, R8, one3
-	WORD $0xfd400923 // ldr d3, [x9, #16]
-	TBZ $0, R8, loaded4
-	ADD $24, R9, R15
-	WORD $0x4d4081e3 // ld1 {v3.s}[2], [x15]
+	MOVD 88(R0), R10
+	CBZ R10, set
+	MOVD R7, R10
+	WORD $0x3dc00142 // ldr q2, [x10]
+	TBZ $1, R9, one3
+	WORD $0xfd400943 // ldr d3, [x10, #16]
+	TBZ $0, R9, loaded4
+	ADD $24, R10, R19
+	WORD $0x4d408263 // ld1 {v3.s}[2], [x19]
 	B loaded4
 
 one3:
-	WORD $0xbd401123 // ldr s3, [x9, #16]
+	WORD $0xbd401143 // ldr s3, [x10, #16]
 
 loaded4:
 	WORD $0x4e20d440 // fadd v0.4s, v2.4s, v0.4s
 	WORD $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
 
 set:
-	MOVD R6, R9
-	WORD $0x3d800120 // str q0, [x9]
-	TBZ $1, R8, one5
-	WORD $0xfd000921 // str d1, [x9, #16]
-	TBZ $0, R8, stored6
-	ADD $24, R9, R15
-	WORD $0x4d0081e1 // st1 {v1.s}[2], [x15]
+	MOVD R7, R10
+	WORD $0x3d800140 // str q0, [x10]
+	TBZ $1, R9, one5
+	WORD $0xfd000941 // str d1, [x10, #16]
+	TBZ $0, R9, stored6
+	ADD $24, R10, R19
+	WORD $0x4d008261 // st1 {v1.s}[2], [x19]
 	B stored6
 
 one5:
-	WORD $0xbd001121 // str s1, [x9, #16]
+	WORD $0xbd001141 // str s1, [x10, #16]
 
 stored6:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R15
-	ADD R15, R5, R5
-	MOVD 112(R0), R15
-	ADD R15, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R19
+	ADD R19, R5, R5
+	MOVD 192(R0), R19
+	ADD R19, R6, R6
+	MOVD 112(R0), R19
+	ADD R19, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile2x8NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -2023,12 +2065,13 @@ TEXT ·tile2x8NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
 
 block:
 	// Sums are zero; the first segment begins.
@@ -2036,114 +2079,116 @@ block:
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVD 8(R0), R11
 	MOVD 80(R0), R12
 	MOVD R5, R13
+	MOVD R6, R14
 
 segment:
-	MOVD R13, R14
-	MOVD R11, R15
+	MOVD R13, R15
+	MOVD R14, R19
 	ADD R3, R13, R13
-	ADD R4, R11, R11
-	MOVD 72(R0), R19
-	SUBS $4, R19, R19
+	ADD R4, R14, R14
+	MOVD 72(R0), R20
+	SUBS $4, R20, R20
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R20
-	ADD R8, R20, R20
-	PRFM (R20), PLDL2KEEP
-	MOVD 176(R0), R20
-	ADD R20, R8, R8
-	WORD $0xad4015e4 // ldp q4, q5, [x15]
-	ADD R2, R15, R15
-	WORD $0xbd4001c6 // ldr s6, [x14]
-	WORD $0xbc6969c7 // ldr s7, [x14, x9]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R21
+	ADD R9, R21, R21
+	PRFM (R21), PLDL2KEEP
+	MOVD 176(R0), R21
+	ADD R21, R9, R9
+	WORD $0xad401664 // ldp q4, q5, [x19]
+	ADD R2, R19, R19
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0xbc6a69e7 // ldr s7, [x15, x10]
 	WORD $0x4f861080 // fmla v0.4s, v4.4s, v6.s[0]
 	WORD $0x4f8610a1 // fmla v1.4s, v5.4s, v6.s[0]
 	WORD $0x4f871082 // fmla v2.4s, v4.4s, v7.s[0]
 	WORD $0x4f8710a3 // fmla v3.4s, v5.4s, v7.s[0]
-	ADD R1, R14, R14
-	WORD $0xad4015e4 // ldp q4, q5, [x15]
-	ADD R2, R15, R15
-	WORD $0xbd4001c6 // ldr s6, [x14]
-	WORD $0xbc6969c7 // ldr s7, [x14, x9]
+	ADD R1, R15, R15
+	WORD $0xad401664 // ldp q4, q5, [x19]
+	ADD R2, R19, R19
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0xbc6a69e7 // ldr s7, [x15, x10]
 	WORD $0x4f861080 // fmla v0.4s, v4.4s, v6.s[0]
 	WORD $0x4f8610a1 // fmla v1.4s, v5.4s, v6.s[0]
 	WORD $0x4f871082 // fmla v2.4s, v4.4s, v7.s[0]
 	WORD $0x4f8710a3 // fmla v3.4s, v5.4s, v7.s[0]
-	ADD R1, R14, R14
-	WORD $0xad4015e4 // ldp q4, q5, [x15]
-	ADD R2, R15, R15
-	WORD $0xbd4001c6 // ldr s6, [x14]
-	WORD $0xbc6969c7 // ldr s7, [x14, x9]
+	ADD R1, R15, R15
+	WORD $0xad401664 // ldp q4, q5, [x19]
+	ADD R2, R19, R19
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0xbc6a69e7 // ldr s7, [x15, x10]
 	WORD $0x4f861080 // fmla v0.4s, v4.4s, v6.s[0]
 	WORD $0x4f8610a1 // fmla v1.4s, v5.4s, v6.s[0]
 	WORD $0x4f871082 // fmla v2.4s, v4.4s, v7.s[0]
 	WORD $0x4f8710a3 // fmla v3.4s, v5.4s, v7.s[0]
-	ADD R1, R14, R14
-	WORD $0xad4015e4 // ldp q4, q5, [x15]
-	ADD R2, R15, R15
-	WORD $0xbd4001c6 // ldr s6, [x14]
-	WORD $0xbc6969c7 // ldr s7, [x14, x9]
+	ADD R1, R15, R15
+	WORD $0xad401664 // ldp q4, q5, [x19]
+	ADD R2, R19, R19
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0xbc6a69e7 // ldr s7, [x15, x10]
 	WORD $0x4f861080 // fmla v0.4s, v4.4s, v6.s[0]
 	WORD $0x4f8610a1 // fmla v1.4s, v5.4s, v6.s[0]
 	WORD $0x4f871082 // fmla v2.4s, v4.4s, v7.s[0]
 	WORD $0x4f8710a3 // fmla v3.4s, v5.4s, v7.s[0]
-	ADD R1, R14, R14
-	SUBS $4, R19, R19
+	ADD R1, R15, R15
+	SUBS $4, R20, R20
 	BGE four
 
 rest:
-	ADD $4, R19, R19
-	CBZ R19, next
+	ADD $4, R20, R20
+	CBZ R20, next
 
 one:
-	WORD $0xad4015e4 // ldp q4, q5, [x15]
-	ADD R2, R15, R15
-	WORD $0xbd4001c6 // ldr s6, [x14]
-	WORD $0xbc6969c7 // ldr s7, [x14, x9]
+	WORD $0xad401664 // ldp q4, q5, [x19]
+	ADD R2, R19, R19
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0xbc6a69e7 // ldr s7, [x15, x10]
 	WORD $0x4f861080 // fmla v0.4s, v4.4s, v6.s[0]
 	WORD $0x4f8610a1 // fmla v1.4s, v5.4s, v6.s[0]
 	WORD $0x4f871082 // fmla v2.4s, v4.4s, v7.s[0]
 	WORD $0x4f8710a3 // fmla v3.4s, v5.4s, v7.s[0]
-	ADD R1, R14, R14
-	SUB $1, R19, R19
-	CBNZ R19, one
+	ADD R1, R15, R15
+	SUB $1, R20, R20
+	CBNZ R20, one
 
 next:
 	SUB $1, R12, R12
 	CBNZ R12, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R11
-	CBZ R11, set
-	MOVD R6, R11
-	WORD $0xad401564 // ldp q4, q5, [x11]
+	MOVD 88(R0), R12
+	CBZ R12, set
+	MOVD R7, R12
+	WORD $0xad401584 // ldp q4, q5, [x12]
 	WORD $0x4e20d480 // fadd v0.4s, v4.4s, v0.4s
 	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
-	ADD R10, R11, R11
-	WORD $0xad401564 // ldp q4, q5, [x11]
+	ADD R11, R12, R12
+	WORD $0xad401584 // ldp q4, q5, [x12]
 	WORD $0x4e22d482 // fadd v2.4s, v4.4s, v2.4s
 	WORD $0x4e23d4a3 // fadd v3.4s, v5.4s, v3.4s
 
 set:
-	MOVD R6, R11
-	WORD $0xad000560 // stp q0, q1, [x11]
-	ADD R10, R11, R11
-	WORD $0xad000d62 // stp q2, q3, [x11]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R20
-	ADD R20, R5, R5
-	MOVD 112(R0), R20
-	ADD R20, R6, R6
+	MOVD R7, R12
+	WORD $0xad000580 // stp q0, q1, [x12]
+	ADD R11, R12, R12
+	WORD $0xad000d82 // stp q2, q3, [x12]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R21
+	ADD R21, R5, R5
+	MOVD 192(R0), R21
+	ADD R21, R6, R6
+	MOVD 112(R0), R21
+	ADD R21, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile2x8NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -2151,12 +2196,13 @@ TEXT ·tile2x8NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
 
 block:
 	// Sums are zero; the first segment begins.
@@ -2164,117 +2210,119 @@ block:
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVD 8(R0), R11
 	MOVD 80(R0), R12
 	MOVD R5, R13
+	MOVD R6, R14
 
 segment:
-	MOVD R13, R14
-	MOVD R11, R15
+	MOVD R13, R15
+	MOVD R14, R19
 	ADD R3, R13, R13
-	ADD R4, R11, R11
-	MOVD 72(R0), R19
+	ADD R4, R14, R14
+	MOVD 72(R0), R20
 
 one:
-	WORD $0x3dc001e4 // ldr q4, [x15]
-	TBZ $1, R8, one1
-	WORD $0xfd4009e5 // ldr d5, [x15, #16]
-	TBZ $0, R8, loaded2
-	ADD $24, R15, R20
-	WORD $0x4d408285 // ld1 {v5.s}[2], [x20]
+	WORD $0x3dc00264 // ldr q4, [x19]
+	TBZ $1, R9, one1
+	WORD $0xfd400a65 // ldr d5, [x19, #16]
+	TBZ $0, R9, loaded2
+	ADD $24, R19, R21
+	WORD $0x4d4082a5 // ld1 {v5.s}[2], [x21]
 	B loaded2
 
 one1:
-	WORD $0xbd4011e5 // ldr s5, [x15, #16]
+	WORD $0xbd401265 // ldr s5, [x19, #16]
 
 loaded2:
-	ADD R2, R15, R15
-	WORD $0xbd4001c6 // ldr s6, [x14]
-	WORD $0xbc6969c7 // ldr s7, [x14, x9]
+	ADD R2, R19, R19
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0xbc6a69e7 // ldr s7, [x15, x10]
 	WORD $0x4f861080 // fmla v0.4s, v4.4s, v6.s[0]
 	WORD $0x4f8610a1 // fmla v1.4s, v5.4s, v6.s[0]
 	WORD $0x4f871082 // fmla v2.4s, v4.4s, v7.s[0]
 	WORD $0x4f8710a3 // fmla v3.4s, v5.4s, v7.s[0]
-	ADD R1, R14, R14
-	SUB $1, R19, R19
-	CBNZ R19, one
+	ADD R1, R15, R15
+	SUB $1, R20, R20
+	CBNZ R20, one
 
 next:
 	SUB $1, R12, R12
 	CBNZ R12, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R11
-	CBZ R11, set
-	MOVD R6, R11
-	WORD $0x3dc00164 // ldr q4, [x11]
-	TBZ $1, R8, one3
-	WORD $0xfd400965 // ldr d5, [x11, #16]
-	TBZ $0, R8, loaded4
-	ADD $24, R11, R20
-	WORD $0x4d408285 // ld1 {v5.s}[2], [x20]
+	MOVD 88(R0), R12
+	CBZ R12, set
+	MOVD R7, R12
+	WORD $0x3dc00184 // ldr q4, [x12]
+	TBZ $1, R9, one3
+	WORD $0xfd400985 // ldr d5, [x12, #16]
+	TBZ $0, R9, loaded4
+	ADD $24, R12, R21
+	WORD $0x4d4082a5 // ld1 {v5.s}[2], [x21]
 	B loaded4
 
 one3:
-	WORD $0xbd401165 // ldr s5, [x11, #16]
+	WORD $0xbd401185 // ldr s5, [x12, #16]
 
 loaded4:
 	WORD $0x4e20d480 // fadd v0.4s, v4.4s, v0.4s
 	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
-	ADD R10, R11, R11
-	WORD $0x3dc00164 // ldr q4, [x11]
-	TBZ $1, R8, one5
-	WORD $0xfd400965 // ldr d5, [x11, #16]
-	TBZ $0, R8, loaded6
-	ADD $24, R11, R20
-	WORD $0x4d408285 // ld1 {v5.s}[2], [x20]
+	ADD R11, R12, R12
+	WORD $0x3dc00184 // ldr q4, [x12]
+	TBZ $1, R9, one5
+	WORD $0xfd400985 // ldr d5, [x12, #16]
+	TBZ $0, R9, loaded6
+	ADD $24, R12, R21
+	WORD $0x4d4082a5 // ld1 {v5.s}[2], [x21]
 	B loaded6
 
 one5:
-	WORD $0xbd401165 // ldr s5, [x11, #16]
+	WORD $0xbd401185 // ldr s5, [x12, #16]
 
 loaded6:
 	WORD $0x4e22d482 // fadd v2.4s, v4.4s, v2.4s
 	WORD $0x4e23d4a3 // fadd v3.4s, v5.4s, v3.4s
 
 set:
-	MOVD R6, R11
-	WORD $0x3d800160 // str q0, [x11]
-	TBZ $1, R8, one7
-	WORD $0xfd000961 // str d1, [x11, #16]
-	TBZ $0, R8, stored8
-	ADD $24, R11, R20
-	WORD $0x4d008281 // st1 {v1.s}[2], [x20]
+	MOVD R7, R12
+	WORD $0x3d800180 // str q0, [x12]
+	TBZ $1, R9, one7
+	WORD $0xfd000981 // str d1, [x12, #16]
+	TBZ $0, R9, stored8
+	ADD $24, R12, R21
+	WORD $0x4d0082a1 // st1 {v1.s}[2], [x21]
 	B stored8
 
 one7:
-	WORD $0xbd001161 // str s1, [x11, #16]
+	WORD $0xbd001181 // str s1, [x12, #16]
 
 stored8:
-	ADD R10, R11, R11
-	WORD $0x3d800162 // str q2, [x11]
-	TBZ $1, R8, one9
-	WORD $0xfd000963 // str d3, [x11, #16]
-	TBZ $0, R8, stored10
-	ADD $24, R11, R20
-	WORD $0x4d008283 // st1 {v3.s}[2], [x20]
+	ADD R11, R12, R12
+	WORD $0x3d800182 // str q2, [x12]
+	TBZ $1, R9, one9
+	WORD $0xfd000983 // str d3, [x12, #16]
+	TBZ $0, R9, stored10
+	ADD $24, R12, R21
+	WORD $0x4d0082a3 // st1 {v3.s}[2], [x21]
 	B stored10
 
 one9:
-	WORD $0xbd001163 // str s3, [x11, #16]
+	WORD $0xbd001183 // str s3, [x12, #16]
 
 stored10:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R20
-	ADD R20, R5, R5
-	MOVD 112(R0), R20
-	ADD R20, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R21
+	ADD R21, R5, R5
+	MOVD 192(R0), R21
+	ADD R21, R6, R6
+	MOVD 112(R0), R21
+	ADD R21, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile3x8NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -2282,13 +2330,14 @@ TEXT ·tile3x8NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
 
 block:
 	// Sums are zero; the first segment begins.
@@ -2298,135 +2347,137 @@ block:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6f00e405 // movi v5.2d, #0
-	MOVD 8(R0), R12
 	MOVD 80(R0), R13
 	MOVD R5, R14
+	MOVD R6, R15
 
 segment:
-	MOVD R14, R15
-	MOVD R12, R19
+	MOVD R14, R19
+	MOVD R15, R20
 	ADD R3, R14, R14
-	ADD R4, R12, R12
-	MOVD 72(R0), R20
-	SUBS $4, R20, R20
+	ADD R4, R15, R15
+	MOVD 72(R0), R21
+	SUBS $4, R21, R21
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R21
-	ADD R8, R21, R21
-	PRFM (R21), PLDL2KEEP
-	MOVD 176(R0), R21
-	ADD R21, R8, R8
-	WORD $0xad401e66 // ldp q6, q7, [x19]
-	ADD R2, R19, R19
-	WORD $0xbd4001e8 // ldr s8, [x15]
-	WORD $0xbc6969e9 // ldr s9, [x15, x9]
-	WORD $0xbc6b69ea // ldr s10, [x15, x11]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R22
+	ADD R9, R22, R22
+	PRFM (R22), PLDL2KEEP
+	MOVD 176(R0), R22
+	ADD R22, R9, R9
+	WORD $0xad401e86 // ldp q6, q7, [x20]
+	ADD R2, R20, R20
+	WORD $0xbd400268 // ldr s8, [x19]
+	WORD $0xbc6a6a69 // ldr s9, [x19, x10]
+	WORD $0xbc6c6a6a // ldr s10, [x19, x12]
 	WORD $0x4f8810c0 // fmla v0.4s, v6.4s, v8.s[0]
 	WORD $0x4f8810e1 // fmla v1.4s, v7.4s, v8.s[0]
 	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
 	WORD $0x4f8910e3 // fmla v3.4s, v7.4s, v9.s[0]
 	WORD $0x4f8a10c4 // fmla v4.4s, v6.4s, v10.s[0]
 	WORD $0x4f8a10e5 // fmla v5.4s, v7.4s, v10.s[0]
-	ADD R1, R15, R15
-	WORD $0xad401e66 // ldp q6, q7, [x19]
-	ADD R2, R19, R19
-	WORD $0xbd4001e8 // ldr s8, [x15]
-	WORD $0xbc6969e9 // ldr s9, [x15, x9]
-	WORD $0xbc6b69ea // ldr s10, [x15, x11]
+	ADD R1, R19, R19
+	WORD $0xad401e86 // ldp q6, q7, [x20]
+	ADD R2, R20, R20
+	WORD $0xbd400268 // ldr s8, [x19]
+	WORD $0xbc6a6a69 // ldr s9, [x19, x10]
+	WORD $0xbc6c6a6a // ldr s10, [x19, x12]
 	WORD $0x4f8810c0 // fmla v0.4s, v6.4s, v8.s[0]
 	WORD $0x4f8810e1 // fmla v1.4s, v7.4s, v8.s[0]
 	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
 	WORD $0x4f8910e3 // fmla v3.4s, v7.4s, v9.s[0]
 	WORD $0x4f8a10c4 // fmla v4.4s, v6.4s, v10.s[0]
 	WORD $0x4f8a10e5 // fmla v5.4s, v7.4s, v10.s[0]
-	ADD R1, R15, R15
-	WORD $0xad401e66 // ldp q6, q7, [x19]
-	ADD R2, R19, R19
-	WORD $0xbd4001e8 // ldr s8, [x15]
-	WORD $0xbc6969e9 // ldr s9, [x15, x9]
-	WORD $0xbc6b69ea // ldr s10, [x15, x11]
+	ADD R1, R19, R19
+	WORD $0xad401e86 // ldp q6, q7, [x20]
+	ADD R2, R20, R20
+	WORD $0xbd400268 // ldr s8, [x19]
+	WORD $0xbc6a6a69 // ldr s9, [x19, x10]
+	WORD $0xbc6c6a6a // ldr s10, [x19, x12]
 	WORD $0x4f8810c0 // fmla v0.4s, v6.4s, v8.s[0]
 	WORD $0x4f8810e1 // fmla v1.4s, v7.4s, v8.s[0]
 	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
 	WORD $0x4f8910e3 // fmla v3.4s, v7.4s, v9.s[0]
 	WORD $0x4f8a10c4 // fmla v4.4s, v6.4s, v10.s[0]
 	WORD $0x4f8a10e5 // fmla v5.4s, v7.4s, v10.s[0]
-	ADD R1, R15, R15
-	WORD $0xad401e66 // ldp q6, q7, [x19]
-	ADD R2, R19, R19
-	WORD $0xbd4001e8 // ldr s8, [x15]
-	WORD $0xbc6969e9 // ldr s9, [x15, x9]
-	WORD $0xbc6b69ea // ldr s10, [x15, x11]
+	ADD R1, R19, R19
+	WORD $0xad401e86 // ldp q6, q7, [x20]
+	ADD R2, R20, R20
+	WORD $0xbd400268 // ldr s8, [x19]
+	WORD $0xbc6a6a69 // ldr s9, [x19, x10]
+	WORD $0xbc6c6a6a // ldr s10, [x19, x12]
 	WORD $0x4f8810c0 // fmla v0.4s, v6.4s, v8.s[0]
 	WORD $0x4f8810e1 // fmla v1.4s, v7.4s, v8.s[0]
 	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
 	WORD $0x4f8910e3 // fmla v3.4s, v7.4s, v9.s[0]
 	WORD $0x4f8a10c4 // fmla v4.4s, v6.4s, v10.s[0]
 	WORD $0x4f8a10e5 // fmla v5.4s, v7.4s, v10.s[0]
-	ADD R1, R15, R15
-	SUBS $4, R20, R20
+	ADD R1, R19, R19
+	SUBS $4, R21, R21
 	BGE four
 
 rest:
-	ADD $4, R20, R20
-	CBZ R20, next
+	ADD $4, R21, R21
+	CBZ R21, next
 
 one:
-	WORD $0xad401e66 // ldp q6, q7, [x19]
-	ADD R2, R19, R19
-	WORD $0xbd4001e8 // ldr s8, [x15]
-	WORD $0xbc6969e9 // ldr s9, [x15, x9]
-	WORD $0xbc6b69ea // ldr s10, [x15, x11]
+	WORD $0xad401e86 // ldp q6, q7, [x20]
+	ADD R2, R20, R20
+	WORD $0xbd400268 // ldr s8, [x19]
+	WORD $0xbc6a6a69 // ldr s9, [x19, x10]
+	WORD $0xbc6c6a6a // ldr s10, [x19, x12]
 	WORD $0x4f8810c0 // fmla v0.4s, v6.4s, v8.s[0]
 	WORD $0x4f8810e1 // fmla v1.4s, v7.4s, v8.s[0]
 	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
 	WORD $0x4f8910e3 // fmla v3.4s, v7.4s, v9.s[0]
 	WORD $0x4f8a10c4 // fmla v4.4s, v6.4s, v10.s[0]
 	WORD $0x4f8a10e5 // fmla v5.4s, v7.4s, v10.s[0]
-	ADD R1, R15, R15
-	SUB $1, R20, R20
-	CBNZ R20, one
+	ADD R1, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, one
 
 next:
 	SUB $1, R13, R13
 	CBNZ R13, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R12
-	CBZ R12, set
-	MOVD R6, R12
-	WORD $0xad401d86 // ldp q6, q7, [x12]
+	MOVD 88(R0), R13
+	CBZ R13, set
+	MOVD R7, R13
+	WORD $0xad401da6 // ldp q6, q7, [x13]
 	WORD $0x4e20d4c0 // fadd v0.4s, v6.4s, v0.4s
 	WORD $0x4e21d4e1 // fadd v1.4s, v7.4s, v1.4s
-	ADD R10, R12, R12
-	WORD $0xad401d86 // ldp q6, q7, [x12]
+	ADD R11, R13, R13
+	WORD $0xad401da6 // ldp q6, q7, [x13]
 	WORD $0x4e22d4c2 // fadd v2.4s, v6.4s, v2.4s
 	WORD $0x4e23d4e3 // fadd v3.4s, v7.4s, v3.4s
-	ADD R10, R12, R12
-	WORD $0xad401d86 // ldp q6, q7, [x12]
+	ADD R11, R13, R13
+	WORD $0xad401da6 // ldp q6, q7, [x13]
 	WORD $0x4e24d4c4 // fadd v4.4s, v6.4s, v4.4s
 	WORD $0x4e25d4e5 // fadd v5.4s, v7.4s, v5.4s
 
 set:
-	MOVD R6, R12
-	WORD $0xad000580 // stp q0, q1, [x12]
-	ADD R10, R12, R12
-	WORD $0xad000d82 // stp q2, q3, [x12]
-	ADD R10, R12, R12
-	WORD $0xad001584 // stp q4, q5, [x12]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R21
-	ADD R21, R5, R5
-	MOVD 112(R0), R21
-	ADD R21, R6, R6
+	MOVD R7, R13
+	WORD $0xad0005a0 // stp q0, q1, [x13]
+	ADD R11, R13, R13
+	WORD $0xad000da2 // stp q2, q3, [x13]
+	ADD R11, R13, R13
+	WORD $0xad0015a4 // stp q4, q5, [x13]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R22
+	ADD R22, R5, R5
+	MOVD 192(R0), R22
+	ADD R22, R6, R6
+	MOVD 112(R0), R22
+	ADD R22, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile3x8NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -2434,13 +2485,14 @@ TEXT ·tile3x8NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
 
 block:
 	// Sums are zero; the first segment begins.
@@ -2450,148 +2502,150 @@ block:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6f00e405 // movi v5.2d, #0
-	MOVD 8(R0), R12
 	MOVD 80(R0), R13
 	MOVD R5, R14
+	MOVD R6, R15
 
 segment:
-	MOVD R14, R15
-	MOVD R12, R19
+	MOVD R14, R19
+	MOVD R15, R20
 	ADD R3, R14, R14
-	ADD R4, R12, R12
-	MOVD 72(R0), R20
+	ADD R4, R15, R15
+	MOVD 72(R0), R21
 
 one:
-	WORD $0x3dc00266 // ldr q6, [x19]
-	TBZ $1, R8, one1
-	WORD $0xfd400a67 // ldr d7, [x19, #16]
-	TBZ $0, R8, loaded2
-	ADD $24, R19, R21
-	WORD $0x4d4082a7 // ld1 {v7.s}[2], [x21]
+	WORD $0x3dc00286 // ldr q6, [x20]
+	TBZ $1, R9, one1
+	WORD $0xfd400a87 // ldr d7, [x20, #16]
+	TBZ $0, R9, loaded2
+	ADD $24, R20, R22
+	WORD $0x4d4082c7 // ld1 {v7.s}[2], [x22]
 	B loaded2
 
 one1:
-	WORD $0xbd401267 // ldr s7, [x19, #16]
+	WORD $0xbd401287 // ldr s7, [x20, #16]
 
 loaded2:
-	ADD R2, R19, R19
-	WORD $0xbd4001e8 // ldr s8, [x15]
-	WORD $0xbc6969e9 // ldr s9, [x15, x9]
-	WORD $0xbc6b69ea // ldr s10, [x15, x11]
+	ADD R2, R20, R20
+	WORD $0xbd400268 // ldr s8, [x19]
+	WORD $0xbc6a6a69 // ldr s9, [x19, x10]
+	WORD $0xbc6c6a6a // ldr s10, [x19, x12]
 	WORD $0x4f8810c0 // fmla v0.4s, v6.4s, v8.s[0]
 	WORD $0x4f8810e1 // fmla v1.4s, v7.4s, v8.s[0]
 	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
 	WORD $0x4f8910e3 // fmla v3.4s, v7.4s, v9.s[0]
 	WORD $0x4f8a10c4 // fmla v4.4s, v6.4s, v10.s[0]
 	WORD $0x4f8a10e5 // fmla v5.4s, v7.4s, v10.s[0]
-	ADD R1, R15, R15
-	SUB $1, R20, R20
-	CBNZ R20, one
+	ADD R1, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, one
 
 next:
 	SUB $1, R13, R13
 	CBNZ R13, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R12
-	CBZ R12, set
-	MOVD R6, R12
-	WORD $0x3dc00186 // ldr q6, [x12]
-	TBZ $1, R8, one3
-	WORD $0xfd400987 // ldr d7, [x12, #16]
-	TBZ $0, R8, loaded4
-	ADD $24, R12, R21
-	WORD $0x4d4082a7 // ld1 {v7.s}[2], [x21]
+	MOVD 88(R0), R13
+	CBZ R13, set
+	MOVD R7, R13
+	WORD $0x3dc001a6 // ldr q6, [x13]
+	TBZ $1, R9, one3
+	WORD $0xfd4009a7 // ldr d7, [x13, #16]
+	TBZ $0, R9, loaded4
+	ADD $24, R13, R22
+	WORD $0x4d4082c7 // ld1 {v7.s}[2], [x22]
 	B loaded4
 
 one3:
-	WORD $0xbd401187 // ldr s7, [x12, #16]
+	WORD $0xbd4011a7 // ldr s7, [x13, #16]
 
 loaded4:
 	WORD $0x4e20d4c0 // fadd v0.4s, v6.4s, v0.4s
 	WORD $0x4e21d4e1 // fadd v1.4s, v7.4s, v1.4s
-	ADD R10, R12, R12
-	WORD $0x3dc00186 // ldr q6, [x12]
-	TBZ $1, R8, one5
-	WORD $0xfd400987 // ldr d7, [x12, #16]
-	TBZ $0, R8, loaded6
-	ADD $24, R12, R21
-	WORD $0x4d4082a7 // ld1 {v7.s}[2], [x21]
+	ADD R11, R13, R13
+	WORD $0x3dc001a6 // ldr q6, [x13]
+	TBZ $1, R9, one5
+	WORD $0xfd4009a7 // ldr d7, [x13, #16]
+	TBZ $0, R9, loaded6
+	ADD $24, R13, R22
+	WORD $0x4d4082c7 // ld1 {v7.s}[2], [x22]
 	B loaded6
 
 one5:
-	WORD $0xbd401187 // ldr s7, [x12, #16]
+	WORD $0xbd4011a7 // ldr s7, [x13, #16]
 
 loaded6:
 	WORD $0x4e22d4c2 // fadd v2.4s, v6.4s, v2.4s
 	WORD $0x4e23d4e3 // fadd v3.4s, v7.4s, v3.4s
-	ADD R10, R12, R12
-	WORD $0x3dc00186 // ldr q6, [x12]
-	TBZ $1, R8, one7
-	WORD $0xfd400987 // ldr d7, [x12, #16]
-	TBZ $0, R8, loaded8
-	ADD $24, R12, R21
-	WORD $0x4d4082a7 // ld1 {v7.s}[2], [x21]
+	ADD R11, R13, R13
+	WORD $0x3dc001a6 // ldr q6, [x13]
+	TBZ $1, R9, one7
+	WORD $0xfd4009a7 // ldr d7, [x13, #16]
+	TBZ $0, R9, loaded8
+	ADD $24, R13, R22
+	WORD $0x4d4082c7 // ld1 {v7.s}[2], [x22]
 	B loaded8
 
 one7:
-	WORD $0xbd401187 // ldr s7, [x12, #16]
+	WORD $0xbd4011a7 // ldr s7, [x13, #16]
 
 loaded8:
 	WORD $0x4e24d4c4 // fadd v4.4s, v6.4s, v4.4s
 	WORD $0x4e25d4e5 // fadd v5.4s, v7.4s, v5.4s
 
 set:
-	MOVD R6, R12
-	WORD $0x3d800180 // str q0, [x12]
-	TBZ $1, R8, one9
-	WORD $0xfd000981 // str d1, [x12, #16]
-	TBZ $0, R8, stored10
-	ADD $24, R12, R21
-	WORD $0x4d0082a1 // st1 {v1.s}[2], [x21]
+	MOVD R7, R13
+	WORD $0x3d8001a0 // str q0, [x13]
+	TBZ $1, R9, one9
+	WORD $0xfd0009a1 // str d1, [x13, #16]
+	TBZ $0, R9, stored10
+	ADD $24, R13, R22
+	WORD $0x4d0082c1 // st1 {v1.s}[2], [x22]
 	B stored10
 
 one9:
-	WORD $0xbd001181 // str s1, [x12, #16]
+	WORD $0xbd0011a1 // str s1, [x13, #16]
 
 stored10:
-	ADD R10, R12, R12
-	WORD $0x3d800182 // str q2, [x12]
-	TBZ $1, R8, one11
-	WORD $0xfd000983 // str d3, [x12, #16]
-	TBZ $0, R8, stored12
-	ADD $24, R12, R21
-	WORD $0x4d0082a3 // st1 {v3.s}[2], [x21]
+	ADD R11, R13, R13
+	WORD $0x3d8001a2 // str q2, [x13]
+	TBZ $1, R9, one11
+	WORD $0xfd0009a3 // str d3, [x13, #16]
+	TBZ $0, R9, stored12
+	ADD $24, R13, R22
+	WORD $0x4d0082c3 // st1 {v3.s}[2], [x22]
 	B stored12
 
 one11:
-	WORD $0xbd001183 // str s3, [x12, #16]
+	WORD $0xbd0011a3 // str s3, [x13, #16]
 
 stored12:
-	ADD R10, R12, R12
-	WORD $0x3d800184 // str q4, [x12]
-	TBZ $1, R8, one13
-	WORD $0xfd000985 // str d5, [x12, #16]
-	TBZ $0, R8, stored14
-	ADD $24, R12, R21
-	WORD $0x4d0082a5 // st1 {v5.s}[2], [x21]
+	ADD R11, R13, R13
+	WORD $0x3d8001a4 // str q4, [x13]
+	TBZ $1, R9, one13
+	WORD $0xfd0009a5 // str d5, [x13, #16]
+	TBZ $0, R9, stored14
+	ADD $24, R13, R22
+	WORD $0x4d0082c5 // st1 {v5.s}[2], [x22]
 	B stored14
 
 one13:
-	WORD $0xbd001185 // str s5, [x12, #16]
+	WORD $0xbd0011a5 // str s5, [x13, #16]
 
 stored14:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R21
-	ADD R21, R5, R5
-	MOVD 112(R0), R21
-	ADD R21, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R22
+	ADD R22, R5, R5
+	MOVD 192(R0), R22
+	ADD R22, R6, R6
+	MOVD 112(R0), R22
+	ADD R22, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile4x8NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -2599,14 +2653,15 @@ TEXT ·tile4x8NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
 
 block:
 	// Sums are zero; the first segment begins.
@@ -2618,156 +2673,158 @@ block:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVD 8(R0), R13
 	MOVD 80(R0), R14
 	MOVD R5, R15
+	MOVD R6, R19
 
 segment:
-	MOVD R15, R19
-	MOVD R13, R20
+	MOVD R15, R20
+	MOVD R19, R21
 	ADD R3, R15, R15
-	ADD R4, R13, R13
-	MOVD 72(R0), R21
-	SUBS $4, R21, R21
+	ADD R4, R19, R19
+	MOVD 72(R0), R22
+	SUBS $4, R22, R22
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R22
-	ADD R8, R22, R22
-	PRFM (R22), PLDL2KEEP
-	MOVD 176(R0), R22
-	ADD R22, R8, R8
-	WORD $0xad402688 // ldp q8, q9, [x20]
-	ADD R2, R20, R20
-	WORD $0xbd40026a // ldr s10, [x19]
-	WORD $0xbc696a6b // ldr s11, [x19, x9]
-	WORD $0xbc6b6a6c // ldr s12, [x19, x11]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R23
+	ADD R9, R23, R23
+	PRFM (R23), PLDL2KEEP
+	MOVD 176(R0), R23
+	ADD R23, R9, R9
+	WORD $0xad4026a8 // ldp q8, q9, [x21]
+	ADD R2, R21, R21
+	WORD $0xbd40028a // ldr s10, [x20]
+	WORD $0xbc6a6a8b // ldr s11, [x20, x10]
+	WORD $0xbc6c6a8c // ldr s12, [x20, x12]
 	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1121 // fmla v1.4s, v9.4s, v10.s[0]
-	WORD $0xbc6c6a6a // ldr s10, [x19, x12]
+	WORD $0xbc6d6a8a // ldr s10, [x20, x13]
 	WORD $0x4f8b1102 // fmla v2.4s, v8.4s, v11.s[0]
 	WORD $0x4f8b1123 // fmla v3.4s, v9.4s, v11.s[0]
 	WORD $0x4f8c1104 // fmla v4.4s, v8.4s, v12.s[0]
 	WORD $0x4f8c1125 // fmla v5.4s, v9.4s, v12.s[0]
 	WORD $0x4f8a1106 // fmla v6.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1127 // fmla v7.4s, v9.4s, v10.s[0]
-	ADD R1, R19, R19
-	WORD $0xad402688 // ldp q8, q9, [x20]
-	ADD R2, R20, R20
-	WORD $0xbd40026a // ldr s10, [x19]
-	WORD $0xbc696a6b // ldr s11, [x19, x9]
-	WORD $0xbc6b6a6c // ldr s12, [x19, x11]
+	ADD R1, R20, R20
+	WORD $0xad4026a8 // ldp q8, q9, [x21]
+	ADD R2, R21, R21
+	WORD $0xbd40028a // ldr s10, [x20]
+	WORD $0xbc6a6a8b // ldr s11, [x20, x10]
+	WORD $0xbc6c6a8c // ldr s12, [x20, x12]
 	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1121 // fmla v1.4s, v9.4s, v10.s[0]
-	WORD $0xbc6c6a6a // ldr s10, [x19, x12]
+	WORD $0xbc6d6a8a // ldr s10, [x20, x13]
 	WORD $0x4f8b1102 // fmla v2.4s, v8.4s, v11.s[0]
 	WORD $0x4f8b1123 // fmla v3.4s, v9.4s, v11.s[0]
 	WORD $0x4f8c1104 // fmla v4.4s, v8.4s, v12.s[0]
 	WORD $0x4f8c1125 // fmla v5.4s, v9.4s, v12.s[0]
 	WORD $0x4f8a1106 // fmla v6.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1127 // fmla v7.4s, v9.4s, v10.s[0]
-	ADD R1, R19, R19
-	WORD $0xad402688 // ldp q8, q9, [x20]
-	ADD R2, R20, R20
-	WORD $0xbd40026a // ldr s10, [x19]
-	WORD $0xbc696a6b // ldr s11, [x19, x9]
-	WORD $0xbc6b6a6c // ldr s12, [x19, x11]
+	ADD R1, R20, R20
+	WORD $0xad4026a8 // ldp q8, q9, [x21]
+	ADD R2, R21, R21
+	WORD $0xbd40028a // ldr s10, [x20]
+	WORD $0xbc6a6a8b // ldr s11, [x20, x10]
+	WORD $0xbc6c6a8c // ldr s12, [x20, x12]
 	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1121 // fmla v1.4s, v9.4s, v10.s[0]
-	WORD $0xbc6c6a6a // ldr s10, [x19, x12]
+	WORD $0xbc6d6a8a // ldr s10, [x20, x13]
 	WORD $0x4f8b1102 // fmla v2.4s, v8.4s, v11.s[0]
 	WORD $0x4f8b1123 // fmla v3.4s, v9.4s, v11.s[0]
 	WORD $0x4f8c1104 // fmla v4.4s, v8.4s, v12.s[0]
 	WORD $0x4f8c1125 // fmla v5.4s, v9.4s, v12.s[0]
 	WORD $0x4f8a1106 // fmla v6.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1127 // fmla v7.4s, v9.4s, v10.s[0]
-	ADD R1, R19, R19
-	WORD $0xad402688 // ldp q8, q9, [x20]
-	ADD R2, R20, R20
-	WORD $0xbd40026a // ldr s10, [x19]
-	WORD $0xbc696a6b // ldr s11, [x19, x9]
-	WORD $0xbc6b6a6c // ldr s12, [x19, x11]
+	ADD R1, R20, R20
+	WORD $0xad4026a8 // ldp q8, q9, [x21]
+	ADD R2, R21, R21
+	WORD $0xbd40028a // ldr s10, [x20]
+	WORD $0xbc6a6a8b // ldr s11, [x20, x10]
+	WORD $0xbc6c6a8c // ldr s12, [x20, x12]
 	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1121 // fmla v1.4s, v9.4s, v10.s[0]
-	WORD $0xbc6c6a6a // ldr s10, [x19, x12]
+	WORD $0xbc6d6a8a // ldr s10, [x20, x13]
 	WORD $0x4f8b1102 // fmla v2.4s, v8.4s, v11.s[0]
 	WORD $0x4f8b1123 // fmla v3.4s, v9.4s, v11.s[0]
 	WORD $0x4f8c1104 // fmla v4.4s, v8.4s, v12.s[0]
 	WORD $0x4f8c1125 // fmla v5.4s, v9.4s, v12.s[0]
 	WORD $0x4f8a1106 // fmla v6.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1127 // fmla v7.4s, v9.4s, v10.s[0]
-	ADD R1, R19, R19
-	SUBS $4, R21, R21
+	ADD R1, R20, R20
+	SUBS $4, R22, R22
 	BGE four
 
 rest:
-	ADD $4, R21, R21
-	CBZ R21, next
+	ADD $4, R22, R22
+	CBZ R22, next
 
 one:
-	WORD $0xad402688 // ldp q8, q9, [x20]
-	ADD R2, R20, R20
-	WORD $0xbd40026a // ldr s10, [x19]
-	WORD $0xbc696a6b // ldr s11, [x19, x9]
-	WORD $0xbc6b6a6c // ldr s12, [x19, x11]
+	WORD $0xad4026a8 // ldp q8, q9, [x21]
+	ADD R2, R21, R21
+	WORD $0xbd40028a // ldr s10, [x20]
+	WORD $0xbc6a6a8b // ldr s11, [x20, x10]
+	WORD $0xbc6c6a8c // ldr s12, [x20, x12]
 	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1121 // fmla v1.4s, v9.4s, v10.s[0]
-	WORD $0xbc6c6a6a // ldr s10, [x19, x12]
+	WORD $0xbc6d6a8a // ldr s10, [x20, x13]
 	WORD $0x4f8b1102 // fmla v2.4s, v8.4s, v11.s[0]
 	WORD $0x4f8b1123 // fmla v3.4s, v9.4s, v11.s[0]
 	WORD $0x4f8c1104 // fmla v4.4s, v8.4s, v12.s[0]
 	WORD $0x4f8c1125 // fmla v5.4s, v9.4s, v12.s[0]
 	WORD $0x4f8a1106 // fmla v6.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1127 // fmla v7.4s, v9.4s, v10.s[0]
-	ADD R1, R19, R19
-	SUB $1, R21, R21
-	CBNZ R21, one
+	ADD R1, R20, R20
+	SUB $1, R22, R22
+	CBNZ R22, one
 
 next:
 	SUB $1, R14, R14
 	CBNZ R14, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R13
-	CBZ R13, set
-	MOVD R6, R13
-	WORD $0xad4025a8 // ldp q8, q9, [x13]
+	MOVD 88(R0), R14
+	CBZ R14, set
+	MOVD R7, R14
+	WORD $0xad4025c8 // ldp q8, q9, [x14]
 	WORD $0x4e20d500 // fadd v0.4s, v8.4s, v0.4s
 	WORD $0x4e21d521 // fadd v1.4s, v9.4s, v1.4s
-	ADD R10, R13, R13
-	WORD $0xad4025a8 // ldp q8, q9, [x13]
+	ADD R11, R14, R14
+	WORD $0xad4025c8 // ldp q8, q9, [x14]
 	WORD $0x4e22d502 // fadd v2.4s, v8.4s, v2.4s
 	WORD $0x4e23d523 // fadd v3.4s, v9.4s, v3.4s
-	ADD R10, R13, R13
-	WORD $0xad4025a8 // ldp q8, q9, [x13]
+	ADD R11, R14, R14
+	WORD $0xad4025c8 // ldp q8, q9, [x14]
 	WORD $0x4e24d504 // fadd v4.4s, v8.4s, v4.4s
 	WORD $0x4e25d525 // fadd v5.4s, v9.4s, v5.4s
-	ADD R10, R13, R13
-	WORD $0xad4025a8 // ldp q8, q9, [x13]
+	ADD R11, R14, R14
+	WORD $0xad4025c8 // ldp q8, q9, [x14]
 	WORD $0x4e26d506 // fadd v6.4s, v8.4s, v6.4s
 	WORD $0x4e27d527 // fadd v7.4s, v9.4s, v7.4s
 
 set:
-	MOVD R6, R13
-	WORD $0xad0005a0 // stp q0, q1, [x13]
-	ADD R10, R13, R13
-	WORD $0xad000da2 // stp q2, q3, [x13]
-	ADD R10, R13, R13
-	WORD $0xad0015a4 // stp q4, q5, [x13]
-	ADD R10, R13, R13
-	WORD $0xad001da6 // stp q6, q7, [x13]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R22
-	ADD R22, R5, R5
-	MOVD 112(R0), R22
-	ADD R22, R6, R6
+	MOVD R7, R14
+	WORD $0xad0005c0 // stp q0, q1, [x14]
+	ADD R11, R14, R14
+	WORD $0xad000dc2 // stp q2, q3, [x14]
+	ADD R11, R14, R14
+	WORD $0xad0015c4 // stp q4, q5, [x14]
+	ADD R11, R14, R14
+	WORD $0xad001dc6 // stp q6, q7, [x14]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R23
+	ADD R23, R5, R5
+	MOVD 192(R0), R23
+	ADD R23, R6, R6
+	MOVD 112(R0), R23
+	ADD R23, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile4x8NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -2775,14 +2832,15 @@ TEXT ·tile4x8NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
 
 block:
 	// Sums are zero; the first segment begins.
@@ -2794,179 +2852,181 @@ block:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVD 8(R0), R13
 	MOVD 80(R0), R14
 	MOVD R5, R15
+	MOVD R6, R19
 
 segment:
-	MOVD R15, R19
-	MOVD R13, R20
+	MOVD R15, R20
+	MOVD R19, R21
 	ADD R3, R15, R15
-	ADD R4, R13, R13
-	MOVD 72(R0), R21
+	ADD R4, R19, R19
+	MOVD 72(R0), R22
 
 one:
-	WORD $0x3dc00288 // ldr q8, [x20]
-	TBZ $1, R8, one1
-	WORD $0xfd400a89 // ldr d9, [x20, #16]
-	TBZ $0, R8, loaded2
-	ADD $24, R20, R22
-	WORD $0x4d4082c9 // ld1 {v9.s}[2], [x22]
+	WORD $0x3dc002a8 // ldr q8, [x21]
+	TBZ $1, R9, one1
+	WORD $0xfd400aa9 // ldr d9, [x21, #16]
+	TBZ $0, R9, loaded2
+	ADD $24, R21, R23
+	WORD $0x4d4082e9 // ld1 {v9.s}[2], [x23]
 	B loaded2
 
 one1:
-	WORD $0xbd401289 // ldr s9, [x20, #16]
+	WORD $0xbd4012a9 // ldr s9, [x21, #16]
 
 loaded2:
-	ADD R2, R20, R20
-	WORD $0xbd40026a // ldr s10, [x19]
-	WORD $0xbc696a6b // ldr s11, [x19, x9]
-	WORD $0xbc6b6a6c // ldr s12, [x19, x11]
+	ADD R2, R21, R21
+	WORD $0xbd40028a // ldr s10, [x20]
+	WORD $0xbc6a6a8b // ldr s11, [x20, x10]
+	WORD $0xbc6c6a8c // ldr s12, [x20, x12]
 	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1121 // fmla v1.4s, v9.4s, v10.s[0]
-	WORD $0xbc6c6a6a // ldr s10, [x19, x12]
+	WORD $0xbc6d6a8a // ldr s10, [x20, x13]
 	WORD $0x4f8b1102 // fmla v2.4s, v8.4s, v11.s[0]
 	WORD $0x4f8b1123 // fmla v3.4s, v9.4s, v11.s[0]
 	WORD $0x4f8c1104 // fmla v4.4s, v8.4s, v12.s[0]
 	WORD $0x4f8c1125 // fmla v5.4s, v9.4s, v12.s[0]
 	WORD $0x4f8a1106 // fmla v6.4s, v8.4s, v10.s[0]
 	WORD $0x4f8a1127 // fmla v7.4s, v9.4s, v10.s[0]
-	ADD R1, R19, R19
-	SUB $1, R21, R21
-	CBNZ R21, one
+	ADD R1, R20, R20
+	SUB $1, R22, R22
+	CBNZ R22, one
 
 next:
 	SUB $1, R14, R14
 	CBNZ R14, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R13
-	CBZ R13, set
-	MOVD R6, R13
-	WORD $0x3dc001a8 // ldr q8, [x13]
-	TBZ $1, R8, one3
-	WORD $0xfd4009a9 // ldr d9, [x13, #16]
-	TBZ $0, R8, loaded4
-	ADD $24, R13, R22
-	WORD $0x4d4082c9 // ld1 {v9.s}[2], [x22]
+	MOVD 88(R0), R14
+	CBZ R14, set
+	MOVD R7, R14
+	WORD $0x3dc001c8 // ldr q8, [x14]
+	TBZ $1, R9, one3
+	WORD $0xfd4009c9 // ldr d9, [x14, #16]
+	TBZ $0, R9, loaded4
+	ADD $24, R14, R23
+	WORD $0x4d4082e9 // ld1 {v9.s}[2], [x23]
 	B loaded4
 
 one3:
-	WORD $0xbd4011a9 // ldr s9, [x13, #16]
+	WORD $0xbd4011c9 // ldr s9, [x14, #16]
 
 loaded4:
 	WORD $0x4e20d500 // fadd v0.4s, v8.4s, v0.4s
 	WORD $0x4e21d521 // fadd v1.4s, v9.4s, v1.4s
-	ADD R10, R13, R13
-	WORD $0x3dc001a8 // ldr q8, [x13]
-	TBZ $1, R8, one5
-	WORD $0xfd4009a9 // ldr d9, [x13, #16]
-	TBZ $0, R8, loaded6
-	ADD $24, R13, R22
-	WORD $0x4d4082c9 // ld1 {v9.s}[2], [x22]
+	ADD R11, R14, R14
+	WORD $0x3dc001c8 // ldr q8, [x14]
+	TBZ $1, R9, one5
+	WORD $0xfd4009c9 // ldr d9, [x14, #16]
+	TBZ $0, R9, loaded6
+	ADD $24, R14, R23
+	WORD $0x4d4082e9 // ld1 {v9.s}[2], [x23]
 	B loaded6
 
 one5:
-	WORD $0xbd4011a9 // ldr s9, [x13, #16]
+	WORD $0xbd4011c9 // ldr s9, [x14, #16]
 
 loaded6:
 	WORD $0x4e22d502 // fadd v2.4s, v8.4s, v2.4s
 	WORD $0x4e23d523 // fadd v3.4s, v9.4s, v3.4s
-	ADD R10, R13, R13
-	WORD $0x3dc001a8 // ldr q8, [x13]
-	TBZ $1, R8, one7
-	WORD $0xfd4009a9 // ldr d9, [x13, #16]
-	TBZ $0, R8, loaded8
-	ADD $24, R13, R22
-	WORD $0x4d4082c9 // ld1 {v9.s}[2], [x22]
+	ADD R11, R14, R14
+	WORD $0x3dc001c8 // ldr q8, [x14]
+	TBZ $1, R9, one7
+	WORD $0xfd4009c9 // ldr d9, [x14, #16]
+	TBZ $0, R9, loaded8
+	ADD $24, R14, R23
+	WORD $0x4d4082e9 // ld1 {v9.s}[2], [x23]
 	B loaded8
 
 one7:
-	WORD $0xbd4011a9 // ldr s9, [x13, #16]
+	WORD $0xbd4011c9 // ldr s9, [x14, #16]
 
 loaded8:
 	WORD $0x4e24d504 // fadd v4.4s, v8.4s, v4.4s
 	WORD $0x4e25d525 // fadd v5.4s, v9.4s, v5.4s
-	ADD R10, R13, R13
-	WORD $0x3dc001a8 // ldr q8, [x13]
-	TBZ $1, R8, one9
-	WORD $0xfd4009a9 // ldr d9, [x13, #16]
-	TBZ $0, R8, loaded10
-	ADD $24, R13, R22
-	WORD $0x4d4082c9 // ld1 {v9.s}[2], [x22]
+	ADD R11, R14, R14
+	WORD $0x3dc001c8 // ldr q8, [x14]
+	TBZ $1, R9, one9
+	WORD $0xfd4009c9 // ldr d9, [x14, #16]
+	TBZ $0, R9, loaded10
+	ADD $24, R14, R23
+	WORD $0x4d4082e9 // ld1 {v9.s}[2], [x23]
 	B loaded10
 
 one9:
-	WORD $0xbd4011a9 // ldr s9, [x13, #16]
+	WORD $0xbd4011c9 // ldr s9, [x14, #16]
 
 loaded10:
 	WORD $0x4e26d506 // fadd v6.4s, v8.4s, v6.4s
 	WORD $0x4e27d527 // fadd v7.4s, v9.4s, v7.4s
 
 set:
-	MOVD R6, R13
-	WORD $0x3d8001a0 // str q0, [x13]
-	TBZ $1, R8, one11
-	WORD $0xfd0009a1 // str d1, [x13, #16]
-	TBZ $0, R8, stored12
-	ADD $24, R13, R22
-	WORD $0x4d0082c1 // st1 {v1.s}[2], [x22]
+	MOVD R7, R14
+	WORD $0x3d8001c0 // str q0, [x14]
+	TBZ $1, R9, one11
+	WORD $0xfd0009c1 // str d1, [x14, #16]
+	TBZ $0, R9, stored12
+	ADD $24, R14, R23
+	WORD $0x4d0082e1 // st1 {v1.s}[2], [x23]
 	B stored12
 
 one11:
-	WORD $0xbd0011a1 // str s1, [x13, #16]
+	WORD $0xbd0011c1 // str s1, [x14, #16]
 
 stored12:
-	ADD R10, R13, R13
-	WORD $0x3d8001a2 // str q2, [x13]
-	TBZ $1, R8, one13
-	WORD $0xfd0009a3 // str d3, [x13, #16]
-	TBZ $0, R8, stored14
-	ADD $24, R13, R22
-	WORD $0x4d0082c3 // st1 {v3.s}[2], [x22]
+	ADD R11, R14, R14
+	WORD $0x3d8001c2 // str q2, [x14]
+	TBZ $1, R9, one13
+	WORD $0xfd0009c3 // str d3, [x14, #16]
+	TBZ $0, R9, stored14
+	ADD $24, R14, R23
+	WORD $0x4d0082e3 // st1 {v3.s}[2], [x23]
 	B stored14
 
 one13:
-	WORD $0xbd0011a3 // str s3, [x13, #16]
+	WORD $0xbd0011c3 // str s3, [x14, #16]
 
 stored14:
-	ADD R10, R13, R13
-	WORD $0x3d8001a4 // str q4, [x13]
-	TBZ $1, R8, one15
-	WORD $0xfd0009a5 // str d5, [x13, #16]
-	TBZ $0, R8, stored16
-	ADD $24, R13, R22
-	WORD $0x4d0082c5 // st1 {v5.s}[2], [x22]
+	ADD R11, R14, R14
+	WORD $0x3d8001c4 // str q4, [x14]
+	TBZ $1, R9, one15
+	WORD $0xfd0009c5 // str d5, [x14, #16]
+	TBZ $0, R9, stored16
+	ADD $24, R14, R23
+	WORD $0x4d0082e5 // st1 {v5.s}[2], [x23]
 	B stored16
 
 one15:
-	WORD $0xbd0011a5 // str s5, [x13, #16]
+	WORD $0xbd0011c5 // str s5, [x14, #16]
 
 stored16:
-	ADD R10, R13, R13
-	WORD $0x3d8001a6 // str q6, [x13]
-	TBZ $1, R8, one17
-	WORD $0xfd0009a7 // str d7, [x13, #16]
-	TBZ $0, R8, stored18
-	ADD $24, R13, R22
-	WORD $0x4d0082c7 // st1 {v7.s}[2], [x22]
+	ADD R11, R14, R14
+	WORD $0x3d8001c6 // str q6, [x14]
+	TBZ $1, R9, one17
+	WORD $0xfd0009c7 // str d7, [x14, #16]
+	TBZ $0, R9, stored18
+	ADD $24, R14, R23
+	WORD $0x4d0082e7 // st1 {v7.s}[2], [x23]
 	B stored18
 
 one17:
-	WORD $0xbd0011a7 // str s7, [x13, #16]
+	WORD $0xbd0011c7 // str s7, [x14, #16]
 
 stored18:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R22
-	ADD R22, R5, R5
-	MOVD 112(R0), R22
-	ADD R22, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R23
+	ADD R23, R5, R5
+	MOVD 192(R0), R23
+	ADD R23, R6, R6
+	MOVD 112(R0), R23
+	ADD R23, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile5x8NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -2974,15 +3034,16 @@ TEXT ·tile5x8NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
 
 block:
 	// Sums are zero; the first segment begins.
@@ -2996,177 +3057,179 @@ block:
 	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e408 // movi v8.2d, #0
 	WORD $0x6f00e409 // movi v9.2d, #0
-	MOVD 8(R0), R14
 	MOVD 80(R0), R15
 	MOVD R5, R19
+	MOVD R6, R20
 
 segment:
-	MOVD R19, R20
-	MOVD R14, R21
+	MOVD R19, R21
+	MOVD R20, R22
 	ADD R3, R19, R19
-	ADD R4, R14, R14
-	MOVD 72(R0), R22
-	SUBS $4, R22, R22
+	ADD R4, R20, R20
+	MOVD 72(R0), R23
+	SUBS $4, R23, R23
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R23
-	ADD R8, R23, R23
-	PRFM (R23), PLDL2KEEP
-	MOVD 176(R0), R23
-	ADD R23, R8, R8
-	WORD $0xad402eaa // ldp q10, q11, [x21]
-	ADD R2, R21, R21
-	WORD $0xbd40028c // ldr s12, [x20]
-	WORD $0xbc696a8d // ldr s13, [x20, x9]
-	WORD $0xbc6b6a8e // ldr s14, [x20, x11]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R24
+	ADD R9, R24, R24
+	PRFM (R24), PLDL2KEEP
+	MOVD 176(R0), R24
+	ADD R24, R9, R9
+	WORD $0xad402eca // ldp q10, q11, [x22]
+	ADD R2, R22, R22
+	WORD $0xbd4002ac // ldr s12, [x21]
+	WORD $0xbc6a6aad // ldr s13, [x21, x10]
+	WORD $0xbc6c6aae // ldr s14, [x21, x12]
 	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
-	WORD $0xbc6c6a8c // ldr s12, [x20, x12]
+	WORD $0xbc6d6aac // ldr s12, [x21, x13]
 	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
 	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
-	WORD $0xbc6d6a8d // ldr s13, [x20, x13]
+	WORD $0xbc6e6aad // ldr s13, [x21, x14]
 	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
 	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
 	WORD $0x4f8c1146 // fmla v6.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1167 // fmla v7.4s, v11.4s, v12.s[0]
 	WORD $0x4f8d1148 // fmla v8.4s, v10.4s, v13.s[0]
 	WORD $0x4f8d1169 // fmla v9.4s, v11.4s, v13.s[0]
-	ADD R1, R20, R20
-	WORD $0xad402eaa // ldp q10, q11, [x21]
-	ADD R2, R21, R21
-	WORD $0xbd40028c // ldr s12, [x20]
-	WORD $0xbc696a8d // ldr s13, [x20, x9]
-	WORD $0xbc6b6a8e // ldr s14, [x20, x11]
+	ADD R1, R21, R21
+	WORD $0xad402eca // ldp q10, q11, [x22]
+	ADD R2, R22, R22
+	WORD $0xbd4002ac // ldr s12, [x21]
+	WORD $0xbc6a6aad // ldr s13, [x21, x10]
+	WORD $0xbc6c6aae // ldr s14, [x21, x12]
 	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
-	WORD $0xbc6c6a8c // ldr s12, [x20, x12]
+	WORD $0xbc6d6aac // ldr s12, [x21, x13]
 	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
 	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
-	WORD $0xbc6d6a8d // ldr s13, [x20, x13]
+	WORD $0xbc6e6aad // ldr s13, [x21, x14]
 	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
 	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
 	WORD $0x4f8c1146 // fmla v6.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1167 // fmla v7.4s, v11.4s, v12.s[0]
 	WORD $0x4f8d1148 // fmla v8.4s, v10.4s, v13.s[0]
 	WORD $0x4f8d1169 // fmla v9.4s, v11.4s, v13.s[0]
-	ADD R1, R20, R20
-	WORD $0xad402eaa // ldp q10, q11, [x21]
-	ADD R2, R21, R21
-	WORD $0xbd40028c // ldr s12, [x20]
-	WORD $0xbc696a8d // ldr s13, [x20, x9]
-	WORD $0xbc6b6a8e // ldr s14, [x20, x11]
+	ADD R1, R21, R21
+	WORD $0xad402eca // ldp q10, q11, [x22]
+	ADD R2, R22, R22
+	WORD $0xbd4002ac // ldr s12, [x21]
+	WORD $0xbc6a6aad // ldr s13, [x21, x10]
+	WORD $0xbc6c6aae // ldr s14, [x21, x12]
 	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
-	WORD $0xbc6c6a8c // ldr s12, [x20, x12]
+	WORD $0xbc6d6aac // ldr s12, [x21, x13]
 	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
 	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
-	WORD $0xbc6d6a8d // ldr s13, [x20, x13]
+	WORD $0xbc6e6aad // ldr s13, [x21, x14]
 	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
 	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
 	WORD $0x4f8c1146 // fmla v6.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1167 // fmla v7.4s, v11.4s, v12.s[0]
 	WORD $0x4f8d1148 // fmla v8.4s, v10.4s, v13.s[0]
 	WORD $0x4f8d1169 // fmla v9.4s, v11.4s, v13.s[0]
-	ADD R1, R20, R20
-	WORD $0xad402eaa // ldp q10, q11, [x21]
-	ADD R2, R21, R21
-	WORD $0xbd40028c // ldr s12, [x20]
-	WORD $0xbc696a8d // ldr s13, [x20, x9]
-	WORD $0xbc6b6a8e // ldr s14, [x20, x11]
+	ADD R1, R21, R21
+	WORD $0xad402eca // ldp q10, q11, [x22]
+	ADD R2, R22, R22
+	WORD $0xbd4002ac // ldr s12, [x21]
+	WORD $0xbc6a6aad // ldr s13, [x21, x10]
+	WORD $0xbc6c6aae // ldr s14, [x21, x12]
 	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
-	WORD $0xbc6c6a8c // ldr s12, [x20, x12]
+	WORD $0xbc6d6aac // ldr s12, [x21, x13]
 	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
 	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
-	WORD $0xbc6d6a8d // ldr s13, [x20, x13]
+	WORD $0xbc6e6aad // ldr s13, [x21, x14]
 	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
 	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
 	WORD $0x4f8c1146 // fmla v6.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1167 // fmla v7.4s, v11.4s, v12.s[0]
 	WORD $0x4f8d1148 // fmla v8.4s, v10.4s, v13.s[0]
 	WORD $0x4f8d1169 // fmla v9.4s, v11.4s, v13.s[0]
-	ADD R1, R20, R20
-	SUBS $4, R22, R22
+	ADD R1, R21, R21
+	SUBS $4, R23, R23
 	BGE four
 
 rest:
-	ADD $4, R22, R22
-	CBZ R22, next
+	ADD $4, R23, R23
+	CBZ R23, next
 
 one:
-	WORD $0xad402eaa // ldp q10, q11, [x21]
-	ADD R2, R21, R21
-	WORD $0xbd40028c // ldr s12, [x20]
-	WORD $0xbc696a8d // ldr s13, [x20, x9]
-	WORD $0xbc6b6a8e // ldr s14, [x20, x11]
+	WORD $0xad402eca // ldp q10, q11, [x22]
+	ADD R2, R22, R22
+	WORD $0xbd4002ac // ldr s12, [x21]
+	WORD $0xbc6a6aad // ldr s13, [x21, x10]
+	WORD $0xbc6c6aae // ldr s14, [x21, x12]
 	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
-	WORD $0xbc6c6a8c // ldr s12, [x20, x12]
+	WORD $0xbc6d6aac // ldr s12, [x21, x13]
 	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
 	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
-	WORD $0xbc6d6a8d // ldr s13, [x20, x13]
+	WORD $0xbc6e6aad // ldr s13, [x21, x14]
 	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
 	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
 	WORD $0x4f8c1146 // fmla v6.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1167 // fmla v7.4s, v11.4s, v12.s[0]
 	WORD $0x4f8d1148 // fmla v8.4s, v10.4s, v13.s[0]
 	WORD $0x4f8d1169 // fmla v9.4s, v11.4s, v13.s[0]
-	ADD R1, R20, R20
-	SUB $1, R22, R22
-	CBNZ R22, one
+	ADD R1, R21, R21
+	SUB $1, R23, R23
+	CBNZ R23, one
 
 next:
 	SUB $1, R15, R15
 	CBNZ R15, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R14
-	CBZ R14, set
-	MOVD R6, R14
-	WORD $0xad402dca // ldp q10, q11, [x14]
+	MOVD 88(R0), R15
+	CBZ R15, set
+	MOVD R7, R15
+	WORD $0xad402dea // ldp q10, q11, [x15]
 	WORD $0x4e20d540 // fadd v0.4s, v10.4s, v0.4s
 	WORD $0x4e21d561 // fadd v1.4s, v11.4s, v1.4s
-	ADD R10, R14, R14
-	WORD $0xad402dca // ldp q10, q11, [x14]
+	ADD R11, R15, R15
+	WORD $0xad402dea // ldp q10, q11, [x15]
 	WORD $0x4e22d542 // fadd v2.4s, v10.4s, v2.4s
 	WORD $0x4e23d563 // fadd v3.4s, v11.4s, v3.4s
-	ADD R10, R14, R14
-	WORD $0xad402dca // ldp q10, q11, [x14]
+	ADD R11, R15, R15
+	WORD $0xad402dea // ldp q10, q11, [x15]
 	WORD $0x4e24d544 // fadd v4.4s, v10.4s, v4.4s
 	WORD $0x4e25d565 // fadd v5.4s, v11.4s, v5.4s
-	ADD R10, R14, R14
-	WORD $0xad402dca // ldp q10, q11, [x14]
+	ADD R11, R15, R15
+	WORD $0xad402dea // ldp q10, q11, [x15]
 	WORD $0x4e26d546 // fadd v6.4s, v10.4s, v6.4s
 	WORD $0x4e27d567 // fadd v7.4s, v11.4s, v7.4s
-	ADD R10, R14, R14
-	WORD $0xad402dca // ldp q10, q11, [x14]
+	ADD R11, R15, R15
+	WORD $0xad402dea // ldp q10, q11, [x15]
 	WORD $0x4e28d548 // fadd v8.4s, v10.4s, v8.4s
 	WORD $0x4e29d569 // fadd v9.4s, v11.4s, v9.4s
 
 set:
-	MOVD R6, R14
-	WORD $0xad0005c0 // stp q0, q1, [x14]
-	ADD R10, R14, R14
-	WORD $0xad000dc2 // stp q2, q3, [x14]
-	ADD R10, R14, R14
-	WORD $0xad0015c4 // stp q4, q5, [x14]
-	ADD R10, R14, R14
-	WORD $0xad001dc6 // stp q6, q7, [x14]
-	ADD R10, R14, R14
-	WORD $0xad0025c8 // stp q8, q9, [x14]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R23
-	ADD R23, R5, R5
-	MOVD 112(R0), R23
-	ADD R23, R6, R6
+	MOVD R7, R15
+	WORD $0xad0005e0 // stp q0, q1, [x15]
+	ADD R11, R15, R15
+	WORD $0xad000de2 // stp q2, q3, [x15]
+	ADD R11, R15, R15
+	WORD $0xad0015e4 // stp q4, q5, [x15]
+	ADD R11, R15, R15
+	WORD $0xad001de6 // stp q6, q7, [x15]
+	ADD R11, R15, R15
+	WORD $0xad0025e8 // stp q8, q9, [x15]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R24
+	ADD R24, R5, R5
+	MOVD 192(R0), R24
+	ADD R24, R6, R6
+	MOVD 112(R0), R24
+	ADD R24, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile5x8NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -3174,15 +3237,16 @@ TEXT ·tile5x8NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
 
 block:
 	// Sums are zero; the first segment begins.
@@ -3196,210 +3260,212 @@ block:
 	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e408 // movi v8.2d, #0
 	WORD $0x6f00e409 // movi v9.2d, #0
-	MOVD 8(R0), R14
 	MOVD 80(R0), R15
 	MOVD R5, R19
+	MOVD R6, R20
 
 segment:
-	MOVD R19, R20
-	MOVD R14, R21
+	MOVD R19, R21
+	MOVD R20, R22
 	ADD R3, R19, R19
-	ADD R4, R14, R14
-	MOVD 72(R0), R22
+	ADD R4, R20, R20
+	MOVD 72(R0), R23
 
 one:
-	WORD $0x3dc002aa // ldr q10, [x21]
-	TBZ $1, R8, one1
-	WORD $0xfd400aab // ldr d11, [x21, #16]
-	TBZ $0, R8, loaded2
-	ADD $24, R21, R23
-	WORD $0x4d4082eb // ld1 {v11.s}[2], [x23]
+	WORD $0x3dc002ca // ldr q10, [x22]
+	TBZ $1, R9, one1
+	WORD $0xfd400acb // ldr d11, [x22, #16]
+	TBZ $0, R9, loaded2
+	ADD $24, R22, R24
+	WORD $0x4d40830b // ld1 {v11.s}[2], [x24]
 	B loaded2
 
 one1:
-	WORD $0xbd4012ab // ldr s11, [x21, #16]
+	WORD $0xbd4012cb // ldr s11, [x22, #16]
 
 loaded2:
-	ADD R2, R21, R21
-	WORD $0xbd40028c // ldr s12, [x20]
-	WORD $0xbc696a8d // ldr s13, [x20, x9]
-	WORD $0xbc6b6a8e // ldr s14, [x20, x11]
+	ADD R2, R22, R22
+	WORD $0xbd4002ac // ldr s12, [x21]
+	WORD $0xbc6a6aad // ldr s13, [x21, x10]
+	WORD $0xbc6c6aae // ldr s14, [x21, x12]
 	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
-	WORD $0xbc6c6a8c // ldr s12, [x20, x12]
+	WORD $0xbc6d6aac // ldr s12, [x21, x13]
 	WORD $0x4f8d1142 // fmla v2.4s, v10.4s, v13.s[0]
 	WORD $0x4f8d1163 // fmla v3.4s, v11.4s, v13.s[0]
-	WORD $0xbc6d6a8d // ldr s13, [x20, x13]
+	WORD $0xbc6e6aad // ldr s13, [x21, x14]
 	WORD $0x4f8e1144 // fmla v4.4s, v10.4s, v14.s[0]
 	WORD $0x4f8e1165 // fmla v5.4s, v11.4s, v14.s[0]
 	WORD $0x4f8c1146 // fmla v6.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1167 // fmla v7.4s, v11.4s, v12.s[0]
 	WORD $0x4f8d1148 // fmla v8.4s, v10.4s, v13.s[0]
 	WORD $0x4f8d1169 // fmla v9.4s, v11.4s, v13.s[0]
-	ADD R1, R20, R20
-	SUB $1, R22, R22
-	CBNZ R22, one
+	ADD R1, R21, R21
+	SUB $1, R23, R23
+	CBNZ R23, one
 
 next:
 	SUB $1, R15, R15
 	CBNZ R15, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R14
-	CBZ R14, set
-	MOVD R6, R14
-	WORD $0x3dc001ca // ldr q10, [x14]
-	TBZ $1, R8, one3
-	WORD $0xfd4009cb // ldr d11, [x14, #16]
-	TBZ $0, R8, loaded4
-	ADD $24, R14, R23
-	WORD $0x4d4082eb // ld1 {v11.s}[2], [x23]
+	MOVD 88(R0), R15
+	CBZ R15, set
+	MOVD R7, R15
+	WORD $0x3dc001ea // ldr q10, [x15]
+	TBZ $1, R9, one3
+	WORD $0xfd4009eb // ldr d11, [x15, #16]
+	TBZ $0, R9, loaded4
+	ADD $24, R15, R24
+	WORD $0x4d40830b // ld1 {v11.s}[2], [x24]
 	B loaded4
 
 one3:
-	WORD $0xbd4011cb // ldr s11, [x14, #16]
+	WORD $0xbd4011eb // ldr s11, [x15, #16]
 
 loaded4:
 	WORD $0x4e20d540 // fadd v0.4s, v10.4s, v0.4s
 	WORD $0x4e21d561 // fadd v1.4s, v11.4s, v1.4s
-	ADD R10, R14, R14
-	WORD $0x3dc001ca // ldr q10, [x14]
-	TBZ $1, R8, one5
-	WORD $0xfd4009cb // ldr d11, [x14, #16]
-	TBZ $0, R8, loaded6
-	ADD $24, R14, R23
-	WORD $0x4d4082eb // ld1 {v11.s}[2], [x23]
+	ADD R11, R15, R15
+	WORD $0x3dc001ea // ldr q10, [x15]
+	TBZ $1, R9, one5
+	WORD $0xfd4009eb // ldr d11, [x15, #16]
+	TBZ $0, R9, loaded6
+	ADD $24, R15, R24
+	WORD $0x4d40830b // ld1 {v11.s}[2], [x24]
 	B loaded6
 
 one5:
-	WORD $0xbd4011cb // ldr s11, [x14, #16]
+	WORD $0xbd4011eb // ldr s11, [x15, #16]
 
 loaded6:
 	WORD $0x4e22d542 // fadd v2.4s, v10.4s, v2.4s
 	WORD $0x4e23d563 // fadd v3.4s, v11.4s, v3.4s
-	ADD R10, R14, R14
-	WORD $0x3dc001ca // ldr q10, [x14]
-	TBZ $1, R8, one7
-	WORD $0xfd4009cb // ldr d11, [x14, #16]
-	TBZ $0, R8, loaded8
-	ADD $24, R14, R23
-	WORD $0x4d4082eb // ld1 {v11.s}[2], [x23]
+	ADD R11, R15, R15
+	WORD $0x3dc001ea // ldr q10, [x15]
+	TBZ $1, R9, one7
+	WORD $0xfd4009eb // ldr d11, [x15, #16]
+	TBZ $0, R9, loaded8
+	ADD $24, R15, R24
+	WORD $0x4d40830b // ld1 {v11.s}[2], [x24]
 	B loaded8
 
 one7:
-	WORD $0xbd4011cb // ldr s11, [x14, #16]
+	WORD $0xbd4011eb // ldr s11, [x15, #16]
 
 loaded8:
 	WORD $0x4e24d544 // fadd v4.4s, v10.4s, v4.4s
 	WORD $0x4e25d565 // fadd v5.4s, v11.4s, v5.4s
-	ADD R10, R14, R14
-	WORD $0x3dc001ca // ldr q10, [x14]
-	TBZ $1, R8, one9
-	WORD $0xfd4009cb // ldr d11, [x14, #16]
-	TBZ $0, R8, loaded10
-	ADD $24, R14, R23
-	WORD $0x4d4082eb // ld1 {v11.s}[2], [x23]
+	ADD R11, R15, R15
+	WORD $0x3dc001ea // ldr q10, [x15]
+	TBZ $1, R9, one9
+	WORD $0xfd4009eb // ldr d11, [x15, #16]
+	TBZ $0, R9, loaded10
+	ADD $24, R15, R24
+	WORD $0x4d40830b // ld1 {v11.s}[2], [x24]
 	B loaded10
 
 one9:
-	WORD $0xbd4011cb // ldr s11, [x14, #16]
+	WORD $0xbd4011eb // ldr s11, [x15, #16]
 
 loaded10:
 	WORD $0x4e26d546 // fadd v6.4s, v10.4s, v6.4s
 	WORD $0x4e27d567 // fadd v7.4s, v11.4s, v7.4s
-	ADD R10, R14, R14
-	WORD $0x3dc001ca // ldr q10, [x14]
-	TBZ $1, R8, one11
-	WORD $0xfd4009cb // ldr d11, [x14, #16]
-	TBZ $0, R8, loaded12
-	ADD $24, R14, R23
-	WORD $0x4d4082eb // ld1 {v11.s}[2], [x23]
+	ADD R11, R15, R15
+	WORD $0x3dc001ea // ldr q10, [x15]
+	TBZ $1, R9, one11
+	WORD $0xfd4009eb // ldr d11, [x15, #16]
+	TBZ $0, R9, loaded12
+	ADD $24, R15, R24
+	WORD $0x4d40830b // ld1 {v11.s}[2], [x24]
 	B loaded12
 
 one11:
-	WORD $0xbd4011cb // ldr s11, [x14, #16]
+	WORD $0xbd4011eb // ldr s11, [x15, #16]
 
 loaded12:
 	WORD $0x4e28d548 // fadd v8.4s, v10.4s, v8.4s
 	WORD $0x4e29d569 // fadd v9.4s, v11.4s, v9.4s
 
 set:
-	MOVD R6, R14
-	WORD $0x3d8001c0 // str q0, [x14]
-	TBZ $1, R8, one13
-	WORD $0xfd0009c1 // str d1, [x14, #16]
-	TBZ $0, R8, stored14
-	ADD $24, R14, R23
-	WORD $0x4d0082e1 // st1 {v1.s}[2], [x23]
+	MOVD R7, R15
+	WORD $0x3d8001e0 // str q0, [x15]
+	TBZ $1, R9, one13
+	WORD $0xfd0009e1 // str d1, [x15, #16]
+	TBZ $0, R9, stored14
+	ADD $24, R15, R24
+	WORD $0x4d008301 // st1 {v1.s}[2], [x24]
 	B stored14
 
 one13:
-	WORD $0xbd0011c1 // str s1, [x14, #16]
+	WORD $0xbd0011e1 // str s1, [x15, #16]
 
 stored14:
-	ADD R10, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14]
-	TBZ $1, R8, one15
-	WORD $0xfd0009c3 // str d3, [x14, #16]
-	TBZ $0, R8, stored16
-	ADD $24, R14, R23
-	WORD $0x4d0082e3 // st1 {v3.s}[2], [x23]
+	ADD R11, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15]
+	TBZ $1, R9, one15
+	WORD $0xfd0009e3 // str d3, [x15, #16]
+	TBZ $0, R9, stored16
+	ADD $24, R15, R24
+	WORD $0x4d008303 // st1 {v3.s}[2], [x24]
 	B stored16
 
 one15:
-	WORD $0xbd0011c3 // str s3, [x14, #16]
+	WORD $0xbd0011e3 // str s3, [x15, #16]
 
 stored16:
-	ADD R10, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14]
-	TBZ $1, R8, one17
-	WORD $0xfd0009c5 // str d5, [x14, #16]
-	TBZ $0, R8, stored18
-	ADD $24, R14, R23
-	WORD $0x4d0082e5 // st1 {v5.s}[2], [x23]
+	ADD R11, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15]
+	TBZ $1, R9, one17
+	WORD $0xfd0009e5 // str d5, [x15, #16]
+	TBZ $0, R9, stored18
+	ADD $24, R15, R24
+	WORD $0x4d008305 // st1 {v5.s}[2], [x24]
 	B stored18
 
 one17:
-	WORD $0xbd0011c5 // str s5, [x14, #16]
+	WORD $0xbd0011e5 // str s5, [x15, #16]
 
 stored18:
-	ADD R10, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14]
-	TBZ $1, R8, one19
-	WORD $0xfd0009c7 // str d7, [x14, #16]
-	TBZ $0, R8, stored20
-	ADD $24, R14, R23
-	WORD $0x4d0082e7 // st1 {v7.s}[2], [x23]
+	ADD R11, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15]
+	TBZ $1, R9, one19
+	WORD $0xfd0009e7 // str d7, [x15, #16]
+	TBZ $0, R9, stored20
+	ADD $24, R15, R24
+	WORD $0x4d008307 // st1 {v7.s}[2], [x24]
 	B stored20
 
 one19:
-	WORD $0xbd0011c7 // str s7, [x14, #16]
+	WORD $0xbd0011e7 // str s7, [x15, #16]
 
 stored20:
-	ADD R10, R14, R14
-	WORD $0x3d8001c8 // str q8, [x14]
-	TBZ $1, R8, one21
-	WORD $0xfd0009c9 // str d9, [x14, #16]
-	TBZ $0, R8, stored22
-	ADD $24, R14, R23
-	WORD $0x4d0082e9 // st1 {v9.s}[2], [x23]
+	ADD R11, R15, R15
+	WORD $0x3d8001e8 // str q8, [x15]
+	TBZ $1, R9, one21
+	WORD $0xfd0009e9 // str d9, [x15, #16]
+	TBZ $0, R9, stored22
+	ADD $24, R15, R24
+	WORD $0x4d008309 // st1 {v9.s}[2], [x24]
 	B stored22
 
 one21:
-	WORD $0xbd0011c9 // str s9, [x14, #16]
+	WORD $0xbd0011e9 // str s9, [x15, #16]
 
 stored22:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R23
-	ADD R23, R5, R5
-	MOVD 112(R0), R23
-	ADD R23, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R24
+	ADD R24, R5, R5
+	MOVD 192(R0), R24
+	ADD R24, R6, R6
+	MOVD 112(R0), R24
+	ADD R24, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile6x8NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -3407,16 +3473,17 @@ TEXT ·tile6x8NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
-	ADD R9, R13, R14
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
+	ADD R10, R14, R15
 
 block:
 	// Sums are zero; the first segment begins.
@@ -3432,198 +3499,200 @@ block:
 	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e40b // movi v11.2d, #0
-	MOVD 8(R0), R15
 	MOVD 80(R0), R19
 	MOVD R5, R20
+	MOVD R6, R21
 
 segment:
-	MOVD R20, R21
-	MOVD R15, R22
+	MOVD R20, R22
+	MOVD R21, R23
 	ADD R3, R20, R20
-	ADD R4, R15, R15
-	MOVD 72(R0), R23
-	SUBS $4, R23, R23
+	ADD R4, R21, R21
+	MOVD 72(R0), R24
+	SUBS $4, R24, R24
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R24
-	ADD R8, R24, R24
-	PRFM (R24), PLDL2KEEP
-	MOVD 176(R0), R24
-	ADD R24, R8, R8
-	WORD $0xad4036cc // ldp q12, q13, [x22]
-	ADD R2, R22, R22
-	WORD $0xbd4002ae // ldr s14, [x21]
-	WORD $0xbc696aaf // ldr s15, [x21, x9]
-	WORD $0xbc6b6ab0 // ldr s16, [x21, x11]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R25
+	ADD R9, R25, R25
+	PRFM (R25), PLDL2KEEP
+	MOVD 176(R0), R25
+	ADD R25, R9, R9
+	WORD $0xad4036ec // ldp q12, q13, [x23]
+	ADD R2, R23, R23
+	WORD $0xbd4002ce // ldr s14, [x22]
+	WORD $0xbc6a6acf // ldr s15, [x22, x10]
+	WORD $0xbc6c6ad0 // ldr s16, [x22, x12]
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0xbc6c6aae // ldr s14, [x21, x12]
+	WORD $0xbc6d6ace // ldr s14, [x22, x13]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0xbc6d6aaf // ldr s15, [x21, x13]
+	WORD $0xbc6e6acf // ldr s15, [x22, x14]
 	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	WORD $0xbc6e6ab0 // ldr s16, [x21, x14]
+	WORD $0xbc6f6ad0 // ldr s16, [x22, x15]
 	WORD $0x4f8e1186 // fmla v6.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a7 // fmla v7.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1188 // fmla v8.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
 	WORD $0x4f90118a // fmla v10.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011ab // fmla v11.4s, v13.4s, v16.s[0]
-	ADD R1, R21, R21
-	WORD $0xad4036cc // ldp q12, q13, [x22]
-	ADD R2, R22, R22
-	WORD $0xbd4002ae // ldr s14, [x21]
-	WORD $0xbc696aaf // ldr s15, [x21, x9]
-	WORD $0xbc6b6ab0 // ldr s16, [x21, x11]
+	ADD R1, R22, R22
+	WORD $0xad4036ec // ldp q12, q13, [x23]
+	ADD R2, R23, R23
+	WORD $0xbd4002ce // ldr s14, [x22]
+	WORD $0xbc6a6acf // ldr s15, [x22, x10]
+	WORD $0xbc6c6ad0 // ldr s16, [x22, x12]
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0xbc6c6aae // ldr s14, [x21, x12]
+	WORD $0xbc6d6ace // ldr s14, [x22, x13]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0xbc6d6aaf // ldr s15, [x21, x13]
+	WORD $0xbc6e6acf // ldr s15, [x22, x14]
 	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	WORD $0xbc6e6ab0 // ldr s16, [x21, x14]
+	WORD $0xbc6f6ad0 // ldr s16, [x22, x15]
 	WORD $0x4f8e1186 // fmla v6.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a7 // fmla v7.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1188 // fmla v8.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
 	WORD $0x4f90118a // fmla v10.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011ab // fmla v11.4s, v13.4s, v16.s[0]
-	ADD R1, R21, R21
-	WORD $0xad4036cc // ldp q12, q13, [x22]
-	ADD R2, R22, R22
-	WORD $0xbd4002ae // ldr s14, [x21]
-	WORD $0xbc696aaf // ldr s15, [x21, x9]
-	WORD $0xbc6b6ab0 // ldr s16, [x21, x11]
+	ADD R1, R22, R22
+	WORD $0xad4036ec // ldp q12, q13, [x23]
+	ADD R2, R23, R23
+	WORD $0xbd4002ce // ldr s14, [x22]
+	WORD $0xbc6a6acf // ldr s15, [x22, x10]
+	WORD $0xbc6c6ad0 // ldr s16, [x22, x12]
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0xbc6c6aae // ldr s14, [x21, x12]
+	WORD $0xbc6d6ace // ldr s14, [x22, x13]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0xbc6d6aaf // ldr s15, [x21, x13]
+	WORD $0xbc6e6acf // ldr s15, [x22, x14]
 	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	WORD $0xbc6e6ab0 // ldr s16, [x21, x14]
+	WORD $0xbc6f6ad0 // ldr s16, [x22, x15]
 	WORD $0x4f8e1186 // fmla v6.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a7 // fmla v7.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1188 // fmla v8.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
 	WORD $0x4f90118a // fmla v10.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011ab // fmla v11.4s, v13.4s, v16.s[0]
-	ADD R1, R21, R21
-	WORD $0xad4036cc // ldp q12, q13, [x22]
-	ADD R2, R22, R22
-	WORD $0xbd4002ae // ldr s14, [x21]
-	WORD $0xbc696aaf // ldr s15, [x21, x9]
-	WORD $0xbc6b6ab0 // ldr s16, [x21, x11]
+	ADD R1, R22, R22
+	WORD $0xad4036ec // ldp q12, q13, [x23]
+	ADD R2, R23, R23
+	WORD $0xbd4002ce // ldr s14, [x22]
+	WORD $0xbc6a6acf // ldr s15, [x22, x10]
+	WORD $0xbc6c6ad0 // ldr s16, [x22, x12]
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0xbc6c6aae // ldr s14, [x21, x12]
+	WORD $0xbc6d6ace // ldr s14, [x22, x13]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0xbc6d6aaf // ldr s15, [x21, x13]
+	WORD $0xbc6e6acf // ldr s15, [x22, x14]
 	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	WORD $0xbc6e6ab0 // ldr s16, [x21, x14]
+	WORD $0xbc6f6ad0 // ldr s16, [x22, x15]
 	WORD $0x4f8e1186 // fmla v6.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a7 // fmla v7.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1188 // fmla v8.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
 	WORD $0x4f90118a // fmla v10.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011ab // fmla v11.4s, v13.4s, v16.s[0]
-	ADD R1, R21, R21
-	SUBS $4, R23, R23
+	ADD R1, R22, R22
+	SUBS $4, R24, R24
 	BGE four
 
 rest:
-	ADD $4, R23, R23
-	CBZ R23, next
+	ADD $4, R24, R24
+	CBZ R24, next
 
 one:
-	WORD $0xad4036cc // ldp q12, q13, [x22]
-	ADD R2, R22, R22
-	WORD $0xbd4002ae // ldr s14, [x21]
-	WORD $0xbc696aaf // ldr s15, [x21, x9]
-	WORD $0xbc6b6ab0 // ldr s16, [x21, x11]
+	WORD $0xad4036ec // ldp q12, q13, [x23]
+	ADD R2, R23, R23
+	WORD $0xbd4002ce // ldr s14, [x22]
+	WORD $0xbc6a6acf // ldr s15, [x22, x10]
+	WORD $0xbc6c6ad0 // ldr s16, [x22, x12]
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0xbc6c6aae // ldr s14, [x21, x12]
+	WORD $0xbc6d6ace // ldr s14, [x22, x13]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0xbc6d6aaf // ldr s15, [x21, x13]
+	WORD $0xbc6e6acf // ldr s15, [x22, x14]
 	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	WORD $0xbc6e6ab0 // ldr s16, [x21, x14]
+	WORD $0xbc6f6ad0 // ldr s16, [x22, x15]
 	WORD $0x4f8e1186 // fmla v6.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a7 // fmla v7.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1188 // fmla v8.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
 	WORD $0x4f90118a // fmla v10.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011ab // fmla v11.4s, v13.4s, v16.s[0]
-	ADD R1, R21, R21
-	SUB $1, R23, R23
-	CBNZ R23, one
+	ADD R1, R22, R22
+	SUB $1, R24, R24
+	CBNZ R24, one
 
 next:
 	SUB $1, R19, R19
 	CBNZ R19, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R15
-	CBZ R15, set
-	MOVD R6, R15
-	WORD $0xad4035ec // ldp q12, q13, [x15]
+	MOVD 88(R0), R19
+	CBZ R19, set
+	MOVD R7, R19
+	WORD $0xad40366c // ldp q12, q13, [x19]
 	WORD $0x4e20d580 // fadd v0.4s, v12.4s, v0.4s
 	WORD $0x4e21d5a1 // fadd v1.4s, v13.4s, v1.4s
-	ADD R10, R15, R15
-	WORD $0xad4035ec // ldp q12, q13, [x15]
+	ADD R11, R19, R19
+	WORD $0xad40366c // ldp q12, q13, [x19]
 	WORD $0x4e22d582 // fadd v2.4s, v12.4s, v2.4s
 	WORD $0x4e23d5a3 // fadd v3.4s, v13.4s, v3.4s
-	ADD R10, R15, R15
-	WORD $0xad4035ec // ldp q12, q13, [x15]
+	ADD R11, R19, R19
+	WORD $0xad40366c // ldp q12, q13, [x19]
 	WORD $0x4e24d584 // fadd v4.4s, v12.4s, v4.4s
 	WORD $0x4e25d5a5 // fadd v5.4s, v13.4s, v5.4s
-	ADD R10, R15, R15
-	WORD $0xad4035ec // ldp q12, q13, [x15]
+	ADD R11, R19, R19
+	WORD $0xad40366c // ldp q12, q13, [x19]
 	WORD $0x4e26d586 // fadd v6.4s, v12.4s, v6.4s
 	WORD $0x4e27d5a7 // fadd v7.4s, v13.4s, v7.4s
-	ADD R10, R15, R15
-	WORD $0xad4035ec // ldp q12, q13, [x15]
+	ADD R11, R19, R19
+	WORD $0xad40366c // ldp q12, q13, [x19]
 	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
 	WORD $0x4e29d5a9 // fadd v9.4s, v13.4s, v9.4s
-	ADD R10, R15, R15
-	WORD $0xad4035ec // ldp q12, q13, [x15]
+	ADD R11, R19, R19
+	WORD $0xad40366c // ldp q12, q13, [x19]
 	WORD $0x4e2ad58a // fadd v10.4s, v12.4s, v10.4s
 	WORD $0x4e2bd5ab // fadd v11.4s, v13.4s, v11.4s
 
 set:
-	MOVD R6, R15
-	WORD $0xad0005e0 // stp q0, q1, [x15]
-	ADD R10, R15, R15
-	WORD $0xad000de2 // stp q2, q3, [x15]
-	ADD R10, R15, R15
-	WORD $0xad0015e4 // stp q4, q5, [x15]
-	ADD R10, R15, R15
-	WORD $0xad001de6 // stp q6, q7, [x15]
-	ADD R10, R15, R15
-	WORD $0xad0025e8 // stp q8, q9, [x15]
-	ADD R10, R15, R15
-	WORD $0xad002dea // stp q10, q11, [x15]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R24
-	ADD R24, R5, R5
-	MOVD 112(R0), R24
-	ADD R24, R6, R6
+	MOVD R7, R19
+	WORD $0xad000660 // stp q0, q1, [x19]
+	ADD R11, R19, R19
+	WORD $0xad000e62 // stp q2, q3, [x19]
+	ADD R11, R19, R19
+	WORD $0xad001664 // stp q4, q5, [x19]
+	ADD R11, R19, R19
+	WORD $0xad001e66 // stp q6, q7, [x19]
+	ADD R11, R19, R19
+	WORD $0xad002668 // stp q8, q9, [x19]
+	ADD R11, R19, R19
+	WORD $0xad002e6a // stp q10, q11, [x19]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R25
+	ADD R25, R5, R5
+	MOVD 192(R0), R25
+	ADD R25, R6, R6
+	MOVD 112(R0), R25
+	ADD R25, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile6x8NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -3631,16 +3700,17 @@ TEXT ·tile6x8NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
-	ADD R9, R13, R14
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
+	ADD R10, R14, R15
 
 block:
 	// Sums are zero; the first segment begins.
@@ -3656,241 +3726,243 @@ block:
 	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e40b // movi v11.2d, #0
-	MOVD 8(R0), R15
 	MOVD 80(R0), R19
 	MOVD R5, R20
+	MOVD R6, R21
 
 segment:
-	MOVD R20, R21
-	MOVD R15, R22
+	MOVD R20, R22
+	MOVD R21, R23
 	ADD R3, R20, R20
-	ADD R4, R15, R15
-	MOVD 72(R0), R23
+	ADD R4, R21, R21
+	MOVD 72(R0), R24
 
 one:
-	WORD $0x3dc002cc // ldr q12, [x22]
-	TBZ $1, R8, one1
-	WORD $0xfd400acd // ldr d13, [x22, #16]
-	TBZ $0, R8, loaded2
-	ADD $24, R22, R24
-	WORD $0x4d40830d // ld1 {v13.s}[2], [x24]
+	WORD $0x3dc002ec // ldr q12, [x23]
+	TBZ $1, R9, one1
+	WORD $0xfd400aed // ldr d13, [x23, #16]
+	TBZ $0, R9, loaded2
+	ADD $24, R23, R25
+	WORD $0x4d40832d // ld1 {v13.s}[2], [x25]
 	B loaded2
 
 one1:
-	WORD $0xbd4012cd // ldr s13, [x22, #16]
+	WORD $0xbd4012ed // ldr s13, [x23, #16]
 
 loaded2:
-	ADD R2, R22, R22
-	WORD $0xbd4002ae // ldr s14, [x21]
-	WORD $0xbc696aaf // ldr s15, [x21, x9]
-	WORD $0xbc6b6ab0 // ldr s16, [x21, x11]
+	ADD R2, R23, R23
+	WORD $0xbd4002ce // ldr s14, [x22]
+	WORD $0xbc6a6acf // ldr s15, [x22, x10]
+	WORD $0xbc6c6ad0 // ldr s16, [x22, x12]
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
-	WORD $0xbc6c6aae // ldr s14, [x21, x12]
+	WORD $0xbc6d6ace // ldr s14, [x22, x13]
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
-	WORD $0xbc6d6aaf // ldr s15, [x21, x13]
+	WORD $0xbc6e6acf // ldr s15, [x22, x14]
 	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
-	WORD $0xbc6e6ab0 // ldr s16, [x21, x14]
+	WORD $0xbc6f6ad0 // ldr s16, [x22, x15]
 	WORD $0x4f8e1186 // fmla v6.4s, v12.4s, v14.s[0]
 	WORD $0x4f8e11a7 // fmla v7.4s, v13.4s, v14.s[0]
 	WORD $0x4f8f1188 // fmla v8.4s, v12.4s, v15.s[0]
 	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
 	WORD $0x4f90118a // fmla v10.4s, v12.4s, v16.s[0]
 	WORD $0x4f9011ab // fmla v11.4s, v13.4s, v16.s[0]
-	ADD R1, R21, R21
-	SUB $1, R23, R23
-	CBNZ R23, one
+	ADD R1, R22, R22
+	SUB $1, R24, R24
+	CBNZ R24, one
 
 next:
 	SUB $1, R19, R19
 	CBNZ R19, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R15
-	CBZ R15, set
-	MOVD R6, R15
-	WORD $0x3dc001ec // ldr q12, [x15]
-	TBZ $1, R8, one3
-	WORD $0xfd4009ed // ldr d13, [x15, #16]
-	TBZ $0, R8, loaded4
-	ADD $24, R15, R24
-	WORD $0x4d40830d // ld1 {v13.s}[2], [x24]
+	MOVD 88(R0), R19
+	CBZ R19, set
+	MOVD R7, R19
+	WORD $0x3dc0026c // ldr q12, [x19]
+	TBZ $1, R9, one3
+	WORD $0xfd400a6d // ldr d13, [x19, #16]
+	TBZ $0, R9, loaded4
+	ADD $24, R19, R25
+	WORD $0x4d40832d // ld1 {v13.s}[2], [x25]
 	B loaded4
 
 one3:
-	WORD $0xbd4011ed // ldr s13, [x15, #16]
+	WORD $0xbd40126d // ldr s13, [x19, #16]
 
 loaded4:
 	WORD $0x4e20d580 // fadd v0.4s, v12.4s, v0.4s
 	WORD $0x4e21d5a1 // fadd v1.4s, v13.4s, v1.4s
-	ADD R10, R15, R15
-	WORD $0x3dc001ec // ldr q12, [x15]
-	TBZ $1, R8, one5
-	WORD $0xfd4009ed // ldr d13, [x15, #16]
-	TBZ $0, R8, loaded6
-	ADD $24, R15, R24
-	WORD $0x4d40830d // ld1 {v13.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0x3dc0026c // ldr q12, [x19]
+	TBZ $1, R9, one5
+	WORD $0xfd400a6d // ldr d13, [x19, #16]
+	TBZ $0, R9, loaded6
+	ADD $24, R19, R25
+	WORD $0x4d40832d // ld1 {v13.s}[2], [x25]
 	B loaded6
 
 one5:
-	WORD $0xbd4011ed // ldr s13, [x15, #16]
+	WORD $0xbd40126d // ldr s13, [x19, #16]
 
 loaded6:
 	WORD $0x4e22d582 // fadd v2.4s, v12.4s, v2.4s
 	WORD $0x4e23d5a3 // fadd v3.4s, v13.4s, v3.4s
-	ADD R10, R15, R15
-	WORD $0x3dc001ec // ldr q12, [x15]
-	TBZ $1, R8, one7
-	WORD $0xfd4009ed // ldr d13, [x15, #16]
-	TBZ $0, R8, loaded8
-	ADD $24, R15, R24
-	WORD $0x4d40830d // ld1 {v13.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0x3dc0026c // ldr q12, [x19]
+	TBZ $1, R9, one7
+	WORD $0xfd400a6d // ldr d13, [x19, #16]
+	TBZ $0, R9, loaded8
+	ADD $24, R19, R25
+	WORD $0x4d40832d // ld1 {v13.s}[2], [x25]
 	B loaded8
 
 one7:
-	WORD $0xbd4011ed // ldr s13, [x15, #16]
+	WORD $0xbd40126d // ldr s13, [x19, #16]
 
 loaded8:
 	WORD $0x4e24d584 // fadd v4.4s, v12.4s, v4.4s
 	WORD $0x4e25d5a5 // fadd v5.4s, v13.4s, v5.4s
-	ADD R10, R15, R15
-	WORD $0x3dc001ec // ldr q12, [x15]
-	TBZ $1, R8, one9
-	WORD $0xfd4009ed // ldr d13, [x15, #16]
-	TBZ $0, R8, loaded10
-	ADD $24, R15, R24
-	WORD $0x4d40830d // ld1 {v13.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0x3dc0026c // ldr q12, [x19]
+	TBZ $1, R9, one9
+	WORD $0xfd400a6d // ldr d13, [x19, #16]
+	TBZ $0, R9, loaded10
+	ADD $24, R19, R25
+	WORD $0x4d40832d // ld1 {v13.s}[2], [x25]
 	B loaded10
 
 one9:
-	WORD $0xbd4011ed // ldr s13, [x15, #16]
+	WORD $0xbd40126d // ldr s13, [x19, #16]
 
 loaded10:
 	WORD $0x4e26d586 // fadd v6.4s, v12.4s, v6.4s
 	WORD $0x4e27d5a7 // fadd v7.4s, v13.4s, v7.4s
-	ADD R10, R15, R15
-	WORD $0x3dc001ec // ldr q12, [x15]
-	TBZ $1, R8, one11
-	WORD $0xfd4009ed // ldr d13, [x15, #16]
-	TBZ $0, R8, loaded12
-	ADD $24, R15, R24
-	WORD $0x4d40830d // ld1 {v13.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0x3dc0026c // ldr q12, [x19]
+	TBZ $1, R9, one11
+	WORD $0xfd400a6d // ldr d13, [x19, #16]
+	TBZ $0, R9, loaded12
+	ADD $24, R19, R25
+	WORD $0x4d40832d // ld1 {v13.s}[2], [x25]
 	B loaded12
 
 one11:
-	WORD $0xbd4011ed // ldr s13, [x15, #16]
+	WORD $0xbd40126d // ldr s13, [x19, #16]
 
 loaded12:
 	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
 	WORD $0x4e29d5a9 // fadd v9.4s, v13.4s, v9.4s
-	ADD R10, R15, R15
-	WORD $0x3dc001ec // ldr q12, [x15]
-	TBZ $1, R8, one13
-	WORD $0xfd4009ed // ldr d13, [x15, #16]
-	TBZ $0, R8, loaded14
-	ADD $24, R15, R24
-	WORD $0x4d40830d // ld1 {v13.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0x3dc0026c // ldr q12, [x19]
+	TBZ $1, R9, one13
+	WORD $0xfd400a6d // ldr d13, [x19, #16]
+	TBZ $0, R9, loaded14
+	ADD $24, R19, R25
+	WORD $0x4d40832d // ld1 {v13.s}[2], [x25]
 	B loaded14
 
 one13:
-	WORD $0xbd4011ed // ldr s13, [x15, #16]
+	WORD $0xbd40126d // ldr s13, [x19, #16]
 
 loaded14:
 	WORD $0x4e2ad58a // fadd v10.4s, v12.4s, v10.4s
 	WORD $0x4e2bd5ab // fadd v11.4s, v13.4s, v11.4s
 
 set:
-	MOVD R6, R15
-	WORD $0x3d8001e0 // str q0, [x15]
-	TBZ $1, R8, one15
-	WORD $0xfd0009e1 // str d1, [x15, #16]
-	TBZ $0, R8, stored16
-	ADD $24, R15, R24
-	WORD $0x4d008301 // st1 {v1.s}[2], [x24]
+	MOVD R7, R19
+	WORD $0x3d800260 // str q0, [x19]
+	TBZ $1, R9, one15
+	WORD $0xfd000a61 // str d1, [x19, #16]
+	TBZ $0, R9, stored16
+	ADD $24, R19, R25
+	WORD $0x4d008321 // st1 {v1.s}[2], [x25]
 	B stored16
 
 one15:
-	WORD $0xbd0011e1 // str s1, [x15, #16]
+	WORD $0xbd001261 // str s1, [x19, #16]
 
 stored16:
-	ADD R10, R15, R15
-	WORD $0x3d8001e2 // str q2, [x15]
-	TBZ $1, R8, one17
-	WORD $0xfd0009e3 // str d3, [x15, #16]
-	TBZ $0, R8, stored18
-	ADD $24, R15, R24
-	WORD $0x4d008303 // st1 {v3.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0x3d800262 // str q2, [x19]
+	TBZ $1, R9, one17
+	WORD $0xfd000a63 // str d3, [x19, #16]
+	TBZ $0, R9, stored18
+	ADD $24, R19, R25
+	WORD $0x4d008323 // st1 {v3.s}[2], [x25]
 	B stored18
 
 one17:
-	WORD $0xbd0011e3 // str s3, [x15, #16]
+	WORD $0xbd001263 // str s3, [x19, #16]
 
 stored18:
-	ADD R10, R15, R15
-	WORD $0x3d8001e4 // str q4, [x15]
-	TBZ $1, R8, one19
-	WORD $0xfd0009e5 // str d5, [x15, #16]
-	TBZ $0, R8, stored20
-	ADD $24, R15, R24
-	WORD $0x4d008305 // st1 {v5.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0x3d800264 // str q4, [x19]
+	TBZ $1, R9, one19
+	WORD $0xfd000a65 // str d5, [x19, #16]
+	TBZ $0, R9, stored20
+	ADD $24, R19, R25
+	WORD $0x4d008325 // st1 {v5.s}[2], [x25]
 	B stored20
 
 one19:
-	WORD $0xbd0011e5 // str s5, [x15, #16]
+	WORD $0xbd001265 // str s5, [x19, #16]
 
 stored20:
-	ADD R10, R15, R15
-	WORD $0x3d8001e6 // str q6, [x15]
-	TBZ $1, R8, one21
-	WORD $0xfd0009e7 // str d7, [x15, #16]
-	TBZ $0, R8, stored22
-	ADD $24, R15, R24
-	WORD $0x4d008307 // st1 {v7.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0x3d800266 // str q6, [x19]
+	TBZ $1, R9, one21
+	WORD $0xfd000a67 // str d7, [x19, #16]
+	TBZ $0, R9, stored22
+	ADD $24, R19, R25
+	WORD $0x4d008327 // st1 {v7.s}[2], [x25]
 	B stored22
 
 one21:
-	WORD $0xbd0011e7 // str s7, [x15, #16]
+	WORD $0xbd001267 // str s7, [x19, #16]
 
 stored22:
-	ADD R10, R15, R15
-	WORD $0x3d8001e8 // str q8, [x15]
-	TBZ $1, R8, one23
-	WORD $0xfd0009e9 // str d9, [x15, #16]
-	TBZ $0, R8, stored24
-	ADD $24, R15, R24
-	WORD $0x4d008309 // st1 {v9.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0x3d800268 // str q8, [x19]
+	TBZ $1, R9, one23
+	WORD $0xfd000a69 // str d9, [x19, #16]
+	TBZ $0, R9, stored24
+	ADD $24, R19, R25
+	WORD $0x4d008329 // st1 {v9.s}[2], [x25]
 	B stored24
 
 one23:
-	WORD $0xbd0011e9 // str s9, [x15, #16]
+	WORD $0xbd001269 // str s9, [x19, #16]
 
 stored24:
-	ADD R10, R15, R15
-	WORD $0x3d8001ea // str q10, [x15]
-	TBZ $1, R8, one25
-	WORD $0xfd0009eb // str d11, [x15, #16]
-	TBZ $0, R8, stored26
-	ADD $24, R15, R24
-	WORD $0x4d00830b // st1 {v11.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0x3d80026a // str q10, [x19]
+	TBZ $1, R9, one25
+	WORD $0xfd000a6b // str d11, [x19, #16]
+	TBZ $0, R9, stored26
+	ADD $24, R19, R25
+	WORD $0x4d00832b // st1 {v11.s}[2], [x25]
 	B stored26
 
 one25:
-	WORD $0xbd0011eb // str s11, [x15, #16]
+	WORD $0xbd00126b // str s11, [x19, #16]
 
 stored26:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R24
-	ADD R24, R5, R5
-	MOVD 112(R0), R24
-	ADD R24, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R25
+	ADD R25, R5, R5
+	MOVD 192(R0), R25
+	ADD R25, R6, R6
+	MOVD 112(R0), R25
+	ADD R25, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile1x12NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -3898,115 +3970,118 @@ TEXT ·tile1x12NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 
 block:
 	// Sums are zero; the first segment begins.
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
-	MOVD 8(R0), R9
 	MOVD 80(R0), R10
 	MOVD R5, R11
+	MOVD R6, R12
 
 segment:
-	MOVD R11, R12
-	MOVD R9, R13
+	MOVD R11, R13
+	MOVD R12, R14
 	ADD R3, R11, R11
-	ADD R4, R9, R9
-	MOVD 72(R0), R14
-	SUBS $4, R14, R14
+	ADD R4, R12, R12
+	MOVD 72(R0), R15
+	SUBS $4, R15, R15
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R15
-	ADD R8, R15, R15
-	PRFM (R15), PLDL2KEEP
-	MOVD 176(R0), R15
-	ADD R15, R8, R8
-	WORD $0xad4011a3 // ldp q3, q4, [x13]
-	WORD $0x3dc009a5 // ldr q5, [x13, #32]
-	ADD R2, R13, R13
-	WORD $0xbd400186 // ldr s6, [x12]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R19
+	ADD R9, R19, R19
+	PRFM (R19), PLDL2KEEP
+	MOVD 176(R0), R19
+	ADD R19, R9, R9
+	WORD $0xad4011c3 // ldp q3, q4, [x14]
+	WORD $0x3dc009c5 // ldr q5, [x14, #32]
+	ADD R2, R14, R14
+	WORD $0xbd4001a6 // ldr s6, [x13]
 	WORD $0x4f861060 // fmla v0.4s, v3.4s, v6.s[0]
 	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
 	WORD $0x4f8610a2 // fmla v2.4s, v5.4s, v6.s[0]
-	ADD R1, R12, R12
-	WORD $0xad4011a3 // ldp q3, q4, [x13]
-	WORD $0x3dc009a5 // ldr q5, [x13, #32]
-	ADD R2, R13, R13
-	WORD $0xbd400186 // ldr s6, [x12]
+	ADD R1, R13, R13
+	WORD $0xad4011c3 // ldp q3, q4, [x14]
+	WORD $0x3dc009c5 // ldr q5, [x14, #32]
+	ADD R2, R14, R14
+	WORD $0xbd4001a6 // ldr s6, [x13]
 	WORD $0x4f861060 // fmla v0.4s, v3.4s, v6.s[0]
 	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
 	WORD $0x4f8610a2 // fmla v2.4s, v5.4s, v6.s[0]
-	ADD R1, R12, R12
-	WORD $0xad4011a3 // ldp q3, q4, [x13]
-	WORD $0x3dc009a5 // ldr q5, [x13, #32]
-	ADD R2, R13, R13
-	WORD $0xbd400186 // ldr s6, [x12]
+	ADD R1, R13, R13
+	WORD $0xad4011c3 // ldp q3, q4, [x14]
+	WORD $0x3dc009c5 // ldr q5, [x14, #32]
+	ADD R2, R14, R14
+	WORD $0xbd4001a6 // ldr s6, [x13]
 	WORD $0x4f861060 // fmla v0.4s, v3.4s, v6.s[0]
 	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
 	WORD $0x4f8610a2 // fmla v2.4s, v5.4s, v6.s[0]
-	ADD R1, R12, R12
-	WORD $0xad4011a3 // ldp q3, q4, [x13]
-	WORD $0x3dc009a5 // ldr q5, [x13, #32]
-	ADD R2, R13, R13
-	WORD $0xbd400186 // ldr s6, [x12]
+	ADD R1, R13, R13
+	WORD $0xad4011c3 // ldp q3, q4, [x14]
+	WORD $0x3dc009c5 // ldr q5, [x14, #32]
+	ADD R2, R14, R14
+	WORD $0xbd4001a6 // ldr s6, [x13]
 	WORD $0x4f861060 // fmla v0.4s, v3.4s, v6.s[0]
 	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
 	WORD $0x4f8610a2 // fmla v2.4s, v5.4s, v6.s[0]
-	ADD R1, R12, R12
-	SUBS $4, R14, R14
+	ADD R1, R13, R13
+	SUBS $4, R15, R15
 	BGE four
 
 rest:
-	ADD $4, R14, R14
-	CBZ R14, next
+	ADD $4, R15, R15
+	CBZ R15, next
 
 one:
-	WORD $0xad4011a3 // ldp q3, q4, [x13]
-	WORD $0x3dc009a5 // ldr q5, [x13, #32]
-	ADD R2, R13, R13
-	WORD $0xbd400186 // ldr s6, [x12]
+	WORD $0xad4011c3 // ldp q3, q4, [x14]
+	WORD $0x3dc009c5 // ldr q5, [x14, #32]
+	ADD R2, R14, R14
+	WORD $0xbd4001a6 // ldr s6, [x13]
 	WORD $0x4f861060 // fmla v0.4s, v3.4s, v6.s[0]
 	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
 	WORD $0x4f8610a2 // fmla v2.4s, v5.4s, v6.s[0]
-	ADD R1, R12, R12
-	SUB $1, R14, R14
-	CBNZ R14, one
+	ADD R1, R13, R13
+	SUB $1, R15, R15
+	CBNZ R15, one
 
 next:
 	SUB $1, R10, R10
 	CBNZ R10, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R9
-	CBZ R9, set
-	MOVD R6, R9
-	WORD $0xad401123 // ldp q3, q4, [x9]
-	WORD $0x3dc00925 // ldr q5, [x9, #32]
+	MOVD 88(R0), R10
+	CBZ R10, set
+	MOVD R7, R10
+	WORD $0xad401143 // ldp q3, q4, [x10]
+	WORD $0x3dc00945 // ldr q5, [x10, #32]
 	WORD $0x4e20d460 // fadd v0.4s, v3.4s, v0.4s
 	WORD $0x4e21d481 // fadd v1.4s, v4.4s, v1.4s
 	WORD $0x4e22d4a2 // fadd v2.4s, v5.4s, v2.4s
 
 set:
-	MOVD R6, R9
-	WORD $0xad000520 // stp q0, q1, [x9]
-	WORD $0x3d800922 // str q2, [x9, #32]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R15
-	ADD R15, R5, R5
-	MOVD 112(R0), R15
-	ADD R15, R6, R6
+	MOVD R7, R10
+	WORD $0xad000540 // stp q0, q1, [x10]
+	WORD $0x3d800942 // str q2, [x10, #32]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R19
+	ADD R19, R5, R5
+	MOVD 192(R0), R19
+	ADD R19, R6, R6
+	MOVD 112(R0), R19
+	ADD R19, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile1x12NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -4014,65 +4089,66 @@ TEXT ·tile1x12NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 
 block:
 	// Sums are zero; the first segment begins.
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
-	MOVD 8(R0), R9
 	MOVD 80(R0), R10
 	MOVD R5, R11
+	MOVD R6, R12
 
 segment:
-	MOVD R11, R12
-	MOVD R9, R13
+	MOVD R11, R13
+	MOVD R12, R14
 	ADD R3, R11, R11
-	ADD R4, R9, R9
-	MOVD 72(R0), R14
+	ADD R4, R12, R12
+	MOVD 72(R0), R15
 
 one:
-	WORD $0xad4011a3 // ldp q3, q4, [x13]
-	TBZ $1, R8, one1
-	WORD $0xfd4011a5 // ldr d5, [x13, #32]
-	TBZ $0, R8, loaded2
-	ADD $40, R13, R15
-	WORD $0x4d4081e5 // ld1 {v5.s}[2], [x15]
+	WORD $0xad4011c3 // ldp q3, q4, [x14]
+	TBZ $1, R9, one1
+	WORD $0xfd4011c5 // ldr d5, [x14, #32]
+	TBZ $0, R9, loaded2
+	ADD $40, R14, R19
+	WORD $0x4d408265 // ld1 {v5.s}[2], [x19]
 	B loaded2
 
 one1:
-	WORD $0xbd4021a5 // ldr s5, [x13, #32]
+	WORD $0xbd4021c5 // ldr s5, [x14, #32]
 
 loaded2:
-	ADD R2, R13, R13
-	WORD $0xbd400186 // ldr s6, [x12]
+	ADD R2, R14, R14
+	WORD $0xbd4001a6 // ldr s6, [x13]
 	WORD $0x4f861060 // fmla v0.4s, v3.4s, v6.s[0]
 	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
 	WORD $0x4f8610a2 // fmla v2.4s, v5.4s, v6.s[0]
-	ADD R1, R12, R12
-	SUB $1, R14, R14
-	CBNZ R14, one
+	ADD R1, R13, R13
+	SUB $1, R15, R15
+	CBNZ R15, one
 
 next:
 	SUB $1, R10, R10
 	CBNZ R10, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R9
-	CBZ R9, set
-	MOVD R6, R9
-	WORD $0xad401123 // ldp q3, q4, [x9]
-	TBZ $1, R8, one3
-	WORD $0xfd401125 // ldr d5, [x9, #32]
-	TBZ $0, R8, loaded4
-	ADD $40, R9, R15
-	WORD $0x4d4081e5 // ld1 {v5.s}[2], [x15]
+	MOVD 88(R0), R10
+	CBZ R10, set
+	MOVD R7, R10
+	WORD $0xad401143 // ldp q3, q4, [x10]
+	TBZ $1, R9, one3
+	WORD $0xfd401145 // ldr d5, [x10, #32]
+	TBZ $0, R9, loaded4
+	ADD $40, R10, R19
+	WORD $0x4d408265 // ld1 {v5.s}[2], [x19]
 	B loaded4
 
 one3:
-	WORD $0xbd402125 // ldr s5, [x9, #32]
+	WORD $0xbd402145 // ldr s5, [x10, #32]
 
 loaded4:
 	WORD $0x4e20d460 // fadd v0.4s, v3.4s, v0.4s
@@ -4080,31 +4156,33 @@ loaded4:
 	WORD $0x4e22d4a2 // fadd v2.4s, v5.4s, v2.4s
 
 set:
-	MOVD R6, R9
-	WORD $0xad000520 // stp q0, q1, [x9]
-	TBZ $1, R8, one5
-	WORD $0xfd001122 // str d2, [x9, #32]
-	TBZ $0, R8, stored6
-	ADD $40, R9, R15
-	WORD $0x4d0081e2 // st1 {v2.s}[2], [x15]
+	MOVD R7, R10
+	WORD $0xad000540 // stp q0, q1, [x10]
+	TBZ $1, R9, one5
+	WORD $0xfd001142 // str d2, [x10, #32]
+	TBZ $0, R9, stored6
+	ADD $40, R10, R19
+	WORD $0x4d008262 // st1 {v2.s}[2], [x19]
 	B stored6
 
 one5:
-	WORD $0xbd002122 // str s2, [x9, #32]
+	WORD $0xbd002142 // str s2, [x10, #32]
 
 stored6:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R15
-	ADD R15, R5, R5
-	MOVD 112(R0), R15
-	ADD R15, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R19
+	ADD R19, R5, R5
+	MOVD 192(R0), R19
+	ADD R19, R6, R6
+	MOVD 112(R0), R19
+	ADD R19, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile2x12NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -4112,12 +4190,13 @@ TEXT ·tile2x12NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
 
 block:
 	// Sums are zero; the first segment begins.
@@ -4127,135 +4206,137 @@ block:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6f00e405 // movi v5.2d, #0
-	MOVD 8(R0), R11
 	MOVD 80(R0), R12
 	MOVD R5, R13
+	MOVD R6, R14
 
 segment:
-	MOVD R13, R14
-	MOVD R11, R15
+	MOVD R13, R15
+	MOVD R14, R19
 	ADD R3, R13, R13
-	ADD R4, R11, R11
-	MOVD 72(R0), R19
-	SUBS $4, R19, R19
+	ADD R4, R14, R14
+	MOVD 72(R0), R20
+	SUBS $4, R20, R20
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R20
-	ADD R8, R20, R20
-	PRFM (R20), PLDL2KEEP
-	MOVD 176(R0), R20
-	ADD R20, R8, R8
-	WORD $0xad401de6 // ldp q6, q7, [x15]
-	WORD $0x3dc009e8 // ldr q8, [x15, #32]
-	ADD R2, R15, R15
-	WORD $0xbd4001c9 // ldr s9, [x14]
-	WORD $0xbc6969ca // ldr s10, [x14, x9]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R21
+	ADD R9, R21, R21
+	PRFM (R21), PLDL2KEEP
+	MOVD 176(R0), R21
+	ADD R21, R9, R9
+	WORD $0xad401e66 // ldp q6, q7, [x19]
+	WORD $0x3dc00a68 // ldr q8, [x19, #32]
+	ADD R2, R19, R19
+	WORD $0xbd4001e9 // ldr s9, [x15]
+	WORD $0xbc6a69ea // ldr s10, [x15, x10]
 	WORD $0x4f8910c0 // fmla v0.4s, v6.4s, v9.s[0]
 	WORD $0x4f8910e1 // fmla v1.4s, v7.4s, v9.s[0]
 	WORD $0x4f891102 // fmla v2.4s, v8.4s, v9.s[0]
 	WORD $0x4f8a10c3 // fmla v3.4s, v6.4s, v10.s[0]
 	WORD $0x4f8a10e4 // fmla v4.4s, v7.4s, v10.s[0]
 	WORD $0x4f8a1105 // fmla v5.4s, v8.4s, v10.s[0]
-	ADD R1, R14, R14
-	WORD $0xad401de6 // ldp q6, q7, [x15]
-	WORD $0x3dc009e8 // ldr q8, [x15, #32]
-	ADD R2, R15, R15
-	WORD $0xbd4001c9 // ldr s9, [x14]
-	WORD $0xbc6969ca // ldr s10, [x14, x9]
+	ADD R1, R15, R15
+	WORD $0xad401e66 // ldp q6, q7, [x19]
+	WORD $0x3dc00a68 // ldr q8, [x19, #32]
+	ADD R2, R19, R19
+	WORD $0xbd4001e9 // ldr s9, [x15]
+	WORD $0xbc6a69ea // ldr s10, [x15, x10]
 	WORD $0x4f8910c0 // fmla v0.4s, v6.4s, v9.s[0]
 	WORD $0x4f8910e1 // fmla v1.4s, v7.4s, v9.s[0]
 	WORD $0x4f891102 // fmla v2.4s, v8.4s, v9.s[0]
 	WORD $0x4f8a10c3 // fmla v3.4s, v6.4s, v10.s[0]
 	WORD $0x4f8a10e4 // fmla v4.4s, v7.4s, v10.s[0]
 	WORD $0x4f8a1105 // fmla v5.4s, v8.4s, v10.s[0]
-	ADD R1, R14, R14
-	WORD $0xad401de6 // ldp q6, q7, [x15]
-	WORD $0x3dc009e8 // ldr q8, [x15, #32]
-	ADD R2, R15, R15
-	WORD $0xbd4001c9 // ldr s9, [x14]
-	WORD $0xbc6969ca // ldr s10, [x14, x9]
+	ADD R1, R15, R15
+	WORD $0xad401e66 // ldp q6, q7, [x19]
+	WORD $0x3dc00a68 // ldr q8, [x19, #32]
+	ADD R2, R19, R19
+	WORD $0xbd4001e9 // ldr s9, [x15]
+	WORD $0xbc6a69ea // ldr s10, [x15, x10]
 	WORD $0x4f8910c0 // fmla v0.4s, v6.4s, v9.s[0]
 	WORD $0x4f8910e1 // fmla v1.4s, v7.4s, v9.s[0]
 	WORD $0x4f891102 // fmla v2.4s, v8.4s, v9.s[0]
 	WORD $0x4f8a10c3 // fmla v3.4s, v6.4s, v10.s[0]
 	WORD $0x4f8a10e4 // fmla v4.4s, v7.4s, v10.s[0]
 	WORD $0x4f8a1105 // fmla v5.4s, v8.4s, v10.s[0]
-	ADD R1, R14, R14
-	WORD $0xad401de6 // ldp q6, q7, [x15]
-	WORD $0x3dc009e8 // ldr q8, [x15, #32]
-	ADD R2, R15, R15
-	WORD $0xbd4001c9 // ldr s9, [x14]
-	WORD $0xbc6969ca // ldr s10, [x14, x9]
+	ADD R1, R15, R15
+	WORD $0xad401e66 // ldp q6, q7, [x19]
+	WORD $0x3dc00a68 // ldr q8, [x19, #32]
+	ADD R2, R19, R19
+	WORD $0xbd4001e9 // ldr s9, [x15]
+	WORD $0xbc6a69ea // ldr s10, [x15, x10]
 	WORD $0x4f8910c0 // fmla v0.4s, v6.4s, v9.s[0]
 	WORD $0x4f8910e1 // fmla v1.4s, v7.4s, v9.s[0]
 	WORD $0x4f891102 // fmla v2.4s, v8.4s, v9.s[0]
 	WORD $0x4f8a10c3 // fmla v3.4s, v6.4s, v10.s[0]
 	WORD $0x4f8a10e4 // fmla v4.4s, v7.4s, v10.s[0]
 	WORD $0x4f8a1105 // fmla v5.4s, v8.4s, v10.s[0]
-	ADD R1, R14, R14
-	SUBS $4, R19, R19
+	ADD R1, R15, R15
+	SUBS $4, R20, R20
 	BGE four
 
 rest:
-	ADD $4, R19, R19
-	CBZ R19, next
+	ADD $4, R20, R20
+	CBZ R20, next
 
 one:
-	WORD $0xad401de6 // ldp q6, q7, [x15]
-	WORD $0x3dc009e8 // ldr q8, [x15, #32]
-	ADD R2, R15, R15
-	WORD $0xbd4001c9 // ldr s9, [x14]
-	WORD $0xbc6969ca // ldr s10, [x14, x9]
+	WORD $0xad401e66 // ldp q6, q7, [x19]
+	WORD $0x3dc00a68 // ldr q8, [x19, #32]
+	ADD R2, R19, R19
+	WORD $0xbd4001e9 // ldr s9, [x15]
+	WORD $0xbc6a69ea // ldr s10, [x15, x10]
 	WORD $0x4f8910c0 // fmla v0.4s, v6.4s, v9.s[0]
 	WORD $0x4f8910e1 // fmla v1.4s, v7.4s, v9.s[0]
 	WORD $0x4f891102 // fmla v2.4s, v8.4s, v9.s[0]
 	WORD $0x4f8a10c3 // fmla v3.4s, v6.4s, v10.s[0]
 	WORD $0x4f8a10e4 // fmla v4.4s, v7.4s, v10.s[0]
 	WORD $0x4f8a1105 // fmla v5.4s, v8.4s, v10.s[0]
-	ADD R1, R14, R14
-	SUB $1, R19, R19
-	CBNZ R19, one
+	ADD R1, R15, R15
+	SUB $1, R20, R20
+	CBNZ R20, one
 
 next:
 	SUB $1, R12, R12
 	CBNZ R12, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R11
-	CBZ R11, set
-	MOVD R6, R11
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0x3dc00968 // ldr q8, [x11, #32]
+	MOVD 88(R0), R12
+	CBZ R12, set
+	MOVD R7, R12
+	WORD $0xad401d86 // ldp q6, q7, [x12]
+	WORD $0x3dc00988 // ldr q8, [x12, #32]
 	WORD $0x4e20d4c0 // fadd v0.4s, v6.4s, v0.4s
 	WORD $0x4e21d4e1 // fadd v1.4s, v7.4s, v1.4s
 	WORD $0x4e22d502 // fadd v2.4s, v8.4s, v2.4s
-	ADD R10, R11, R11
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0x3dc00968 // ldr q8, [x11, #32]
+	ADD R11, R12, R12
+	WORD $0xad401d86 // ldp q6, q7, [x12]
+	WORD $0x3dc00988 // ldr q8, [x12, #32]
 	WORD $0x4e23d4c3 // fadd v3.4s, v6.4s, v3.4s
 	WORD $0x4e24d4e4 // fadd v4.4s, v7.4s, v4.4s
 	WORD $0x4e25d505 // fadd v5.4s, v8.4s, v5.4s
 
 set:
-	MOVD R6, R11
-	WORD $0xad000560 // stp q0, q1, [x11]
-	WORD $0x3d800962 // str q2, [x11, #32]
-	ADD R10, R11, R11
-	WORD $0xad001163 // stp q3, q4, [x11]
-	WORD $0x3d800965 // str q5, [x11, #32]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R20
-	ADD R20, R5, R5
-	MOVD 112(R0), R20
-	ADD R20, R6, R6
+	MOVD R7, R12
+	WORD $0xad000580 // stp q0, q1, [x12]
+	WORD $0x3d800982 // str q2, [x12, #32]
+	ADD R11, R12, R12
+	WORD $0xad001183 // stp q3, q4, [x12]
+	WORD $0x3d800985 // str q5, [x12, #32]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R21
+	ADD R21, R5, R5
+	MOVD 192(R0), R21
+	ADD R21, R6, R6
+	MOVD 112(R0), R21
+	ADD R21, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile2x12NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -4263,12 +4344,13 @@ TEXT ·tile2x12NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
 
 block:
 	// Sums are zero; the first segment begins.
@@ -4278,76 +4360,76 @@ block:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6f00e405 // movi v5.2d, #0
-	MOVD 8(R0), R11
 	MOVD 80(R0), R12
 	MOVD R5, R13
+	MOVD R6, R14
 
 segment:
-	MOVD R13, R14
-	MOVD R11, R15
+	MOVD R13, R15
+	MOVD R14, R19
 	ADD R3, R13, R13
-	ADD R4, R11, R11
-	MOVD 72(R0), R19
+	ADD R4, R14, R14
+	MOVD 72(R0), R20
 
 one:
-	WORD $0xad401de6 // ldp q6, q7, [x15]
-	TBZ $1, R8, one1
-	WORD $0xfd4011e8 // ldr d8, [x15, #32]
-	TBZ $0, R8, loaded2
-	ADD $40, R15, R20
-	WORD $0x4d408288 // ld1 {v8.s}[2], [x20]
+	WORD $0xad401e66 // ldp q6, q7, [x19]
+	TBZ $1, R9, one1
+	WORD $0xfd401268 // ldr d8, [x19, #32]
+	TBZ $0, R9, loaded2
+	ADD $40, R19, R21
+	WORD $0x4d4082a8 // ld1 {v8.s}[2], [x21]
 	B loaded2
 
 one1:
-	WORD $0xbd4021e8 // ldr s8, [x15, #32]
+	WORD $0xbd402268 // ldr s8, [x19, #32]
 
 loaded2:
-	ADD R2, R15, R15
-	WORD $0xbd4001c9 // ldr s9, [x14]
-	WORD $0xbc6969ca // ldr s10, [x14, x9]
+	ADD R2, R19, R19
+	WORD $0xbd4001e9 // ldr s9, [x15]
+	WORD $0xbc6a69ea // ldr s10, [x15, x10]
 	WORD $0x4f8910c0 // fmla v0.4s, v6.4s, v9.s[0]
 	WORD $0x4f8910e1 // fmla v1.4s, v7.4s, v9.s[0]
 	WORD $0x4f891102 // fmla v2.4s, v8.4s, v9.s[0]
 	WORD $0x4f8a10c3 // fmla v3.4s, v6.4s, v10.s[0]
 	WORD $0x4f8a10e4 // fmla v4.4s, v7.4s, v10.s[0]
 	WORD $0x4f8a1105 // fmla v5.4s, v8.4s, v10.s[0]
-	ADD R1, R14, R14
-	SUB $1, R19, R19
-	CBNZ R19, one
+	ADD R1, R15, R15
+	SUB $1, R20, R20
+	CBNZ R20, one
 
 next:
 	SUB $1, R12, R12
 	CBNZ R12, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R11
-	CBZ R11, set
-	MOVD R6, R11
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	TBZ $1, R8, one3
-	WORD $0xfd401168 // ldr d8, [x11, #32]
-	TBZ $0, R8, loaded4
-	ADD $40, R11, R20
-	WORD $0x4d408288 // ld1 {v8.s}[2], [x20]
+	MOVD 88(R0), R12
+	CBZ R12, set
+	MOVD R7, R12
+	WORD $0xad401d86 // ldp q6, q7, [x12]
+	TBZ $1, R9, one3
+	WORD $0xfd401188 // ldr d8, [x12, #32]
+	TBZ $0, R9, loaded4
+	ADD $40, R12, R21
+	WORD $0x4d4082a8 // ld1 {v8.s}[2], [x21]
 	B loaded4
 
 one3:
-	WORD $0xbd402168 // ldr s8, [x11, #32]
+	WORD $0xbd402188 // ldr s8, [x12, #32]
 
 loaded4:
 	WORD $0x4e20d4c0 // fadd v0.4s, v6.4s, v0.4s
 	WORD $0x4e21d4e1 // fadd v1.4s, v7.4s, v1.4s
 	WORD $0x4e22d502 // fadd v2.4s, v8.4s, v2.4s
-	ADD R10, R11, R11
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	TBZ $1, R8, one5
-	WORD $0xfd401168 // ldr d8, [x11, #32]
-	TBZ $0, R8, loaded6
-	ADD $40, R11, R20
-	WORD $0x4d408288 // ld1 {v8.s}[2], [x20]
+	ADD R11, R12, R12
+	WORD $0xad401d86 // ldp q6, q7, [x12]
+	TBZ $1, R9, one5
+	WORD $0xfd401188 // ldr d8, [x12, #32]
+	TBZ $0, R9, loaded6
+	ADD $40, R12, R21
+	WORD $0x4d4082a8 // ld1 {v8.s}[2], [x21]
 	B loaded6
 
 one5:
-	WORD $0xbd402168 // ldr s8, [x11, #32]
+	WORD $0xbd402188 // ldr s8, [x12, #32]
 
 loaded6:
 	WORD $0x4e23d4c3 // fadd v3.4s, v6.4s, v3.4s
@@ -4355,44 +4437,46 @@ loaded6:
 	WORD $0x4e25d505 // fadd v5.4s, v8.4s, v5.4s
 
 set:
-	MOVD R6, R11
-	WORD $0xad000560 // stp q0, q1, [x11]
-	TBZ $1, R8, one7
-	WORD $0xfd001162 // str d2, [x11, #32]
-	TBZ $0, R8, stored8
-	ADD $40, R11, R20
-	WORD $0x4d008282 // st1 {v2.s}[2], [x20]
+	MOVD R7, R12
+	WORD $0xad000580 // stp q0, q1, [x12]
+	TBZ $1, R9, one7
+	WORD $0xfd001182 // str d2, [x12, #32]
+	TBZ $0, R9, stored8
+	ADD $40, R12, R21
+	WORD $0x4d0082a2 // st1 {v2.s}[2], [x21]
 	B stored8
 
 one7:
-	WORD $0xbd002162 // str s2, [x11, #32]
+	WORD $0xbd002182 // str s2, [x12, #32]
 
 stored8:
-	ADD R10, R11, R11
-	WORD $0xad001163 // stp q3, q4, [x11]
-	TBZ $1, R8, one9
-	WORD $0xfd001165 // str d5, [x11, #32]
-	TBZ $0, R8, stored10
-	ADD $40, R11, R20
-	WORD $0x4d008285 // st1 {v5.s}[2], [x20]
+	ADD R11, R12, R12
+	WORD $0xad001183 // stp q3, q4, [x12]
+	TBZ $1, R9, one9
+	WORD $0xfd001185 // str d5, [x12, #32]
+	TBZ $0, R9, stored10
+	ADD $40, R12, R21
+	WORD $0x4d0082a5 // st1 {v5.s}[2], [x21]
 	B stored10
 
 one9:
-	WORD $0xbd002165 // str s5, [x11, #32]
+	WORD $0xbd002185 // str s5, [x12, #32]
 
 stored10:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R20
-	ADD R20, R5, R5
-	MOVD 112(R0), R20
-	ADD R20, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R21
+	ADD R21, R5, R5
+	MOVD 192(R0), R21
+	ADD R21, R6, R6
+	MOVD 112(R0), R21
+	ADD R21, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile3x12NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -4400,13 +4484,14 @@ TEXT ·tile3x12NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
 
 block:
 	// Sums are zero; the first segment begins.
@@ -4419,32 +4504,32 @@ block:
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e408 // movi v8.2d, #0
-	MOVD 8(R0), R12
 	MOVD 80(R0), R13
 	MOVD R5, R14
+	MOVD R6, R15
 
 segment:
-	MOVD R14, R15
-	MOVD R12, R19
+	MOVD R14, R19
+	MOVD R15, R20
 	ADD R3, R14, R14
-	ADD R4, R12, R12
-	MOVD 72(R0), R20
-	SUBS $4, R20, R20
+	ADD R4, R15, R15
+	MOVD 72(R0), R21
+	SUBS $4, R21, R21
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R21
-	ADD R8, R21, R21
-	PRFM (R21), PLDL2KEEP
-	MOVD 176(R0), R21
-	ADD R21, R8, R8
-	WORD $0xad402a69 // ldp q9, q10, [x19]
-	WORD $0x3dc00a6b // ldr q11, [x19, #32]
-	ADD R2, R19, R19
-	WORD $0xbd4001ec // ldr s12, [x15]
-	WORD $0xbc6969ed // ldr s13, [x15, x9]
-	WORD $0xbc6b69ee // ldr s14, [x15, x11]
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R22
+	ADD R9, R22, R22
+	PRFM (R22), PLDL2KEEP
+	MOVD 176(R0), R22
+	ADD R22, R9, R9
+	WORD $0xad402a89 // ldp q9, q10, [x20]
+	WORD $0x3dc00a8b // ldr q11, [x20, #32]
+	ADD R2, R20, R20
+	WORD $0xbd40026c // ldr s12, [x19]
+	WORD $0xbc6a6a6d // ldr s13, [x19, x10]
+	WORD $0xbc6c6a6e // ldr s14, [x19, x12]
 	WORD $0x4f8c1120 // fmla v0.4s, v9.4s, v12.s[0]
 	WORD $0x4f8c1141 // fmla v1.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1162 // fmla v2.4s, v11.4s, v12.s[0]
@@ -4454,13 +4539,13 @@ four:
 	WORD $0x4f8e1126 // fmla v6.4s, v9.4s, v14.s[0]
 	WORD $0x4f8e1147 // fmla v7.4s, v10.4s, v14.s[0]
 	WORD $0x4f8e1168 // fmla v8.4s, v11.4s, v14.s[0]
-	ADD R1, R15, R15
-	WORD $0xad402a69 // ldp q9, q10, [x19]
-	WORD $0x3dc00a6b // ldr q11, [x19, #32]
-	ADD R2, R19, R19
-	WORD $0xbd4001ec // ldr s12, [x15]
-	WORD $0xbc6969ed // ldr s13, [x15, x9]
-	WORD $0xbc6b69ee // ldr s14, [x15, x11]
+	ADD R1, R19, R19
+	WORD $0xad402a89 // ldp q9, q10, [x20]
+	WORD $0x3dc00a8b // ldr q11, [x20, #32]
+	ADD R2, R20, R20
+	WORD $0xbd40026c // ldr s12, [x19]
+	WORD $0xbc6a6a6d // ldr s13, [x19, x10]
+	WORD $0xbc6c6a6e // ldr s14, [x19, x12]
 	WORD $0x4f8c1120 // fmla v0.4s, v9.4s, v12.s[0]
 	WORD $0x4f8c1141 // fmla v1.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1162 // fmla v2.4s, v11.4s, v12.s[0]
@@ -4470,13 +4555,13 @@ four:
 	WORD $0x4f8e1126 // fmla v6.4s, v9.4s, v14.s[0]
 	WORD $0x4f8e1147 // fmla v7.4s, v10.4s, v14.s[0]
 	WORD $0x4f8e1168 // fmla v8.4s, v11.4s, v14.s[0]
-	ADD R1, R15, R15
-	WORD $0xad402a69 // ldp q9, q10, [x19]
-	WORD $0x3dc00a6b // ldr q11, [x19, #32]
-	ADD R2, R19, R19
-	WORD $0xbd4001ec // ldr s12, [x15]
-	WORD $0xbc6969ed // ldr s13, [x15, x9]
-	WORD $0xbc6b69ee // ldr s14, [x15, x11]
+	ADD R1, R19, R19
+	WORD $0xad402a89 // ldp q9, q10, [x20]
+	WORD $0x3dc00a8b // ldr q11, [x20, #32]
+	ADD R2, R20, R20
+	WORD $0xbd40026c // ldr s12, [x19]
+	WORD $0xbc6a6a6d // ldr s13, [x19, x10]
+	WORD $0xbc6c6a6e // ldr s14, [x19, x12]
 	WORD $0x4f8c1120 // fmla v0.4s, v9.4s, v12.s[0]
 	WORD $0x4f8c1141 // fmla v1.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1162 // fmla v2.4s, v11.4s, v12.s[0]
@@ -4486,13 +4571,13 @@ four:
 	WORD $0x4f8e1126 // fmla v6.4s, v9.4s, v14.s[0]
 	WORD $0x4f8e1147 // fmla v7.4s, v10.4s, v14.s[0]
 	WORD $0x4f8e1168 // fmla v8.4s, v11.4s, v14.s[0]
-	ADD R1, R15, R15
-	WORD $0xad402a69 // ldp q9, q10, [x19]
-	WORD $0x3dc00a6b // ldr q11, [x19, #32]
-	ADD R2, R19, R19
-	WORD $0xbd4001ec // ldr s12, [x15]
-	WORD $0xbc6969ed // ldr s13, [x15, x9]
-	WORD $0xbc6b69ee // ldr s14, [x15, x11]
+	ADD R1, R19, R19
+	WORD $0xad402a89 // ldp q9, q10, [x20]
+	WORD $0x3dc00a8b // ldr q11, [x20, #32]
+	ADD R2, R20, R20
+	WORD $0xbd40026c // ldr s12, [x19]
+	WORD $0xbc6a6a6d // ldr s13, [x19, x10]
+	WORD $0xbc6c6a6e // ldr s14, [x19, x12]
 	WORD $0x4f8c1120 // fmla v0.4s, v9.4s, v12.s[0]
 	WORD $0x4f8c1141 // fmla v1.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1162 // fmla v2.4s, v11.4s, v12.s[0]
@@ -4502,21 +4587,21 @@ four:
 	WORD $0x4f8e1126 // fmla v6.4s, v9.4s, v14.s[0]
 	WORD $0x4f8e1147 // fmla v7.4s, v10.4s, v14.s[0]
 	WORD $0x4f8e1168 // fmla v8.4s, v11.4s, v14.s[0]
-	ADD R1, R15, R15
-	SUBS $4, R20, R20
+	ADD R1, R19, R19
+	SUBS $4, R21, R21
 	BGE four
 
 rest:
-	ADD $4, R20, R20
-	CBZ R20, next
+	ADD $4, R21, R21
+	CBZ R21, next
 
 one:
-	WORD $0xad402a69 // ldp q9, q10, [x19]
-	WORD $0x3dc00a6b // ldr q11, [x19, #32]
-	ADD R2, R19, R19
-	WORD $0xbd4001ec // ldr s12, [x15]
-	WORD $0xbc6969ed // ldr s13, [x15, x9]
-	WORD $0xbc6b69ee // ldr s14, [x15, x11]
+	WORD $0xad402a89 // ldp q9, q10, [x20]
+	WORD $0x3dc00a8b // ldr q11, [x20, #32]
+	ADD R2, R20, R20
+	WORD $0xbd40026c // ldr s12, [x19]
+	WORD $0xbc6a6a6d // ldr s13, [x19, x10]
+	WORD $0xbc6c6a6e // ldr s14, [x19, x12]
 	WORD $0x4f8c1120 // fmla v0.4s, v9.4s, v12.s[0]
 	WORD $0x4f8c1141 // fmla v1.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1162 // fmla v2.4s, v11.4s, v12.s[0]
@@ -4526,57 +4611,59 @@ one:
 	WORD $0x4f8e1126 // fmla v6.4s, v9.4s, v14.s[0]
 	WORD $0x4f8e1147 // fmla v7.4s, v10.4s, v14.s[0]
 	WORD $0x4f8e1168 // fmla v8.4s, v11.4s, v14.s[0]
-	ADD R1, R15, R15
-	SUB $1, R20, R20
-	CBNZ R20, one
+	ADD R1, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, one
 
 next:
 	SUB $1, R13, R13
 	CBNZ R13, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R12
-	CBZ R12, set
-	MOVD R6, R12
-	WORD $0xad402989 // ldp q9, q10, [x12]
-	WORD $0x3dc0098b // ldr q11, [x12, #32]
+	MOVD 88(R0), R13
+	CBZ R13, set
+	MOVD R7, R13
+	WORD $0xad4029a9 // ldp q9, q10, [x13]
+	WORD $0x3dc009ab // ldr q11, [x13, #32]
 	WORD $0x4e20d520 // fadd v0.4s, v9.4s, v0.4s
 	WORD $0x4e21d541 // fadd v1.4s, v10.4s, v1.4s
 	WORD $0x4e22d562 // fadd v2.4s, v11.4s, v2.4s
-	ADD R10, R12, R12
-	WORD $0xad402989 // ldp q9, q10, [x12]
-	WORD $0x3dc0098b // ldr q11, [x12, #32]
+	ADD R11, R13, R13
+	WORD $0xad4029a9 // ldp q9, q10, [x13]
+	WORD $0x3dc009ab // ldr q11, [x13, #32]
 	WORD $0x4e23d523 // fadd v3.4s, v9.4s, v3.4s
 	WORD $0x4e24d544 // fadd v4.4s, v10.4s, v4.4s
 	WORD $0x4e25d565 // fadd v5.4s, v11.4s, v5.4s
-	ADD R10, R12, R12
-	WORD $0xad402989 // ldp q9, q10, [x12]
-	WORD $0x3dc0098b // ldr q11, [x12, #32]
+	ADD R11, R13, R13
+	WORD $0xad4029a9 // ldp q9, q10, [x13]
+	WORD $0x3dc009ab // ldr q11, [x13, #32]
 	WORD $0x4e26d526 // fadd v6.4s, v9.4s, v6.4s
 	WORD $0x4e27d547 // fadd v7.4s, v10.4s, v7.4s
 	WORD $0x4e28d568 // fadd v8.4s, v11.4s, v8.4s
 
 set:
-	MOVD R6, R12
-	WORD $0xad000580 // stp q0, q1, [x12]
-	WORD $0x3d800982 // str q2, [x12, #32]
-	ADD R10, R12, R12
-	WORD $0xad001183 // stp q3, q4, [x12]
-	WORD $0x3d800985 // str q5, [x12, #32]
-	ADD R10, R12, R12
-	WORD $0xad001d86 // stp q6, q7, [x12]
-	WORD $0x3d800988 // str q8, [x12, #32]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R21
-	ADD R21, R5, R5
-	MOVD 112(R0), R21
-	ADD R21, R6, R6
+	MOVD R7, R13
+	WORD $0xad0005a0 // stp q0, q1, [x13]
+	WORD $0x3d8009a2 // str q2, [x13, #32]
+	ADD R11, R13, R13
+	WORD $0xad0011a3 // stp q3, q4, [x13]
+	WORD $0x3d8009a5 // str q5, [x13, #32]
+	ADD R11, R13, R13
+	WORD $0xad001da6 // stp q6, q7, [x13]
+	WORD $0x3d8009a8 // str q8, [x13, #32]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R22
+	ADD R22, R5, R5
+	MOVD 192(R0), R22
+	ADD R22, R6, R6
+	MOVD 112(R0), R22
+	ADD R22, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile3x12NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -4584,13 +4671,14 @@ TEXT ·tile3x12NEONPart(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
 
 block:
 	// Sums are zero; the first segment begins.
@@ -4603,34 +4691,34 @@ block:
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e408 // movi v8.2d, #0
-	MOVD 8(R0), R12
 	MOVD 80(R0), R13
 	MOVD R5, R14
+	MOVD R6, R15
 
 segment:
-	MOVD R14, R15
-	MOVD R12, R19
+	MOVD R14, R19
+	MOVD R15, R20
 	ADD R3, R14, R14
-	ADD R4, R12, R12
-	MOVD 72(R0), R20
+	ADD R4, R15, R15
+	MOVD 72(R0), R21
 
 one:
-	WORD $0xad402a69 // ldp q9, q10, [x19]
-	TBZ $1, R8, one1
-	WORD $0xfd40126b // ldr d11, [x19, #32]
-	TBZ $0, R8, loaded2
-	ADD $40, R19, R21
-	WORD $0x4d4082ab // ld1 {v11.s}[2], [x21]
+	WORD $0xad402a89 // ldp q9, q10, [x20]
+	TBZ $1, R9, one1
+	WORD $0xfd40128b // ldr d11, [x20, #32]
+	TBZ $0, R9, loaded2
+	ADD $40, R20, R22
+	WORD $0x4d4082cb // ld1 {v11.s}[2], [x22]
 	B loaded2
 
 one1:
-	WORD $0xbd40226b // ldr s11, [x19, #32]
+	WORD $0xbd40228b // ldr s11, [x20, #32]
 
 loaded2:
-	ADD R2, R19, R19
-	WORD $0xbd4001ec // ldr s12, [x15]
-	WORD $0xbc6969ed // ldr s13, [x15, x9]
-	WORD $0xbc6b69ee // ldr s14, [x15, x11]
+	ADD R2, R20, R20
+	WORD $0xbd40026c // ldr s12, [x19]
+	WORD $0xbc6a6a6d // ldr s13, [x19, x10]
+	WORD $0xbc6c6a6e // ldr s14, [x19, x12]
 	WORD $0x4f8c1120 // fmla v0.4s, v9.4s, v12.s[0]
 	WORD $0x4f8c1141 // fmla v1.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1162 // fmla v2.4s, v11.4s, v12.s[0]
@@ -4640,59 +4728,59 @@ loaded2:
 	WORD $0x4f8e1126 // fmla v6.4s, v9.4s, v14.s[0]
 	WORD $0x4f8e1147 // fmla v7.4s, v10.4s, v14.s[0]
 	WORD $0x4f8e1168 // fmla v8.4s, v11.4s, v14.s[0]
-	ADD R1, R15, R15
-	SUB $1, R20, R20
-	CBNZ R20, one
+	ADD R1, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, one
 
 next:
 	SUB $1, R13, R13
 	CBNZ R13, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R12
-	CBZ R12, set
-	MOVD R6, R12
-	WORD $0xad402989 // ldp q9, q10, [x12]
-	TBZ $1, R8, one3
-	WORD $0xfd40118b // ldr d11, [x12, #32]
-	TBZ $0, R8, loaded4
-	ADD $40, R12, R21
-	WORD $0x4d4082ab // ld1 {v11.s}[2], [x21]
+	MOVD 88(R0), R13
+	CBZ R13, set
+	MOVD R7, R13
+	WORD $0xad4029a9 // ldp q9, q10, [x13]
+	TBZ $1, R9, one3
+	WORD $0xfd4011ab // ldr d11, [x13, #32]
+	TBZ $0, R9, loaded4
+	ADD $40, R13, R22
+	WORD $0x4d4082cb // ld1 {v11.s}[2], [x22]
 	B loaded4
 
 one3:
-	WORD $0xbd40218b // ldr s11, [x12, #32]
+	WORD $0xbd4021ab // ldr s11, [x13, #32]
 
 loaded4:
 	WORD $0x4e20d520 // fadd v0.4s, v9.4s, v0.4s
 	WORD $0x4e21d541 // fadd v1.4s, v10.4s, v1.4s
 	WORD $0x4e22d562 // fadd v2.4s, v11.4s, v2.4s
-	ADD R10, R12, R12
-	WORD $0xad402989 // ldp q9, q10, [x12]
-	TBZ $1, R8, one5
-	WORD $0xfd40118b // ldr d11, [x12, #32]
-	TBZ $0, R8, loaded6
-	ADD $40, R12, R21
-	WORD $0x4d4082ab // ld1 {v11.s}[2], [x21]
+	ADD R11, R13, R13
+	WORD $0xad4029a9 // ldp q9, q10, [x13]
+	TBZ $1, R9, one5
+	WORD $0xfd4011ab // ldr d11, [x13, #32]
+	TBZ $0, R9, loaded6
+	ADD $40, R13, R22
+	WORD $0x4d4082cb // ld1 {v11.s}[2], [x22]
 	B loaded6
 
 one5:
-	WORD $0xbd40218b // ldr s11, [x12, #32]
+	WORD $0xbd4021ab // ldr s11, [x13, #32]
 
 loaded6:
 	WORD $0x4e23d523 // fadd v3.4s, v9.4s, v3.4s
 	WORD $0x4e24d544 // fadd v4.4s, v10.4s, v4.4s
 	WORD $0x4e25d565 // fadd v5.4s, v11.4s, v5.4s
-	ADD R10, R12, R12
-	WORD $0xad402989 // ldp q9, q10, [x12]
-	TBZ $1, R8, one7
-	WORD $0xfd40118b // ldr d11, [x12, #32]
-	TBZ $0, R8, loaded8
-	ADD $40, R12, R21
-	WORD $0x4d4082ab // ld1 {v11.s}[2], [x21]
+	ADD R11, R13, R13
+	WORD $0xad4029a9 // ldp q9, q10, [x13]
+	TBZ $1, R9, one7
+	WORD $0xfd4011ab // ldr d11, [x13, #32]
+	TBZ $0, R9, loaded8
+	ADD $40, R13, R22
+	WORD $0x4d4082cb // ld1 {v11.s}[2], [x22]
 	B loaded8
 
 one7:
-	WORD $0xbd40218b // ldr s11, [x12, #32]
+	WORD $0xbd4021ab // ldr s11, [x13, #32]
 
 loaded8:
 	WORD $0x4e26d526 // fadd v6.4s, v9.4s, v6.4s
@@ -4700,57 +4788,59 @@ loaded8:
 	WORD $0x4e28d568 // fadd v8.4s, v11.4s, v8.4s
 
 set:
-	MOVD R6, R12
-	WORD $0xad000580 // stp q0, q1, [x12]
-	TBZ $1, R8, one9
-	WORD $0xfd001182 // str d2, [x12, #32]
-	TBZ $0, R8, stored10
-	ADD $40, R12, R21
-	WORD $0x4d0082a2 // st1 {v2.s}[2], [x21]
+	MOVD R7, R13
+	WORD $0xad0005a0 // stp q0, q1, [x13]
+	TBZ $1, R9, one9
+	WORD $0xfd0011a2 // str d2, [x13, #32]
+	TBZ $0, R9, stored10
+	ADD $40, R13, R22
+	WORD $0x4d0082c2 // st1 {v2.s}[2], [x22]
 	B stored10
 
 one9:
-	WORD $0xbd002182 // str s2, [x12, #32]
+	WORD $0xbd0021a2 // str s2, [x13, #32]
 
 stored10:
-	ADD R10, R12, R12
-	WORD $0xad001183 // stp q3, q4, [x12]
-	TBZ $1, R8, one11
-	WORD $0xfd001185 // str d5, [x12, #32]
-	TBZ $0, R8, stored12
-	ADD $40, R12, R21
-	WORD $0x4d0082a5 // st1 {v5.s}[2], [x21]
+	ADD R11, R13, R13
+	WORD $0xad0011a3 // stp q3, q4, [x13]
+	TBZ $1, R9, one11
+	WORD $0xfd0011a5 // str d5, [x13, #32]
+	TBZ $0, R9, stored12
+	ADD $40, R13, R22
+	WORD $0x4d0082c5 // st1 {v5.s}[2], [x22]
 	B stored12
 
 one11:
-	WORD $0xbd002185 // str s5, [x12, #32]
+	WORD $0xbd0021a5 // str s5, [x13, #32]
 
 stored12:
-	ADD R10, R12, R12
-	WORD $0xad001d86 // stp q6, q7, [x12]
-	TBZ $1, R8, one13
-	WORD $0xfd001188 // str d8, [x12, #32]
-	TBZ $0, R8, stored14
-	ADD $40, R12, R21
-	WORD $0x4d0082a8 // st1 {v8.s}[2], [x21]
+	ADD R11, R13, R13
+	WORD $0xad001da6 // stp q6, q7, [x13]
+	TBZ $1, R9, one13
+	WORD $0xfd0011a8 // str d8, [x13, #32]
+	TBZ $0, R9, stored14
+	ADD $40, R13, R22
+	WORD $0x4d0082c8 // st1 {v8.s}[2], [x22]
 	B stored14
 
 one13:
-	WORD $0xbd002188 // str s8, [x12, #32]
+	WORD $0xbd0021a8 // str s8, [x13, #32]
 
 stored14:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R21
-	ADD R21, R5, R5
-	MOVD 112(R0), R21
-	ADD R21, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R22
+	ADD R22, R5, R5
+	MOVD 192(R0), R22
+	ADD R22, R6, R6
+	MOVD 112(R0), R22
+	ADD R22, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
+// func(s *[32]uint64)
 TEXT ·tile4x12NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
@@ -4758,14 +4848,15 @@ TEXT ·tile4x12NEON(SB), NOSPLIT, $0-8
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
 
 block:
 	// Sums are zero; the first segment begins.
@@ -4781,553 +4872,105 @@ block:
 	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e40b // movi v11.2d, #0
-	MOVD 8(R0), R13
 	MOVD 80(R0), R14
 	MOVD R5, R15
+	MOVD R6, R19
 
 segment:
-	MOVD R15, R19
-	MOVD R13, R20
+	MOVD R15, R20
+	MOVD R19, R21
 	ADD R3, R15, R15
-	ADD R4, R13, R13
-	MOVD 72(R0), R21
-	SUBS $4, R21, R21
-	BLT rest
-
-four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R22
-	ADD R8, R22, R22
-	PRFM (R22), PLDL2KEEP
-	MOVD 176(R0), R22
-	ADD R22, R8, R8
-	WORD $0xad40368c // ldp q12, q13, [x20]
-	WORD $0x3dc00a8e // ldr q14, [x20, #32]
-	ADD R2, R20, R20
-	WORD $0xbd40026f // ldr s15, [x19]
-	WORD $0xbc696a70 // ldr s16, [x19, x9]
-	WORD $0xbc6b6a71 // ldr s17, [x19, x11]
-	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a1 // fmla v1.4s, v13.4s, v15.s[0]
-	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
-	WORD $0xbc6c6a6f // ldr s15, [x19, x12]
-	WORD $0x4f901183 // fmla v3.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a4 // fmla v4.4s, v13.4s, v16.s[0]
-	WORD $0x4f9011c5 // fmla v5.4s, v14.4s, v16.s[0]
-	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
-	WORD $0x4f9111c8 // fmla v8.4s, v14.4s, v17.s[0]
-	WORD $0x4f8f1189 // fmla v9.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11aa // fmla v10.4s, v13.4s, v15.s[0]
-	WORD $0x4f8f11cb // fmla v11.4s, v14.4s, v15.s[0]
-	ADD R1, R19, R19
-	WORD $0xad40368c // ldp q12, q13, [x20]
-	WORD $0x3dc00a8e // ldr q14, [x20, #32]
-	ADD R2, R20, R20
-	WORD $0xbd40026f // ldr s15, [x19]
-	WORD $0xbc696a70 // ldr s16, [x19, x9]
-	WORD $0xbc6b6a71 // ldr s17, [x19, x11]
-	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a1 // fmla v1.4s, v13.4s, v15.s[0]
-	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
-	WORD $0xbc6c6a6f // ldr s15, [x19, x12]
-	WORD $0x4f901183 // fmla v3.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a4 // fmla v4.4s, v13.4s, v16.s[0]
-	WORD $0x4f9011c5 // fmla v5.4s, v14.4s, v16.s[0]
-	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
-	WORD $0x4f9111c8 // fmla v8.4s, v14.4s, v17.s[0]
-	WORD $0x4f8f1189 // fmla v9.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11aa // fmla v10.4s, v13.4s, v15.s[0]
-	WORD $0x4f8f11cb // fmla v11.4s, v14.4s, v15.s[0]
-	ADD R1, R19, R19
-	WORD $0xad40368c // ldp q12, q13, [x20]
-	WORD $0x3dc00a8e // ldr q14, [x20, #32]
-	ADD R2, R20, R20
-	WORD $0xbd40026f // ldr s15, [x19]
-	WORD $0xbc696a70 // ldr s16, [x19, x9]
-	WORD $0xbc6b6a71 // ldr s17, [x19, x11]
-	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a1 // fmla v1.4s, v13.4s, v15.s[0]
-	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
-	WORD $0xbc6c6a6f // ldr s15, [x19, x12]
-	WORD $0x4f901183 // fmla v3.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a4 // fmla v4.4s, v13.4s, v16.s[0]
-	WORD $0x4f9011c5 // fmla v5.4s, v14.4s, v16.s[0]
-	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
-	WORD $0x4f9111c8 // fmla v8.4s, v14.4s, v17.s[0]
-	WORD $0x4f8f1189 // fmla v9.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11aa // fmla v10.4s, v13.4s, v15.s[0]
-	WORD $0x4f8f11cb // fmla v11.4s, v14.4s, v15.s[0]
-	ADD R1, R19, R19
-	WORD $0xad40368c // ldp q12, q13, [x20]
-	WORD $0x3dc00a8e // ldr q14, [x20, #32]
-	ADD R2, R20, R20
-	WORD $0xbd40026f // ldr s15, [x19]
-	WORD $0xbc696a70 // ldr s16, [x19, x9]
-	WORD $0xbc6b6a71 // ldr s17, [x19, x11]
-	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a1 // fmla v1.4s, v13.4s, v15.s[0]
-	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
-	WORD $0xbc6c6a6f // ldr s15, [x19, x12]
-	WORD $0x4f901183 // fmla v3.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a4 // fmla v4.4s, v13.4s, v16.s[0]
-	WORD $0x4f9011c5 // fmla v5.4s, v14.4s, v16.s[0]
-	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
-	WORD $0x4f9111c8 // fmla v8.4s, v14.4s, v17.s[0]
-	WORD $0x4f8f1189 // fmla v9.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11aa // fmla v10.4s, v13.4s, v15.s[0]
-	WORD $0x4f8f11cb // fmla v11.4s, v14.4s, v15.s[0]
-	ADD R1, R19, R19
-	SUBS $4, R21, R21
-	BGE four
-
-rest:
-	ADD $4, R21, R21
-	CBZ R21, next
-
-one:
-	WORD $0xad40368c // ldp q12, q13, [x20]
-	WORD $0x3dc00a8e // ldr q14, [x20, #32]
-	ADD R2, R20, R20
-	WORD $0xbd40026f // ldr s15, [x19]
-	WORD $0xbc696a70 // ldr s16, [x19, x9]
-	WORD $0xbc6b6a71 // ldr s17, [x19, x11]
-	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a1 // fmla v1.4s, v13.4s, v15.s[0]
-	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
-	WORD $0xbc6c6a6f // ldr s15, [x19, x12]
-	WORD $0x4f901183 // fmla v3.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a4 // fmla v4.4s, v13.4s, v16.s[0]
-	WORD $0x4f9011c5 // fmla v5.4s, v14.4s, v16.s[0]
-	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
-	WORD $0x4f9111c8 // fmla v8.4s, v14.4s, v17.s[0]
-	WORD $0x4f8f1189 // fmla v9.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11aa // fmla v10.4s, v13.4s, v15.s[0]
-	WORD $0x4f8f11cb // fmla v11.4s, v14.4s, v15.s[0]
-	ADD R1, R19, R19
-	SUB $1, R21, R21
-	CBNZ R21, one
-
-next:
-	SUB $1, R14, R14
-	CBNZ R14, segment
-	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R13
-	CBZ R13, set
-	MOVD R6, R13
-	WORD $0xad4035ac // ldp q12, q13, [x13]
-	WORD $0x3dc009ae // ldr q14, [x13, #32]
-	WORD $0x4e20d580 // fadd v0.4s, v12.4s, v0.4s
-	WORD $0x4e21d5a1 // fadd v1.4s, v13.4s, v1.4s
-	WORD $0x4e22d5c2 // fadd v2.4s, v14.4s, v2.4s
-	ADD R10, R13, R13
-	WORD $0xad4035ac // ldp q12, q13, [x13]
-	WORD $0x3dc009ae // ldr q14, [x13, #32]
-	WORD $0x4e23d583 // fadd v3.4s, v12.4s, v3.4s
-	WORD $0x4e24d5a4 // fadd v4.4s, v13.4s, v4.4s
-	WORD $0x4e25d5c5 // fadd v5.4s, v14.4s, v5.4s
-	ADD R10, R13, R13
-	WORD $0xad4035ac // ldp q12, q13, [x13]
-	WORD $0x3dc009ae // ldr q14, [x13, #32]
-	WORD $0x4e26d586 // fadd v6.4s, v12.4s, v6.4s
-	WORD $0x4e27d5a7 // fadd v7.4s, v13.4s, v7.4s
-	WORD $0x4e28d5c8 // fadd v8.4s, v14.4s, v8.4s
-	ADD R10, R13, R13
-	WORD $0xad4035ac // ldp q12, q13, [x13]
-	WORD $0x3dc009ae // ldr q14, [x13, #32]
-	WORD $0x4e29d589 // fadd v9.4s, v12.4s, v9.4s
-	WORD $0x4e2ad5aa // fadd v10.4s, v13.4s, v10.4s
-	WORD $0x4e2bd5cb // fadd v11.4s, v14.4s, v11.4s
-
-set:
-	MOVD R6, R13
-	WORD $0xad0005a0 // stp q0, q1, [x13]
-	WORD $0x3d8009a2 // str q2, [x13, #32]
-	ADD R10, R13, R13
-	WORD $0xad0011a3 // stp q3, q4, [x13]
-	WORD $0x3d8009a5 // str q5, [x13, #32]
-	ADD R10, R13, R13
-	WORD $0xad001da6 // stp q6, q7, [x13]
-	WORD $0x3d8009a8 // str q8, [x13, #32]
-	ADD R10, R13, R13
-	WORD $0xad0029a9 // stp q9, q10, [x13]
-	WORD $0x3d8009ab // str q11, [x13, #32]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R22
-	ADD R22, R5, R5
-	MOVD 112(R0), R22
-	ADD R22, R6, R6
-	B block
-
-done:
-	RET
-
-// func(s *[24]uint64)
-TEXT ·tile4x12NEONPart(SB), NOSPLIT, $0-8
-	MOVD s+0(FP), R0
-	MOVD 32(R0), R1
-	MOVD 48(R0), R2
-	MOVD 40(R0), R3
-	MOVD 56(R0), R4
-	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
-	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-
-block:
-	// Sums are zero; the first segment begins.
-	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
-	MOVD 8(R0), R13
-	MOVD 80(R0), R14
-	MOVD R5, R15
-
-segment:
-	MOVD R15, R19
-	MOVD R13, R20
-	ADD R3, R15, R15
-	ADD R4, R13, R13
-	MOVD 72(R0), R21
-
-one:
-	WORD $0xad40368c // ldp q12, q13, [x20]
-	TBZ $1, R8, one1
-	WORD $0xfd40128e // ldr d14, [x20, #32]
-	TBZ $0, R8, loaded2
-	ADD $40, R20, R22
-	WORD $0x4d4082ce // ld1 {v14.s}[2], [x22]
-	B loaded2
-
-one1:
-	WORD $0xbd40228e // ldr s14, [x20, #32]
-
-loaded2:
-	ADD R2, R20, R20
-	WORD $0xbd40026f // ldr s15, [x19]
-	WORD $0xbc696a70 // ldr s16, [x19, x9]
-	WORD $0xbc6b6a71 // ldr s17, [x19, x11]
-	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11a1 // fmla v1.4s, v13.4s, v15.s[0]
-	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
-	WORD $0xbc6c6a6f // ldr s15, [x19, x12]
-	WORD $0x4f901183 // fmla v3.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a4 // fmla v4.4s, v13.4s, v16.s[0]
-	WORD $0x4f9011c5 // fmla v5.4s, v14.4s, v16.s[0]
-	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
-	WORD $0x4f9111c8 // fmla v8.4s, v14.4s, v17.s[0]
-	WORD $0x4f8f1189 // fmla v9.4s, v12.4s, v15.s[0]
-	WORD $0x4f8f11aa // fmla v10.4s, v13.4s, v15.s[0]
-	WORD $0x4f8f11cb // fmla v11.4s, v14.4s, v15.s[0]
-	ADD R1, R19, R19
-	SUB $1, R21, R21
-	CBNZ R21, one
-
-next:
-	SUB $1, R14, R14
-	CBNZ R14, segment
-	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R13
-	CBZ R13, set
-	MOVD R6, R13
-	WORD $0xad4035ac // ldp q12, q13, [x13]
-	TBZ $1, R8, one3
-	WORD $0xfd4011ae // ldr d14, [x13, #32]
-	TBZ $0, R8, loaded4
-	ADD $40, R13, R22
-	WORD $0x4d4082ce // ld1 {v14.s}[2], [x22]
-	B loaded4
-
-one3:
-	WORD $0xbd4021ae // ldr s14, [x13, #32]
-
-loaded4:
-	WORD $0x4e20d580 // fadd v0.4s, v12.4s, v0.4s
-	WORD $0x4e21d5a1 // fadd v1.4s, v13.4s, v1.4s
-	WORD $0x4e22d5c2 // fadd v2.4s, v14.4s, v2.4s
-	ADD R10, R13, R13
-	WORD $0xad4035ac // ldp q12, q13, [x13]
-	TBZ $1, R8, one5
-	WORD $0xfd4011ae // ldr d14, [x13, #32]
-	TBZ $0, R8, loaded6
-	ADD $40, R13, R22
-	WORD $0x4d4082ce // ld1 {v14.s}[2], [x22]
-	B loaded6
-
-one5:
-	WORD $0xbd4021ae // ldr s14, [x13, #32]
-
-loaded6:
-	WORD $0x4e23d583 // fadd v3.4s, v12.4s, v3.4s
-	WORD $0x4e24d5a4 // fadd v4.4s, v13.4s, v4.4s
-	WORD $0x4e25d5c5 // fadd v5.4s, v14.4s, v5.4s
-	ADD R10, R13, R13
-	WORD $0xad4035ac // ldp q12, q13, [x13]
-	TBZ $1, R8, one7
-	WORD $0xfd4011ae // ldr d14, [x13, #32]
-	TBZ $0, R8, loaded8
-	ADD $40, R13, R22
-	WORD $0x4d4082ce // ld1 {v14.s}[2], [x22]
-	B loaded8
-
-one7:
-	WORD $0xbd4021ae // ldr s14, [x13, #32]
-
-loaded8:
-	WORD $0x4e26d586 // fadd v6.4s, v12.4s, v6.4s
-	WORD $0x4e27d5a7 // fadd v7.4s, v13.4s, v7.4s
-	WORD $0x4e28d5c8 // fadd v8.4s, v14.4s, v8.4s
-	ADD R10, R13, R13
-	WORD $0xad4035ac // ldp q12, q13, [x13]
-	TBZ $1, R8, one9
-	WORD $0xfd4011ae // ldr d14, [x13, #32]
-	TBZ $0, R8, loaded10
-	ADD $40, R13, R22
-	WORD $0x4d4082ce // ld1 {v14.s}[2], [x22]
-	B loaded10
-
-one9:
-	WORD $0xbd4021ae // ldr s14, [x13, #32]
-
-loaded10:
-	WORD $0x4e29d589 // fadd v9.4s, v12.4s, v9.4s
-	WORD $0x4e2ad5aa // fadd v10.4s, v13.4s, v10.4s
-	WORD $0x4e2bd5cb // fadd v11.4s, v14.4s, v11.4s
-
-set:
-	MOVD R6, R13
-	WORD $0xad0005a0 // stp q0, q1, [x13]
-	TBZ $1, R8, one11
-	WORD $0xfd0011a2 // str d2, [x13, #32]
-	TBZ $0, R8, stored12
-	ADD $40, R13, R22
-	WORD $0x4d0082c2 // st1 {v2.s}[2], [x22]
-	B stored12
-
-one11:
-	WORD $0xbd0021a2 // str s2, [x13, #32]
-
-stored12:
-	ADD R10, R13, R13
-	WORD $0xad0011a3 // stp q3, q4, [x13]
-	TBZ $1, R8, one13
-	WORD $0xfd0011a5 // str d5, [x13, #32]
-	TBZ $0, R8, stored14
-	ADD $40, R13, R22
-	WORD $0x4d0082c5 // st1 {v5.s}[2], [x22]
-	B stored14
-
-one13:
-	WORD $0xbd0021a5 // str s5, [x13, #32]
-
-stored14:
-	ADD R10, R13, R13
-	WORD $0xad001da6 // stp q6, q7, [x13]
-	TBZ $1, R8, one15
-	WORD $0xfd0011a8 // str d8, [x13, #32]
-	TBZ $0, R8, stored16
-	ADD $40, R13, R22
-	WORD $0x4d0082c8 // st1 {v8.s}[2], [x22]
-	B stored16
-
-one15:
-	WORD $0xbd0021a8 // str s8, [x13, #32]
-
-stored16:
-	ADD R10, R13, R13
-	WORD $0xad0029a9 // stp q9, q10, [x13]
-	TBZ $1, R8, one17
-	WORD $0xfd0011ab // str d11, [x13, #32]
-	TBZ $0, R8, stored18
-	ADD $40, R13, R22
-	WORD $0x4d0082cb // st1 {v11.s}[2], [x22]
-	B stored18
-
-one17:
-	WORD $0xbd0021ab // str s11, [x13, #32]
-
-stored18:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R22
-	ADD R22, R5, R5
-	MOVD 112(R0), R22
-	ADD R22, R6, R6
-	B block
-
-done:
-	RET
-
-// func(s *[24]uint64)
-TEXT ·tile5x12NEON(SB), NOSPLIT, $0-8
-	MOVD s+0(FP), R0
-	MOVD 32(R0), R1
-	MOVD 48(R0), R2
-	MOVD 40(R0), R3
-	MOVD 56(R0), R4
-	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
-	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
-
-block:
-	// Sums are zero; the first segment begins.
-	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e40c // movi v12.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
-	MOVD 8(R0), R14
-	MOVD 80(R0), R15
-	MOVD R5, R19
-
-segment:
-	MOVD R19, R20
-	MOVD R14, R21
-	ADD R3, R19, R19
-	ADD R4, R14, R14
+	ADD R4, R19, R19
 	MOVD 72(R0), R22
 	SUBS $4, R22, R22
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
+	PRFM (R9), PLDL2KEEP
 	MOVD 168(R0), R23
-	ADD R8, R23, R23
+	ADD R9, R23, R23
 	PRFM (R23), PLDL2KEEP
 	MOVD 176(R0), R23
-	ADD R23, R8, R8
-	WORD $0xad4042af // ldp q15, q16, [x21]
-	WORD $0x3dc00ab1 // ldr q17, [x21, #32]
+	ADD R23, R9, R9
+	WORD $0xad4036ac // ldp q12, q13, [x21]
+	WORD $0x3dc00aae // ldr q14, [x21, #32]
 	ADD R2, R21, R21
-	WORD $0xbd400292 // ldr s18, [x20]
-	WORD $0xbc696a93 // ldr s19, [x20, x9]
-	WORD $0xbc6b6a94 // ldr s20, [x20, x11]
-	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
-	WORD $0x4f921201 // fmla v1.4s, v16.4s, v18.s[0]
-	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
-	WORD $0xbc6c6a92 // ldr s18, [x20, x12]
-	WORD $0x4f9311e3 // fmla v3.4s, v15.4s, v19.s[0]
-	WORD $0x4f931204 // fmla v4.4s, v16.4s, v19.s[0]
-	WORD $0x4f931225 // fmla v5.4s, v17.4s, v19.s[0]
-	WORD $0xbc6d6a93 // ldr s19, [x20, x13]
-	WORD $0x4f9411e6 // fmla v6.4s, v15.4s, v20.s[0]
-	WORD $0x4f941207 // fmla v7.4s, v16.4s, v20.s[0]
-	WORD $0x4f941228 // fmla v8.4s, v17.4s, v20.s[0]
-	WORD $0x4f9211e9 // fmla v9.4s, v15.4s, v18.s[0]
-	WORD $0x4f92120a // fmla v10.4s, v16.4s, v18.s[0]
-	WORD $0x4f92122b // fmla v11.4s, v17.4s, v18.s[0]
-	WORD $0x4f9311ec // fmla v12.4s, v15.4s, v19.s[0]
-	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
-	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
+	WORD $0xbd40028f // ldr s15, [x20]
+	WORD $0xbc6a6a90 // ldr s16, [x20, x10]
+	WORD $0xbc6c6a91 // ldr s17, [x20, x12]
+	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a1 // fmla v1.4s, v13.4s, v15.s[0]
+	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
+	WORD $0xbc6d6a8f // ldr s15, [x20, x13]
+	WORD $0x4f901183 // fmla v3.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a4 // fmla v4.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c5 // fmla v5.4s, v14.4s, v16.s[0]
+	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f9111c8 // fmla v8.4s, v14.4s, v17.s[0]
+	WORD $0x4f8f1189 // fmla v9.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11aa // fmla v10.4s, v13.4s, v15.s[0]
+	WORD $0x4f8f11cb // fmla v11.4s, v14.4s, v15.s[0]
 	ADD R1, R20, R20
-	WORD $0xad4042af // ldp q15, q16, [x21]
-	WORD $0x3dc00ab1 // ldr q17, [x21, #32]
+	WORD $0xad4036ac // ldp q12, q13, [x21]
+	WORD $0x3dc00aae // ldr q14, [x21, #32]
 	ADD R2, R21, R21
-	WORD $0xbd400292 // ldr s18, [x20]
-	WORD $0xbc696a93 // ldr s19, [x20, x9]
-	WORD $0xbc6b6a94 // ldr s20, [x20, x11]
-	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
-	WORD $0x4f921201 // fmla v1.4s, v16.4s, v18.s[0]
-	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
-	WORD $0xbc6c6a92 // ldr s18, [x20, x12]
-	WORD $0x4f9311e3 // fmla v3.4s, v15.4s, v19.s[0]
-	WORD $0x4f931204 // fmla v4.4s, v16.4s, v19.s[0]
-	WORD $0x4f931225 // fmla v5.4s, v17.4s, v19.s[0]
-	WORD $0xbc6d6a93 // ldr s19, [x20, x13]
-	WORD $0x4f9411e6 // fmla v6.4s, v15.4s, v20.s[0]
-	WORD $0x4f941207 // fmla v7.4s, v16.4s, v20.s[0]
-	WORD $0x4f941228 // fmla v8.4s, v17.4s, v20.s[0]
-	WORD $0x4f9211e9 // fmla v9.4s, v15.4s, v18.s[0]
-	WORD $0x4f92120a // fmla v10.4s, v16.4s, v18.s[0]
-	WORD $0x4f92122b // fmla v11.4s, v17.4s, v18.s[0]
-	WORD $0x4f9311ec // fmla v12.4s, v15.4s, v19.s[0]
-	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
-	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
+	WORD $0xbd40028f // ldr s15, [x20]
+	WORD $0xbc6a6a90 // ldr s16, [x20, x10]
+	WORD $0xbc6c6a91 // ldr s17, [x20, x12]
+	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a1 // fmla v1.4s, v13.4s, v15.s[0]
+	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
+	WORD $0xbc6d6a8f // ldr s15, [x20, x13]
+	WORD $0x4f901183 // fmla v3.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a4 // fmla v4.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c5 // fmla v5.4s, v14.4s, v16.s[0]
+	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f9111c8 // fmla v8.4s, v14.4s, v17.s[0]
+	WORD $0x4f8f1189 // fmla v9.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11aa // fmla v10.4s, v13.4s, v15.s[0]
+	WORD $0x4f8f11cb // fmla v11.4s, v14.4s, v15.s[0]
 	ADD R1, R20, R20
-	WORD $0xad4042af // ldp q15, q16, [x21]
-	WORD $0x3dc00ab1 // ldr q17, [x21, #32]
+	WORD $0xad4036ac // ldp q12, q13, [x21]
+	WORD $0x3dc00aae // ldr q14, [x21, #32]
 	ADD R2, R21, R21
-	WORD $0xbd400292 // ldr s18, [x20]
-	WORD $0xbc696a93 // ldr s19, [x20, x9]
-	WORD $0xbc6b6a94 // ldr s20, [x20, x11]
-	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
-	WORD $0x4f921201 // fmla v1.4s, v16.4s, v18.s[0]
-	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
-	WORD $0xbc6c6a92 // ldr s18, [x20, x12]
-	WORD $0x4f9311e3 // fmla v3.4s, v15.4s, v19.s[0]
-	WORD $0x4f931204 // fmla v4.4s, v16.4s, v19.s[0]
-	WORD $0x4f931225 // fmla v5.4s, v17.4s, v19.s[0]
-	WORD $0xbc6d6a93 // ldr s19, [x20, x13]
-	WORD $0x4f9411e6 // fmla v6.4s, v15.4s, v20.s[0]
-	WORD $0x4f941207 // fmla v7.4s, v16.4s, v20.s[0]
-	WORD $0x4f941228 // fmla v8.4s, v17.4s, v20.s[0]
-	WORD $0x4f9211e9 // fmla v9.4s, v15.4s, v18.s[0]
-	WORD $0x4f92120a // fmla v10.4s, v16.4s, v18.s[0]
-	WORD $0x4f92122b // fmla v11.4s, v17.4s, v18.s[0]
-	WORD $0x4f9311ec // fmla v12.4s, v15.4s, v19.s[0]
-	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
-	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
+	WORD $0xbd40028f // ldr s15, [x20]
+	WORD $0xbc6a6a90 // ldr s16, [x20, x10]
+	WORD $0xbc6c6a91 // ldr s17, [x20, x12]
+	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a1 // fmla v1.4s, v13.4s, v15.s[0]
+	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
+	WORD $0xbc6d6a8f // ldr s15, [x20, x13]
+	WORD $0x4f901183 // fmla v3.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a4 // fmla v4.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c5 // fmla v5.4s, v14.4s, v16.s[0]
+	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f9111c8 // fmla v8.4s, v14.4s, v17.s[0]
+	WORD $0x4f8f1189 // fmla v9.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11aa // fmla v10.4s, v13.4s, v15.s[0]
+	WORD $0x4f8f11cb // fmla v11.4s, v14.4s, v15.s[0]
 	ADD R1, R20, R20
-	WORD $0xad4042af // ldp q15, q16, [x21]
-	WORD $0x3dc00ab1 // ldr q17, [x21, #32]
+	WORD $0xad4036ac // ldp q12, q13, [x21]
+	WORD $0x3dc00aae // ldr q14, [x21, #32]
 	ADD R2, R21, R21
-	WORD $0xbd400292 // ldr s18, [x20]
-	WORD $0xbc696a93 // ldr s19, [x20, x9]
-	WORD $0xbc6b6a94 // ldr s20, [x20, x11]
-	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
-	WORD $0x4f921201 // fmla v1.4s, v16.4s, v18.s[0]
-	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
-	WORD $0xbc6c6a92 // ldr s18, [x20, x12]
-	WORD $0x4f9311e3 // fmla v3.4s, v15.4s, v19.s[0]
-	WORD $0x4f931204 // fmla v4.4s, v16.4s, v19.s[0]
-	WORD $0x4f931225 // fmla v5.4s, v17.4s, v19.s[0]
-	WORD $0xbc6d6a93 // ldr s19, [x20, x13]
-	WORD $0x4f9411e6 // fmla v6.4s, v15.4s, v20.s[0]
-	WORD $0x4f941207 // fmla v7.4s, v16.4s, v20.s[0]
-	WORD $0x4f941228 // fmla v8.4s, v17.4s, v20.s[0]
-	WORD $0x4f9211e9 // fmla v9.4s, v15.4s, v18.s[0]
-	WORD $0x4f92120a // fmla v10.4s, v16.4s, v18.s[0]
-	WORD $0x4f92122b // fmla v11.4s, v17.4s, v18.s[0]
-	WORD $0x4f9311ec // fmla v12.4s, v15.4s, v19.s[0]
-	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
-	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
+	WORD $0xbd40028f // ldr s15, [x20]
+	WORD $0xbc6a6a90 // ldr s16, [x20, x10]
+	WORD $0xbc6c6a91 // ldr s17, [x20, x12]
+	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a1 // fmla v1.4s, v13.4s, v15.s[0]
+	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
+	WORD $0xbc6d6a8f // ldr s15, [x20, x13]
+	WORD $0x4f901183 // fmla v3.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a4 // fmla v4.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c5 // fmla v5.4s, v14.4s, v16.s[0]
+	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f9111c8 // fmla v8.4s, v14.4s, v17.s[0]
+	WORD $0x4f8f1189 // fmla v9.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11aa // fmla v10.4s, v13.4s, v15.s[0]
+	WORD $0x4f8f11cb // fmla v11.4s, v14.4s, v15.s[0]
 	ADD R1, R20, R20
 	SUBS $4, R22, R22
 	BGE four
@@ -5337,114 +4980,103 @@ rest:
 	CBZ R22, next
 
 one:
-	WORD $0xad4042af // ldp q15, q16, [x21]
-	WORD $0x3dc00ab1 // ldr q17, [x21, #32]
+	WORD $0xad4036ac // ldp q12, q13, [x21]
+	WORD $0x3dc00aae // ldr q14, [x21, #32]
 	ADD R2, R21, R21
-	WORD $0xbd400292 // ldr s18, [x20]
-	WORD $0xbc696a93 // ldr s19, [x20, x9]
-	WORD $0xbc6b6a94 // ldr s20, [x20, x11]
-	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
-	WORD $0x4f921201 // fmla v1.4s, v16.4s, v18.s[0]
-	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
-	WORD $0xbc6c6a92 // ldr s18, [x20, x12]
-	WORD $0x4f9311e3 // fmla v3.4s, v15.4s, v19.s[0]
-	WORD $0x4f931204 // fmla v4.4s, v16.4s, v19.s[0]
-	WORD $0x4f931225 // fmla v5.4s, v17.4s, v19.s[0]
-	WORD $0xbc6d6a93 // ldr s19, [x20, x13]
-	WORD $0x4f9411e6 // fmla v6.4s, v15.4s, v20.s[0]
-	WORD $0x4f941207 // fmla v7.4s, v16.4s, v20.s[0]
-	WORD $0x4f941228 // fmla v8.4s, v17.4s, v20.s[0]
-	WORD $0x4f9211e9 // fmla v9.4s, v15.4s, v18.s[0]
-	WORD $0x4f92120a // fmla v10.4s, v16.4s, v18.s[0]
-	WORD $0x4f92122b // fmla v11.4s, v17.4s, v18.s[0]
-	WORD $0x4f9311ec // fmla v12.4s, v15.4s, v19.s[0]
-	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
-	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
+	WORD $0xbd40028f // ldr s15, [x20]
+	WORD $0xbc6a6a90 // ldr s16, [x20, x10]
+	WORD $0xbc6c6a91 // ldr s17, [x20, x12]
+	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a1 // fmla v1.4s, v13.4s, v15.s[0]
+	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
+	WORD $0xbc6d6a8f // ldr s15, [x20, x13]
+	WORD $0x4f901183 // fmla v3.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a4 // fmla v4.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c5 // fmla v5.4s, v14.4s, v16.s[0]
+	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f9111c8 // fmla v8.4s, v14.4s, v17.s[0]
+	WORD $0x4f8f1189 // fmla v9.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11aa // fmla v10.4s, v13.4s, v15.s[0]
+	WORD $0x4f8f11cb // fmla v11.4s, v14.4s, v15.s[0]
 	ADD R1, R20, R20
 	SUB $1, R22, R22
 	CBNZ R22, one
 
 next:
-	SUB $1, R15, R15
-	CBNZ R15, segment
+	SUB $1, R14, R14
+	CBNZ R14, segment
 	// The block is complete: add it to C, or store it.
 	MOVD 88(R0), R14
 	CBZ R14, set
-	MOVD R6, R14
-	WORD $0xad4041cf // ldp q15, q16, [x14]
-	WORD $0x3dc009d1 // ldr q17, [x14, #32]
-	WORD $0x4e20d5e0 // fadd v0.4s, v15.4s, v0.4s
-	WORD $0x4e21d601 // fadd v1.4s, v16.4s, v1.4s
-	WORD $0x4e22d622 // fadd v2.4s, v17.4s, v2.4s
-	ADD R10, R14, R14
-	WORD $0xad4041cf // ldp q15, q16, [x14]
-	WORD $0x3dc009d1 // ldr q17, [x14, #32]
-	WORD $0x4e23d5e3 // fadd v3.4s, v15.4s, v3.4s
-	WORD $0x4e24d604 // fadd v4.4s, v16.4s, v4.4s
-	WORD $0x4e25d625 // fadd v5.4s, v17.4s, v5.4s
-	ADD R10, R14, R14
-	WORD $0xad4041cf // ldp q15, q16, [x14]
-	WORD $0x3dc009d1 // ldr q17, [x14, #32]
-	WORD $0x4e26d5e6 // fadd v6.4s, v15.4s, v6.4s
-	WORD $0x4e27d607 // fadd v7.4s, v16.4s, v7.4s
-	WORD $0x4e28d628 // fadd v8.4s, v17.4s, v8.4s
-	ADD R10, R14, R14
-	WORD $0xad4041cf // ldp q15, q16, [x14]
-	WORD $0x3dc009d1 // ldr q17, [x14, #32]
-	WORD $0x4e29d5e9 // fadd v9.4s, v15.4s, v9.4s
-	WORD $0x4e2ad60a // fadd v10.4s, v16.4s, v10.4s
-	WORD $0x4e2bd62b // fadd v11.4s, v17.4s, v11.4s
-	ADD R10, R14, R14
-	WORD $0xad4041cf // ldp q15, q16, [x14]
-	WORD $0x3dc009d1 // ldr q17, [x14, #32]
-	WORD $0x4e2cd5ec // fadd v12.4s, v15.4s, v12.4s
-	WORD $0x4e2dd60d // fadd v13.4s, v16.4s, v13.4s
-	WORD $0x4e2ed62e // fadd v14.4s, v17.4s, v14.4s
+	MOVD R7, R14
+	WORD $0xad4035cc // ldp q12, q13, [x14]
+	WORD $0x3dc009ce // ldr q14, [x14, #32]
+	WORD $0x4e20d580 // fadd v0.4s, v12.4s, v0.4s
+	WORD $0x4e21d5a1 // fadd v1.4s, v13.4s, v1.4s
+	WORD $0x4e22d5c2 // fadd v2.4s, v14.4s, v2.4s
+	ADD R11, R14, R14
+	WORD $0xad4035cc // ldp q12, q13, [x14]
+	WORD $0x3dc009ce // ldr q14, [x14, #32]
+	WORD $0x4e23d583 // fadd v3.4s, v12.4s, v3.4s
+	WORD $0x4e24d5a4 // fadd v4.4s, v13.4s, v4.4s
+	WORD $0x4e25d5c5 // fadd v5.4s, v14.4s, v5.4s
+	ADD R11, R14, R14
+	WORD $0xad4035cc // ldp q12, q13, [x14]
+	WORD $0x3dc009ce // ldr q14, [x14, #32]
+	WORD $0x4e26d586 // fadd v6.4s, v12.4s, v6.4s
+	WORD $0x4e27d5a7 // fadd v7.4s, v13.4s, v7.4s
+	WORD $0x4e28d5c8 // fadd v8.4s, v14.4s, v8.4s
+	ADD R11, R14, R14
+	WORD $0xad4035cc // ldp q12, q13, [x14]
+	WORD $0x3dc009ce // ldr q14, [x14, #32]
+	WORD $0x4e29d589 // fadd v9.4s, v12.4s, v9.4s
+	WORD $0x4e2ad5aa // fadd v10.4s, v13.4s, v10.4s
+	WORD $0x4e2bd5cb // fadd v11.4s, v14.4s, v11.4s
 
 set:
-	MOVD R6, R14
+	MOVD R7, R14
 	WORD $0xad0005c0 // stp q0, q1, [x14]
 	WORD $0x3d8009c2 // str q2, [x14, #32]
-	ADD R10, R14, R14
+	ADD R11, R14, R14
 	WORD $0xad0011c3 // stp q3, q4, [x14]
 	WORD $0x3d8009c5 // str q5, [x14, #32]
-	ADD R10, R14, R14
+	ADD R11, R14, R14
 	WORD $0xad001dc6 // stp q6, q7, [x14]
 	WORD $0x3d8009c8 // str q8, [x14, #32]
-	ADD R10, R14, R14
+	ADD R11, R14, R14
 	WORD $0xad0029c9 // stp q9, q10, [x14]
 	WORD $0x3d8009cb // str q11, [x14, #32]
-	ADD R10, R14, R14
-	WORD $0xad0035cc // stp q12, q13, [x14]
-	WORD $0x3d8009ce // str q14, [x14, #32]
-	SUB $1, R7, R7
-	CBZ R7, done
+	SUB $1, R8, R8
+	CBZ R8, done
 	MOVD 104(R0), R23
 	ADD R23, R5, R5
-	MOVD 112(R0), R23
+	MOVD 192(R0), R23
 	ADD R23, R6, R6
+	MOVD 112(R0), R23
+	ADD R23, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
-TEXT ·tile5x12NEONPart(SB), NOSPLIT, $0-8
+// func(s *[32]uint64)
+TEXT ·tile4x12NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
 	MOVD 48(R0), R2
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
 
 block:
 	// Sums are zero; the first segment begins.
@@ -5460,240 +5092,206 @@ block:
 	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e40c // movi v12.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
-	MOVD 8(R0), R14
-	MOVD 80(R0), R15
-	MOVD R5, R19
+	MOVD 80(R0), R14
+	MOVD R5, R15
+	MOVD R6, R19
 
 segment:
-	MOVD R19, R20
-	MOVD R14, R21
-	ADD R3, R19, R19
-	ADD R4, R14, R14
+	MOVD R15, R20
+	MOVD R19, R21
+	ADD R3, R15, R15
+	ADD R4, R19, R19
 	MOVD 72(R0), R22
 
 one:
-	WORD $0xad4042af // ldp q15, q16, [x21]
-	TBZ $1, R8, one1
-	WORD $0xfd4012b1 // ldr d17, [x21, #32]
-	TBZ $0, R8, loaded2
+	WORD $0xad4036ac // ldp q12, q13, [x21]
+	TBZ $1, R9, one1
+	WORD $0xfd4012ae // ldr d14, [x21, #32]
+	TBZ $0, R9, loaded2
 	ADD $40, R21, R23
-	WORD $0x4d4082f1 // ld1 {v17.s}[2], [x23]
+	WORD $0x4d4082ee // ld1 {v14.s}[2], [x23]
 	B loaded2
 
 one1:
-	WORD $0xbd4022b1 // ldr s17, [x21, #32]
+	WORD $0xbd4022ae // ldr s14, [x21, #32]
 
 loaded2:
 	ADD R2, R21, R21
-	WORD $0xbd400292 // ldr s18, [x20]
-	WORD $0xbc696a93 // ldr s19, [x20, x9]
-	WORD $0xbc6b6a94 // ldr s20, [x20, x11]
-	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
-	WORD $0x4f921201 // fmla v1.4s, v16.4s, v18.s[0]
-	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
-	WORD $0xbc6c6a92 // ldr s18, [x20, x12]
-	WORD $0x4f9311e3 // fmla v3.4s, v15.4s, v19.s[0]
-	WORD $0x4f931204 // fmla v4.4s, v16.4s, v19.s[0]
-	WORD $0x4f931225 // fmla v5.4s, v17.4s, v19.s[0]
-	WORD $0xbc6d6a93 // ldr s19, [x20, x13]
-	WORD $0x4f9411e6 // fmla v6.4s, v15.4s, v20.s[0]
-	WORD $0x4f941207 // fmla v7.4s, v16.4s, v20.s[0]
-	WORD $0x4f941228 // fmla v8.4s, v17.4s, v20.s[0]
-	WORD $0x4f9211e9 // fmla v9.4s, v15.4s, v18.s[0]
-	WORD $0x4f92120a // fmla v10.4s, v16.4s, v18.s[0]
-	WORD $0x4f92122b // fmla v11.4s, v17.4s, v18.s[0]
-	WORD $0x4f9311ec // fmla v12.4s, v15.4s, v19.s[0]
-	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
-	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
+	WORD $0xbd40028f // ldr s15, [x20]
+	WORD $0xbc6a6a90 // ldr s16, [x20, x10]
+	WORD $0xbc6c6a91 // ldr s17, [x20, x12]
+	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11a1 // fmla v1.4s, v13.4s, v15.s[0]
+	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
+	WORD $0xbc6d6a8f // ldr s15, [x20, x13]
+	WORD $0x4f901183 // fmla v3.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a4 // fmla v4.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c5 // fmla v5.4s, v14.4s, v16.s[0]
+	WORD $0x4f911186 // fmla v6.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f9111c8 // fmla v8.4s, v14.4s, v17.s[0]
+	WORD $0x4f8f1189 // fmla v9.4s, v12.4s, v15.s[0]
+	WORD $0x4f8f11aa // fmla v10.4s, v13.4s, v15.s[0]
+	WORD $0x4f8f11cb // fmla v11.4s, v14.4s, v15.s[0]
 	ADD R1, R20, R20
 	SUB $1, R22, R22
 	CBNZ R22, one
 
 next:
-	SUB $1, R15, R15
-	CBNZ R15, segment
+	SUB $1, R14, R14
+	CBNZ R14, segment
 	// The block is complete: add it to C, or store it.
 	MOVD 88(R0), R14
 	CBZ R14, set
-	MOVD R6, R14
-	WORD $0xad4041cf // ldp q15, q16, [x14]
-	TBZ $1, R8, one3
-	WORD $0xfd4011d1 // ldr d17, [x14, #32]
-	TBZ $0, R8, loaded4
+	MOVD R7, R14
+	WORD $0xad4035cc // ldp q12, q13, [x14]
+	TBZ $1, R9, one3
+	WORD $0xfd4011ce // ldr d14, [x14, #32]
+	TBZ $0, R9, loaded4
 	ADD $40, R14, R23
-	WORD $0x4d4082f1 // ld1 {v17.s}[2], [x23]
+	WORD $0x4d4082ee // ld1 {v14.s}[2], [x23]
 	B loaded4
 
 one3:
-	WORD $0xbd4021d1 // ldr s17, [x14, #32]
+	WORD $0xbd4021ce // ldr s14, [x14, #32]
 
 loaded4:
-	WORD $0x4e20d5e0 // fadd v0.4s, v15.4s, v0.4s
-	WORD $0x4e21d601 // fadd v1.4s, v16.4s, v1.4s
-	WORD $0x4e22d622 // fadd v2.4s, v17.4s, v2.4s
-	ADD R10, R14, R14
-	WORD $0xad4041cf // ldp q15, q16, [x14]
-	TBZ $1, R8, one5
-	WORD $0xfd4011d1 // ldr d17, [x14, #32]
-	TBZ $0, R8, loaded6
+	WORD $0x4e20d580 // fadd v0.4s, v12.4s, v0.4s
+	WORD $0x4e21d5a1 // fadd v1.4s, v13.4s, v1.4s
+	WORD $0x4e22d5c2 // fadd v2.4s, v14.4s, v2.4s
+	ADD R11, R14, R14
+	WORD $0xad4035cc // ldp q12, q13, [x14]
+	TBZ $1, R9, one5
+	WORD $0xfd4011ce // ldr d14, [x14, #32]
+	TBZ $0, R9, loaded6
 	ADD $40, R14, R23
-	WORD $0x4d4082f1 // ld1 {v17.s}[2], [x23]
+	WORD $0x4d4082ee // ld1 {v14.s}[2], [x23]
 	B loaded6
 
 one5:
-	WORD $0xbd4021d1 // ldr s17, [x14, #32]
+	WORD $0xbd4021ce // ldr s14, [x14, #32]
 
 loaded6:
-	WORD $0x4e23d5e3 // fadd v3.4s, v15.4s, v3.4s
-	WORD $0x4e24d604 // fadd v4.4s, v16.4s, v4.4s
-	WORD $0x4e25d625 // fadd v5.4s, v17.4s, v5.4s
-	ADD R10, R14, R14
-	WORD $0xad4041cf // ldp q15, q16, [x14]
-	TBZ $1, R8, one7
-	WORD $0xfd4011d1 // ldr d17, [x14, #32]
-	TBZ $0, R8, loaded8
+	WORD $0x4e23d583 // fadd v3.4s, v12.4s, v3.4s
+	WORD $0x4e24d5a4 // fadd v4.4s, v13.4s, v4.4s
+	WORD $0x4e25d5c5 // fadd v5.4s, v14.4s, v5.4s
+	ADD R11, R14, R14
+	WORD $0xad4035cc // ldp q12, q13, [x14]
+	TBZ $1, R9, one7
+	WORD $0xfd4011ce // ldr d14, [x14, #32]
+	TBZ $0, R9, loaded8
 	ADD $40, R14, R23
-	WORD $0x4d4082f1 // ld1 {v17.s}[2], [x23]
+	WORD $0x4d4082ee // ld1 {v14.s}[2], [x23]
 	B loaded8
 
 one7:
-	WORD $0xbd4021d1 // ldr s17, [x14, #32]
+	WORD $0xbd4021ce // ldr s14, [x14, #32]
 
 loaded8:
-	WORD $0x4e26d5e6 // fadd v6.4s, v15.4s, v6.4s
-	WORD $0x4e27d607 // fadd v7.4s, v16.4s, v7.4s
-	WORD $0x4e28d628 // fadd v8.4s, v17.4s, v8.4s
-	ADD R10, R14, R14
-	WORD $0xad4041cf // ldp q15, q16, [x14]
-	TBZ $1, R8, one9
-	WORD $0xfd4011d1 // ldr d17, [x14, #32]
-	TBZ $0, R8, loaded10
+	WORD $0x4e26d586 // fadd v6.4s, v12.4s, v6.4s
+	WORD $0x4e27d5a7 // fadd v7.4s, v13.4s, v7.4s
+	WORD $0x4e28d5c8 // fadd v8.4s, v14.4s, v8.4s
+	ADD R11, R14, R14
+	WORD $0xad4035cc // ldp q12, q13, [x14]
+	TBZ $1, R9, one9
+	WORD $0xfd4011ce // ldr d14, [x14, #32]
+	TBZ $0, R9, loaded10
 	ADD $40, R14, R23
-	WORD $0x4d4082f1 // ld1 {v17.s}[2], [x23]
+	WORD $0x4d4082ee // ld1 {v14.s}[2], [x23]
 	B loaded10
 
 one9:
-	WORD $0xbd4021d1 // ldr s17, [x14, #32]
+	WORD $0xbd4021ce // ldr s14, [x14, #32]
 
 loaded10:
-	WORD $0x4e29d5e9 // fadd v9.4s, v15.4s, v9.4s
-	WORD $0x4e2ad60a // fadd v10.4s, v16.4s, v10.4s
-	WORD $0x4e2bd62b // fadd v11.4s, v17.4s, v11.4s
-	ADD R10, R14, R14
-	WORD $0xad4041cf // ldp q15, q16, [x14]
-	TBZ $1, R8, one11
-	WORD $0xfd4011d1 // ldr d17, [x14, #32]
-	TBZ $0, R8, loaded12
-	ADD $40, R14, R23
-	WORD $0x4d4082f1 // ld1 {v17.s}[2], [x23]
-	B loaded12
-
-one11:
-	WORD $0xbd4021d1 // ldr s17, [x14, #32]
-
-loaded12:
-	WORD $0x4e2cd5ec // fadd v12.4s, v15.4s, v12.4s
-	WORD $0x4e2dd60d // fadd v13.4s, v16.4s, v13.4s
-	WORD $0x4e2ed62e // fadd v14.4s, v17.4s, v14.4s
+	WORD $0x4e29d589 // fadd v9.4s, v12.4s, v9.4s
+	WORD $0x4e2ad5aa // fadd v10.4s, v13.4s, v10.4s
+	WORD $0x4e2bd5cb // fadd v11.4s, v14.4s, v11.4s
 
 set:
-	MOVD R6, R14
+	MOVD R7, R14
 	WORD $0xad0005c0 // stp q0, q1, [x14]
-	TBZ $1, R8, one13
+	TBZ $1, R9, one11
 	WORD $0xfd0011c2 // str d2, [x14, #32]
-	TBZ $0, R8, stored14
+	TBZ $0, R9, stored12
 	ADD $40, R14, R23
 	WORD $0x4d0082e2 // st1 {v2.s}[2], [x23]
+	B stored12
+
+one11:
+	WORD $0xbd0021c2 // str s2, [x14, #32]
+
+stored12:
+	ADD R11, R14, R14
+	WORD $0xad0011c3 // stp q3, q4, [x14]
+	TBZ $1, R9, one13
+	WORD $0xfd0011c5 // str d5, [x14, #32]
+	TBZ $0, R9, stored14
+	ADD $40, R14, R23
+	WORD $0x4d0082e5 // st1 {v5.s}[2], [x23]
 	B stored14
 
 one13:
-	WORD $0xbd0021c2 // str s2, [x14, #32]
+	WORD $0xbd0021c5 // str s5, [x14, #32]
 
 stored14:
-	ADD R10, R14, R14
-	WORD $0xad0011c3 // stp q3, q4, [x14]
-	TBZ $1, R8, one15
-	WORD $0xfd0011c5 // str d5, [x14, #32]
-	TBZ $0, R8, stored16
+	ADD R11, R14, R14
+	WORD $0xad001dc6 // stp q6, q7, [x14]
+	TBZ $1, R9, one15
+	WORD $0xfd0011c8 // str d8, [x14, #32]
+	TBZ $0, R9, stored16
 	ADD $40, R14, R23
-	WORD $0x4d0082e5 // st1 {v5.s}[2], [x23]
+	WORD $0x4d0082e8 // st1 {v8.s}[2], [x23]
 	B stored16
 
 one15:
-	WORD $0xbd0021c5 // str s5, [x14, #32]
+	WORD $0xbd0021c8 // str s8, [x14, #32]
 
 stored16:
-	ADD R10, R14, R14
-	WORD $0xad001dc6 // stp q6, q7, [x14]
-	TBZ $1, R8, one17
-	WORD $0xfd0011c8 // str d8, [x14, #32]
-	TBZ $0, R8, stored18
+	ADD R11, R14, R14
+	WORD $0xad0029c9 // stp q9, q10, [x14]
+	TBZ $1, R9, one17
+	WORD $0xfd0011cb // str d11, [x14, #32]
+	TBZ $0, R9, stored18
 	ADD $40, R14, R23
-	WORD $0x4d0082e8 // st1 {v8.s}[2], [x23]
+	WORD $0x4d0082eb // st1 {v11.s}[2], [x23]
 	B stored18
 
 one17:
-	WORD $0xbd0021c8 // str s8, [x14, #32]
-
-stored18:
-	ADD R10, R14, R14
-	WORD $0xad0029c9 // stp q9, q10, [x14]
-	TBZ $1, R8, one19
-	WORD $0xfd0011cb // str d11, [x14, #32]
-	TBZ $0, R8, stored20
-	ADD $40, R14, R23
-	WORD $0x4d0082eb // st1 {v11.s}[2], [x23]
-	B stored20
-
-one19:
 	WORD $0xbd0021cb // str s11, [x14, #32]
 
-stored20:
-	ADD R10, R14, R14
-	WORD $0xad0035cc // stp q12, q13, [x14]
-	TBZ $1, R8, one21
-	WORD $0xfd0011ce // str d14, [x14, #32]
-	TBZ $0, R8, stored22
-	ADD $40, R14, R23
-	WORD $0x4d0082ee // st1 {v14.s}[2], [x23]
-	B stored22
-
-one21:
-	WORD $0xbd0021ce // str s14, [x14, #32]
-
-stored22:
-	SUB $1, R7, R7
-	CBZ R7, done
+stored18:
+	SUB $1, R8, R8
+	CBZ R8, done
 	MOVD 104(R0), R23
 	ADD R23, R5, R5
-	MOVD 112(R0), R23
+	MOVD 192(R0), R23
 	ADD R23, R6, R6
+	MOVD 112(R0), R23
+	ADD R23, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
-TEXT ·tile6x12NEON(SB), NOSPLIT, $0-8
+// func(s *[32]uint64)
+TEXT ·tile5x12NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
 	MOVD 48(R0), R2
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
-	ADD R9, R13, R14
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
 
 block:
 	// Sums are zero; the first segment begins.
@@ -5712,140 +5310,121 @@ block:
 	WORD $0x6f00e40c // movi v12.2d, #0
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
-	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0x6f00e410 // movi v16.2d, #0
-	WORD $0x6f00e411 // movi v17.2d, #0
-	MOVD 8(R0), R15
-	MOVD 80(R0), R19
-	MOVD R5, R20
+	MOVD 80(R0), R15
+	MOVD R5, R19
+	MOVD R6, R20
 
 segment:
-	MOVD R20, R21
-	MOVD R15, R22
-	ADD R3, R20, R20
-	ADD R4, R15, R15
+	MOVD R19, R21
+	MOVD R20, R22
+	ADD R3, R19, R19
+	ADD R4, R20, R20
 	MOVD 72(R0), R23
 	SUBS $4, R23, R23
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
+	PRFM (R9), PLDL2KEEP
 	MOVD 168(R0), R24
-	ADD R8, R24, R24
+	ADD R9, R24, R24
 	PRFM (R24), PLDL2KEEP
 	MOVD 176(R0), R24
-	ADD R24, R8, R8
-	WORD $0xad404ed2 // ldp q18, q19, [x22]
-	WORD $0x3dc00ad4 // ldr q20, [x22, #32]
+	ADD R24, R9, R9
+	WORD $0xad4042cf // ldp q15, q16, [x22]
+	WORD $0x3dc00ad1 // ldr q17, [x22, #32]
 	ADD R2, R22, R22
-	WORD $0xbd4002b5 // ldr s21, [x21]
-	WORD $0xbc696ab6 // ldr s22, [x21, x9]
-	WORD $0xbc6b6ab7 // ldr s23, [x21, x11]
-	WORD $0x4f951240 // fmla v0.4s, v18.4s, v21.s[0]
-	WORD $0x4f951261 // fmla v1.4s, v19.4s, v21.s[0]
-	WORD $0x4f951282 // fmla v2.4s, v20.4s, v21.s[0]
-	WORD $0xbc6c6ab5 // ldr s21, [x21, x12]
-	WORD $0x4f961243 // fmla v3.4s, v18.4s, v22.s[0]
-	WORD $0x4f961264 // fmla v4.4s, v19.4s, v22.s[0]
-	WORD $0x4f961285 // fmla v5.4s, v20.4s, v22.s[0]
-	WORD $0xbc6d6ab6 // ldr s22, [x21, x13]
-	WORD $0x4f971246 // fmla v6.4s, v18.4s, v23.s[0]
-	WORD $0x4f971267 // fmla v7.4s, v19.4s, v23.s[0]
-	WORD $0x4f971288 // fmla v8.4s, v20.4s, v23.s[0]
-	WORD $0xbc6e6ab7 // ldr s23, [x21, x14]
-	WORD $0x4f951249 // fmla v9.4s, v18.4s, v21.s[0]
-	WORD $0x4f95126a // fmla v10.4s, v19.4s, v21.s[0]
-	WORD $0x4f95128b // fmla v11.4s, v20.4s, v21.s[0]
-	WORD $0x4f96124c // fmla v12.4s, v18.4s, v22.s[0]
-	WORD $0x4f96126d // fmla v13.4s, v19.4s, v22.s[0]
-	WORD $0x4f96128e // fmla v14.4s, v20.4s, v22.s[0]
-	WORD $0x4f97124f // fmla v15.4s, v18.4s, v23.s[0]
-	WORD $0x4f971270 // fmla v16.4s, v19.4s, v23.s[0]
-	WORD $0x4f971291 // fmla v17.4s, v20.4s, v23.s[0]
+	WORD $0xbd4002b2 // ldr s18, [x21]
+	WORD $0xbc6a6ab3 // ldr s19, [x21, x10]
+	WORD $0xbc6c6ab4 // ldr s20, [x21, x12]
+	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
+	WORD $0x4f921201 // fmla v1.4s, v16.4s, v18.s[0]
+	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
+	WORD $0xbc6d6ab2 // ldr s18, [x21, x13]
+	WORD $0x4f9311e3 // fmla v3.4s, v15.4s, v19.s[0]
+	WORD $0x4f931204 // fmla v4.4s, v16.4s, v19.s[0]
+	WORD $0x4f931225 // fmla v5.4s, v17.4s, v19.s[0]
+	WORD $0xbc6e6ab3 // ldr s19, [x21, x14]
+	WORD $0x4f9411e6 // fmla v6.4s, v15.4s, v20.s[0]
+	WORD $0x4f941207 // fmla v7.4s, v16.4s, v20.s[0]
+	WORD $0x4f941228 // fmla v8.4s, v17.4s, v20.s[0]
+	WORD $0x4f9211e9 // fmla v9.4s, v15.4s, v18.s[0]
+	WORD $0x4f92120a // fmla v10.4s, v16.4s, v18.s[0]
+	WORD $0x4f92122b // fmla v11.4s, v17.4s, v18.s[0]
+	WORD $0x4f9311ec // fmla v12.4s, v15.4s, v19.s[0]
+	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
+	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
 	ADD R1, R21, R21
-	WORD $0xad404ed2 // ldp q18, q19, [x22]
-	WORD $0x3dc00ad4 // ldr q20, [x22, #32]
+	WORD $0xad4042cf // ldp q15, q16, [x22]
+	WORD $0x3dc00ad1 // ldr q17, [x22, #32]
 	ADD R2, R22, R22
-	WORD $0xbd4002b5 // ldr s21, [x21]
-	WORD $0xbc696ab6 // ldr s22, [x21, x9]
-	WORD $0xbc6b6ab7 // ldr s23, [x21, x11]
-	WORD $0x4f951240 // fmla v0.4s, v18.4s, v21.s[0]
-	WORD $0x4f951261 // fmla v1.4s, v19.4s, v21.s[0]
-	WORD $0x4f951282 // fmla v2.4s, v20.4s, v21.s[0]
-	WORD $0xbc6c6ab5 // ldr s21, [x21, x12]
-	WORD $0x4f961243 // fmla v3.4s, v18.4s, v22.s[0]
-	WORD $0x4f961264 // fmla v4.4s, v19.4s, v22.s[0]
-	WORD $0x4f961285 // fmla v5.4s, v20.4s, v22.s[0]
-	WORD $0xbc6d6ab6 // ldr s22, [x21, x13]
-	WORD $0x4f971246 // fmla v6.4s, v18.4s, v23.s[0]
-	WORD $0x4f971267 // fmla v7.4s, v19.4s, v23.s[0]
-	WORD $0x4f971288 // fmla v8.4s, v20.4s, v23.s[0]
-	WORD $0xbc6e6ab7 // ldr s23, [x21, x14]
-	WORD $0x4f951249 // fmla v9.4s, v18.4s, v21.s[0]
-	WORD $0x4f95126a // fmla v10.4s, v19.4s, v21.s[0]
-	WORD $0x4f95128b // fmla v11.4s, v20.4s, v21.s[0]
-	WORD $0x4f96124c // fmla v12.4s, v18.4s, v22.s[0]
-	WORD $0x4f96126d // fmla v13.4s, v19.4s, v22.s[0]
-	WORD $0x4f96128e // fmla v14.4s, v20.4s, v22.s[0]
-	WORD $0x4f97124f // fmla v15.4s, v18.4s, v23.s[0]
-	WORD $0x4f971270 // fmla v16.4s, v19.4s, v23.s[0]
-	WORD $0x4f971291 // fmla v17.4s, v20.4s, v23.s[0]
+	WORD $0xbd4002b2 // ldr s18, [x21]
+	WORD $0xbc6a6ab3 // ldr s19, [x21, x10]
+	WORD $0xbc6c6ab4 // ldr s20, [x21, x12]
+	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
+	WORD $0x4f921201 // fmla v1.4s, v16.4s, v18.s[0]
+	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
+	WORD $0xbc6d6ab2 // ldr s18, [x21, x13]
+	WORD $0x4f9311e3 // fmla v3.4s, v15.4s, v19.s[0]
+	WORD $0x4f931204 // fmla v4.4s, v16.4s, v19.s[0]
+	WORD $0x4f931225 // fmla v5.4s, v17.4s, v19.s[0]
+	WORD $0xbc6e6ab3 // ldr s19, [x21, x14]
+	WORD $0x4f9411e6 // fmla v6.4s, v15.4s, v20.s[0]
+	WORD $0x4f941207 // fmla v7.4s, v16.4s, v20.s[0]
+	WORD $0x4f941228 // fmla v8.4s, v17.4s, v20.s[0]
+	WORD $0x4f9211e9 // fmla v9.4s, v15.4s, v18.s[0]
+	WORD $0x4f92120a // fmla v10.4s, v16.4s, v18.s[0]
+	WORD $0x4f92122b // fmla v11.4s, v17.4s, v18.s[0]
+	WORD $0x4f9311ec // fmla v12.4s, v15.4s, v19.s[0]
+	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
+	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
 	ADD R1, R21, R21
-	WORD $0xad404ed2 // ldp q18, q19, [x22]
-	WORD $0x3dc00ad4 // ldr q20, [x22, #32]
+	WORD $0xad4042cf // ldp q15, q16, [x22]
+	WORD $0x3dc00ad1 // ldr q17, [x22, #32]
 	ADD R2, R22, R22
-	WORD $0xbd4002b5 // ldr s21, [x21]
-	WORD $0xbc696ab6 // ldr s22, [x21, x9]
-	WORD $0xbc6b6ab7 // ldr s23, [x21, x11]
-	WORD $0x4f951240 // fmla v0.4s, v18.4s, v21.s[0]
-	WORD $0x4f951261 // fmla v1.4s, v19.4s, v21.s[0]
-	WORD $0x4f951282 // fmla v2.4s, v20.4s, v21.s[0]
-	WORD $0xbc6c6ab5 // ldr s21, [x21, x12]
-	WORD $0x4f961243 // fmla v3.4s, v18.4s, v22.s[0]
-	WORD $0x4f961264 // fmla v4.4s, v19.4s, v22.s[0]
-	WORD $0x4f961285 // fmla v5.4s, v20.4s, v22.s[0]
-	WORD $0xbc6d6ab6 // ldr s22, [x21, x13]
-	WORD $0x4f971246 // fmla v6.4s, v18.4s, v23.s[0]
-	WORD $0x4f971267 // fmla v7.4s, v19.4s, v23.s[0]
-	WORD $0x4f971288 // fmla v8.4s, v20.4s, v23.s[0]
-	WORD $0xbc6e6ab7 // ldr s23, [x21, x14]
-	WORD $0x4f951249 // fmla v9.4s, v18.4s, v21.s[0]
-	WORD $0x4f95126a // fmla v10.4s, v19.4s, v21.s[0]
-	WORD $0x4f95128b // fmla v11.4s, v20.4s, v21.s[0]
-	WORD $0x4f96124c // fmla v12.4s, v18.4s, v22.s[0]
-	WORD $0x4f96126d // fmla v13.4s, v19.4s, v22.s[0]
-	WORD $0x4f96128e // fmla v14.4s, v20.4s, v22.s[0]
-	WORD $0x4f97124f // fmla v15.4s, v18.4s, v23.s[0]
-	WORD $0x4f971270 // fmla v16.4s, v19.4s, v23.s[0]
-	WORD $0x4f971291 // fmla v17.4s, v20.4s, v23.s[0]
+	WORD $0xbd4002b2 // ldr s18, [x21]
+	WORD $0xbc6a6ab3 // ldr s19, [x21, x10]
+	WORD $0xbc6c6ab4 // ldr s20, [x21, x12]
+	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
+	WORD $0x4f921201 // fmla v1.4s, v16.4s, v18.s[0]
+	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
+	WORD $0xbc6d6ab2 // ldr s18, [x21, x13]
+	WORD $0x4f9311e3 // fmla v3.4s, v15.4s, v19.s[0]
+	WORD $0x4f931204 // fmla v4.4s, v16.4s, v19.s[0]
+	WORD $0x4f931225 // fmla v5.4s, v17.4s, v19.s[0]
+	WORD $0xbc6e6ab3 // ldr s19, [x21, x14]
+	WORD $0x4f9411e6 // fmla v6.4s, v15.4s, v20.s[0]
+	WORD $0x4f941207 // fmla v7.4s, v16.4s, v20.s[0]
+	WORD $0x4f941228 // fmla v8.4s, v17.4s, v20.s[0]
+	WORD $0x4f9211e9 // fmla v9.4s, v15.4s, v18.s[0]
+	WORD $0x4f92120a // fmla v10.4s, v16.4s, v18.s[0]
+	WORD $0x4f92122b // fmla v11.4s, v17.4s, v18.s[0]
+	WORD $0x4f9311ec // fmla v12.4s, v15.4s, v19.s[0]
+	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
+	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
 	ADD R1, R21, R21
-	WORD $0xad404ed2 // ldp q18, q19, [x22]
-	WORD $0x3dc00ad4 // ldr q20, [x22, #32]
+	WORD $0xad4042cf // ldp q15, q16, [x22]
+	WORD $0x3dc00ad1 // ldr q17, [x22, #32]
 	ADD R2, R22, R22
-	WORD $0xbd4002b5 // ldr s21, [x21]
-	WORD $0xbc696ab6 // ldr s22, [x21, x9]
-	WORD $0xbc6b6ab7 // ldr s23, [x21, x11]
-	WORD $0x4f951240 // fmla v0.4s, v18.4s, v21.s[0]
-	WORD $0x4f951261 // fmla v1.4s, v19.4s, v21.s[0]
-	WORD $0x4f951282 // fmla v2.4s, v20.4s, v21.s[0]
-	WORD $0xbc6c6ab5 // ldr s21, [x21, x12]
-	WORD $0x4f961243 // fmla v3.4s, v18.4s, v22.s[0]
-	WORD $0x4f961264 // fmla v4.4s, v19.4s, v22.s[0]
-	WORD $0x4f961285 // fmla v5.4s, v20.4s, v22.s[0]
-	WORD $0xbc6d6ab6 // ldr s22, [x21, x13]
-	WORD $0x4f971246 // fmla v6.4s, v18.4s, v23.s[0]
-	WORD $0x4f971267 // fmla v7.4s, v19.4s, v23.s[0]
-	WORD $0x4f971288 // fmla v8.4s, v20.4s, v23.s[0]
-	WORD $0xbc6e6ab7 // ldr s23, [x21, x14]
-	WORD $0x4f951249 // fmla v9.4s, v18.4s, v21.s[0]
-	WORD $0x4f95126a // fmla v10.4s, v19.4s, v21.s[0]
-	WORD $0x4f95128b // fmla v11.4s, v20.4s, v21.s[0]
-	WORD $0x4f96124c // fmla v12.4s, v18.4s, v22.s[0]
-	WORD $0x4f96126d // fmla v13.4s, v19.4s, v22.s[0]
-	WORD $0x4f96128e // fmla v14.4s, v20.4s, v22.s[0]
-	WORD $0x4f97124f // fmla v15.4s, v18.4s, v23.s[0]
-	WORD $0x4f971270 // fmla v16.4s, v19.4s, v23.s[0]
-	WORD $0x4f971291 // fmla v17.4s, v20.4s, v23.s[0]
+	WORD $0xbd4002b2 // ldr s18, [x21]
+	WORD $0xbc6a6ab3 // ldr s19, [x21, x10]
+	WORD $0xbc6c6ab4 // ldr s20, [x21, x12]
+	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
+	WORD $0x4f921201 // fmla v1.4s, v16.4s, v18.s[0]
+	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
+	WORD $0xbc6d6ab2 // ldr s18, [x21, x13]
+	WORD $0x4f9311e3 // fmla v3.4s, v15.4s, v19.s[0]
+	WORD $0x4f931204 // fmla v4.4s, v16.4s, v19.s[0]
+	WORD $0x4f931225 // fmla v5.4s, v17.4s, v19.s[0]
+	WORD $0xbc6e6ab3 // ldr s19, [x21, x14]
+	WORD $0x4f9411e6 // fmla v6.4s, v15.4s, v20.s[0]
+	WORD $0x4f941207 // fmla v7.4s, v16.4s, v20.s[0]
+	WORD $0x4f941228 // fmla v8.4s, v17.4s, v20.s[0]
+	WORD $0x4f9211e9 // fmla v9.4s, v15.4s, v18.s[0]
+	WORD $0x4f92120a // fmla v10.4s, v16.4s, v18.s[0]
+	WORD $0x4f92122b // fmla v11.4s, v17.4s, v18.s[0]
+	WORD $0x4f9311ec // fmla v12.4s, v15.4s, v19.s[0]
+	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
+	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
 	ADD R1, R21, R21
 	SUBS $4, R23, R23
 	BGE four
@@ -5855,128 +5434,369 @@ rest:
 	CBZ R23, next
 
 one:
-	WORD $0xad404ed2 // ldp q18, q19, [x22]
-	WORD $0x3dc00ad4 // ldr q20, [x22, #32]
+	WORD $0xad4042cf // ldp q15, q16, [x22]
+	WORD $0x3dc00ad1 // ldr q17, [x22, #32]
 	ADD R2, R22, R22
-	WORD $0xbd4002b5 // ldr s21, [x21]
-	WORD $0xbc696ab6 // ldr s22, [x21, x9]
-	WORD $0xbc6b6ab7 // ldr s23, [x21, x11]
-	WORD $0x4f951240 // fmla v0.4s, v18.4s, v21.s[0]
-	WORD $0x4f951261 // fmla v1.4s, v19.4s, v21.s[0]
-	WORD $0x4f951282 // fmla v2.4s, v20.4s, v21.s[0]
-	WORD $0xbc6c6ab5 // ldr s21, [x21, x12]
-	WORD $0x4f961243 // fmla v3.4s, v18.4s, v22.s[0]
-	WORD $0x4f961264 // fmla v4.4s, v19.4s, v22.s[0]
-	WORD $0x4f961285 // fmla v5.4s, v20.4s, v22.s[0]
-	WORD $0xbc6d6ab6 // ldr s22, [x21, x13]
-	WORD $0x4f971246 // fmla v6.4s, v18.4s, v23.s[0]
-	WORD $0x4f971267 // fmla v7.4s, v19.4s, v23.s[0]
-	WORD $0x4f971288 // fmla v8.4s, v20.4s, v23.s[0]
-	WORD $0xbc6e6ab7 // ldr s23, [x21, x14]
-	WORD $0x4f951249 // fmla v9.4s, v18.4s, v21.s[0]
-	WORD $0x4f95126a // fmla v10.4s, v19.4s, v21.s[0]
-	WORD $0x4f95128b // fmla v11.4s, v20.4s, v21.s[0]
-	WORD $0x4f96124c // fmla v12.4s, v18.4s, v22.s[0]
-	WORD $0x4f96126d // fmla v13.4s, v19.4s, v22.s[0]
-	WORD $0x4f96128e // fmla v14.4s, v20.4s, v22.s[0]
-	WORD $0x4f97124f // fmla v15.4s, v18.4s, v23.s[0]
-	WORD $0x4f971270 // fmla v16.4s, v19.4s, v23.s[0]
-	WORD $0x4f971291 // fmla v17.4s, v20.4s, v23.s[0]
+	WORD $0xbd4002b2 // ldr s18, [x21]
+	WORD $0xbc6a6ab3 // ldr s19, [x21, x10]
+	WORD $0xbc6c6ab4 // ldr s20, [x21, x12]
+	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
+	WORD $0x4f921201 // fmla v1.4s, v16.4s, v18.s[0]
+	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
+	WORD $0xbc6d6ab2 // ldr s18, [x21, x13]
+	WORD $0x4f9311e3 // fmla v3.4s, v15.4s, v19.s[0]
+	WORD $0x4f931204 // fmla v4.4s, v16.4s, v19.s[0]
+	WORD $0x4f931225 // fmla v5.4s, v17.4s, v19.s[0]
+	WORD $0xbc6e6ab3 // ldr s19, [x21, x14]
+	WORD $0x4f9411e6 // fmla v6.4s, v15.4s, v20.s[0]
+	WORD $0x4f941207 // fmla v7.4s, v16.4s, v20.s[0]
+	WORD $0x4f941228 // fmla v8.4s, v17.4s, v20.s[0]
+	WORD $0x4f9211e9 // fmla v9.4s, v15.4s, v18.s[0]
+	WORD $0x4f92120a // fmla v10.4s, v16.4s, v18.s[0]
+	WORD $0x4f92122b // fmla v11.4s, v17.4s, v18.s[0]
+	WORD $0x4f9311ec // fmla v12.4s, v15.4s, v19.s[0]
+	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
+	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
 	ADD R1, R21, R21
 	SUB $1, R23, R23
 	CBNZ R23, one
 
 next:
-	SUB $1, R19, R19
-	CBNZ R19, segment
+	SUB $1, R15, R15
+	CBNZ R15, segment
 	// The block is complete: add it to C, or store it.
 	MOVD 88(R0), R15
 	CBZ R15, set
-	MOVD R6, R15
-	WORD $0xad404df2 // ldp q18, q19, [x15]
-	WORD $0x3dc009f4 // ldr q20, [x15, #32]
-	WORD $0x4e20d640 // fadd v0.4s, v18.4s, v0.4s
-	WORD $0x4e21d661 // fadd v1.4s, v19.4s, v1.4s
-	WORD $0x4e22d682 // fadd v2.4s, v20.4s, v2.4s
-	ADD R10, R15, R15
-	WORD $0xad404df2 // ldp q18, q19, [x15]
-	WORD $0x3dc009f4 // ldr q20, [x15, #32]
-	WORD $0x4e23d643 // fadd v3.4s, v18.4s, v3.4s
-	WORD $0x4e24d664 // fadd v4.4s, v19.4s, v4.4s
-	WORD $0x4e25d685 // fadd v5.4s, v20.4s, v5.4s
-	ADD R10, R15, R15
-	WORD $0xad404df2 // ldp q18, q19, [x15]
-	WORD $0x3dc009f4 // ldr q20, [x15, #32]
-	WORD $0x4e26d646 // fadd v6.4s, v18.4s, v6.4s
-	WORD $0x4e27d667 // fadd v7.4s, v19.4s, v7.4s
-	WORD $0x4e28d688 // fadd v8.4s, v20.4s, v8.4s
-	ADD R10, R15, R15
-	WORD $0xad404df2 // ldp q18, q19, [x15]
-	WORD $0x3dc009f4 // ldr q20, [x15, #32]
-	WORD $0x4e29d649 // fadd v9.4s, v18.4s, v9.4s
-	WORD $0x4e2ad66a // fadd v10.4s, v19.4s, v10.4s
-	WORD $0x4e2bd68b // fadd v11.4s, v20.4s, v11.4s
-	ADD R10, R15, R15
-	WORD $0xad404df2 // ldp q18, q19, [x15]
-	WORD $0x3dc009f4 // ldr q20, [x15, #32]
-	WORD $0x4e2cd64c // fadd v12.4s, v18.4s, v12.4s
-	WORD $0x4e2dd66d // fadd v13.4s, v19.4s, v13.4s
-	WORD $0x4e2ed68e // fadd v14.4s, v20.4s, v14.4s
-	ADD R10, R15, R15
-	WORD $0xad404df2 // ldp q18, q19, [x15]
-	WORD $0x3dc009f4 // ldr q20, [x15, #32]
-	WORD $0x4e2fd64f // fadd v15.4s, v18.4s, v15.4s
-	WORD $0x4e30d670 // fadd v16.4s, v19.4s, v16.4s
-	WORD $0x4e31d691 // fadd v17.4s, v20.4s, v17.4s
+	MOVD R7, R15
+	WORD $0xad4041ef // ldp q15, q16, [x15]
+	WORD $0x3dc009f1 // ldr q17, [x15, #32]
+	WORD $0x4e20d5e0 // fadd v0.4s, v15.4s, v0.4s
+	WORD $0x4e21d601 // fadd v1.4s, v16.4s, v1.4s
+	WORD $0x4e22d622 // fadd v2.4s, v17.4s, v2.4s
+	ADD R11, R15, R15
+	WORD $0xad4041ef // ldp q15, q16, [x15]
+	WORD $0x3dc009f1 // ldr q17, [x15, #32]
+	WORD $0x4e23d5e3 // fadd v3.4s, v15.4s, v3.4s
+	WORD $0x4e24d604 // fadd v4.4s, v16.4s, v4.4s
+	WORD $0x4e25d625 // fadd v5.4s, v17.4s, v5.4s
+	ADD R11, R15, R15
+	WORD $0xad4041ef // ldp q15, q16, [x15]
+	WORD $0x3dc009f1 // ldr q17, [x15, #32]
+	WORD $0x4e26d5e6 // fadd v6.4s, v15.4s, v6.4s
+	WORD $0x4e27d607 // fadd v7.4s, v16.4s, v7.4s
+	WORD $0x4e28d628 // fadd v8.4s, v17.4s, v8.4s
+	ADD R11, R15, R15
+	WORD $0xad4041ef // ldp q15, q16, [x15]
+	WORD $0x3dc009f1 // ldr q17, [x15, #32]
+	WORD $0x4e29d5e9 // fadd v9.4s, v15.4s, v9.4s
+	WORD $0x4e2ad60a // fadd v10.4s, v16.4s, v10.4s
+	WORD $0x4e2bd62b // fadd v11.4s, v17.4s, v11.4s
+	ADD R11, R15, R15
+	WORD $0xad4041ef // ldp q15, q16, [x15]
+	WORD $0x3dc009f1 // ldr q17, [x15, #32]
+	WORD $0x4e2cd5ec // fadd v12.4s, v15.4s, v12.4s
+	WORD $0x4e2dd60d // fadd v13.4s, v16.4s, v13.4s
+	WORD $0x4e2ed62e // fadd v14.4s, v17.4s, v14.4s
 
 set:
-	MOVD R6, R15
+	MOVD R7, R15
 	WORD $0xad0005e0 // stp q0, q1, [x15]
 	WORD $0x3d8009e2 // str q2, [x15, #32]
-	ADD R10, R15, R15
+	ADD R11, R15, R15
 	WORD $0xad0011e3 // stp q3, q4, [x15]
 	WORD $0x3d8009e5 // str q5, [x15, #32]
-	ADD R10, R15, R15
+	ADD R11, R15, R15
 	WORD $0xad001de6 // stp q6, q7, [x15]
 	WORD $0x3d8009e8 // str q8, [x15, #32]
-	ADD R10, R15, R15
+	ADD R11, R15, R15
 	WORD $0xad0029e9 // stp q9, q10, [x15]
 	WORD $0x3d8009eb // str q11, [x15, #32]
-	ADD R10, R15, R15
+	ADD R11, R15, R15
 	WORD $0xad0035ec // stp q12, q13, [x15]
 	WORD $0x3d8009ee // str q14, [x15, #32]
-	ADD R10, R15, R15
-	WORD $0xad0041ef // stp q15, q16, [x15]
-	WORD $0x3d8009f1 // str q17, [x15, #32]
-	SUB $1, R7, R7
-	CBZ R7, done
+	SUB $1, R8, R8
+	CBZ R8, done
 	MOVD 104(R0), R24
 	ADD R24, R5, R5
-	MOVD 112(R0), R24
+	MOVD 192(R0), R24
 	ADD R24, R6, R6
+	MOVD 112(R0), R24
+	ADD R24, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
-TEXT ·tile6x12NEONPart(SB), NOSPLIT, $0-8
+// func(s *[32]uint64)
+TEXT ·tile5x12NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
 	MOVD 48(R0), R2
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
-	ADD R9, R13, R14
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
+
+block:
+	// Sums are zero; the first segment begins.
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	MOVD 80(R0), R15
+	MOVD R5, R19
+	MOVD R6, R20
+
+segment:
+	MOVD R19, R21
+	MOVD R20, R22
+	ADD R3, R19, R19
+	ADD R4, R20, R20
+	MOVD 72(R0), R23
+
+one:
+	WORD $0xad4042cf // ldp q15, q16, [x22]
+	TBZ $1, R9, one1
+	WORD $0xfd4012d1 // ldr d17, [x22, #32]
+	TBZ $0, R9, loaded2
+	ADD $40, R22, R24
+	WORD $0x4d408311 // ld1 {v17.s}[2], [x24]
+	B loaded2
+
+one1:
+	WORD $0xbd4022d1 // ldr s17, [x22, #32]
+
+loaded2:
+	ADD R2, R22, R22
+	WORD $0xbd4002b2 // ldr s18, [x21]
+	WORD $0xbc6a6ab3 // ldr s19, [x21, x10]
+	WORD $0xbc6c6ab4 // ldr s20, [x21, x12]
+	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
+	WORD $0x4f921201 // fmla v1.4s, v16.4s, v18.s[0]
+	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
+	WORD $0xbc6d6ab2 // ldr s18, [x21, x13]
+	WORD $0x4f9311e3 // fmla v3.4s, v15.4s, v19.s[0]
+	WORD $0x4f931204 // fmla v4.4s, v16.4s, v19.s[0]
+	WORD $0x4f931225 // fmla v5.4s, v17.4s, v19.s[0]
+	WORD $0xbc6e6ab3 // ldr s19, [x21, x14]
+	WORD $0x4f9411e6 // fmla v6.4s, v15.4s, v20.s[0]
+	WORD $0x4f941207 // fmla v7.4s, v16.4s, v20.s[0]
+	WORD $0x4f941228 // fmla v8.4s, v17.4s, v20.s[0]
+	WORD $0x4f9211e9 // fmla v9.4s, v15.4s, v18.s[0]
+	WORD $0x4f92120a // fmla v10.4s, v16.4s, v18.s[0]
+	WORD $0x4f92122b // fmla v11.4s, v17.4s, v18.s[0]
+	WORD $0x4f9311ec // fmla v12.4s, v15.4s, v19.s[0]
+	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
+	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
+	ADD R1, R21, R21
+	SUB $1, R23, R23
+	CBNZ R23, one
+
+next:
+	SUB $1, R15, R15
+	CBNZ R15, segment
+	// The block is complete: add it to C, or store it.
+	MOVD 88(R0), R15
+	CBZ R15, set
+	MOVD R7, R15
+	WORD $0xad4041ef // ldp q15, q16, [x15]
+	TBZ $1, R9, one3
+	WORD $0xfd4011f1 // ldr d17, [x15, #32]
+	TBZ $0, R9, loaded4
+	ADD $40, R15, R24
+	WORD $0x4d408311 // ld1 {v17.s}[2], [x24]
+	B loaded4
+
+one3:
+	WORD $0xbd4021f1 // ldr s17, [x15, #32]
+
+loaded4:
+	WORD $0x4e20d5e0 // fadd v0.4s, v15.4s, v0.4s
+	WORD $0x4e21d601 // fadd v1.4s, v16.4s, v1.4s
+	WORD $0x4e22d622 // fadd v2.4s, v17.4s, v2.4s
+	ADD R11, R15, R15
+	WORD $0xad4041ef // ldp q15, q16, [x15]
+	TBZ $1, R9, one5
+	WORD $0xfd4011f1 // ldr d17, [x15, #32]
+	TBZ $0, R9, loaded6
+	ADD $40, R15, R24
+	WORD $0x4d408311 // ld1 {v17.s}[2], [x24]
+	B loaded6
+
+one5:
+	WORD $0xbd4021f1 // ldr s17, [x15, #32]
+
+loaded6:
+	WORD $0x4e23d5e3 // fadd v3.4s, v15.4s, v3.4s
+	WORD $0x4e24d604 // fadd v4.4s, v16.4s, v4.4s
+	WORD $0x4e25d625 // fadd v5.4s, v17.4s, v5.4s
+	ADD R11, R15, R15
+	WORD $0xad4041ef // ldp q15, q16, [x15]
+	TBZ $1, R9, one7
+	WORD $0xfd4011f1 // ldr d17, [x15, #32]
+	TBZ $0, R9, loaded8
+	ADD $40, R15, R24
+	WORD $0x4d408311 // ld1 {v17.s}[2], [x24]
+	B loaded8
+
+one7:
+	WORD $0xbd4021f1 // ldr s17, [x15, #32]
+
+loaded8:
+	WORD $0x4e26d5e6 // fadd v6.4s, v15.4s, v6.4s
+	WORD $0x4e27d607 // fadd v7.4s, v16.4s, v7.4s
+	WORD $0x4e28d628 // fadd v8.4s, v17.4s, v8.4s
+	ADD R11, R15, R15
+	WORD $0xad4041ef // ldp q15, q16, [x15]
+	TBZ $1, R9, one9
+	WORD $0xfd4011f1 // ldr d17, [x15, #32]
+	TBZ $0, R9, loaded10
+	ADD $40, R15, R24
+	WORD $0x4d408311 // ld1 {v17.s}[2], [x24]
+	B loaded10
+
+one9:
+	WORD $0xbd4021f1 // ldr s17, [x15, #32]
+
+loaded10:
+	WORD $0x4e29d5e9 // fadd v9.4s, v15.4s, v9.4s
+	WORD $0x4e2ad60a // fadd v10.4s, v16.4s, v10.4s
+	WORD $0x4e2bd62b // fadd v11.4s, v17.4s, v11.4s
+	ADD R11, R15, R15
+	WORD $0xad4041ef // ldp q15, q16, [x15]
+	TBZ $1, R9, one11
+	WORD $0xfd4011f1 // ldr d17, [x15, #32]
+	TBZ $0, R9, loaded12
+	ADD $40, R15, R24
+	WORD $0x4d408311 // ld1 {v17.s}[2], [x24]
+	B loaded12
+
+one11:
+	WORD $0xbd4021f1 // ldr s17, [x15, #32]
+
+loaded12:
+	WORD $0x4e2cd5ec // fadd v12.4s, v15.4s, v12.4s
+	WORD $0x4e2dd60d // fadd v13.4s, v16.4s, v13.4s
+	WORD $0x4e2ed62e // fadd v14.4s, v17.4s, v14.4s
+
+set:
+	MOVD R7, R15
+	WORD $0xad0005e0 // stp q0, q1, [x15]
+	TBZ $1, R9, one13
+	WORD $0xfd0011e2 // str d2, [x15, #32]
+	TBZ $0, R9, stored14
+	ADD $40, R15, R24
+	WORD $0x4d008302 // st1 {v2.s}[2], [x24]
+	B stored14
+
+one13:
+	WORD $0xbd0021e2 // str s2, [x15, #32]
+
+stored14:
+	ADD R11, R15, R15
+	WORD $0xad0011e3 // stp q3, q4, [x15]
+	TBZ $1, R9, one15
+	WORD $0xfd0011e5 // str d5, [x15, #32]
+	TBZ $0, R9, stored16
+	ADD $40, R15, R24
+	WORD $0x4d008305 // st1 {v5.s}[2], [x24]
+	B stored16
+
+one15:
+	WORD $0xbd0021e5 // str s5, [x15, #32]
+
+stored16:
+	ADD R11, R15, R15
+	WORD $0xad001de6 // stp q6, q7, [x15]
+	TBZ $1, R9, one17
+	WORD $0xfd0011e8 // str d8, [x15, #32]
+	TBZ $0, R9, stored18
+	ADD $40, R15, R24
+	WORD $0x4d008308 // st1 {v8.s}[2], [x24]
+	B stored18
+
+one17:
+	WORD $0xbd0021e8 // str s8, [x15, #32]
+
+stored18:
+	ADD R11, R15, R15
+	WORD $0xad0029e9 // stp q9, q10, [x15]
+	TBZ $1, R9, one19
+	WORD $0xfd0011eb // str d11, [x15, #32]
+	TBZ $0, R9, stored20
+	ADD $40, R15, R24
+	WORD $0x4d00830b // st1 {v11.s}[2], [x24]
+	B stored20
+
+one19:
+	WORD $0xbd0021eb // str s11, [x15, #32]
+
+stored20:
+	ADD R11, R15, R15
+	WORD $0xad0035ec // stp q12, q13, [x15]
+	TBZ $1, R9, one21
+	WORD $0xfd0011ee // str d14, [x15, #32]
+	TBZ $0, R9, stored22
+	ADD $40, R15, R24
+	WORD $0x4d00830e // st1 {v14.s}[2], [x24]
+	B stored22
+
+one21:
+	WORD $0xbd0021ee // str s14, [x15, #32]
+
+stored22:
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R24
+	ADD R24, R5, R5
+	MOVD 192(R0), R24
+	ADD R24, R6, R6
+	MOVD 112(R0), R24
+	ADD R24, R7, R7
+	B block
+
+done:
+	RET
+
+// func(s *[32]uint64)
+TEXT ·tile6x12NEON(SB), NOSPLIT, $0-8
+	MOVD s+0(FP), R0
+	MOVD 32(R0), R1
+	MOVD 48(R0), R2
+	MOVD 40(R0), R3
+	MOVD 56(R0), R4
+	MOVD 0(R0), R5
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
+	// Row i of A is i strides behind row 0.
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
+	ADD R10, R14, R15
 
 block:
 	// Sums are zero; the first segment begins.
@@ -5998,46 +5818,44 @@ block:
 	WORD $0x6f00e40f // movi v15.2d, #0
 	WORD $0x6f00e410 // movi v16.2d, #0
 	WORD $0x6f00e411 // movi v17.2d, #0
-	MOVD 8(R0), R15
 	MOVD 80(R0), R19
 	MOVD R5, R20
+	MOVD R6, R21
 
 segment:
-	MOVD R20, R21
-	MOVD R15, R22
+	MOVD R20, R22
+	MOVD R21, R23
 	ADD R3, R20, R20
-	ADD R4, R15, R15
-	MOVD 72(R0), R23
+	ADD R4, R21, R21
+	MOVD 72(R0), R24
+	SUBS $4, R24, R24
+	BLT rest
 
-one:
-	WORD $0xad404ed2 // ldp q18, q19, [x22]
-	TBZ $1, R8, one1
-	WORD $0xfd4012d4 // ldr d20, [x22, #32]
-	TBZ $0, R8, loaded2
-	ADD $40, R22, R24
-	WORD $0x4d408314 // ld1 {v20.s}[2], [x24]
-	B loaded2
-
-one1:
-	WORD $0xbd4022d4 // ldr s20, [x22, #32]
-
-loaded2:
-	ADD R2, R22, R22
-	WORD $0xbd4002b5 // ldr s21, [x21]
-	WORD $0xbc696ab6 // ldr s22, [x21, x9]
-	WORD $0xbc6b6ab7 // ldr s23, [x21, x11]
+four:
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R25
+	ADD R9, R25, R25
+	PRFM (R25), PLDL2KEEP
+	MOVD 176(R0), R25
+	ADD R25, R9, R9
+	WORD $0xad404ef2 // ldp q18, q19, [x23]
+	WORD $0x3dc00af4 // ldr q20, [x23, #32]
+	ADD R2, R23, R23
+	WORD $0xbd4002d5 // ldr s21, [x22]
+	WORD $0xbc6a6ad6 // ldr s22, [x22, x10]
+	WORD $0xbc6c6ad7 // ldr s23, [x22, x12]
 	WORD $0x4f951240 // fmla v0.4s, v18.4s, v21.s[0]
 	WORD $0x4f951261 // fmla v1.4s, v19.4s, v21.s[0]
 	WORD $0x4f951282 // fmla v2.4s, v20.4s, v21.s[0]
-	WORD $0xbc6c6ab5 // ldr s21, [x21, x12]
+	WORD $0xbc6d6ad5 // ldr s21, [x22, x13]
 	WORD $0x4f961243 // fmla v3.4s, v18.4s, v22.s[0]
 	WORD $0x4f961264 // fmla v4.4s, v19.4s, v22.s[0]
 	WORD $0x4f961285 // fmla v5.4s, v20.4s, v22.s[0]
-	WORD $0xbc6d6ab6 // ldr s22, [x21, x13]
+	WORD $0xbc6e6ad6 // ldr s22, [x22, x14]
 	WORD $0x4f971246 // fmla v6.4s, v18.4s, v23.s[0]
 	WORD $0x4f971267 // fmla v7.4s, v19.4s, v23.s[0]
 	WORD $0x4f971288 // fmla v8.4s, v20.4s, v23.s[0]
-	WORD $0xbc6e6ab7 // ldr s23, [x21, x14]
+	WORD $0xbc6f6ad7 // ldr s23, [x22, x15]
 	WORD $0x4f951249 // fmla v9.4s, v18.4s, v21.s[0]
 	WORD $0x4f95126a // fmla v10.4s, v19.4s, v21.s[0]
 	WORD $0x4f95128b // fmla v11.4s, v20.4s, v21.s[0]
@@ -6047,758 +5865,224 @@ loaded2:
 	WORD $0x4f97124f // fmla v15.4s, v18.4s, v23.s[0]
 	WORD $0x4f971270 // fmla v16.4s, v19.4s, v23.s[0]
 	WORD $0x4f971291 // fmla v17.4s, v20.4s, v23.s[0]
-	ADD R1, R21, R21
-	SUB $1, R23, R23
-	CBNZ R23, one
+	ADD R1, R22, R22
+	WORD $0xad404ef2 // ldp q18, q19, [x23]
+	WORD $0x3dc00af4 // ldr q20, [x23, #32]
+	ADD R2, R23, R23
+	WORD $0xbd4002d5 // ldr s21, [x22]
+	WORD $0xbc6a6ad6 // ldr s22, [x22, x10]
+	WORD $0xbc6c6ad7 // ldr s23, [x22, x12]
+	WORD $0x4f951240 // fmla v0.4s, v18.4s, v21.s[0]
+	WORD $0x4f951261 // fmla v1.4s, v19.4s, v21.s[0]
+	WORD $0x4f951282 // fmla v2.4s, v20.4s, v21.s[0]
+	WORD $0xbc6d6ad5 // ldr s21, [x22, x13]
+	WORD $0x4f961243 // fmla v3.4s, v18.4s, v22.s[0]
+	WORD $0x4f961264 // fmla v4.4s, v19.4s, v22.s[0]
+	WORD $0x4f961285 // fmla v5.4s, v20.4s, v22.s[0]
+	WORD $0xbc6e6ad6 // ldr s22, [x22, x14]
+	WORD $0x4f971246 // fmla v6.4s, v18.4s, v23.s[0]
+	WORD $0x4f971267 // fmla v7.4s, v19.4s, v23.s[0]
+	WORD $0x4f971288 // fmla v8.4s, v20.4s, v23.s[0]
+	WORD $0xbc6f6ad7 // ldr s23, [x22, x15]
+	WORD $0x4f951249 // fmla v9.4s, v18.4s, v21.s[0]
+	WORD $0x4f95126a // fmla v10.4s, v19.4s, v21.s[0]
+	WORD $0x4f95128b // fmla v11.4s, v20.4s, v21.s[0]
+	WORD $0x4f96124c // fmla v12.4s, v18.4s, v22.s[0]
+	WORD $0x4f96126d // fmla v13.4s, v19.4s, v22.s[0]
+	WORD $0x4f96128e // fmla v14.4s, v20.4s, v22.s[0]
+	WORD $0x4f97124f // fmla v15.4s, v18.4s, v23.s[0]
+	WORD $0x4f971270 // fmla v16.4s, v19.4s, v23.s[0]
+	WORD $0x4f971291 // fmla v17.4s, v20.4s, v23.s[0]
+	ADD R1, R22, R22
+	WORD $0xad404ef2 // ldp q18, q19, [x23]
+	WORD $0x3dc00af4 // ldr q20, [x23, #32]
+	ADD R2, R23, R23
+	WORD $0xbd4002d5 // ldr s21, [x22]
+	WORD $0xbc6a6ad6 // ldr s22, [x22, x10]
+	WORD $0xbc6c6ad7 // ldr s23, [x22, x12]
+	WORD $0x4f951240 // fmla v0.4s, v18.4s, v21.s[0]
+	WORD $0x4f951261 // fmla v1.4s, v19.4s, v21.s[0]
+	WORD $0x4f951282 // fmla v2.4s, v20.4s, v21.s[0]
+	WORD $0xbc6d6ad5 // ldr s21, [x22, x13]
+	WORD $0x4f961243 // fmla v3.4s, v18.4s, v22.s[0]
+	WORD $0x4f961264 // fmla v4.4s, v19.4s, v22.s[0]
+	WORD $0x4f961285 // fmla v5.4s, v20.4s, v22.s[0]
+	WORD $0xbc6e6ad6 // ldr s22, [x22, x14]
+	WORD $0x4f971246 // fmla v6.4s, v18.4s, v23.s[0]
+	WORD $0x4f971267 // fmla v7.4s, v19.4s, v23.s[0]
+	WORD $0x4f971288 // fmla v8.4s, v20.4s, v23.s[0]
+	WORD $0xbc6f6ad7 // ldr s23, [x22, x15]
+	WORD $0x4f951249 // fmla v9.4s, v18.4s, v21.s[0]
+	WORD $0x4f95126a // fmla v10.4s, v19.4s, v21.s[0]
+	WORD $0x4f95128b // fmla v11.4s, v20.4s, v21.s[0]
+	WORD $0x4f96124c // fmla v12.4s, v18.4s, v22.s[0]
+	WORD $0x4f96126d // fmla v13.4s, v19.4s, v22.s[0]
+	WORD $0x4f96128e // fmla v14.4s, v20.4s, v22.s[0]
+	WORD $0x4f97124f // fmla v15.4s, v18.4s, v23.s[0]
+	WORD $0x4f971270 // fmla v16.4s, v19.4s, v23.s[0]
+	WORD $0x4f971291 // fmla v17.4s, v20.4s, v23.s[0]
+	ADD R1, R22, R22
+	WORD $0xad404ef2 // ldp q18, q19, [x23]
+	WORD $0x3dc00af4 // ldr q20, [x23, #32]
+	ADD R2, R23, R23
+	WORD $0xbd4002d5 // ldr s21, [x22]
+	WORD $0xbc6a6ad6 // ldr s22, [x22, x10]
+	WORD $0xbc6c6ad7 // ldr s23, [x22, x12]
+	WORD $0x4f951240 // fmla v0.4s, v18.4s, v21.s[0]
+	WORD $0x4f951261 // fmla v1.4s, v19.4s, v21.s[0]
+	WORD $0x4f951282 // fmla v2.4s, v20.4s, v21.s[0]
+	WORD $0xbc6d6ad5 // ldr s21, [x22, x13]
+	WORD $0x4f961243 // fmla v3.4s, v18.4s, v22.s[0]
+	WORD $0x4f961264 // fmla v4.4s, v19.4s, v22.s[0]
+	WORD $0x4f961285 // fmla v5.4s, v20.4s, v22.s[0]
+	WORD $0xbc6e6ad6 // ldr s22, [x22, x14]
+	WORD $0x4f971246 // fmla v6.4s, v18.4s, v23.s[0]
+	WORD $0x4f971267 // fmla v7.4s, v19.4s, v23.s[0]
+	WORD $0x4f971288 // fmla v8.4s, v20.4s, v23.s[0]
+	WORD $0xbc6f6ad7 // ldr s23, [x22, x15]
+	WORD $0x4f951249 // fmla v9.4s, v18.4s, v21.s[0]
+	WORD $0x4f95126a // fmla v10.4s, v19.4s, v21.s[0]
+	WORD $0x4f95128b // fmla v11.4s, v20.4s, v21.s[0]
+	WORD $0x4f96124c // fmla v12.4s, v18.4s, v22.s[0]
+	WORD $0x4f96126d // fmla v13.4s, v19.4s, v22.s[0]
+	WORD $0x4f96128e // fmla v14.4s, v20.4s, v22.s[0]
+	WORD $0x4f97124f // fmla v15.4s, v18.4s, v23.s[0]
+	WORD $0x4f971270 // fmla v16.4s, v19.4s, v23.s[0]
+	WORD $0x4f971291 // fmla v17.4s, v20.4s, v23.s[0]
+	ADD R1, R22, R22
+	SUBS $4, R24, R24
+	BGE four
+
+rest:
+	ADD $4, R24, R24
+	CBZ R24, next
+
+one:
+	WORD $0xad404ef2 // ldp q18, q19, [x23]
+	WORD $0x3dc00af4 // ldr q20, [x23, #32]
+	ADD R2, R23, R23
+	WORD $0xbd4002d5 // ldr s21, [x22]
+	WORD $0xbc6a6ad6 // ldr s22, [x22, x10]
+	WORD $0xbc6c6ad7 // ldr s23, [x22, x12]
+	WORD $0x4f951240 // fmla v0.4s, v18.4s, v21.s[0]
+	WORD $0x4f951261 // fmla v1.4s, v19.4s, v21.s[0]
+	WORD $0x4f951282 // fmla v2.4s, v20.4s, v21.s[0]
+	WORD $0xbc6d6ad5 // ldr s21, [x22, x13]
+	WORD $0x4f961243 // fmla v3.4s, v18.4s, v22.s[0]
+	WORD $0x4f961264 // fmla v4.4s, v19.4s, v22.s[0]
+	WORD $0x4f961285 // fmla v5.4s, v20.4s, v22.s[0]
+	WORD $0xbc6e6ad6 // ldr s22, [x22, x14]
+	WORD $0x4f971246 // fmla v6.4s, v18.4s, v23.s[0]
+	WORD $0x4f971267 // fmla v7.4s, v19.4s, v23.s[0]
+	WORD $0x4f971288 // fmla v8.4s, v20.4s, v23.s[0]
+	WORD $0xbc6f6ad7 // ldr s23, [x22, x15]
+	WORD $0x4f951249 // fmla v9.4s, v18.4s, v21.s[0]
+	WORD $0x4f95126a // fmla v10.4s, v19.4s, v21.s[0]
+	WORD $0x4f95128b // fmla v11.4s, v20.4s, v21.s[0]
+	WORD $0x4f96124c // fmla v12.4s, v18.4s, v22.s[0]
+	WORD $0x4f96126d // fmla v13.4s, v19.4s, v22.s[0]
+	WORD $0x4f96128e // fmla v14.4s, v20.4s, v22.s[0]
+	WORD $0x4f97124f // fmla v15.4s, v18.4s, v23.s[0]
+	WORD $0x4f971270 // fmla v16.4s, v19.4s, v23.s[0]
+	WORD $0x4f971291 // fmla v17.4s, v20.4s, v23.s[0]
+	ADD R1, R22, R22
+	SUB $1, R24, R24
+	CBNZ R24, one
 
 next:
 	SUB $1, R19, R19
 	CBNZ R19, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R15
-	CBZ R15, set
-	MOVD R6, R15
-	WORD $0xad404df2 // ldp q18, q19, [x15]
-	TBZ $1, R8, one3
-	WORD $0xfd4011f4 // ldr d20, [x15, #32]
-	TBZ $0, R8, loaded4
-	ADD $40, R15, R24
-	WORD $0x4d408314 // ld1 {v20.s}[2], [x24]
-	B loaded4
-
-one3:
-	WORD $0xbd4021f4 // ldr s20, [x15, #32]
-
-loaded4:
+	MOVD 88(R0), R19
+	CBZ R19, set
+	MOVD R7, R19
+	WORD $0xad404e72 // ldp q18, q19, [x19]
+	WORD $0x3dc00a74 // ldr q20, [x19, #32]
 	WORD $0x4e20d640 // fadd v0.4s, v18.4s, v0.4s
 	WORD $0x4e21d661 // fadd v1.4s, v19.4s, v1.4s
 	WORD $0x4e22d682 // fadd v2.4s, v20.4s, v2.4s
-	ADD R10, R15, R15
-	WORD $0xad404df2 // ldp q18, q19, [x15]
-	TBZ $1, R8, one5
-	WORD $0xfd4011f4 // ldr d20, [x15, #32]
-	TBZ $0, R8, loaded6
-	ADD $40, R15, R24
-	WORD $0x4d408314 // ld1 {v20.s}[2], [x24]
-	B loaded6
-
-one5:
-	WORD $0xbd4021f4 // ldr s20, [x15, #32]
-
-loaded6:
+	ADD R11, R19, R19
+	WORD $0xad404e72 // ldp q18, q19, [x19]
+	WORD $0x3dc00a74 // ldr q20, [x19, #32]
 	WORD $0x4e23d643 // fadd v3.4s, v18.4s, v3.4s
 	WORD $0x4e24d664 // fadd v4.4s, v19.4s, v4.4s
 	WORD $0x4e25d685 // fadd v5.4s, v20.4s, v5.4s
-	ADD R10, R15, R15
-	WORD $0xad404df2 // ldp q18, q19, [x15]
-	TBZ $1, R8, one7
-	WORD $0xfd4011f4 // ldr d20, [x15, #32]
-	TBZ $0, R8, loaded8
-	ADD $40, R15, R24
-	WORD $0x4d408314 // ld1 {v20.s}[2], [x24]
-	B loaded8
-
-one7:
-	WORD $0xbd4021f4 // ldr s20, [x15, #32]
-
-loaded8:
+	ADD R11, R19, R19
+	WORD $0xad404e72 // ldp q18, q19, [x19]
+	WORD $0x3dc00a74 // ldr q20, [x19, #32]
 	WORD $0x4e26d646 // fadd v6.4s, v18.4s, v6.4s
 	WORD $0x4e27d667 // fadd v7.4s, v19.4s, v7.4s
 	WORD $0x4e28d688 // fadd v8.4s, v20.4s, v8.4s
-	ADD R10, R15, R15
-	WORD $0xad404df2 // ldp q18, q19, [x15]
-	TBZ $1, R8, one9
-	WORD $0xfd4011f4 // ldr d20, [x15, #32]
-	TBZ $0, R8, loaded10
-	ADD $40, R15, R24
-	WORD $0x4d408314 // ld1 {v20.s}[2], [x24]
-	B loaded10
-
-one9:
-	WORD $0xbd4021f4 // ldr s20, [x15, #32]
-
-loaded10:
+	ADD R11, R19, R19
+	WORD $0xad404e72 // ldp q18, q19, [x19]
+	WORD $0x3dc00a74 // ldr q20, [x19, #32]
 	WORD $0x4e29d649 // fadd v9.4s, v18.4s, v9.4s
 	WORD $0x4e2ad66a // fadd v10.4s, v19.4s, v10.4s
 	WORD $0x4e2bd68b // fadd v11.4s, v20.4s, v11.4s
-	ADD R10, R15, R15
-	WORD $0xad404df2 // ldp q18, q19, [x15]
-	TBZ $1, R8, one11
-	WORD $0xfd4011f4 // ldr d20, [x15, #32]
-	TBZ $0, R8, loaded12
-	ADD $40, R15, R24
-	WORD $0x4d408314 // ld1 {v20.s}[2], [x24]
-	B loaded12
-
-one11:
-	WORD $0xbd4021f4 // ldr s20, [x15, #32]
-
-loaded12:
+	ADD R11, R19, R19
+	WORD $0xad404e72 // ldp q18, q19, [x19]
+	WORD $0x3dc00a74 // ldr q20, [x19, #32]
 	WORD $0x4e2cd64c // fadd v12.4s, v18.4s, v12.4s
 	WORD $0x4e2dd66d // fadd v13.4s, v19.4s, v13.4s
 	WORD $0x4e2ed68e // fadd v14.4s, v20.4s, v14.4s
-	ADD R10, R15, R15
-	WORD $0xad404df2 // ldp q18, q19, [x15]
-	TBZ $1, R8, one13
-	WORD $0xfd4011f4 // ldr d20, [x15, #32]
-	TBZ $0, R8, loaded14
-	ADD $40, R15, R24
-	WORD $0x4d408314 // ld1 {v20.s}[2], [x24]
-	B loaded14
-
-one13:
-	WORD $0xbd4021f4 // ldr s20, [x15, #32]
-
-loaded14:
+	ADD R11, R19, R19
+	WORD $0xad404e72 // ldp q18, q19, [x19]
+	WORD $0x3dc00a74 // ldr q20, [x19, #32]
 	WORD $0x4e2fd64f // fadd v15.4s, v18.4s, v15.4s
 	WORD $0x4e30d670 // fadd v16.4s, v19.4s, v16.4s
 	WORD $0x4e31d691 // fadd v17.4s, v20.4s, v17.4s
 
 set:
-	MOVD R6, R15
-	WORD $0xad0005e0 // stp q0, q1, [x15]
-	TBZ $1, R8, one15
-	WORD $0xfd0011e2 // str d2, [x15, #32]
-	TBZ $0, R8, stored16
-	ADD $40, R15, R24
-	WORD $0x4d008302 // st1 {v2.s}[2], [x24]
-	B stored16
-
-one15:
-	WORD $0xbd0021e2 // str s2, [x15, #32]
-
-stored16:
-	ADD R10, R15, R15
-	WORD $0xad0011e3 // stp q3, q4, [x15]
-	TBZ $1, R8, one17
-	WORD $0xfd0011e5 // str d5, [x15, #32]
-	TBZ $0, R8, stored18
-	ADD $40, R15, R24
-	WORD $0x4d008305 // st1 {v5.s}[2], [x24]
-	B stored18
-
-one17:
-	WORD $0xbd0021e5 // str s5, [x15, #32]
-
-stored18:
-	ADD R10, R15, R15
-	WORD $0xad001de6 // stp q6, q7, [x15]
-	TBZ $1, R8, one19
-	WORD $0xfd0011e8 // str d8, [x15, #32]
-	TBZ $0, R8, stored20
-	ADD $40, R15, R24
-	WORD $0x4d008308 // st1 {v8.s}[2], [x24]
-	B stored20
-
-one19:
-	WORD $0xbd0021e8 // str s8, [x15, #32]
-
-stored20:
-	ADD R10, R15, R15
-	WORD $0xad0029e9 // stp q9, q10, [x15]
-	TBZ $1, R8, one21
-	WORD $0xfd0011eb // str d11, [x15, #32]
-	TBZ $0, R8, stored22
-	ADD $40, R15, R24
-	WORD $0x4d00830b // st1 {v11.s}[2], [x24]
-	B stored22
-
-one21:
-	WORD $0xbd0021eb // str s11, [x15, #32]
-
-stored22:
-	ADD R10, R15, R15
-	WORD $0xad0035ec // stp q12, q13, [x15]
-	TBZ $1, R8, one23
-	WORD $0xfd0011ee // str d14, [x15, #32]
-	TBZ $0, R8, stored24
-	ADD $40, R15, R24
-	WORD $0x4d00830e // st1 {v14.s}[2], [x24]
-	B stored24
-
-one23:
-	WORD $0xbd0021ee // str s14, [x15, #32]
-
-stored24:
-	ADD R10, R15, R15
-	WORD $0xad0041ef // stp q15, q16, [x15]
-	TBZ $1, R8, one25
-	WORD $0xfd0011f1 // str d17, [x15, #32]
-	TBZ $0, R8, stored26
-	ADD $40, R15, R24
-	WORD $0x4d008311 // st1 {v17.s}[2], [x24]
-	B stored26
-
-one25:
-	WORD $0xbd0021f1 // str s17, [x15, #32]
-
-stored26:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R24
-	ADD R24, R5, R5
-	MOVD 112(R0), R24
-	ADD R24, R6, R6
+	MOVD R7, R19
+	WORD $0xad000660 // stp q0, q1, [x19]
+	WORD $0x3d800a62 // str q2, [x19, #32]
+	ADD R11, R19, R19
+	WORD $0xad001263 // stp q3, q4, [x19]
+	WORD $0x3d800a65 // str q5, [x19, #32]
+	ADD R11, R19, R19
+	WORD $0xad001e66 // stp q6, q7, [x19]
+	WORD $0x3d800a68 // str q8, [x19, #32]
+	ADD R11, R19, R19
+	WORD $0xad002a69 // stp q9, q10, [x19]
+	WORD $0x3d800a6b // str q11, [x19, #32]
+	ADD R11, R19, R19
+	WORD $0xad00366c // stp q12, q13, [x19]
+	WORD $0x3d800a6e // str q14, [x19, #32]
+	ADD R11, R19, R19
+	WORD $0xad00426f // stp q15, q16, [x19]
+	WORD $0x3d800a71 // str q17, [x19, #32]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R25
+	ADD R25, R5, R5
+	MOVD 192(R0), R25
+	ADD R25, R6, R6
+	MOVD 112(R0), R25
+	ADD R25, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
-TEXT ·tile1x16NEON(SB), NOSPLIT, $0-8
+// func(s *[32]uint64)
+TEXT ·tile6x12NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
 	MOVD 48(R0), R2
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
-
-block:
-	// Sums are zero; the first segment begins.
-	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVD 8(R0), R9
-	MOVD 80(R0), R10
-	MOVD R5, R11
-
-segment:
-	MOVD R11, R12
-	MOVD R9, R13
-	ADD R3, R11, R11
-	ADD R4, R9, R9
-	MOVD 72(R0), R14
-	SUBS $4, R14, R14
-	BLT rest
-
-four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R15
-	ADD R8, R15, R15
-	PRFM (R15), PLDL2KEEP
-	MOVD 176(R0), R15
-	ADD R15, R8, R8
-	WORD $0xad4015a4 // ldp q4, q5, [x13]
-	WORD $0xad411da6 // ldp q6, q7, [x13, #32]
-	ADD R2, R13, R13
-	WORD $0xbd400188 // ldr s8, [x12]
-	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
-	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
-	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
-	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
-	ADD R1, R12, R12
-	WORD $0xad4015a4 // ldp q4, q5, [x13]
-	WORD $0xad411da6 // ldp q6, q7, [x13, #32]
-	ADD R2, R13, R13
-	WORD $0xbd400188 // ldr s8, [x12]
-	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
-	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
-	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
-	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
-	ADD R1, R12, R12
-	WORD $0xad4015a4 // ldp q4, q5, [x13]
-	WORD $0xad411da6 // ldp q6, q7, [x13, #32]
-	ADD R2, R13, R13
-	WORD $0xbd400188 // ldr s8, [x12]
-	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
-	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
-	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
-	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
-	ADD R1, R12, R12
-	WORD $0xad4015a4 // ldp q4, q5, [x13]
-	WORD $0xad411da6 // ldp q6, q7, [x13, #32]
-	ADD R2, R13, R13
-	WORD $0xbd400188 // ldr s8, [x12]
-	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
-	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
-	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
-	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
-	ADD R1, R12, R12
-	SUBS $4, R14, R14
-	BGE four
-
-rest:
-	ADD $4, R14, R14
-	CBZ R14, next
-
-one:
-	WORD $0xad4015a4 // ldp q4, q5, [x13]
-	WORD $0xad411da6 // ldp q6, q7, [x13, #32]
-	ADD R2, R13, R13
-	WORD $0xbd400188 // ldr s8, [x12]
-	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
-	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
-	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
-	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
-	ADD R1, R12, R12
-	SUB $1, R14, R14
-	CBNZ R14, one
-
-next:
-	SUB $1, R10, R10
-	CBNZ R10, segment
-	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R9
-	CBZ R9, set
-	MOVD R6, R9
-	WORD $0xad401524 // ldp q4, q5, [x9]
-	WORD $0xad411d26 // ldp q6, q7, [x9, #32]
-	WORD $0x4e20d480 // fadd v0.4s, v4.4s, v0.4s
-	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
-	WORD $0x4e22d4c2 // fadd v2.4s, v6.4s, v2.4s
-	WORD $0x4e23d4e3 // fadd v3.4s, v7.4s, v3.4s
-
-set:
-	MOVD R6, R9
-	WORD $0xad000520 // stp q0, q1, [x9]
-	WORD $0xad010d22 // stp q2, q3, [x9, #32]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R15
-	ADD R15, R5, R5
-	MOVD 112(R0), R15
-	ADD R15, R6, R6
-	B block
-
-done:
-	RET
-
-// func(s *[24]uint64)
-TEXT ·tile1x16NEONPart(SB), NOSPLIT, $0-8
-	MOVD s+0(FP), R0
-	MOVD 32(R0), R1
-	MOVD 48(R0), R2
-	MOVD 40(R0), R3
-	MOVD 56(R0), R4
-	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
-
-block:
-	// Sums are zero; the first segment begins.
-	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVD 8(R0), R9
-	MOVD 80(R0), R10
-	MOVD R5, R11
-
-segment:
-	MOVD R11, R12
-	MOVD R9, R13
-	ADD R3, R11, R11
-	ADD R4, R9, R9
-	MOVD 72(R0), R14
-
-one:
-	WORD $0xad4015a4 // ldp q4, q5, [x13]
-	WORD $0x3dc009a6 // ldr q6, [x13, #32]
-	TBZ $1, R8, one1
-	WORD $0xfd4019a7 // ldr d7, [x13, #48]
-	TBZ $0, R8, loaded2
-	ADD $56, R13, R15
-	WORD $0x4d4081e7 // ld1 {v7.s}[2], [x15]
-	B loaded2
-
-one1:
-	WORD $0xbd4031a7 // ldr s7, [x13, #48]
-
-loaded2:
-	ADD R2, R13, R13
-	WORD $0xbd400188 // ldr s8, [x12]
-	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
-	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
-	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
-	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
-	ADD R1, R12, R12
-	SUB $1, R14, R14
-	CBNZ R14, one
-
-next:
-	SUB $1, R10, R10
-	CBNZ R10, segment
-	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R9
-	CBZ R9, set
-	MOVD R6, R9
-	WORD $0xad401524 // ldp q4, q5, [x9]
-	WORD $0x3dc00926 // ldr q6, [x9, #32]
-	TBZ $1, R8, one3
-	WORD $0xfd401927 // ldr d7, [x9, #48]
-	TBZ $0, R8, loaded4
-	ADD $56, R9, R15
-	WORD $0x4d4081e7 // ld1 {v7.s}[2], [x15]
-	B loaded4
-
-one3:
-	WORD $0xbd403127 // ldr s7, [x9, #48]
-
-loaded4:
-	WORD $0x4e20d480 // fadd v0.4s, v4.4s, v0.4s
-	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
-	WORD $0x4e22d4c2 // fadd v2.4s, v6.4s, v2.4s
-	WORD $0x4e23d4e3 // fadd v3.4s, v7.4s, v3.4s
-
-set:
-	MOVD R6, R9
-	WORD $0xad000520 // stp q0, q1, [x9]
-	WORD $0x3d800922 // str q2, [x9, #32]
-	TBZ $1, R8, one5
-	WORD $0xfd001923 // str d3, [x9, #48]
-	TBZ $0, R8, stored6
-	ADD $56, R9, R15
-	WORD $0x4d0081e3 // st1 {v3.s}[2], [x15]
-	B stored6
-
-one5:
-	WORD $0xbd003123 // str s3, [x9, #48]
-
-stored6:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R15
-	ADD R15, R5, R5
-	MOVD 112(R0), R15
-	ADD R15, R6, R6
-	B block
-
-done:
-	RET
-
-// func(s *[24]uint64)
-TEXT ·tile2x16NEON(SB), NOSPLIT, $0-8
-	MOVD s+0(FP), R0
-	MOVD 32(R0), R1
-	MOVD 48(R0), R2
-	MOVD 40(R0), R3
-	MOVD 56(R0), R4
-	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-
-block:
-	// Sums are zero; the first segment begins.
-	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVD 8(R0), R11
-	MOVD 80(R0), R12
-	MOVD R5, R13
-
-segment:
-	MOVD R13, R14
-	MOVD R11, R15
-	ADD R3, R13, R13
-	ADD R4, R11, R11
-	MOVD 72(R0), R19
-	SUBS $4, R19, R19
-	BLT rest
-
-four:
-	PRFM (R8), PLDL2KEEP
-	MOVD 168(R0), R20
-	ADD R8, R20, R20
-	PRFM (R20), PLDL2KEEP
-	MOVD 176(R0), R20
-	ADD R20, R8, R8
-	WORD $0xad4025e8 // ldp q8, q9, [x15]
-	WORD $0xad412dea // ldp q10, q11, [x15, #32]
-	ADD R2, R15, R15
-	WORD $0xbd4001cc // ldr s12, [x14]
-	WORD $0xbc6969cd // ldr s13, [x14, x9]
-	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
-	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
-	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
-	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
-	WORD $0x4f8d1104 // fmla v4.4s, v8.4s, v13.s[0]
-	WORD $0x4f8d1125 // fmla v5.4s, v9.4s, v13.s[0]
-	WORD $0x4f8d1146 // fmla v6.4s, v10.4s, v13.s[0]
-	WORD $0x4f8d1167 // fmla v7.4s, v11.4s, v13.s[0]
-	ADD R1, R14, R14
-	WORD $0xad4025e8 // ldp q8, q9, [x15]
-	WORD $0xad412dea // ldp q10, q11, [x15, #32]
-	ADD R2, R15, R15
-	WORD $0xbd4001cc // ldr s12, [x14]
-	WORD $0xbc6969cd // ldr s13, [x14, x9]
-	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
-	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
-	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
-	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
-	WORD $0x4f8d1104 // fmla v4.4s, v8.4s, v13.s[0]
-	WORD $0x4f8d1125 // fmla v5.4s, v9.4s, v13.s[0]
-	WORD $0x4f8d1146 // fmla v6.4s, v10.4s, v13.s[0]
-	WORD $0x4f8d1167 // fmla v7.4s, v11.4s, v13.s[0]
-	ADD R1, R14, R14
-	WORD $0xad4025e8 // ldp q8, q9, [x15]
-	WORD $0xad412dea // ldp q10, q11, [x15, #32]
-	ADD R2, R15, R15
-	WORD $0xbd4001cc // ldr s12, [x14]
-	WORD $0xbc6969cd // ldr s13, [x14, x9]
-	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
-	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
-	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
-	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
-	WORD $0x4f8d1104 // fmla v4.4s, v8.4s, v13.s[0]
-	WORD $0x4f8d1125 // fmla v5.4s, v9.4s, v13.s[0]
-	WORD $0x4f8d1146 // fmla v6.4s, v10.4s, v13.s[0]
-	WORD $0x4f8d1167 // fmla v7.4s, v11.4s, v13.s[0]
-	ADD R1, R14, R14
-	WORD $0xad4025e8 // ldp q8, q9, [x15]
-	WORD $0xad412dea // ldp q10, q11, [x15, #32]
-	ADD R2, R15, R15
-	WORD $0xbd4001cc // ldr s12, [x14]
-	WORD $0xbc6969cd // ldr s13, [x14, x9]
-	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
-	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
-	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
-	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
-	WORD $0x4f8d1104 // fmla v4.4s, v8.4s, v13.s[0]
-	WORD $0x4f8d1125 // fmla v5.4s, v9.4s, v13.s[0]
-	WORD $0x4f8d1146 // fmla v6.4s, v10.4s, v13.s[0]
-	WORD $0x4f8d1167 // fmla v7.4s, v11.4s, v13.s[0]
-	ADD R1, R14, R14
-	SUBS $4, R19, R19
-	BGE four
-
-rest:
-	ADD $4, R19, R19
-	CBZ R19, next
-
-one:
-	WORD $0xad4025e8 // ldp q8, q9, [x15]
-	WORD $0xad412dea // ldp q10, q11, [x15, #32]
-	ADD R2, R15, R15
-	WORD $0xbd4001cc // ldr s12, [x14]
-	WORD $0xbc6969cd // ldr s13, [x14, x9]
-	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
-	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
-	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
-	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
-	WORD $0x4f8d1104 // fmla v4.4s, v8.4s, v13.s[0]
-	WORD $0x4f8d1125 // fmla v5.4s, v9.4s, v13.s[0]
-	WORD $0x4f8d1146 // fmla v6.4s, v10.4s, v13.s[0]
-	WORD $0x4f8d1167 // fmla v7.4s, v11.4s, v13.s[0]
-	ADD R1, R14, R14
-	SUB $1, R19, R19
-	CBNZ R19, one
-
-next:
-	SUB $1, R12, R12
-	CBNZ R12, segment
-	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R11
-	CBZ R11, set
-	MOVD R6, R11
-	WORD $0xad402568 // ldp q8, q9, [x11]
-	WORD $0xad412d6a // ldp q10, q11, [x11, #32]
-	WORD $0x4e20d500 // fadd v0.4s, v8.4s, v0.4s
-	WORD $0x4e21d521 // fadd v1.4s, v9.4s, v1.4s
-	WORD $0x4e22d542 // fadd v2.4s, v10.4s, v2.4s
-	WORD $0x4e23d563 // fadd v3.4s, v11.4s, v3.4s
-	ADD R10, R11, R11
-	WORD $0xad402568 // ldp q8, q9, [x11]
-	WORD $0xad412d6a // ldp q10, q11, [x11, #32]
-	WORD $0x4e24d504 // fadd v4.4s, v8.4s, v4.4s
-	WORD $0x4e25d525 // fadd v5.4s, v9.4s, v5.4s
-	WORD $0x4e26d546 // fadd v6.4s, v10.4s, v6.4s
-	WORD $0x4e27d567 // fadd v7.4s, v11.4s, v7.4s
-
-set:
-	MOVD R6, R11
-	WORD $0xad000560 // stp q0, q1, [x11]
-	WORD $0xad010d62 // stp q2, q3, [x11, #32]
-	ADD R10, R11, R11
-	WORD $0xad001564 // stp q4, q5, [x11]
-	WORD $0xad011d66 // stp q6, q7, [x11, #32]
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R20
-	ADD R20, R5, R5
-	MOVD 112(R0), R20
-	ADD R20, R6, R6
-	B block
-
-done:
-	RET
-
-// func(s *[24]uint64)
-TEXT ·tile2x16NEONPart(SB), NOSPLIT, $0-8
-	MOVD s+0(FP), R0
-	MOVD 32(R0), R1
-	MOVD 48(R0), R2
-	MOVD 40(R0), R3
-	MOVD 56(R0), R4
-	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
-	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-
-block:
-	// Sums are zero; the first segment begins.
-	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVD 8(R0), R11
-	MOVD 80(R0), R12
-	MOVD R5, R13
-
-segment:
-	MOVD R13, R14
-	MOVD R11, R15
-	ADD R3, R13, R13
-	ADD R4, R11, R11
-	MOVD 72(R0), R19
-
-one:
-	WORD $0xad4025e8 // ldp q8, q9, [x15]
-	WORD $0x3dc009ea // ldr q10, [x15, #32]
-	TBZ $1, R8, one1
-	WORD $0xfd4019eb // ldr d11, [x15, #48]
-	TBZ $0, R8, loaded2
-	ADD $56, R15, R20
-	WORD $0x4d40828b // ld1 {v11.s}[2], [x20]
-	B loaded2
-
-one1:
-	WORD $0xbd4031eb // ldr s11, [x15, #48]
-
-loaded2:
-	ADD R2, R15, R15
-	WORD $0xbd4001cc // ldr s12, [x14]
-	WORD $0xbc6969cd // ldr s13, [x14, x9]
-	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
-	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
-	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
-	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
-	WORD $0x4f8d1104 // fmla v4.4s, v8.4s, v13.s[0]
-	WORD $0x4f8d1125 // fmla v5.4s, v9.4s, v13.s[0]
-	WORD $0x4f8d1146 // fmla v6.4s, v10.4s, v13.s[0]
-	WORD $0x4f8d1167 // fmla v7.4s, v11.4s, v13.s[0]
-	ADD R1, R14, R14
-	SUB $1, R19, R19
-	CBNZ R19, one
-
-next:
-	SUB $1, R12, R12
-	CBNZ R12, segment
-	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R11
-	CBZ R11, set
-	MOVD R6, R11
-	WORD $0xad402568 // ldp q8, q9, [x11]
-	WORD $0x3dc0096a // ldr q10, [x11, #32]
-	TBZ $1, R8, one3
-	WORD $0xfd40196b // ldr d11, [x11, #48]
-	TBZ $0, R8, loaded4
-	ADD $56, R11, R20
-	WORD $0x4d40828b // ld1 {v11.s}[2], [x20]
-	B loaded4
-
-one3:
-	WORD $0xbd40316b // ldr s11, [x11, #48]
-
-loaded4:
-	WORD $0x4e20d500 // fadd v0.4s, v8.4s, v0.4s
-	WORD $0x4e21d521 // fadd v1.4s, v9.4s, v1.4s
-	WORD $0x4e22d542 // fadd v2.4s, v10.4s, v2.4s
-	WORD $0x4e23d563 // fadd v3.4s, v11.4s, v3.4s
-	ADD R10, R11, R11
-	WORD $0xad402568 // ldp q8, q9, [x11]
-	WORD $0x3dc0096a // ldr q10, [x11, #32]
-	TBZ $1, R8, one5
-	WORD $0xfd40196b // ldr d11, [x11, #48]
-	TBZ $0, R8, loaded6
-	ADD $56, R11, R20
-	WORD $0x4d40828b // ld1 {v11.s}[2], [x20]
-	B loaded6
-
-one5:
-	WORD $0xbd40316b // ldr s11, [x11, #48]
-
-loaded6:
-	WORD $0x4e24d504 // fadd v4.4s, v8.4s, v4.4s
-	WORD $0x4e25d525 // fadd v5.4s, v9.4s, v5.4s
-	WORD $0x4e26d546 // fadd v6.4s, v10.4s, v6.4s
-	WORD $0x4e27d567 // fadd v7.4s, v11.4s, v7.4s
-
-set:
-	MOVD R6, R11
-	WORD $0xad000560 // stp q0, q1, [x11]
-	WORD $0x3d800962 // str q2, [x11, #32]
-	TBZ $1, R8, one7
-	WORD $0xfd001963 // str d3, [x11, #48]
-	TBZ $0, R8, stored8
-	ADD $56, R11, R20
-	WORD $0x4d008283 // st1 {v3.s}[2], [x20]
-	B stored8
-
-one7:
-	WORD $0xbd003163 // str s3, [x11, #48]
-
-stored8:
-	ADD R10, R11, R11
-	WORD $0xad001564 // stp q4, q5, [x11]
-	WORD $0x3d800966 // str q6, [x11, #32]
-	TBZ $1, R8, one9
-	WORD $0xfd001967 // str d7, [x11, #48]
-	TBZ $0, R8, stored10
-	ADD $56, R11, R20
-	WORD $0x4d008287 // st1 {v7.s}[2], [x20]
-	B stored10
-
-one9:
-	WORD $0xbd003167 // str s7, [x11, #48]
-
-stored10:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R20
-	ADD R20, R5, R5
-	MOVD 112(R0), R20
-	ADD R20, R6, R6
-	B block
-
-done:
-	RET
-
-// func(s *[24]uint64)
-TEXT ·tile3x16NEON(SB), NOSPLIT, $0-8
-	MOVD s+0(FP), R0
-	MOVD 32(R0), R1
-	MOVD 48(R0), R2
-	MOVD 40(R0), R3
-	MOVD 56(R0), R4
-	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
-	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
+	ADD R10, R14, R15
 
 block:
 	// Sums are zero; the first segment begins.
@@ -6814,101 +6098,594 @@ block:
 	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e40b // movi v11.2d, #0
-	MOVD 8(R0), R12
-	MOVD 80(R0), R13
-	MOVD R5, R14
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6f00e410 // movi v16.2d, #0
+	WORD $0x6f00e411 // movi v17.2d, #0
+	MOVD 80(R0), R19
+	MOVD R5, R20
+	MOVD R6, R21
 
 segment:
-	MOVD R14, R15
-	MOVD R12, R19
-	ADD R3, R14, R14
+	MOVD R20, R22
+	MOVD R21, R23
+	ADD R3, R20, R20
+	ADD R4, R21, R21
+	MOVD 72(R0), R24
+
+one:
+	WORD $0xad404ef2 // ldp q18, q19, [x23]
+	TBZ $1, R9, one1
+	WORD $0xfd4012f4 // ldr d20, [x23, #32]
+	TBZ $0, R9, loaded2
+	ADD $40, R23, R25
+	WORD $0x4d408334 // ld1 {v20.s}[2], [x25]
+	B loaded2
+
+one1:
+	WORD $0xbd4022f4 // ldr s20, [x23, #32]
+
+loaded2:
+	ADD R2, R23, R23
+	WORD $0xbd4002d5 // ldr s21, [x22]
+	WORD $0xbc6a6ad6 // ldr s22, [x22, x10]
+	WORD $0xbc6c6ad7 // ldr s23, [x22, x12]
+	WORD $0x4f951240 // fmla v0.4s, v18.4s, v21.s[0]
+	WORD $0x4f951261 // fmla v1.4s, v19.4s, v21.s[0]
+	WORD $0x4f951282 // fmla v2.4s, v20.4s, v21.s[0]
+	WORD $0xbc6d6ad5 // ldr s21, [x22, x13]
+	WORD $0x4f961243 // fmla v3.4s, v18.4s, v22.s[0]
+	WORD $0x4f961264 // fmla v4.4s, v19.4s, v22.s[0]
+	WORD $0x4f961285 // fmla v5.4s, v20.4s, v22.s[0]
+	WORD $0xbc6e6ad6 // ldr s22, [x22, x14]
+	WORD $0x4f971246 // fmla v6.4s, v18.4s, v23.s[0]
+	WORD $0x4f971267 // fmla v7.4s, v19.4s, v23.s[0]
+	WORD $0x4f971288 // fmla v8.4s, v20.4s, v23.s[0]
+	WORD $0xbc6f6ad7 // ldr s23, [x22, x15]
+	WORD $0x4f951249 // fmla v9.4s, v18.4s, v21.s[0]
+	WORD $0x4f95126a // fmla v10.4s, v19.4s, v21.s[0]
+	WORD $0x4f95128b // fmla v11.4s, v20.4s, v21.s[0]
+	WORD $0x4f96124c // fmla v12.4s, v18.4s, v22.s[0]
+	WORD $0x4f96126d // fmla v13.4s, v19.4s, v22.s[0]
+	WORD $0x4f96128e // fmla v14.4s, v20.4s, v22.s[0]
+	WORD $0x4f97124f // fmla v15.4s, v18.4s, v23.s[0]
+	WORD $0x4f971270 // fmla v16.4s, v19.4s, v23.s[0]
+	WORD $0x4f971291 // fmla v17.4s, v20.4s, v23.s[0]
+	ADD R1, R22, R22
+	SUB $1, R24, R24
+	CBNZ R24, one
+
+next:
+	SUB $1, R19, R19
+	CBNZ R19, segment
+	// The block is complete: add it to C, or store it.
+	MOVD 88(R0), R19
+	CBZ R19, set
+	MOVD R7, R19
+	WORD $0xad404e72 // ldp q18, q19, [x19]
+	TBZ $1, R9, one3
+	WORD $0xfd401274 // ldr d20, [x19, #32]
+	TBZ $0, R9, loaded4
+	ADD $40, R19, R25
+	WORD $0x4d408334 // ld1 {v20.s}[2], [x25]
+	B loaded4
+
+one3:
+	WORD $0xbd402274 // ldr s20, [x19, #32]
+
+loaded4:
+	WORD $0x4e20d640 // fadd v0.4s, v18.4s, v0.4s
+	WORD $0x4e21d661 // fadd v1.4s, v19.4s, v1.4s
+	WORD $0x4e22d682 // fadd v2.4s, v20.4s, v2.4s
+	ADD R11, R19, R19
+	WORD $0xad404e72 // ldp q18, q19, [x19]
+	TBZ $1, R9, one5
+	WORD $0xfd401274 // ldr d20, [x19, #32]
+	TBZ $0, R9, loaded6
+	ADD $40, R19, R25
+	WORD $0x4d408334 // ld1 {v20.s}[2], [x25]
+	B loaded6
+
+one5:
+	WORD $0xbd402274 // ldr s20, [x19, #32]
+
+loaded6:
+	WORD $0x4e23d643 // fadd v3.4s, v18.4s, v3.4s
+	WORD $0x4e24d664 // fadd v4.4s, v19.4s, v4.4s
+	WORD $0x4e25d685 // fadd v5.4s, v20.4s, v5.4s
+	ADD R11, R19, R19
+	WORD $0xad404e72 // ldp q18, q19, [x19]
+	TBZ $1, R9, one7
+	WORD $0xfd401274 // ldr d20, [x19, #32]
+	TBZ $0, R9, loaded8
+	ADD $40, R19, R25
+	WORD $0x4d408334 // ld1 {v20.s}[2], [x25]
+	B loaded8
+
+one7:
+	WORD $0xbd402274 // ldr s20, [x19, #32]
+
+loaded8:
+	WORD $0x4e26d646 // fadd v6.4s, v18.4s, v6.4s
+	WORD $0x4e27d667 // fadd v7.4s, v19.4s, v7.4s
+	WORD $0x4e28d688 // fadd v8.4s, v20.4s, v8.4s
+	ADD R11, R19, R19
+	WORD $0xad404e72 // ldp q18, q19, [x19]
+	TBZ $1, R9, one9
+	WORD $0xfd401274 // ldr d20, [x19, #32]
+	TBZ $0, R9, loaded10
+	ADD $40, R19, R25
+	WORD $0x4d408334 // ld1 {v20.s}[2], [x25]
+	B loaded10
+
+one9:
+	WORD $0xbd402274 // ldr s20, [x19, #32]
+
+loaded10:
+	WORD $0x4e29d649 // fadd v9.4s, v18.4s, v9.4s
+	WORD $0x4e2ad66a // fadd v10.4s, v19.4s, v10.4s
+	WORD $0x4e2bd68b // fadd v11.4s, v20.4s, v11.4s
+	ADD R11, R19, R19
+	WORD $0xad404e72 // ldp q18, q19, [x19]
+	TBZ $1, R9, one11
+	WORD $0xfd401274 // ldr d20, [x19, #32]
+	TBZ $0, R9, loaded12
+	ADD $40, R19, R25
+	WORD $0x4d408334 // ld1 {v20.s}[2], [x25]
+	B loaded12
+
+one11:
+	WORD $0xbd402274 // ldr s20, [x19, #32]
+
+loaded12:
+	WORD $0x4e2cd64c // fadd v12.4s, v18.4s, v12.4s
+	WORD $0x4e2dd66d // fadd v13.4s, v19.4s, v13.4s
+	WORD $0x4e2ed68e // fadd v14.4s, v20.4s, v14.4s
+	ADD R11, R19, R19
+	WORD $0xad404e72 // ldp q18, q19, [x19]
+	TBZ $1, R9, one13
+	WORD $0xfd401274 // ldr d20, [x19, #32]
+	TBZ $0, R9, loaded14
+	ADD $40, R19, R25
+	WORD $0x4d408334 // ld1 {v20.s}[2], [x25]
+	B loaded14
+
+one13:
+	WORD $0xbd402274 // ldr s20, [x19, #32]
+
+loaded14:
+	WORD $0x4e2fd64f // fadd v15.4s, v18.4s, v15.4s
+	WORD $0x4e30d670 // fadd v16.4s, v19.4s, v16.4s
+	WORD $0x4e31d691 // fadd v17.4s, v20.4s, v17.4s
+
+set:
+	MOVD R7, R19
+	WORD $0xad000660 // stp q0, q1, [x19]
+	TBZ $1, R9, one15
+	WORD $0xfd001262 // str d2, [x19, #32]
+	TBZ $0, R9, stored16
+	ADD $40, R19, R25
+	WORD $0x4d008322 // st1 {v2.s}[2], [x25]
+	B stored16
+
+one15:
+	WORD $0xbd002262 // str s2, [x19, #32]
+
+stored16:
+	ADD R11, R19, R19
+	WORD $0xad001263 // stp q3, q4, [x19]
+	TBZ $1, R9, one17
+	WORD $0xfd001265 // str d5, [x19, #32]
+	TBZ $0, R9, stored18
+	ADD $40, R19, R25
+	WORD $0x4d008325 // st1 {v5.s}[2], [x25]
+	B stored18
+
+one17:
+	WORD $0xbd002265 // str s5, [x19, #32]
+
+stored18:
+	ADD R11, R19, R19
+	WORD $0xad001e66 // stp q6, q7, [x19]
+	TBZ $1, R9, one19
+	WORD $0xfd001268 // str d8, [x19, #32]
+	TBZ $0, R9, stored20
+	ADD $40, R19, R25
+	WORD $0x4d008328 // st1 {v8.s}[2], [x25]
+	B stored20
+
+one19:
+	WORD $0xbd002268 // str s8, [x19, #32]
+
+stored20:
+	ADD R11, R19, R19
+	WORD $0xad002a69 // stp q9, q10, [x19]
+	TBZ $1, R9, one21
+	WORD $0xfd00126b // str d11, [x19, #32]
+	TBZ $0, R9, stored22
+	ADD $40, R19, R25
+	WORD $0x4d00832b // st1 {v11.s}[2], [x25]
+	B stored22
+
+one21:
+	WORD $0xbd00226b // str s11, [x19, #32]
+
+stored22:
+	ADD R11, R19, R19
+	WORD $0xad00366c // stp q12, q13, [x19]
+	TBZ $1, R9, one23
+	WORD $0xfd00126e // str d14, [x19, #32]
+	TBZ $0, R9, stored24
+	ADD $40, R19, R25
+	WORD $0x4d00832e // st1 {v14.s}[2], [x25]
+	B stored24
+
+one23:
+	WORD $0xbd00226e // str s14, [x19, #32]
+
+stored24:
+	ADD R11, R19, R19
+	WORD $0xad00426f // stp q15, q16, [x19]
+	TBZ $1, R9, one25
+	WORD $0xfd001271 // str d17, [x19, #32]
+	TBZ $0, R9, stored26
+	ADD $40, R19, R25
+	WORD $0x4d008331 // st1 {v17.s}[2], [x25]
+	B stored26
+
+one25:
+	WORD $0xbd002271 // str s17, [x19, #32]
+
+stored26:
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R25
+	ADD R25, R5, R5
+	MOVD 192(R0), R25
+	ADD R25, R6, R6
+	MOVD 112(R0), R25
+	ADD R25, R7, R7
+	B block
+
+done:
+	RET
+
+// func(s *[32]uint64)
+TEXT ·tile1x16NEON(SB), NOSPLIT, $0-8
+	MOVD s+0(FP), R0
+	MOVD 32(R0), R1
+	MOVD 48(R0), R2
+	MOVD 40(R0), R3
+	MOVD 56(R0), R4
+	MOVD 0(R0), R5
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
+
+block:
+	// Sums are zero; the first segment begins.
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	MOVD 80(R0), R10
+	MOVD R5, R11
+	MOVD R6, R12
+
+segment:
+	MOVD R11, R13
+	MOVD R12, R14
+	ADD R3, R11, R11
 	ADD R4, R12, R12
+	MOVD 72(R0), R15
+	SUBS $4, R15, R15
+	BLT rest
+
+four:
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R19
+	ADD R9, R19, R19
+	PRFM (R19), PLDL2KEEP
+	MOVD 176(R0), R19
+	ADD R19, R9, R9
+	WORD $0xad4015c4 // ldp q4, q5, [x14]
+	WORD $0xad411dc6 // ldp q6, q7, [x14, #32]
+	ADD R2, R14, R14
+	WORD $0xbd4001a8 // ldr s8, [x13]
+	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
+	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
+	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
+	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
+	ADD R1, R13, R13
+	WORD $0xad4015c4 // ldp q4, q5, [x14]
+	WORD $0xad411dc6 // ldp q6, q7, [x14, #32]
+	ADD R2, R14, R14
+	WORD $0xbd4001a8 // ldr s8, [x13]
+	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
+	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
+	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
+	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
+	ADD R1, R13, R13
+	WORD $0xad4015c4 // ldp q4, q5, [x14]
+	WORD $0xad411dc6 // ldp q6, q7, [x14, #32]
+	ADD R2, R14, R14
+	WORD $0xbd4001a8 // ldr s8, [x13]
+	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
+	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
+	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
+	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
+	ADD R1, R13, R13
+	WORD $0xad4015c4 // ldp q4, q5, [x14]
+	WORD $0xad411dc6 // ldp q6, q7, [x14, #32]
+	ADD R2, R14, R14
+	WORD $0xbd4001a8 // ldr s8, [x13]
+	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
+	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
+	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
+	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
+	ADD R1, R13, R13
+	SUBS $4, R15, R15
+	BGE four
+
+rest:
+	ADD $4, R15, R15
+	CBZ R15, next
+
+one:
+	WORD $0xad4015c4 // ldp q4, q5, [x14]
+	WORD $0xad411dc6 // ldp q6, q7, [x14, #32]
+	ADD R2, R14, R14
+	WORD $0xbd4001a8 // ldr s8, [x13]
+	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
+	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
+	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
+	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
+	ADD R1, R13, R13
+	SUB $1, R15, R15
+	CBNZ R15, one
+
+next:
+	SUB $1, R10, R10
+	CBNZ R10, segment
+	// The block is complete: add it to C, or store it.
+	MOVD 88(R0), R10
+	CBZ R10, set
+	MOVD R7, R10
+	WORD $0xad401544 // ldp q4, q5, [x10]
+	WORD $0xad411d46 // ldp q6, q7, [x10, #32]
+	WORD $0x4e20d480 // fadd v0.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
+	WORD $0x4e22d4c2 // fadd v2.4s, v6.4s, v2.4s
+	WORD $0x4e23d4e3 // fadd v3.4s, v7.4s, v3.4s
+
+set:
+	MOVD R7, R10
+	WORD $0xad000540 // stp q0, q1, [x10]
+	WORD $0xad010d42 // stp q2, q3, [x10, #32]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R19
+	ADD R19, R5, R5
+	MOVD 192(R0), R19
+	ADD R19, R6, R6
+	MOVD 112(R0), R19
+	ADD R19, R7, R7
+	B block
+
+done:
+	RET
+
+// func(s *[32]uint64)
+TEXT ·tile1x16NEONPart(SB), NOSPLIT, $0-8
+	MOVD s+0(FP), R0
+	MOVD 32(R0), R1
+	MOVD 48(R0), R2
+	MOVD 40(R0), R3
+	MOVD 56(R0), R4
+	MOVD 0(R0), R5
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
+
+block:
+	// Sums are zero; the first segment begins.
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	MOVD 80(R0), R10
+	MOVD R5, R11
+	MOVD R6, R12
+
+segment:
+	MOVD R11, R13
+	MOVD R12, R14
+	ADD R3, R11, R11
+	ADD R4, R12, R12
+	MOVD 72(R0), R15
+
+one:
+	WORD $0xad4015c4 // ldp q4, q5, [x14]
+	WORD $0x3dc009c6 // ldr q6, [x14, #32]
+	TBZ $1, R9, one1
+	WORD $0xfd4019c7 // ldr d7, [x14, #48]
+	TBZ $0, R9, loaded2
+	ADD $56, R14, R19
+	WORD $0x4d408267 // ld1 {v7.s}[2], [x19]
+	B loaded2
+
+one1:
+	WORD $0xbd4031c7 // ldr s7, [x14, #48]
+
+loaded2:
+	ADD R2, R14, R14
+	WORD $0xbd4001a8 // ldr s8, [x13]
+	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
+	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
+	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
+	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
+	ADD R1, R13, R13
+	SUB $1, R15, R15
+	CBNZ R15, one
+
+next:
+	SUB $1, R10, R10
+	CBNZ R10, segment
+	// The block is complete: add it to C, or store it.
+	MOVD 88(R0), R10
+	CBZ R10, set
+	MOVD R7, R10
+	WORD $0xad401544 // ldp q4, q5, [x10]
+	WORD $0x3dc00946 // ldr q6, [x10, #32]
+	TBZ $1, R9, one3
+	WORD $0xfd401947 // ldr d7, [x10, #48]
+	TBZ $0, R9, loaded4
+	ADD $56, R10, R19
+	WORD $0x4d408267 // ld1 {v7.s}[2], [x19]
+	B loaded4
+
+one3:
+	WORD $0xbd403147 // ldr s7, [x10, #48]
+
+loaded4:
+	WORD $0x4e20d480 // fadd v0.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
+	WORD $0x4e22d4c2 // fadd v2.4s, v6.4s, v2.4s
+	WORD $0x4e23d4e3 // fadd v3.4s, v7.4s, v3.4s
+
+set:
+	MOVD R7, R10
+	WORD $0xad000540 // stp q0, q1, [x10]
+	WORD $0x3d800942 // str q2, [x10, #32]
+	TBZ $1, R9, one5
+	WORD $0xfd001943 // str d3, [x10, #48]
+	TBZ $0, R9, stored6
+	ADD $56, R10, R19
+	WORD $0x4d008263 // st1 {v3.s}[2], [x19]
+	B stored6
+
+one5:
+	WORD $0xbd003143 // str s3, [x10, #48]
+
+stored6:
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R19
+	ADD R19, R5, R5
+	MOVD 192(R0), R19
+	ADD R19, R6, R6
+	MOVD 112(R0), R19
+	ADD R19, R7, R7
+	B block
+
+done:
+	RET
+
+// func(s *[32]uint64)
+TEXT ·tile2x16NEON(SB), NOSPLIT, $0-8
+	MOVD s+0(FP), R0
+	MOVD 32(R0), R1
+	MOVD 48(R0), R2
+	MOVD 40(R0), R3
+	MOVD 56(R0), R4
+	MOVD 0(R0), R5
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
+	// Row i of A is i strides behind row 0.
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+
+block:
+	// Sums are zero; the first segment begins.
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	MOVD 80(R0), R12
+	MOVD R5, R13
+	MOVD R6, R14
+
+segment:
+	MOVD R13, R15
+	MOVD R14, R19
+	ADD R3, R13, R13
+	ADD R4, R14, R14
 	MOVD 72(R0), R20
 	SUBS $4, R20, R20
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
+	PRFM (R9), PLDL2KEEP
 	MOVD 168(R0), R21
-	ADD R8, R21, R21
+	ADD R9, R21, R21
 	PRFM (R21), PLDL2KEEP
 	MOVD 176(R0), R21
-	ADD R21, R8, R8
-	WORD $0xad40366c // ldp q12, q13, [x19]
-	WORD $0xad413e6e // ldp q14, q15, [x19, #32]
+	ADD R21, R9, R9
+	WORD $0xad402668 // ldp q8, q9, [x19]
+	WORD $0xad412e6a // ldp q10, q11, [x19, #32]
 	ADD R2, R19, R19
-	WORD $0xbd4001f0 // ldr s16, [x15]
-	WORD $0xbc6969f1 // ldr s17, [x15, x9]
-	WORD $0xbc6b69f2 // ldr s18, [x15, x11]
-	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
-	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
-	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
-	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a5 // fmla v5.4s, v13.4s, v17.s[0]
-	WORD $0x4f9111c6 // fmla v6.4s, v14.4s, v17.s[0]
-	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
-	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
-	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
-	WORD $0x4f9211ca // fmla v10.4s, v14.4s, v18.s[0]
-	WORD $0x4f9211eb // fmla v11.4s, v15.4s, v18.s[0]
+	WORD $0xbd4001ec // ldr s12, [x15]
+	WORD $0xbc6a69ed // ldr s13, [x15, x10]
+	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
+	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
+	WORD $0x4f8d1104 // fmla v4.4s, v8.4s, v13.s[0]
+	WORD $0x4f8d1125 // fmla v5.4s, v9.4s, v13.s[0]
+	WORD $0x4f8d1146 // fmla v6.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d1167 // fmla v7.4s, v11.4s, v13.s[0]
 	ADD R1, R15, R15
-	WORD $0xad40366c // ldp q12, q13, [x19]
-	WORD $0xad413e6e // ldp q14, q15, [x19, #32]
+	WORD $0xad402668 // ldp q8, q9, [x19]
+	WORD $0xad412e6a // ldp q10, q11, [x19, #32]
 	ADD R2, R19, R19
-	WORD $0xbd4001f0 // ldr s16, [x15]
-	WORD $0xbc6969f1 // ldr s17, [x15, x9]
-	WORD $0xbc6b69f2 // ldr s18, [x15, x11]
-	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
-	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
-	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
-	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a5 // fmla v5.4s, v13.4s, v17.s[0]
-	WORD $0x4f9111c6 // fmla v6.4s, v14.4s, v17.s[0]
-	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
-	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
-	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
-	WORD $0x4f9211ca // fmla v10.4s, v14.4s, v18.s[0]
-	WORD $0x4f9211eb // fmla v11.4s, v15.4s, v18.s[0]
+	WORD $0xbd4001ec // ldr s12, [x15]
+	WORD $0xbc6a69ed // ldr s13, [x15, x10]
+	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
+	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
+	WORD $0x4f8d1104 // fmla v4.4s, v8.4s, v13.s[0]
+	WORD $0x4f8d1125 // fmla v5.4s, v9.4s, v13.s[0]
+	WORD $0x4f8d1146 // fmla v6.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d1167 // fmla v7.4s, v11.4s, v13.s[0]
 	ADD R1, R15, R15
-	WORD $0xad40366c // ldp q12, q13, [x19]
-	WORD $0xad413e6e // ldp q14, q15, [x19, #32]
+	WORD $0xad402668 // ldp q8, q9, [x19]
+	WORD $0xad412e6a // ldp q10, q11, [x19, #32]
 	ADD R2, R19, R19
-	WORD $0xbd4001f0 // ldr s16, [x15]
-	WORD $0xbc6969f1 // ldr s17, [x15, x9]
-	WORD $0xbc6b69f2 // ldr s18, [x15, x11]
-	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
-	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
-	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
-	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a5 // fmla v5.4s, v13.4s, v17.s[0]
-	WORD $0x4f9111c6 // fmla v6.4s, v14.4s, v17.s[0]
-	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
-	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
-	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
-	WORD $0x4f9211ca // fmla v10.4s, v14.4s, v18.s[0]
-	WORD $0x4f9211eb // fmla v11.4s, v15.4s, v18.s[0]
+	WORD $0xbd4001ec // ldr s12, [x15]
+	WORD $0xbc6a69ed // ldr s13, [x15, x10]
+	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
+	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
+	WORD $0x4f8d1104 // fmla v4.4s, v8.4s, v13.s[0]
+	WORD $0x4f8d1125 // fmla v5.4s, v9.4s, v13.s[0]
+	WORD $0x4f8d1146 // fmla v6.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d1167 // fmla v7.4s, v11.4s, v13.s[0]
 	ADD R1, R15, R15
-	WORD $0xad40366c // ldp q12, q13, [x19]
-	WORD $0xad413e6e // ldp q14, q15, [x19, #32]
+	WORD $0xad402668 // ldp q8, q9, [x19]
+	WORD $0xad412e6a // ldp q10, q11, [x19, #32]
 	ADD R2, R19, R19
-	WORD $0xbd4001f0 // ldr s16, [x15]
-	WORD $0xbc6969f1 // ldr s17, [x15, x9]
-	WORD $0xbc6b69f2 // ldr s18, [x15, x11]
-	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
-	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
-	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
-	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a5 // fmla v5.4s, v13.4s, v17.s[0]
-	WORD $0x4f9111c6 // fmla v6.4s, v14.4s, v17.s[0]
-	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
-	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
-	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
-	WORD $0x4f9211ca // fmla v10.4s, v14.4s, v18.s[0]
-	WORD $0x4f9211eb // fmla v11.4s, v15.4s, v18.s[0]
+	WORD $0xbd4001ec // ldr s12, [x15]
+	WORD $0xbc6a69ed // ldr s13, [x15, x10]
+	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
+	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
+	WORD $0x4f8d1104 // fmla v4.4s, v8.4s, v13.s[0]
+	WORD $0x4f8d1125 // fmla v5.4s, v9.4s, v13.s[0]
+	WORD $0x4f8d1146 // fmla v6.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d1167 // fmla v7.4s, v11.4s, v13.s[0]
 	ADD R1, R15, R15
 	SUBS $4, R20, R20
 	BGE four
@@ -6918,92 +6695,79 @@ rest:
 	CBZ R20, next
 
 one:
-	WORD $0xad40366c // ldp q12, q13, [x19]
-	WORD $0xad413e6e // ldp q14, q15, [x19, #32]
+	WORD $0xad402668 // ldp q8, q9, [x19]
+	WORD $0xad412e6a // ldp q10, q11, [x19, #32]
 	ADD R2, R19, R19
-	WORD $0xbd4001f0 // ldr s16, [x15]
-	WORD $0xbc6969f1 // ldr s17, [x15, x9]
-	WORD $0xbc6b69f2 // ldr s18, [x15, x11]
-	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
-	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
-	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
-	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a5 // fmla v5.4s, v13.4s, v17.s[0]
-	WORD $0x4f9111c6 // fmla v6.4s, v14.4s, v17.s[0]
-	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
-	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
-	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
-	WORD $0x4f9211ca // fmla v10.4s, v14.4s, v18.s[0]
-	WORD $0x4f9211eb // fmla v11.4s, v15.4s, v18.s[0]
+	WORD $0xbd4001ec // ldr s12, [x15]
+	WORD $0xbc6a69ed // ldr s13, [x15, x10]
+	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
+	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
+	WORD $0x4f8d1104 // fmla v4.4s, v8.4s, v13.s[0]
+	WORD $0x4f8d1125 // fmla v5.4s, v9.4s, v13.s[0]
+	WORD $0x4f8d1146 // fmla v6.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d1167 // fmla v7.4s, v11.4s, v13.s[0]
 	ADD R1, R15, R15
 	SUB $1, R20, R20
 	CBNZ R20, one
 
 next:
-	SUB $1, R13, R13
-	CBNZ R13, segment
+	SUB $1, R12, R12
+	CBNZ R12, segment
 	// The block is complete: add it to C, or store it.
 	MOVD 88(R0), R12
 	CBZ R12, set
-	MOVD R6, R12
-	WORD $0xad40358c // ldp q12, q13, [x12]
-	WORD $0xad413d8e // ldp q14, q15, [x12, #32]
-	WORD $0x4e20d580 // fadd v0.4s, v12.4s, v0.4s
-	WORD $0x4e21d5a1 // fadd v1.4s, v13.4s, v1.4s
-	WORD $0x4e22d5c2 // fadd v2.4s, v14.4s, v2.4s
-	WORD $0x4e23d5e3 // fadd v3.4s, v15.4s, v3.4s
-	ADD R10, R12, R12
-	WORD $0xad40358c // ldp q12, q13, [x12]
-	WORD $0xad413d8e // ldp q14, q15, [x12, #32]
-	WORD $0x4e24d584 // fadd v4.4s, v12.4s, v4.4s
-	WORD $0x4e25d5a5 // fadd v5.4s, v13.4s, v5.4s
-	WORD $0x4e26d5c6 // fadd v6.4s, v14.4s, v6.4s
-	WORD $0x4e27d5e7 // fadd v7.4s, v15.4s, v7.4s
-	ADD R10, R12, R12
-	WORD $0xad40358c // ldp q12, q13, [x12]
-	WORD $0xad413d8e // ldp q14, q15, [x12, #32]
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x4e29d5a9 // fadd v9.4s, v13.4s, v9.4s
-	WORD $0x4e2ad5ca // fadd v10.4s, v14.4s, v10.4s
-	WORD $0x4e2bd5eb // fadd v11.4s, v15.4s, v11.4s
+	MOVD R7, R12
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	WORD $0xad412d8a // ldp q10, q11, [x12, #32]
+	WORD $0x4e20d500 // fadd v0.4s, v8.4s, v0.4s
+	WORD $0x4e21d521 // fadd v1.4s, v9.4s, v1.4s
+	WORD $0x4e22d542 // fadd v2.4s, v10.4s, v2.4s
+	WORD $0x4e23d563 // fadd v3.4s, v11.4s, v3.4s
+	ADD R11, R12, R12
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	WORD $0xad412d8a // ldp q10, q11, [x12, #32]
+	WORD $0x4e24d504 // fadd v4.4s, v8.4s, v4.4s
+	WORD $0x4e25d525 // fadd v5.4s, v9.4s, v5.4s
+	WORD $0x4e26d546 // fadd v6.4s, v10.4s, v6.4s
+	WORD $0x4e27d567 // fadd v7.4s, v11.4s, v7.4s
 
 set:
-	MOVD R6, R12
+	MOVD R7, R12
 	WORD $0xad000580 // stp q0, q1, [x12]
 	WORD $0xad010d82 // stp q2, q3, [x12, #32]
-	ADD R10, R12, R12
+	ADD R11, R12, R12
 	WORD $0xad001584 // stp q4, q5, [x12]
 	WORD $0xad011d86 // stp q6, q7, [x12, #32]
-	ADD R10, R12, R12
-	WORD $0xad002588 // stp q8, q9, [x12]
-	WORD $0xad012d8a // stp q10, q11, [x12, #32]
-	SUB $1, R7, R7
-	CBZ R7, done
+	SUB $1, R8, R8
+	CBZ R8, done
 	MOVD 104(R0), R21
 	ADD R21, R5, R5
-	MOVD 112(R0), R21
+	MOVD 192(R0), R21
 	ADD R21, R6, R6
+	MOVD 112(R0), R21
+	ADD R21, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
-TEXT ·tile3x16NEONPart(SB), NOSPLIT, $0-8
+// func(s *[32]uint64)
+TEXT ·tile2x16NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
 	MOVD 48(R0), R2
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
 
 block:
 	// Sums are zero; the first segment begins.
@@ -7015,186 +6779,147 @@ block:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
-	MOVD 8(R0), R12
-	MOVD 80(R0), R13
-	MOVD R5, R14
+	MOVD 80(R0), R12
+	MOVD R5, R13
+	MOVD R6, R14
 
 segment:
-	MOVD R14, R15
-	MOVD R12, R19
-	ADD R3, R14, R14
-	ADD R4, R12, R12
+	MOVD R13, R15
+	MOVD R14, R19
+	ADD R3, R13, R13
+	ADD R4, R14, R14
 	MOVD 72(R0), R20
 
 one:
-	WORD $0xad40366c // ldp q12, q13, [x19]
-	WORD $0x3dc00a6e // ldr q14, [x19, #32]
-	TBZ $1, R8, one1
-	WORD $0xfd401a6f // ldr d15, [x19, #48]
-	TBZ $0, R8, loaded2
+	WORD $0xad402668 // ldp q8, q9, [x19]
+	WORD $0x3dc00a6a // ldr q10, [x19, #32]
+	TBZ $1, R9, one1
+	WORD $0xfd401a6b // ldr d11, [x19, #48]
+	TBZ $0, R9, loaded2
 	ADD $56, R19, R21
-	WORD $0x4d4082af // ld1 {v15.s}[2], [x21]
+	WORD $0x4d4082ab // ld1 {v11.s}[2], [x21]
 	B loaded2
 
 one1:
-	WORD $0xbd40326f // ldr s15, [x19, #48]
+	WORD $0xbd40326b // ldr s11, [x19, #48]
 
 loaded2:
 	ADD R2, R19, R19
-	WORD $0xbd4001f0 // ldr s16, [x15]
-	WORD $0xbc6969f1 // ldr s17, [x15, x9]
-	WORD $0xbc6b69f2 // ldr s18, [x15, x11]
-	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
-	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
-	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
-	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
-	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
-	WORD $0x4f9111a5 // fmla v5.4s, v13.4s, v17.s[0]
-	WORD $0x4f9111c6 // fmla v6.4s, v14.4s, v17.s[0]
-	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
-	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
-	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
-	WORD $0x4f9211ca // fmla v10.4s, v14.4s, v18.s[0]
-	WORD $0x4f9211eb // fmla v11.4s, v15.4s, v18.s[0]
+	WORD $0xbd4001ec // ldr s12, [x15]
+	WORD $0xbc6a69ed // ldr s13, [x15, x10]
+	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
+	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
+	WORD $0x4f8d1104 // fmla v4.4s, v8.4s, v13.s[0]
+	WORD $0x4f8d1125 // fmla v5.4s, v9.4s, v13.s[0]
+	WORD $0x4f8d1146 // fmla v6.4s, v10.4s, v13.s[0]
+	WORD $0x4f8d1167 // fmla v7.4s, v11.4s, v13.s[0]
 	ADD R1, R15, R15
 	SUB $1, R20, R20
 	CBNZ R20, one
 
 next:
-	SUB $1, R13, R13
-	CBNZ R13, segment
+	SUB $1, R12, R12
+	CBNZ R12, segment
 	// The block is complete: add it to C, or store it.
 	MOVD 88(R0), R12
 	CBZ R12, set
-	MOVD R6, R12
-	WORD $0xad40358c // ldp q12, q13, [x12]
-	WORD $0x3dc0098e // ldr q14, [x12, #32]
-	TBZ $1, R8, one3
-	WORD $0xfd40198f // ldr d15, [x12, #48]
-	TBZ $0, R8, loaded4
+	MOVD R7, R12
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	WORD $0x3dc0098a // ldr q10, [x12, #32]
+	TBZ $1, R9, one3
+	WORD $0xfd40198b // ldr d11, [x12, #48]
+	TBZ $0, R9, loaded4
 	ADD $56, R12, R21
-	WORD $0x4d4082af // ld1 {v15.s}[2], [x21]
+	WORD $0x4d4082ab // ld1 {v11.s}[2], [x21]
 	B loaded4
 
 one3:
-	WORD $0xbd40318f // ldr s15, [x12, #48]
+	WORD $0xbd40318b // ldr s11, [x12, #48]
 
 loaded4:
-	WORD $0x4e20d580 // fadd v0.4s, v12.4s, v0.4s
-	WORD $0x4e21d5a1 // fadd v1.4s, v13.4s, v1.4s
-	WORD $0x4e22d5c2 // fadd v2.4s, v14.4s, v2.4s
-	WORD $0x4e23d5e3 // fadd v3.4s, v15.4s, v3.4s
-	ADD R10, R12, R12
-	WORD $0xad40358c // ldp q12, q13, [x12]
-	WORD $0x3dc0098e // ldr q14, [x12, #32]
-	TBZ $1, R8, one5
-	WORD $0xfd40198f // ldr d15, [x12, #48]
-	TBZ $0, R8, loaded6
+	WORD $0x4e20d500 // fadd v0.4s, v8.4s, v0.4s
+	WORD $0x4e21d521 // fadd v1.4s, v9.4s, v1.4s
+	WORD $0x4e22d542 // fadd v2.4s, v10.4s, v2.4s
+	WORD $0x4e23d563 // fadd v3.4s, v11.4s, v3.4s
+	ADD R11, R12, R12
+	WORD $0xad402588 // ldp q8, q9, [x12]
+	WORD $0x3dc0098a // ldr q10, [x12, #32]
+	TBZ $1, R9, one5
+	WORD $0xfd40198b // ldr d11, [x12, #48]
+	TBZ $0, R9, loaded6
 	ADD $56, R12, R21
-	WORD $0x4d4082af // ld1 {v15.s}[2], [x21]
+	WORD $0x4d4082ab // ld1 {v11.s}[2], [x21]
 	B loaded6
 
 one5:
-	WORD $0xbd40318f // ldr s15, [x12, #48]
+	WORD $0xbd40318b // ldr s11, [x12, #48]
 
 loaded6:
-	WORD $0x4e24d584 // fadd v4.4s, v12.4s, v4.4s
-	WORD $0x4e25d5a5 // fadd v5.4s, v13.4s, v5.4s
-	WORD $0x4e26d5c6 // fadd v6.4s, v14.4s, v6.4s
-	WORD $0x4e27d5e7 // fadd v7.4s, v15.4s, v7.4s
-	ADD R10, R12, R12
-	WORD $0xad40358c // ldp q12, q13, [x12]
-	WORD $0x3dc0098e // ldr q14, [x12, #32]
-	TBZ $1, R8, one7
-	WORD $0xfd40198f // ldr d15, [x12, #48]
-	TBZ $0, R8, loaded8
-	ADD $56, R12, R21
-	WORD $0x4d4082af // ld1 {v15.s}[2], [x21]
-	B loaded8
-
-one7:
-	WORD $0xbd40318f // ldr s15, [x12, #48]
-
-loaded8:
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x4e29d5a9 // fadd v9.4s, v13.4s, v9.4s
-	WORD $0x4e2ad5ca // fadd v10.4s, v14.4s, v10.4s
-	WORD $0x4e2bd5eb // fadd v11.4s, v15.4s, v11.4s
+	WORD $0x4e24d504 // fadd v4.4s, v8.4s, v4.4s
+	WORD $0x4e25d525 // fadd v5.4s, v9.4s, v5.4s
+	WORD $0x4e26d546 // fadd v6.4s, v10.4s, v6.4s
+	WORD $0x4e27d567 // fadd v7.4s, v11.4s, v7.4s
 
 set:
-	MOVD R6, R12
+	MOVD R7, R12
 	WORD $0xad000580 // stp q0, q1, [x12]
 	WORD $0x3d800982 // str q2, [x12, #32]
-	TBZ $1, R8, one9
+	TBZ $1, R9, one7
 	WORD $0xfd001983 // str d3, [x12, #48]
-	TBZ $0, R8, stored10
+	TBZ $0, R9, stored8
 	ADD $56, R12, R21
 	WORD $0x4d0082a3 // st1 {v3.s}[2], [x21]
+	B stored8
+
+one7:
+	WORD $0xbd003183 // str s3, [x12, #48]
+
+stored8:
+	ADD R11, R12, R12
+	WORD $0xad001584 // stp q4, q5, [x12]
+	WORD $0x3d800986 // str q6, [x12, #32]
+	TBZ $1, R9, one9
+	WORD $0xfd001987 // str d7, [x12, #48]
+	TBZ $0, R9, stored10
+	ADD $56, R12, R21
+	WORD $0x4d0082a7 // st1 {v7.s}[2], [x21]
 	B stored10
 
 one9:
-	WORD $0xbd003183 // str s3, [x12, #48]
-
-stored10:
-	ADD R10, R12, R12
-	WORD $0xad001584 // stp q4, q5, [x12]
-	WORD $0x3d800986 // str q6, [x12, #32]
-	TBZ $1, R8, one11
-	WORD $0xfd001987 // str d7, [x12, #48]
-	TBZ $0, R8, stored12
-	ADD $56, R12, R21
-	WORD $0x4d0082a7 // st1 {v7.s}[2], [x21]
-	B stored12
-
-one11:
 	WORD $0xbd003187 // str s7, [x12, #48]
 
-stored12:
-	ADD R10, R12, R12
-	WORD $0xad002588 // stp q8, q9, [x12]
-	WORD $0x3d80098a // str q10, [x12, #32]
-	TBZ $1, R8, one13
-	WORD $0xfd00198b // str d11, [x12, #48]
-	TBZ $0, R8, stored14
-	ADD $56, R12, R21
-	WORD $0x4d0082ab // st1 {v11.s}[2], [x21]
-	B stored14
-
-one13:
-	WORD $0xbd00318b // str s11, [x12, #48]
-
-stored14:
-	SUB $1, R7, R7
-	CBZ R7, done
+stored10:
+	SUB $1, R8, R8
+	CBZ R8, done
 	MOVD 104(R0), R21
 	ADD R21, R5, R5
-	MOVD 112(R0), R21
+	MOVD 192(R0), R21
 	ADD R21, R6, R6
+	MOVD 112(R0), R21
+	ADD R21, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
-TEXT ·tile4x16NEON(SB), NOSPLIT, $0-8
+// func(s *[32]uint64)
+TEXT ·tile3x16NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
 	MOVD 48(R0), R2
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
 
 block:
 	// Sums are zero; the first segment begins.
@@ -7210,125 +6935,101 @@ block:
 	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e40c // movi v12.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
-	WORD $0x6f00e40f // movi v15.2d, #0
-	MOVD 8(R0), R13
-	MOVD 80(R0), R14
-	MOVD R5, R15
+	MOVD 80(R0), R13
+	MOVD R5, R14
+	MOVD R6, R15
 
 segment:
-	MOVD R15, R19
-	MOVD R13, R20
-	ADD R3, R15, R15
-	ADD R4, R13, R13
+	MOVD R14, R19
+	MOVD R15, R20
+	ADD R3, R14, R14
+	ADD R4, R15, R15
 	MOVD 72(R0), R21
 	SUBS $4, R21, R21
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
+	PRFM (R9), PLDL2KEEP
 	MOVD 168(R0), R22
-	ADD R8, R22, R22
+	ADD R9, R22, R22
 	PRFM (R22), PLDL2KEEP
 	MOVD 176(R0), R22
-	ADD R22, R8, R8
-	WORD $0xad404690 // ldp q16, q17, [x20]
-	WORD $0xad414e92 // ldp q18, q19, [x20, #32]
+	ADD R22, R9, R9
+	WORD $0xad40368c // ldp q12, q13, [x20]
+	WORD $0xad413e8e // ldp q14, q15, [x20, #32]
 	ADD R2, R20, R20
-	WORD $0xbd400274 // ldr s20, [x19]
-	WORD $0xbc696a75 // ldr s21, [x19, x9]
-	WORD $0xbc6b6a76 // ldr s22, [x19, x11]
-	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
-	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
-	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
-	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
-	WORD $0xbc6c6a74 // ldr s20, [x19, x12]
-	WORD $0x4f951204 // fmla v4.4s, v16.4s, v21.s[0]
-	WORD $0x4f951225 // fmla v5.4s, v17.4s, v21.s[0]
-	WORD $0x4f951246 // fmla v6.4s, v18.4s, v21.s[0]
-	WORD $0x4f951267 // fmla v7.4s, v19.4s, v21.s[0]
-	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
-	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
-	WORD $0x4f96124a // fmla v10.4s, v18.4s, v22.s[0]
-	WORD $0x4f96126b // fmla v11.4s, v19.4s, v22.s[0]
-	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
-	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
-	WORD $0x4f94124e // fmla v14.4s, v18.4s, v20.s[0]
-	WORD $0x4f94126f // fmla v15.4s, v19.4s, v20.s[0]
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbc6a6a71 // ldr s17, [x19, x10]
+	WORD $0xbc6c6a72 // ldr s18, [x19, x12]
+	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
+	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a5 // fmla v5.4s, v13.4s, v17.s[0]
+	WORD $0x4f9111c6 // fmla v6.4s, v14.4s, v17.s[0]
+	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
+	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
+	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
+	WORD $0x4f9211ca // fmla v10.4s, v14.4s, v18.s[0]
+	WORD $0x4f9211eb // fmla v11.4s, v15.4s, v18.s[0]
 	ADD R1, R19, R19
-	WORD $0xad404690 // ldp q16, q17, [x20]
-	WORD $0xad414e92 // ldp q18, q19, [x20, #32]
+	WORD $0xad40368c // ldp q12, q13, [x20]
+	WORD $0xad413e8e // ldp q14, q15, [x20, #32]
 	ADD R2, R20, R20
-	WORD $0xbd400274 // ldr s20, [x19]
-	WORD $0xbc696a75 // ldr s21, [x19, x9]
-	WORD $0xbc6b6a76 // ldr s22, [x19, x11]
-	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
-	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
-	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
-	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
-	WORD $0xbc6c6a74 // ldr s20, [x19, x12]
-	WORD $0x4f951204 // fmla v4.4s, v16.4s, v21.s[0]
-	WORD $0x4f951225 // fmla v5.4s, v17.4s, v21.s[0]
-	WORD $0x4f951246 // fmla v6.4s, v18.4s, v21.s[0]
-	WORD $0x4f951267 // fmla v7.4s, v19.4s, v21.s[0]
-	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
-	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
-	WORD $0x4f96124a // fmla v10.4s, v18.4s, v22.s[0]
-	WORD $0x4f96126b // fmla v11.4s, v19.4s, v22.s[0]
-	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
-	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
-	WORD $0x4f94124e // fmla v14.4s, v18.4s, v20.s[0]
-	WORD $0x4f94126f // fmla v15.4s, v19.4s, v20.s[0]
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbc6a6a71 // ldr s17, [x19, x10]
+	WORD $0xbc6c6a72 // ldr s18, [x19, x12]
+	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
+	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a5 // fmla v5.4s, v13.4s, v17.s[0]
+	WORD $0x4f9111c6 // fmla v6.4s, v14.4s, v17.s[0]
+	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
+	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
+	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
+	WORD $0x4f9211ca // fmla v10.4s, v14.4s, v18.s[0]
+	WORD $0x4f9211eb // fmla v11.4s, v15.4s, v18.s[0]
 	ADD R1, R19, R19
-	WORD $0xad404690 // ldp q16, q17, [x20]
-	WORD $0xad414e92 // ldp q18, q19, [x20, #32]
+	WORD $0xad40368c // ldp q12, q13, [x20]
+	WORD $0xad413e8e // ldp q14, q15, [x20, #32]
 	ADD R2, R20, R20
-	WORD $0xbd400274 // ldr s20, [x19]
-	WORD $0xbc696a75 // ldr s21, [x19, x9]
-	WORD $0xbc6b6a76 // ldr s22, [x19, x11]
-	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
-	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
-	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
-	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
-	WORD $0xbc6c6a74 // ldr s20, [x19, x12]
-	WORD $0x4f951204 // fmla v4.4s, v16.4s, v21.s[0]
-	WORD $0x4f951225 // fmla v5.4s, v17.4s, v21.s[0]
-	WORD $0x4f951246 // fmla v6.4s, v18.4s, v21.s[0]
-	WORD $0x4f951267 // fmla v7.4s, v19.4s, v21.s[0]
-	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
-	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
-	WORD $0x4f96124a // fmla v10.4s, v18.4s, v22.s[0]
-	WORD $0x4f96126b // fmla v11.4s, v19.4s, v22.s[0]
-	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
-	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
-	WORD $0x4f94124e // fmla v14.4s, v18.4s, v20.s[0]
-	WORD $0x4f94126f // fmla v15.4s, v19.4s, v20.s[0]
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbc6a6a71 // ldr s17, [x19, x10]
+	WORD $0xbc6c6a72 // ldr s18, [x19, x12]
+	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
+	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a5 // fmla v5.4s, v13.4s, v17.s[0]
+	WORD $0x4f9111c6 // fmla v6.4s, v14.4s, v17.s[0]
+	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
+	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
+	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
+	WORD $0x4f9211ca // fmla v10.4s, v14.4s, v18.s[0]
+	WORD $0x4f9211eb // fmla v11.4s, v15.4s, v18.s[0]
 	ADD R1, R19, R19
-	WORD $0xad404690 // ldp q16, q17, [x20]
-	WORD $0xad414e92 // ldp q18, q19, [x20, #32]
+	WORD $0xad40368c // ldp q12, q13, [x20]
+	WORD $0xad413e8e // ldp q14, q15, [x20, #32]
 	ADD R2, R20, R20
-	WORD $0xbd400274 // ldr s20, [x19]
-	WORD $0xbc696a75 // ldr s21, [x19, x9]
-	WORD $0xbc6b6a76 // ldr s22, [x19, x11]
-	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
-	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
-	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
-	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
-	WORD $0xbc6c6a74 // ldr s20, [x19, x12]
-	WORD $0x4f951204 // fmla v4.4s, v16.4s, v21.s[0]
-	WORD $0x4f951225 // fmla v5.4s, v17.4s, v21.s[0]
-	WORD $0x4f951246 // fmla v6.4s, v18.4s, v21.s[0]
-	WORD $0x4f951267 // fmla v7.4s, v19.4s, v21.s[0]
-	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
-	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
-	WORD $0x4f96124a // fmla v10.4s, v18.4s, v22.s[0]
-	WORD $0x4f96126b // fmla v11.4s, v19.4s, v22.s[0]
-	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
-	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
-	WORD $0x4f94124e // fmla v14.4s, v18.4s, v20.s[0]
-	WORD $0x4f94126f // fmla v15.4s, v19.4s, v20.s[0]
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbc6a6a71 // ldr s17, [x19, x10]
+	WORD $0xbc6c6a72 // ldr s18, [x19, x12]
+	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
+	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a5 // fmla v5.4s, v13.4s, v17.s[0]
+	WORD $0x4f9111c6 // fmla v6.4s, v14.4s, v17.s[0]
+	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
+	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
+	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
+	WORD $0x4f9211ca // fmla v10.4s, v14.4s, v18.s[0]
+	WORD $0x4f9211eb // fmla v11.4s, v15.4s, v18.s[0]
 	ADD R1, R19, R19
 	SUBS $4, R21, R21
 	BGE four
@@ -7338,108 +7039,95 @@ rest:
 	CBZ R21, next
 
 one:
-	WORD $0xad404690 // ldp q16, q17, [x20]
-	WORD $0xad414e92 // ldp q18, q19, [x20, #32]
+	WORD $0xad40368c // ldp q12, q13, [x20]
+	WORD $0xad413e8e // ldp q14, q15, [x20, #32]
 	ADD R2, R20, R20
-	WORD $0xbd400274 // ldr s20, [x19]
-	WORD $0xbc696a75 // ldr s21, [x19, x9]
-	WORD $0xbc6b6a76 // ldr s22, [x19, x11]
-	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
-	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
-	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
-	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
-	WORD $0xbc6c6a74 // ldr s20, [x19, x12]
-	WORD $0x4f951204 // fmla v4.4s, v16.4s, v21.s[0]
-	WORD $0x4f951225 // fmla v5.4s, v17.4s, v21.s[0]
-	WORD $0x4f951246 // fmla v6.4s, v18.4s, v21.s[0]
-	WORD $0x4f951267 // fmla v7.4s, v19.4s, v21.s[0]
-	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
-	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
-	WORD $0x4f96124a // fmla v10.4s, v18.4s, v22.s[0]
-	WORD $0x4f96126b // fmla v11.4s, v19.4s, v22.s[0]
-	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
-	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
-	WORD $0x4f94124e // fmla v14.4s, v18.4s, v20.s[0]
-	WORD $0x4f94126f // fmla v15.4s, v19.4s, v20.s[0]
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbc6a6a71 // ldr s17, [x19, x10]
+	WORD $0xbc6c6a72 // ldr s18, [x19, x12]
+	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
+	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a5 // fmla v5.4s, v13.4s, v17.s[0]
+	WORD $0x4f9111c6 // fmla v6.4s, v14.4s, v17.s[0]
+	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
+	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
+	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
+	WORD $0x4f9211ca // fmla v10.4s, v14.4s, v18.s[0]
+	WORD $0x4f9211eb // fmla v11.4s, v15.4s, v18.s[0]
 	ADD R1, R19, R19
 	SUB $1, R21, R21
 	CBNZ R21, one
 
 next:
-	SUB $1, R14, R14
-	CBNZ R14, segment
+	SUB $1, R13, R13
+	CBNZ R13, segment
 	// The block is complete: add it to C, or store it.
 	MOVD 88(R0), R13
 	CBZ R13, set
-	MOVD R6, R13
-	WORD $0xad4045b0 // ldp q16, q17, [x13]
-	WORD $0xad414db2 // ldp q18, q19, [x13, #32]
-	WORD $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
-	WORD $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
-	WORD $0x4e22d642 // fadd v2.4s, v18.4s, v2.4s
-	WORD $0x4e23d663 // fadd v3.4s, v19.4s, v3.4s
-	ADD R10, R13, R13
-	WORD $0xad4045b0 // ldp q16, q17, [x13]
-	WORD $0xad414db2 // ldp q18, q19, [x13, #32]
-	WORD $0x4e24d604 // fadd v4.4s, v16.4s, v4.4s
-	WORD $0x4e25d625 // fadd v5.4s, v17.4s, v5.4s
-	WORD $0x4e26d646 // fadd v6.4s, v18.4s, v6.4s
-	WORD $0x4e27d667 // fadd v7.4s, v19.4s, v7.4s
-	ADD R10, R13, R13
-	WORD $0xad4045b0 // ldp q16, q17, [x13]
-	WORD $0xad414db2 // ldp q18, q19, [x13, #32]
-	WORD $0x4e28d608 // fadd v8.4s, v16.4s, v8.4s
-	WORD $0x4e29d629 // fadd v9.4s, v17.4s, v9.4s
-	WORD $0x4e2ad64a // fadd v10.4s, v18.4s, v10.4s
-	WORD $0x4e2bd66b // fadd v11.4s, v19.4s, v11.4s
-	ADD R10, R13, R13
-	WORD $0xad4045b0 // ldp q16, q17, [x13]
-	WORD $0xad414db2 // ldp q18, q19, [x13, #32]
-	WORD $0x4e2cd60c // fadd v12.4s, v16.4s, v12.4s
-	WORD $0x4e2dd62d // fadd v13.4s, v17.4s, v13.4s
-	WORD $0x4e2ed64e // fadd v14.4s, v18.4s, v14.4s
-	WORD $0x4e2fd66f // fadd v15.4s, v19.4s, v15.4s
+	MOVD R7, R13
+	WORD $0xad4035ac // ldp q12, q13, [x13]
+	WORD $0xad413dae // ldp q14, q15, [x13, #32]
+	WORD $0x4e20d580 // fadd v0.4s, v12.4s, v0.4s
+	WORD $0x4e21d5a1 // fadd v1.4s, v13.4s, v1.4s
+	WORD $0x4e22d5c2 // fadd v2.4s, v14.4s, v2.4s
+	WORD $0x4e23d5e3 // fadd v3.4s, v15.4s, v3.4s
+	ADD R11, R13, R13
+	WORD $0xad4035ac // ldp q12, q13, [x13]
+	WORD $0xad413dae // ldp q14, q15, [x13, #32]
+	WORD $0x4e24d584 // fadd v4.4s, v12.4s, v4.4s
+	WORD $0x4e25d5a5 // fadd v5.4s, v13.4s, v5.4s
+	WORD $0x4e26d5c6 // fadd v6.4s, v14.4s, v6.4s
+	WORD $0x4e27d5e7 // fadd v7.4s, v15.4s, v7.4s
+	ADD R11, R13, R13
+	WORD $0xad4035ac // ldp q12, q13, [x13]
+	WORD $0xad413dae // ldp q14, q15, [x13, #32]
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x4e29d5a9 // fadd v9.4s, v13.4s, v9.4s
+	WORD $0x4e2ad5ca // fadd v10.4s, v14.4s, v10.4s
+	WORD $0x4e2bd5eb // fadd v11.4s, v15.4s, v11.4s
 
 set:
-	MOVD R6, R13
+	MOVD R7, R13
 	WORD $0xad0005a0 // stp q0, q1, [x13]
 	WORD $0xad010da2 // stp q2, q3, [x13, #32]
-	ADD R10, R13, R13
+	ADD R11, R13, R13
 	WORD $0xad0015a4 // stp q4, q5, [x13]
 	WORD $0xad011da6 // stp q6, q7, [x13, #32]
-	ADD R10, R13, R13
+	ADD R11, R13, R13
 	WORD $0xad0025a8 // stp q8, q9, [x13]
 	WORD $0xad012daa // stp q10, q11, [x13, #32]
-	ADD R10, R13, R13
-	WORD $0xad0035ac // stp q12, q13, [x13]
-	WORD $0xad013dae // stp q14, q15, [x13, #32]
-	SUB $1, R7, R7
-	CBZ R7, done
+	SUB $1, R8, R8
+	CBZ R8, done
 	MOVD 104(R0), R22
 	ADD R22, R5, R5
-	MOVD 112(R0), R22
+	MOVD 192(R0), R22
 	ADD R22, R6, R6
+	MOVD 112(R0), R22
+	ADD R22, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
-TEXT ·tile4x16NEONPart(SB), NOSPLIT, $0-8
+// func(s *[32]uint64)
+TEXT ·tile3x16NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
 	MOVD 48(R0), R2
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
 
 block:
 	// Sums are zero; the first segment begins.
@@ -7455,224 +7143,185 @@ block:
 	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e40c // movi v12.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
-	WORD $0x6f00e40f // movi v15.2d, #0
-	MOVD 8(R0), R13
-	MOVD 80(R0), R14
-	MOVD R5, R15
+	MOVD 80(R0), R13
+	MOVD R5, R14
+	MOVD R6, R15
 
 segment:
-	MOVD R15, R19
-	MOVD R13, R20
-	ADD R3, R15, R15
-	ADD R4, R13, R13
+	MOVD R14, R19
+	MOVD R15, R20
+	ADD R3, R14, R14
+	ADD R4, R15, R15
 	MOVD 72(R0), R21
 
 one:
-	WORD $0xad404690 // ldp q16, q17, [x20]
-	WORD $0x3dc00a92 // ldr q18, [x20, #32]
-	TBZ $1, R8, one1
-	WORD $0xfd401a93 // ldr d19, [x20, #48]
-	TBZ $0, R8, loaded2
+	WORD $0xad40368c // ldp q12, q13, [x20]
+	WORD $0x3dc00a8e // ldr q14, [x20, #32]
+	TBZ $1, R9, one1
+	WORD $0xfd401a8f // ldr d15, [x20, #48]
+	TBZ $0, R9, loaded2
 	ADD $56, R20, R22
-	WORD $0x4d4082d3 // ld1 {v19.s}[2], [x22]
+	WORD $0x4d4082cf // ld1 {v15.s}[2], [x22]
 	B loaded2
 
 one1:
-	WORD $0xbd403293 // ldr s19, [x20, #48]
+	WORD $0xbd40328f // ldr s15, [x20, #48]
 
 loaded2:
 	ADD R2, R20, R20
-	WORD $0xbd400274 // ldr s20, [x19]
-	WORD $0xbc696a75 // ldr s21, [x19, x9]
-	WORD $0xbc6b6a76 // ldr s22, [x19, x11]
-	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
-	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
-	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
-	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
-	WORD $0xbc6c6a74 // ldr s20, [x19, x12]
-	WORD $0x4f951204 // fmla v4.4s, v16.4s, v21.s[0]
-	WORD $0x4f951225 // fmla v5.4s, v17.4s, v21.s[0]
-	WORD $0x4f951246 // fmla v6.4s, v18.4s, v21.s[0]
-	WORD $0x4f951267 // fmla v7.4s, v19.4s, v21.s[0]
-	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
-	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
-	WORD $0x4f96124a // fmla v10.4s, v18.4s, v22.s[0]
-	WORD $0x4f96126b // fmla v11.4s, v19.4s, v22.s[0]
-	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
-	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
-	WORD $0x4f94124e // fmla v14.4s, v18.4s, v20.s[0]
-	WORD $0x4f94126f // fmla v15.4s, v19.4s, v20.s[0]
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbc6a6a71 // ldr s17, [x19, x10]
+	WORD $0xbc6c6a72 // ldr s18, [x19, x12]
+	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
+	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
+	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
+	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
+	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
+	WORD $0x4f9111a5 // fmla v5.4s, v13.4s, v17.s[0]
+	WORD $0x4f9111c6 // fmla v6.4s, v14.4s, v17.s[0]
+	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
+	WORD $0x4f921188 // fmla v8.4s, v12.4s, v18.s[0]
+	WORD $0x4f9211a9 // fmla v9.4s, v13.4s, v18.s[0]
+	WORD $0x4f9211ca // fmla v10.4s, v14.4s, v18.s[0]
+	WORD $0x4f9211eb // fmla v11.4s, v15.4s, v18.s[0]
 	ADD R1, R19, R19
 	SUB $1, R21, R21
 	CBNZ R21, one
 
 next:
-	SUB $1, R14, R14
-	CBNZ R14, segment
+	SUB $1, R13, R13
+	CBNZ R13, segment
 	// The block is complete: add it to C, or store it.
 	MOVD 88(R0), R13
 	CBZ R13, set
-	MOVD R6, R13
-	WORD $0xad4045b0 // ldp q16, q17, [x13]
-	WORD $0x3dc009b2 // ldr q18, [x13, #32]
-	TBZ $1, R8, one3
-	WORD $0xfd4019b3 // ldr d19, [x13, #48]
-	TBZ $0, R8, loaded4
+	MOVD R7, R13
+	WORD $0xad4035ac // ldp q12, q13, [x13]
+	WORD $0x3dc009ae // ldr q14, [x13, #32]
+	TBZ $1, R9, one3
+	WORD $0xfd4019af // ldr d15, [x13, #48]
+	TBZ $0, R9, loaded4
 	ADD $56, R13, R22
-	WORD $0x4d4082d3 // ld1 {v19.s}[2], [x22]
+	WORD $0x4d4082cf // ld1 {v15.s}[2], [x22]
 	B loaded4
 
 one3:
-	WORD $0xbd4031b3 // ldr s19, [x13, #48]
+	WORD $0xbd4031af // ldr s15, [x13, #48]
 
 loaded4:
-	WORD $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
-	WORD $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
-	WORD $0x4e22d642 // fadd v2.4s, v18.4s, v2.4s
-	WORD $0x4e23d663 // fadd v3.4s, v19.4s, v3.4s
-	ADD R10, R13, R13
-	WORD $0xad4045b0 // ldp q16, q17, [x13]
-	WORD $0x3dc009b2 // ldr q18, [x13, #32]
-	TBZ $1, R8, one5
-	WORD $0xfd4019b3 // ldr d19, [x13, #48]
-	TBZ $0, R8, loaded6
+	WORD $0x4e20d580 // fadd v0.4s, v12.4s, v0.4s
+	WORD $0x4e21d5a1 // fadd v1.4s, v13.4s, v1.4s
+	WORD $0x4e22d5c2 // fadd v2.4s, v14.4s, v2.4s
+	WORD $0x4e23d5e3 // fadd v3.4s, v15.4s, v3.4s
+	ADD R11, R13, R13
+	WORD $0xad4035ac // ldp q12, q13, [x13]
+	WORD $0x3dc009ae // ldr q14, [x13, #32]
+	TBZ $1, R9, one5
+	WORD $0xfd4019af // ldr d15, [x13, #48]
+	TBZ $0, R9, loaded6
 	ADD $56, R13, R22
-	WORD $0x4d4082d3 // ld1 {v19.s}[2], [x22]
+	WORD $0x4d4082cf // ld1 {v15.s}[2], [x22]
 	B loaded6
 
 one5:
-	WORD $0xbd4031b3 // ldr s19, [x13, #48]
+	WORD $0xbd4031af // ldr s15, [x13, #48]
 
 loaded6:
-	WORD $0x4e24d604 // fadd v4.4s, v16.4s, v4.4s
-	WORD $0x4e25d625 // fadd v5.4s, v17.4s, v5.4s
-	WORD $0x4e26d646 // fadd v6.4s, v18.4s, v6.4s
-	WORD $0x4e27d667 // fadd v7.4s, v19.4s, v7.4s
-	ADD R10, R13, R13
-	WORD $0xad4045b0 // ldp q16, q17, [x13]
-	WORD $0x3dc009b2 // ldr q18, [x13, #32]
-	TBZ $1, R8, one7
-	WORD $0xfd4019b3 // ldr d19, [x13, #48]
-	TBZ $0, R8, loaded8
+	WORD $0x4e24d584 // fadd v4.4s, v12.4s, v4.4s
+	WORD $0x4e25d5a5 // fadd v5.4s, v13.4s, v5.4s
+	WORD $0x4e26d5c6 // fadd v6.4s, v14.4s, v6.4s
+	WORD $0x4e27d5e7 // fadd v7.4s, v15.4s, v7.4s
+	ADD R11, R13, R13
+	WORD $0xad4035ac // ldp q12, q13, [x13]
+	WORD $0x3dc009ae // ldr q14, [x13, #32]
+	TBZ $1, R9, one7
+	WORD $0xfd4019af // ldr d15, [x13, #48]
+	TBZ $0, R9, loaded8
 	ADD $56, R13, R22
-	WORD $0x4d4082d3 // ld1 {v19.s}[2], [x22]
+	WORD $0x4d4082cf // ld1 {v15.s}[2], [x22]
 	B loaded8
 
 one7:
-	WORD $0xbd4031b3 // ldr s19, [x13, #48]
+	WORD $0xbd4031af // ldr s15, [x13, #48]
 
 loaded8:
-	WORD $0x4e28d608 // fadd v8.4s, v16.4s, v8.4s
-	WORD $0x4e29d629 // fadd v9.4s, v17.4s, v9.4s
-	WORD $0x4e2ad64a // fadd v10.4s, v18.4s, v10.4s
-	WORD $0x4e2bd66b // fadd v11.4s, v19.4s, v11.4s
-	ADD R10, R13, R13
-	WORD $0xad4045b0 // ldp q16, q17, [x13]
-	WORD $0x3dc009b2 // ldr q18, [x13, #32]
-	TBZ $1, R8, one9
-	WORD $0xfd4019b3 // ldr d19, [x13, #48]
-	TBZ $0, R8, loaded10
-	ADD $56, R13, R22
-	WORD $0x4d4082d3 // ld1 {v19.s}[2], [x22]
-	B loaded10
-
-one9:
-	WORD $0xbd4031b3 // ldr s19, [x13, #48]
-
-loaded10:
-	WORD $0x4e2cd60c // fadd v12.4s, v16.4s, v12.4s
-	WORD $0x4e2dd62d // fadd v13.4s, v17.4s, v13.4s
-	WORD $0x4e2ed64e // fadd v14.4s, v18.4s, v14.4s
-	WORD $0x4e2fd66f // fadd v15.4s, v19.4s, v15.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x4e29d5a9 // fadd v9.4s, v13.4s, v9.4s
+	WORD $0x4e2ad5ca // fadd v10.4s, v14.4s, v10.4s
+	WORD $0x4e2bd5eb // fadd v11.4s, v15.4s, v11.4s
 
 set:
-	MOVD R6, R13
+	MOVD R7, R13
 	WORD $0xad0005a0 // stp q0, q1, [x13]
 	WORD $0x3d8009a2 // str q2, [x13, #32]
-	TBZ $1, R8, one11
+	TBZ $1, R9, one9
 	WORD $0xfd0019a3 // str d3, [x13, #48]
-	TBZ $0, R8, stored12
+	TBZ $0, R9, stored10
 	ADD $56, R13, R22
 	WORD $0x4d0082c3 // st1 {v3.s}[2], [x22]
+	B stored10
+
+one9:
+	WORD $0xbd0031a3 // str s3, [x13, #48]
+
+stored10:
+	ADD R11, R13, R13
+	WORD $0xad0015a4 // stp q4, q5, [x13]
+	WORD $0x3d8009a6 // str q6, [x13, #32]
+	TBZ $1, R9, one11
+	WORD $0xfd0019a7 // str d7, [x13, #48]
+	TBZ $0, R9, stored12
+	ADD $56, R13, R22
+	WORD $0x4d0082c7 // st1 {v7.s}[2], [x22]
 	B stored12
 
 one11:
-	WORD $0xbd0031a3 // str s3, [x13, #48]
+	WORD $0xbd0031a7 // str s7, [x13, #48]
 
 stored12:
-	ADD R10, R13, R13
-	WORD $0xad0015a4 // stp q4, q5, [x13]
-	WORD $0x3d8009a6 // str q6, [x13, #32]
-	TBZ $1, R8, one13
-	WORD $0xfd0019a7 // str d7, [x13, #48]
-	TBZ $0, R8, stored14
+	ADD R11, R13, R13
+	WORD $0xad0025a8 // stp q8, q9, [x13]
+	WORD $0x3d8009aa // str q10, [x13, #32]
+	TBZ $1, R9, one13
+	WORD $0xfd0019ab // str d11, [x13, #48]
+	TBZ $0, R9, stored14
 	ADD $56, R13, R22
-	WORD $0x4d0082c7 // st1 {v7.s}[2], [x22]
+	WORD $0x4d0082cb // st1 {v11.s}[2], [x22]
 	B stored14
 
 one13:
-	WORD $0xbd0031a7 // str s7, [x13, #48]
-
-stored14:
-	ADD R10, R13, R13
-	WORD $0xad0025a8 // stp q8, q9, [x13]
-	WORD $0x3d8009aa // str q10, [x13, #32]
-	TBZ $1, R8, one15
-	WORD $0xfd0019ab // str d11, [x13, #48]
-	TBZ $0, R8, stored16
-	ADD $56, R13, R22
-	WORD $0x4d0082cb // st1 {v11.s}[2], [x22]
-	B stored16
-
-one15:
 	WORD $0xbd0031ab // str s11, [x13, #48]
 
-stored16:
-	ADD R10, R13, R13
-	WORD $0xad0035ac // stp q12, q13, [x13]
-	WORD $0x3d8009ae // str q14, [x13, #32]
-	TBZ $1, R8, one17
-	WORD $0xfd0019af // str d15, [x13, #48]
-	TBZ $0, R8, stored18
-	ADD $56, R13, R22
-	WORD $0x4d0082cf // st1 {v15.s}[2], [x22]
-	B stored18
-
-one17:
-	WORD $0xbd0031af // str s15, [x13, #48]
-
-stored18:
-	SUB $1, R7, R7
-	CBZ R7, done
+stored14:
+	SUB $1, R8, R8
+	CBZ R8, done
 	MOVD 104(R0), R22
 	ADD R22, R5, R5
-	MOVD 112(R0), R22
+	MOVD 192(R0), R22
 	ADD R22, R6, R6
+	MOVD 112(R0), R22
+	ADD R22, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
-TEXT ·tile5x16NEON(SB), NOSPLIT, $0-8
+// func(s *[32]uint64)
+TEXT ·tile4x16NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
 	MOVD 48(R0), R2
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
 
 block:
 	// Sums are zero; the first segment begins.
@@ -7692,145 +7341,121 @@ block:
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0x6f00e410 // movi v16.2d, #0
-	WORD $0x6f00e411 // movi v17.2d, #0
-	WORD $0x6f00e412 // movi v18.2d, #0
-	WORD $0x6f00e413 // movi v19.2d, #0
-	MOVD 8(R0), R14
-	MOVD 80(R0), R15
-	MOVD R5, R19
+	MOVD 80(R0), R14
+	MOVD R5, R15
+	MOVD R6, R19
 
 segment:
-	MOVD R19, R20
-	MOVD R14, R21
-	ADD R3, R19, R19
-	ADD R4, R14, R14
+	MOVD R15, R20
+	MOVD R19, R21
+	ADD R3, R15, R15
+	ADD R4, R19, R19
 	MOVD 72(R0), R22
 	SUBS $4, R22, R22
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
+	PRFM (R9), PLDL2KEEP
 	MOVD 168(R0), R23
-	ADD R8, R23, R23
+	ADD R9, R23, R23
 	PRFM (R23), PLDL2KEEP
 	MOVD 176(R0), R23
-	ADD R23, R8, R8
-	WORD $0xad4056b4 // ldp q20, q21, [x21]
-	WORD $0xad415eb6 // ldp q22, q23, [x21, #32]
+	ADD R23, R9, R9
+	WORD $0xad4046b0 // ldp q16, q17, [x21]
+	WORD $0xad414eb2 // ldp q18, q19, [x21, #32]
 	ADD R2, R21, R21
-	WORD $0xbd400298 // ldr s24, [x20]
-	WORD $0xbc696a99 // ldr s25, [x20, x9]
-	WORD $0xbc6b6a9a // ldr s26, [x20, x11]
-	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0xbc6c6a98 // ldr s24, [x20, x12]
-	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0xbc6d6a99 // ldr s25, [x20, x13]
-	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
-	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
-	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
-	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
-	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
-	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
-	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
-	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
+	WORD $0xbd400294 // ldr s20, [x20]
+	WORD $0xbc6a6a95 // ldr s21, [x20, x10]
+	WORD $0xbc6c6a96 // ldr s22, [x20, x12]
+	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
+	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
+	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
+	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
+	WORD $0xbc6d6a94 // ldr s20, [x20, x13]
+	WORD $0x4f951204 // fmla v4.4s, v16.4s, v21.s[0]
+	WORD $0x4f951225 // fmla v5.4s, v17.4s, v21.s[0]
+	WORD $0x4f951246 // fmla v6.4s, v18.4s, v21.s[0]
+	WORD $0x4f951267 // fmla v7.4s, v19.4s, v21.s[0]
+	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
+	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
+	WORD $0x4f96124a // fmla v10.4s, v18.4s, v22.s[0]
+	WORD $0x4f96126b // fmla v11.4s, v19.4s, v22.s[0]
+	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
+	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
+	WORD $0x4f94124e // fmla v14.4s, v18.4s, v20.s[0]
+	WORD $0x4f94126f // fmla v15.4s, v19.4s, v20.s[0]
 	ADD R1, R20, R20
-	WORD $0xad4056b4 // ldp q20, q21, [x21]
-	WORD $0xad415eb6 // ldp q22, q23, [x21, #32]
+	WORD $0xad4046b0 // ldp q16, q17, [x21]
+	WORD $0xad414eb2 // ldp q18, q19, [x21, #32]
 	ADD R2, R21, R21
-	WORD $0xbd400298 // ldr s24, [x20]
-	WORD $0xbc696a99 // ldr s25, [x20, x9]
-	WORD $0xbc6b6a9a // ldr s26, [x20, x11]
-	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0xbc6c6a98 // ldr s24, [x20, x12]
-	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0xbc6d6a99 // ldr s25, [x20, x13]
-	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
-	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
-	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
-	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
-	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
-	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
-	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
-	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
+	WORD $0xbd400294 // ldr s20, [x20]
+	WORD $0xbc6a6a95 // ldr s21, [x20, x10]
+	WORD $0xbc6c6a96 // ldr s22, [x20, x12]
+	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
+	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
+	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
+	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
+	WORD $0xbc6d6a94 // ldr s20, [x20, x13]
+	WORD $0x4f951204 // fmla v4.4s, v16.4s, v21.s[0]
+	WORD $0x4f951225 // fmla v5.4s, v17.4s, v21.s[0]
+	WORD $0x4f951246 // fmla v6.4s, v18.4s, v21.s[0]
+	WORD $0x4f951267 // fmla v7.4s, v19.4s, v21.s[0]
+	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
+	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
+	WORD $0x4f96124a // fmla v10.4s, v18.4s, v22.s[0]
+	WORD $0x4f96126b // fmla v11.4s, v19.4s, v22.s[0]
+	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
+	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
+	WORD $0x4f94124e // fmla v14.4s, v18.4s, v20.s[0]
+	WORD $0x4f94126f // fmla v15.4s, v19.4s, v20.s[0]
 	ADD R1, R20, R20
-	WORD $0xad4056b4 // ldp q20, q21, [x21]
-	WORD $0xad415eb6 // ldp q22, q23, [x21, #32]
+	WORD $0xad4046b0 // ldp q16, q17, [x21]
+	WORD $0xad414eb2 // ldp q18, q19, [x21, #32]
 	ADD R2, R21, R21
-	WORD $0xbd400298 // ldr s24, [x20]
-	WORD $0xbc696a99 // ldr s25, [x20, x9]
-	WORD $0xbc6b6a9a // ldr s26, [x20, x11]
-	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0xbc6c6a98 // ldr s24, [x20, x12]
-	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0xbc6d6a99 // ldr s25, [x20, x13]
-	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
-	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
-	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
-	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
-	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
-	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
-	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
-	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
+	WORD $0xbd400294 // ldr s20, [x20]
+	WORD $0xbc6a6a95 // ldr s21, [x20, x10]
+	WORD $0xbc6c6a96 // ldr s22, [x20, x12]
+	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
+	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
+	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
+	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
+	WORD $0xbc6d6a94 // ldr s20, [x20, x13]
+	WORD $0x4f951204 // fmla v4.4s, v16.4s, v21.s[0]
+	WORD $0x4f951225 // fmla v5.4s, v17.4s, v21.s[0]
+	WORD $0x4f951246 // fmla v6.4s, v18.4s, v21.s[0]
+	WORD $0x4f951267 // fmla v7.4s, v19.4s, v21.s[0]
+	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
+	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
+	WORD $0x4f96124a // fmla v10.4s, v18.4s, v22.s[0]
+	WORD $0x4f96126b // fmla v11.4s, v19.4s, v22.s[0]
+	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
+	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
+	WORD $0x4f94124e // fmla v14.4s, v18.4s, v20.s[0]
+	WORD $0x4f94126f // fmla v15.4s, v19.4s, v20.s[0]
 	ADD R1, R20, R20
-	WORD $0xad4056b4 // ldp q20, q21, [x21]
-	WORD $0xad415eb6 // ldp q22, q23, [x21, #32]
+	WORD $0xad4046b0 // ldp q16, q17, [x21]
+	WORD $0xad414eb2 // ldp q18, q19, [x21, #32]
 	ADD R2, R21, R21
-	WORD $0xbd400298 // ldr s24, [x20]
-	WORD $0xbc696a99 // ldr s25, [x20, x9]
-	WORD $0xbc6b6a9a // ldr s26, [x20, x11]
-	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0xbc6c6a98 // ldr s24, [x20, x12]
-	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0xbc6d6a99 // ldr s25, [x20, x13]
-	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
-	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
-	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
-	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
-	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
-	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
-	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
-	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
+	WORD $0xbd400294 // ldr s20, [x20]
+	WORD $0xbc6a6a95 // ldr s21, [x20, x10]
+	WORD $0xbc6c6a96 // ldr s22, [x20, x12]
+	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
+	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
+	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
+	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
+	WORD $0xbc6d6a94 // ldr s20, [x20, x13]
+	WORD $0x4f951204 // fmla v4.4s, v16.4s, v21.s[0]
+	WORD $0x4f951225 // fmla v5.4s, v17.4s, v21.s[0]
+	WORD $0x4f951246 // fmla v6.4s, v18.4s, v21.s[0]
+	WORD $0x4f951267 // fmla v7.4s, v19.4s, v21.s[0]
+	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
+	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
+	WORD $0x4f96124a // fmla v10.4s, v18.4s, v22.s[0]
+	WORD $0x4f96126b // fmla v11.4s, v19.4s, v22.s[0]
+	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
+	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
+	WORD $0x4f94124e // fmla v14.4s, v18.4s, v20.s[0]
+	WORD $0x4f94126f // fmla v15.4s, v19.4s, v20.s[0]
 	ADD R1, R20, R20
 	SUBS $4, R22, R22
 	BGE four
@@ -7840,124 +7465,111 @@ rest:
 	CBZ R22, next
 
 one:
-	WORD $0xad4056b4 // ldp q20, q21, [x21]
-	WORD $0xad415eb6 // ldp q22, q23, [x21, #32]
+	WORD $0xad4046b0 // ldp q16, q17, [x21]
+	WORD $0xad414eb2 // ldp q18, q19, [x21, #32]
 	ADD R2, R21, R21
-	WORD $0xbd400298 // ldr s24, [x20]
-	WORD $0xbc696a99 // ldr s25, [x20, x9]
-	WORD $0xbc6b6a9a // ldr s26, [x20, x11]
-	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0xbc6c6a98 // ldr s24, [x20, x12]
-	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0xbc6d6a99 // ldr s25, [x20, x13]
-	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
-	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
-	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
-	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
-	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
-	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
-	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
-	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
+	WORD $0xbd400294 // ldr s20, [x20]
+	WORD $0xbc6a6a95 // ldr s21, [x20, x10]
+	WORD $0xbc6c6a96 // ldr s22, [x20, x12]
+	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
+	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
+	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
+	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
+	WORD $0xbc6d6a94 // ldr s20, [x20, x13]
+	WORD $0x4f951204 // fmla v4.4s, v16.4s, v21.s[0]
+	WORD $0x4f951225 // fmla v5.4s, v17.4s, v21.s[0]
+	WORD $0x4f951246 // fmla v6.4s, v18.4s, v21.s[0]
+	WORD $0x4f951267 // fmla v7.4s, v19.4s, v21.s[0]
+	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
+	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
+	WORD $0x4f96124a // fmla v10.4s, v18.4s, v22.s[0]
+	WORD $0x4f96126b // fmla v11.4s, v19.4s, v22.s[0]
+	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
+	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
+	WORD $0x4f94124e // fmla v14.4s, v18.4s, v20.s[0]
+	WORD $0x4f94126f // fmla v15.4s, v19.4s, v20.s[0]
 	ADD R1, R20, R20
 	SUB $1, R22, R22
 	CBNZ R22, one
 
 next:
-	SUB $1, R15, R15
-	CBNZ R15, segment
+	SUB $1, R14, R14
+	CBNZ R14, segment
 	// The block is complete: add it to C, or store it.
 	MOVD 88(R0), R14
 	CBZ R14, set
-	MOVD R6, R14
-	WORD $0xad4055d4 // ldp q20, q21, [x14]
-	WORD $0xad415dd6 // ldp q22, q23, [x14, #32]
-	WORD $0x4e20d680 // fadd v0.4s, v20.4s, v0.4s
-	WORD $0x4e21d6a1 // fadd v1.4s, v21.4s, v1.4s
-	WORD $0x4e22d6c2 // fadd v2.4s, v22.4s, v2.4s
-	WORD $0x4e23d6e3 // fadd v3.4s, v23.4s, v3.4s
-	ADD R10, R14, R14
-	WORD $0xad4055d4 // ldp q20, q21, [x14]
-	WORD $0xad415dd6 // ldp q22, q23, [x14, #32]
-	WORD $0x4e24d684 // fadd v4.4s, v20.4s, v4.4s
-	WORD $0x4e25d6a5 // fadd v5.4s, v21.4s, v5.4s
-	WORD $0x4e26d6c6 // fadd v6.4s, v22.4s, v6.4s
-	WORD $0x4e27d6e7 // fadd v7.4s, v23.4s, v7.4s
-	ADD R10, R14, R14
-	WORD $0xad4055d4 // ldp q20, q21, [x14]
-	WORD $0xad415dd6 // ldp q22, q23, [x14, #32]
-	WORD $0x4e28d688 // fadd v8.4s, v20.4s, v8.4s
-	WORD $0x4e29d6a9 // fadd v9.4s, v21.4s, v9.4s
-	WORD $0x4e2ad6ca // fadd v10.4s, v22.4s, v10.4s
-	WORD $0x4e2bd6eb // fadd v11.4s, v23.4s, v11.4s
-	ADD R10, R14, R14
-	WORD $0xad4055d4 // ldp q20, q21, [x14]
-	WORD $0xad415dd6 // ldp q22, q23, [x14, #32]
-	WORD $0x4e2cd68c // fadd v12.4s, v20.4s, v12.4s
-	WORD $0x4e2dd6ad // fadd v13.4s, v21.4s, v13.4s
-	WORD $0x4e2ed6ce // fadd v14.4s, v22.4s, v14.4s
-	WORD $0x4e2fd6ef // fadd v15.4s, v23.4s, v15.4s
-	ADD R10, R14, R14
-	WORD $0xad4055d4 // ldp q20, q21, [x14]
-	WORD $0xad415dd6 // ldp q22, q23, [x14, #32]
-	WORD $0x4e30d690 // fadd v16.4s, v20.4s, v16.4s
-	WORD $0x4e31d6b1 // fadd v17.4s, v21.4s, v17.4s
-	WORD $0x4e32d6d2 // fadd v18.4s, v22.4s, v18.4s
-	WORD $0x4e33d6f3 // fadd v19.4s, v23.4s, v19.4s
+	MOVD R7, R14
+	WORD $0xad4045d0 // ldp q16, q17, [x14]
+	WORD $0xad414dd2 // ldp q18, q19, [x14, #32]
+	WORD $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	WORD $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
+	WORD $0x4e22d642 // fadd v2.4s, v18.4s, v2.4s
+	WORD $0x4e23d663 // fadd v3.4s, v19.4s, v3.4s
+	ADD R11, R14, R14
+	WORD $0xad4045d0 // ldp q16, q17, [x14]
+	WORD $0xad414dd2 // ldp q18, q19, [x14, #32]
+	WORD $0x4e24d604 // fadd v4.4s, v16.4s, v4.4s
+	WORD $0x4e25d625 // fadd v5.4s, v17.4s, v5.4s
+	WORD $0x4e26d646 // fadd v6.4s, v18.4s, v6.4s
+	WORD $0x4e27d667 // fadd v7.4s, v19.4s, v7.4s
+	ADD R11, R14, R14
+	WORD $0xad4045d0 // ldp q16, q17, [x14]
+	WORD $0xad414dd2 // ldp q18, q19, [x14, #32]
+	WORD $0x4e28d608 // fadd v8.4s, v16.4s, v8.4s
+	WORD $0x4e29d629 // fadd v9.4s, v17.4s, v9.4s
+	WORD $0x4e2ad64a // fadd v10.4s, v18.4s, v10.4s
+	WORD $0x4e2bd66b // fadd v11.4s, v19.4s, v11.4s
+	ADD R11, R14, R14
+	WORD $0xad4045d0 // ldp q16, q17, [x14]
+	WORD $0xad414dd2 // ldp q18, q19, [x14, #32]
+	WORD $0x4e2cd60c // fadd v12.4s, v16.4s, v12.4s
+	WORD $0x4e2dd62d // fadd v13.4s, v17.4s, v13.4s
+	WORD $0x4e2ed64e // fadd v14.4s, v18.4s, v14.4s
+	WORD $0x4e2fd66f // fadd v15.4s, v19.4s, v15.4s
 
 set:
-	MOVD R6, R14
+	MOVD R7, R14
 	WORD $0xad0005c0 // stp q0, q1, [x14]
 	WORD $0xad010dc2 // stp q2, q3, [x14, #32]
-	ADD R10, R14, R14
+	ADD R11, R14, R14
 	WORD $0xad0015c4 // stp q4, q5, [x14]
 	WORD $0xad011dc6 // stp q6, q7, [x14, #32]
-	ADD R10, R14, R14
+	ADD R11, R14, R14
 	WORD $0xad0025c8 // stp q8, q9, [x14]
 	WORD $0xad012dca // stp q10, q11, [x14, #32]
-	ADD R10, R14, R14
+	ADD R11, R14, R14
 	WORD $0xad0035cc // stp q12, q13, [x14]
 	WORD $0xad013dce // stp q14, q15, [x14, #32]
-	ADD R10, R14, R14
-	WORD $0xad0045d0 // stp q16, q17, [x14]
-	WORD $0xad014dd2 // stp q18, q19, [x14, #32]
-	SUB $1, R7, R7
-	CBZ R7, done
+	SUB $1, R8, R8
+	CBZ R8, done
 	MOVD 104(R0), R23
 	ADD R23, R5, R5
-	MOVD 112(R0), R23
+	MOVD 192(R0), R23
 	ADD R23, R6, R6
+	MOVD 112(R0), R23
+	ADD R23, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
-TEXT ·tile5x16NEONPart(SB), NOSPLIT, $0-8
+// func(s *[32]uint64)
+TEXT ·tile4x16NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
 	MOVD 48(R0), R2
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
 
 block:
 	// Sums are zero; the first segment begins.
@@ -7977,262 +7589,223 @@ block:
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0x6f00e410 // movi v16.2d, #0
-	WORD $0x6f00e411 // movi v17.2d, #0
-	WORD $0x6f00e412 // movi v18.2d, #0
-	WORD $0x6f00e413 // movi v19.2d, #0
-	MOVD 8(R0), R14
-	MOVD 80(R0), R15
-	MOVD R5, R19
+	MOVD 80(R0), R14
+	MOVD R5, R15
+	MOVD R6, R19
 
 segment:
-	MOVD R19, R20
-	MOVD R14, R21
-	ADD R3, R19, R19
-	ADD R4, R14, R14
+	MOVD R15, R20
+	MOVD R19, R21
+	ADD R3, R15, R15
+	ADD R4, R19, R19
 	MOVD 72(R0), R22
 
 one:
-	WORD $0xad4056b4 // ldp q20, q21, [x21]
-	WORD $0x3dc00ab6 // ldr q22, [x21, #32]
-	TBZ $1, R8, one1
-	WORD $0xfd401ab7 // ldr d23, [x21, #48]
-	TBZ $0, R8, loaded2
+	WORD $0xad4046b0 // ldp q16, q17, [x21]
+	WORD $0x3dc00ab2 // ldr q18, [x21, #32]
+	TBZ $1, R9, one1
+	WORD $0xfd401ab3 // ldr d19, [x21, #48]
+	TBZ $0, R9, loaded2
 	ADD $56, R21, R23
-	WORD $0x4d4082f7 // ld1 {v23.s}[2], [x23]
+	WORD $0x4d4082f3 // ld1 {v19.s}[2], [x23]
 	B loaded2
 
 one1:
-	WORD $0xbd4032b7 // ldr s23, [x21, #48]
+	WORD $0xbd4032b3 // ldr s19, [x21, #48]
 
 loaded2:
 	ADD R2, R21, R21
-	WORD $0xbd400298 // ldr s24, [x20]
-	WORD $0xbc696a99 // ldr s25, [x20, x9]
-	WORD $0xbc6b6a9a // ldr s26, [x20, x11]
-	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0xbc6c6a98 // ldr s24, [x20, x12]
-	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0xbc6d6a99 // ldr s25, [x20, x13]
-	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
-	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
-	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
-	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
-	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
-	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
-	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
-	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
+	WORD $0xbd400294 // ldr s20, [x20]
+	WORD $0xbc6a6a95 // ldr s21, [x20, x10]
+	WORD $0xbc6c6a96 // ldr s22, [x20, x12]
+	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
+	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
+	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
+	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
+	WORD $0xbc6d6a94 // ldr s20, [x20, x13]
+	WORD $0x4f951204 // fmla v4.4s, v16.4s, v21.s[0]
+	WORD $0x4f951225 // fmla v5.4s, v17.4s, v21.s[0]
+	WORD $0x4f951246 // fmla v6.4s, v18.4s, v21.s[0]
+	WORD $0x4f951267 // fmla v7.4s, v19.4s, v21.s[0]
+	WORD $0x4f961208 // fmla v8.4s, v16.4s, v22.s[0]
+	WORD $0x4f961229 // fmla v9.4s, v17.4s, v22.s[0]
+	WORD $0x4f96124a // fmla v10.4s, v18.4s, v22.s[0]
+	WORD $0x4f96126b // fmla v11.4s, v19.4s, v22.s[0]
+	WORD $0x4f94120c // fmla v12.4s, v16.4s, v20.s[0]
+	WORD $0x4f94122d // fmla v13.4s, v17.4s, v20.s[0]
+	WORD $0x4f94124e // fmla v14.4s, v18.4s, v20.s[0]
+	WORD $0x4f94126f // fmla v15.4s, v19.4s, v20.s[0]
 	ADD R1, R20, R20
 	SUB $1, R22, R22
 	CBNZ R22, one
 
 next:
-	SUB $1, R15, R15
-	CBNZ R15, segment
+	SUB $1, R14, R14
+	CBNZ R14, segment
 	// The block is complete: add it to C, or store it.
 	MOVD 88(R0), R14
 	CBZ R14, set
-	MOVD R6, R14
-	WORD $0xad4055d4 // ldp q20, q21, [x14]
-	WORD $0x3dc009d6 // ldr q22, [x14, #32]
-	TBZ $1, R8, one3
-	WORD $0xfd4019d7 // ldr d23, [x14, #48]
-	TBZ $0, R8, loaded4
+	MOVD R7, R14
+	WORD $0xad4045d0 // ldp q16, q17, [x14]
+	WORD $0x3dc009d2 // ldr q18, [x14, #32]
+	TBZ $1, R9, one3
+	WORD $0xfd4019d3 // ldr d19, [x14, #48]
+	TBZ $0, R9, loaded4
 	ADD $56, R14, R23
-	WORD $0x4d4082f7 // ld1 {v23.s}[2], [x23]
+	WORD $0x4d4082f3 // ld1 {v19.s}[2], [x23]
 	B loaded4
 
 one3:
-	WORD $0xbd4031d7 // ldr s23, [x14, #48]
+	WORD $0xbd4031d3 // ldr s19, [x14, #48]
 
 loaded4:
-	WORD $0x4e20d680 // fadd v0.4s, v20.4s, v0.4s
-	WORD $0x4e21d6a1 // fadd v1.4s, v21.4s, v1.4s
-	WORD $0x4e22d6c2 // fadd v2.4s, v22.4s, v2.4s
-	WORD $0x4e23d6e3 // fadd v3.4s, v23.4s, v3.4s
-	ADD R10, R14, R14
-	WORD $0xad4055d4 // ldp q20, q21, [x14]
-	WORD $0x3dc009d6 // ldr q22, [x14, #32]
-	TBZ $1, R8, one5
-	WORD $0xfd4019d7 // ldr d23, [x14, #48]
-	TBZ $0, R8, loaded6
+	WORD $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	WORD $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
+	WORD $0x4e22d642 // fadd v2.4s, v18.4s, v2.4s
+	WORD $0x4e23d663 // fadd v3.4s, v19.4s, v3.4s
+	ADD R11, R14, R14
+	WORD $0xad4045d0 // ldp q16, q17, [x14]
+	WORD $0x3dc009d2 // ldr q18, [x14, #32]
+	TBZ $1, R9, one5
+	WORD $0xfd4019d3 // ldr d19, [x14, #48]
+	TBZ $0, R9, loaded6
 	ADD $56, R14, R23
-	WORD $0x4d4082f7 // ld1 {v23.s}[2], [x23]
+	WORD $0x4d4082f3 // ld1 {v19.s}[2], [x23]
 	B loaded6
 
 one5:
-	WORD $0xbd4031d7 // ldr s23, [x14, #48]
+	WORD $0xbd4031d3 // ldr s19, [x14, #48]
 
 loaded6:
-	WORD $0x4e24d684 // fadd v4.4s, v20.4s, v4.4s
-	WORD $0x4e25d6a5 // fadd v5.4s, v21.4s, v5.4s
-	WORD $0x4e26d6c6 // fadd v6.4s, v22.4s, v6.4s
-	WORD $0x4e27d6e7 // fadd v7.4s, v23.4s, v7.4s
-	ADD R10, R14, R14
-	WORD $0xad4055d4 // ldp q20, q21, [x14]
-	WORD $0x3dc009d6 // ldr q22, [x14, #32]
-	TBZ $1, R8, one7
-	WORD $0xfd4019d7 // ldr d23, [x14, #48]
-	TBZ $0, R8, loaded8
+	WORD $0x4e24d604 // fadd v4.4s, v16.4s, v4.4s
+	WORD $0x4e25d625 // fadd v5.4s, v17.4s, v5.4s
+	WORD $0x4e26d646 // fadd v6.4s, v18.4s, v6.4s
+	WORD $0x4e27d667 // fadd v7.4s, v19.4s, v7.4s
+	ADD R11, R14, R14
+	WORD $0xad4045d0 // ldp q16, q17, [x14]
+	WORD $0x3dc009d2 // ldr q18, [x14, #32]
+	TBZ $1, R9, one7
+	WORD $0xfd4019d3 // ldr d19, [x14, #48]
+	TBZ $0, R9, loaded8
 	ADD $56, R14, R23
-	WORD $0x4d4082f7 // ld1 {v23.s}[2], [x23]
+	WORD $0x4d4082f3 // ld1 {v19.s}[2], [x23]
 	B loaded8
 
 one7:
-	WORD $0xbd4031d7 // ldr s23, [x14, #48]
+	WORD $0xbd4031d3 // ldr s19, [x14, #48]
 
 loaded8:
-	WORD $0x4e28d688 // fadd v8.4s, v20.4s, v8.4s
-	WORD $0x4e29d6a9 // fadd v9.4s, v21.4s, v9.4s
-	WORD $0x4e2ad6ca // fadd v10.4s, v22.4s, v10.4s
-	WORD $0x4e2bd6eb // fadd v11.4s, v23.4s, v11.4s
-	ADD R10, R14, R14
-	WORD $0xad4055d4 // ldp q20, q21, [x14]
-	WORD $0x3dc009d6 // ldr q22, [x14, #32]
-	TBZ $1, R8, one9
-	WORD $0xfd4019d7 // ldr d23, [x14, #48]
-	TBZ $0, R8, loaded10
+	WORD $0x4e28d608 // fadd v8.4s, v16.4s, v8.4s
+	WORD $0x4e29d629 // fadd v9.4s, v17.4s, v9.4s
+	WORD $0x4e2ad64a // fadd v10.4s, v18.4s, v10.4s
+	WORD $0x4e2bd66b // fadd v11.4s, v19.4s, v11.4s
+	ADD R11, R14, R14
+	WORD $0xad4045d0 // ldp q16, q17, [x14]
+	WORD $0x3dc009d2 // ldr q18, [x14, #32]
+	TBZ $1, R9, one9
+	WORD $0xfd4019d3 // ldr d19, [x14, #48]
+	TBZ $0, R9, loaded10
 	ADD $56, R14, R23
-	WORD $0x4d4082f7 // ld1 {v23.s}[2], [x23]
+	WORD $0x4d4082f3 // ld1 {v19.s}[2], [x23]
 	B loaded10
 
 one9:
-	WORD $0xbd4031d7 // ldr s23, [x14, #48]
+	WORD $0xbd4031d3 // ldr s19, [x14, #48]
 
 loaded10:
-	WORD $0x4e2cd68c // fadd v12.4s, v20.4s, v12.4s
-	WORD $0x4e2dd6ad // fadd v13.4s, v21.4s, v13.4s
-	WORD $0x4e2ed6ce // fadd v14.4s, v22.4s, v14.4s
-	WORD $0x4e2fd6ef // fadd v15.4s, v23.4s, v15.4s
-	ADD R10, R14, R14
-	WORD $0xad4055d4 // ldp q20, q21, [x14]
-	WORD $0x3dc009d6 // ldr q22, [x14, #32]
-	TBZ $1, R8, one11
-	WORD $0xfd4019d7 // ldr d23, [x14, #48]
-	TBZ $0, R8, loaded12
-	ADD $56, R14, R23
-	WORD $0x4d4082f7 // ld1 {v23.s}[2], [x23]
-	B loaded12
-
-one11:
-	WORD $0xbd4031d7 // ldr s23, [x14, #48]
-
-loaded12:
-	WORD $0x4e30d690 // fadd v16.4s, v20.4s, v16.4s
-	WORD $0x4e31d6b1 // fadd v17.4s, v21.4s, v17.4s
-	WORD $0x4e32d6d2 // fadd v18.4s, v22.4s, v18.4s
-	WORD $0x4e33d6f3 // fadd v19.4s, v23.4s, v19.4s
+	WORD $0x4e2cd60c // fadd v12.4s, v16.4s, v12.4s
+	WORD $0x4e2dd62d // fadd v13.4s, v17.4s, v13.4s
+	WORD $0x4e2ed64e // fadd v14.4s, v18.4s, v14.4s
+	WORD $0x4e2fd66f // fadd v15.4s, v19.4s, v15.4s
 
 set:
-	MOVD R6, R14
+	MOVD R7, R14
 	WORD $0xad0005c0 // stp q0, q1, [x14]
 	WORD $0x3d8009c2 // str q2, [x14, #32]
-	TBZ $1, R8, one13
+	TBZ $1, R9, one11
 	WORD $0xfd0019c3 // str d3, [x14, #48]
-	TBZ $0, R8, stored14
+	TBZ $0, R9, stored12
 	ADD $56, R14, R23
 	WORD $0x4d0082e3 // st1 {v3.s}[2], [x23]
+	B stored12
+
+one11:
+	WORD $0xbd0031c3 // str s3, [x14, #48]
+
+stored12:
+	ADD R11, R14, R14
+	WORD $0xad0015c4 // stp q4, q5, [x14]
+	WORD $0x3d8009c6 // str q6, [x14, #32]
+	TBZ $1, R9, one13
+	WORD $0xfd0019c7 // str d7, [x14, #48]
+	TBZ $0, R9, stored14
+	ADD $56, R14, R23
+	WORD $0x4d0082e7 // st1 {v7.s}[2], [x23]
 	B stored14
 
 one13:
-	WORD $0xbd0031c3 // str s3, [x14, #48]
+	WORD $0xbd0031c7 // str s7, [x14, #48]
 
 stored14:
-	ADD R10, R14, R14
-	WORD $0xad0015c4 // stp q4, q5, [x14]
-	WORD $0x3d8009c6 // str q6, [x14, #32]
-	TBZ $1, R8, one15
-	WORD $0xfd0019c7 // str d7, [x14, #48]
-	TBZ $0, R8, stored16
+	ADD R11, R14, R14
+	WORD $0xad0025c8 // stp q8, q9, [x14]
+	WORD $0x3d8009ca // str q10, [x14, #32]
+	TBZ $1, R9, one15
+	WORD $0xfd0019cb // str d11, [x14, #48]
+	TBZ $0, R9, stored16
 	ADD $56, R14, R23
-	WORD $0x4d0082e7 // st1 {v7.s}[2], [x23]
+	WORD $0x4d0082eb // st1 {v11.s}[2], [x23]
 	B stored16
 
 one15:
-	WORD $0xbd0031c7 // str s7, [x14, #48]
+	WORD $0xbd0031cb // str s11, [x14, #48]
 
 stored16:
-	ADD R10, R14, R14
-	WORD $0xad0025c8 // stp q8, q9, [x14]
-	WORD $0x3d8009ca // str q10, [x14, #32]
-	TBZ $1, R8, one17
-	WORD $0xfd0019cb // str d11, [x14, #48]
-	TBZ $0, R8, stored18
+	ADD R11, R14, R14
+	WORD $0xad0035cc // stp q12, q13, [x14]
+	WORD $0x3d8009ce // str q14, [x14, #32]
+	TBZ $1, R9, one17
+	WORD $0xfd0019cf // str d15, [x14, #48]
+	TBZ $0, R9, stored18
 	ADD $56, R14, R23
-	WORD $0x4d0082eb // st1 {v11.s}[2], [x23]
+	WORD $0x4d0082ef // st1 {v15.s}[2], [x23]
 	B stored18
 
 one17:
-	WORD $0xbd0031cb // str s11, [x14, #48]
-
-stored18:
-	ADD R10, R14, R14
-	WORD $0xad0035cc // stp q12, q13, [x14]
-	WORD $0x3d8009ce // str q14, [x14, #32]
-	TBZ $1, R8, one19
-	WORD $0xfd0019cf // str d15, [x14, #48]
-	TBZ $0, R8, stored20
-	ADD $56, R14, R23
-	WORD $0x4d0082ef // st1 {v15.s}[2], [x23]
-	B stored20
-
-one19:
 	WORD $0xbd0031cf // str s15, [x14, #48]
 
-stored20:
-	ADD R10, R14, R14
-	WORD $0xad0045d0 // stp q16, q17, [x14]
-	WORD $0x3d8009d2 // str q18, [x14, #32]
-	TBZ $1, R8, one21
-	WORD $0xfd0019d3 // str d19, [x14, #48]
-	TBZ $0, R8, stored22
-	ADD $56, R14, R23
-	WORD $0x4d0082f3 // st1 {v19.s}[2], [x23]
-	B stored22
-
-one21:
-	WORD $0xbd0031d3 // str s19, [x14, #48]
-
-stored22:
-	SUB $1, R7, R7
-	CBZ R7, done
+stored18:
+	SUB $1, R8, R8
+	CBZ R8, done
 	MOVD 104(R0), R23
 	ADD R23, R5, R5
-	MOVD 112(R0), R23
+	MOVD 192(R0), R23
 	ADD R23, R6, R6
+	MOVD 112(R0), R23
+	ADD R23, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
-TEXT ·tile6x16NEON(SB), NOSPLIT, $0-8
+// func(s *[32]uint64)
+TEXT ·tile5x16NEON(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
 	MOVD 48(R0), R2
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 160(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
-	ADD R9, R13, R14
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
 
 block:
 	// Sums are zero; the first segment begins.
@@ -8256,165 +7829,141 @@ block:
 	WORD $0x6f00e411 // movi v17.2d, #0
 	WORD $0x6f00e412 // movi v18.2d, #0
 	WORD $0x6f00e413 // movi v19.2d, #0
-	WORD $0x6f00e414 // movi v20.2d, #0
-	WORD $0x6f00e415 // movi v21.2d, #0
-	WORD $0x6f00e416 // movi v22.2d, #0
-	WORD $0x6f00e417 // movi v23.2d, #0
-	MOVD 8(R0), R15
-	MOVD 80(R0), R19
-	MOVD R5, R20
+	MOVD 80(R0), R15
+	MOVD R5, R19
+	MOVD R6, R20
 
 segment:
-	MOVD R20, R21
-	MOVD R15, R22
-	ADD R3, R20, R20
-	ADD R4, R15, R15
+	MOVD R19, R21
+	MOVD R20, R22
+	ADD R3, R19, R19
+	ADD R4, R20, R20
 	MOVD 72(R0), R23
 	SUBS $4, R23, R23
 	BLT rest
 
 four:
-	PRFM (R8), PLDL2KEEP
+	PRFM (R9), PLDL2KEEP
 	MOVD 168(R0), R24
-	ADD R8, R24, R24
+	ADD R9, R24, R24
 	PRFM (R24), PLDL2KEEP
 	MOVD 176(R0), R24
-	ADD R24, R8, R8
-	WORD $0xad4066d8 // ldp q24, q25, [x22]
-	WORD $0xad416eda // ldp q26, q27, [x22, #32]
+	ADD R24, R9, R9
+	WORD $0xad4056d4 // ldp q20, q21, [x22]
+	WORD $0xad415ed6 // ldp q22, q23, [x22, #32]
 	ADD R2, R22, R22
-	WORD $0xbd4002bc // ldr s28, [x21]
-	WORD $0xbc696abd // ldr s29, [x21, x9]
-	WORD $0xbc6b6abe // ldr s30, [x21, x11]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c6abc // ldr s28, [x21, x12]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d6abd // ldr s29, [x21, x13]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6e6abe // ldr s30, [x21, x14]
-	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
-	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	WORD $0xbd4002b8 // ldr s24, [x21]
+	WORD $0xbc6a6ab9 // ldr s25, [x21, x10]
+	WORD $0xbc6c6aba // ldr s26, [x21, x12]
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0xbc6d6ab8 // ldr s24, [x21, x13]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0xbc6e6ab9 // ldr s25, [x21, x14]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
+	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
 	ADD R1, R21, R21
-	WORD $0xad4066d8 // ldp q24, q25, [x22]
-	WORD $0xad416eda // ldp q26, q27, [x22, #32]
+	WORD $0xad4056d4 // ldp q20, q21, [x22]
+	WORD $0xad415ed6 // ldp q22, q23, [x22, #32]
 	ADD R2, R22, R22
-	WORD $0xbd4002bc // ldr s28, [x21]
-	WORD $0xbc696abd // ldr s29, [x21, x9]
-	WORD $0xbc6b6abe // ldr s30, [x21, x11]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c6abc // ldr s28, [x21, x12]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d6abd // ldr s29, [x21, x13]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6e6abe // ldr s30, [x21, x14]
-	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
-	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	WORD $0xbd4002b8 // ldr s24, [x21]
+	WORD $0xbc6a6ab9 // ldr s25, [x21, x10]
+	WORD $0xbc6c6aba // ldr s26, [x21, x12]
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0xbc6d6ab8 // ldr s24, [x21, x13]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0xbc6e6ab9 // ldr s25, [x21, x14]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
+	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
 	ADD R1, R21, R21
-	WORD $0xad4066d8 // ldp q24, q25, [x22]
-	WORD $0xad416eda // ldp q26, q27, [x22, #32]
+	WORD $0xad4056d4 // ldp q20, q21, [x22]
+	WORD $0xad415ed6 // ldp q22, q23, [x22, #32]
 	ADD R2, R22, R22
-	WORD $0xbd4002bc // ldr s28, [x21]
-	WORD $0xbc696abd // ldr s29, [x21, x9]
-	WORD $0xbc6b6abe // ldr s30, [x21, x11]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c6abc // ldr s28, [x21, x12]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d6abd // ldr s29, [x21, x13]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6e6abe // ldr s30, [x21, x14]
-	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
-	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	WORD $0xbd4002b8 // ldr s24, [x21]
+	WORD $0xbc6a6ab9 // ldr s25, [x21, x10]
+	WORD $0xbc6c6aba // ldr s26, [x21, x12]
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0xbc6d6ab8 // ldr s24, [x21, x13]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0xbc6e6ab9 // ldr s25, [x21, x14]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
+	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
 	ADD R1, R21, R21
-	WORD $0xad4066d8 // ldp q24, q25, [x22]
-	WORD $0xad416eda // ldp q26, q27, [x22, #32]
+	WORD $0xad4056d4 // ldp q20, q21, [x22]
+	WORD $0xad415ed6 // ldp q22, q23, [x22, #32]
 	ADD R2, R22, R22
-	WORD $0xbd4002bc // ldr s28, [x21]
-	WORD $0xbc696abd // ldr s29, [x21, x9]
-	WORD $0xbc6b6abe // ldr s30, [x21, x11]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c6abc // ldr s28, [x21, x12]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d6abd // ldr s29, [x21, x13]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6e6abe // ldr s30, [x21, x14]
-	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
-	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	WORD $0xbd4002b8 // ldr s24, [x21]
+	WORD $0xbc6a6ab9 // ldr s25, [x21, x10]
+	WORD $0xbc6c6aba // ldr s26, [x21, x12]
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0xbc6d6ab8 // ldr s24, [x21, x13]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0xbc6e6ab9 // ldr s25, [x21, x14]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
+	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
 	ADD R1, R21, R21
 	SUBS $4, R23, R23
 	BGE four
@@ -8424,140 +7973,405 @@ rest:
 	CBZ R23, next
 
 one:
-	WORD $0xad4066d8 // ldp q24, q25, [x22]
-	WORD $0xad416eda // ldp q26, q27, [x22, #32]
+	WORD $0xad4056d4 // ldp q20, q21, [x22]
+	WORD $0xad415ed6 // ldp q22, q23, [x22, #32]
 	ADD R2, R22, R22
-	WORD $0xbd4002bc // ldr s28, [x21]
-	WORD $0xbc696abd // ldr s29, [x21, x9]
-	WORD $0xbc6b6abe // ldr s30, [x21, x11]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c6abc // ldr s28, [x21, x12]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d6abd // ldr s29, [x21, x13]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6e6abe // ldr s30, [x21, x14]
-	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
-	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	WORD $0xbd4002b8 // ldr s24, [x21]
+	WORD $0xbc6a6ab9 // ldr s25, [x21, x10]
+	WORD $0xbc6c6aba // ldr s26, [x21, x12]
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0xbc6d6ab8 // ldr s24, [x21, x13]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0xbc6e6ab9 // ldr s25, [x21, x14]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
+	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
 	ADD R1, R21, R21
 	SUB $1, R23, R23
 	CBNZ R23, one
 
 next:
-	SUB $1, R19, R19
-	CBNZ R19, segment
+	SUB $1, R15, R15
+	CBNZ R15, segment
 	// The block is complete: add it to C, or store it.
 	MOVD 88(R0), R15
 	CBZ R15, set
-	MOVD R6, R15
-	WORD $0xad4065f8 // ldp q24, q25, [x15]
-	WORD $0xad416dfa // ldp q26, q27, [x15, #32]
-	WORD $0x4e20d700 // fadd v0.4s, v24.4s, v0.4s
-	WORD $0x4e21d721 // fadd v1.4s, v25.4s, v1.4s
-	WORD $0x4e22d742 // fadd v2.4s, v26.4s, v2.4s
-	WORD $0x4e23d763 // fadd v3.4s, v27.4s, v3.4s
-	ADD R10, R15, R15
-	WORD $0xad4065f8 // ldp q24, q25, [x15]
-	WORD $0xad416dfa // ldp q26, q27, [x15, #32]
-	WORD $0x4e24d704 // fadd v4.4s, v24.4s, v4.4s
-	WORD $0x4e25d725 // fadd v5.4s, v25.4s, v5.4s
-	WORD $0x4e26d746 // fadd v6.4s, v26.4s, v6.4s
-	WORD $0x4e27d767 // fadd v7.4s, v27.4s, v7.4s
-	ADD R10, R15, R15
-	WORD $0xad4065f8 // ldp q24, q25, [x15]
-	WORD $0xad416dfa // ldp q26, q27, [x15, #32]
-	WORD $0x4e28d708 // fadd v8.4s, v24.4s, v8.4s
-	WORD $0x4e29d729 // fadd v9.4s, v25.4s, v9.4s
-	WORD $0x4e2ad74a // fadd v10.4s, v26.4s, v10.4s
-	WORD $0x4e2bd76b // fadd v11.4s, v27.4s, v11.4s
-	ADD R10, R15, R15
-	WORD $0xad4065f8 // ldp q24, q25, [x15]
-	WORD $0xad416dfa // ldp q26, q27, [x15, #32]
-	WORD $0x4e2cd70c // fadd v12.4s, v24.4s, v12.4s
-	WORD $0x4e2dd72d // fadd v13.4s, v25.4s, v13.4s
-	WORD $0x4e2ed74e // fadd v14.4s, v26.4s, v14.4s
-	WORD $0x4e2fd76f // fadd v15.4s, v27.4s, v15.4s
-	ADD R10, R15, R15
-	WORD $0xad4065f8 // ldp q24, q25, [x15]
-	WORD $0xad416dfa // ldp q26, q27, [x15, #32]
-	WORD $0x4e30d710 // fadd v16.4s, v24.4s, v16.4s
-	WORD $0x4e31d731 // fadd v17.4s, v25.4s, v17.4s
-	WORD $0x4e32d752 // fadd v18.4s, v26.4s, v18.4s
-	WORD $0x4e33d773 // fadd v19.4s, v27.4s, v19.4s
-	ADD R10, R15, R15
-	WORD $0xad4065f8 // ldp q24, q25, [x15]
-	WORD $0xad416dfa // ldp q26, q27, [x15, #32]
-	WORD $0x4e34d714 // fadd v20.4s, v24.4s, v20.4s
-	WORD $0x4e35d735 // fadd v21.4s, v25.4s, v21.4s
-	WORD $0x4e36d756 // fadd v22.4s, v26.4s, v22.4s
-	WORD $0x4e37d777 // fadd v23.4s, v27.4s, v23.4s
+	MOVD R7, R15
+	WORD $0xad4055f4 // ldp q20, q21, [x15]
+	WORD $0xad415df6 // ldp q22, q23, [x15, #32]
+	WORD $0x4e20d680 // fadd v0.4s, v20.4s, v0.4s
+	WORD $0x4e21d6a1 // fadd v1.4s, v21.4s, v1.4s
+	WORD $0x4e22d6c2 // fadd v2.4s, v22.4s, v2.4s
+	WORD $0x4e23d6e3 // fadd v3.4s, v23.4s, v3.4s
+	ADD R11, R15, R15
+	WORD $0xad4055f4 // ldp q20, q21, [x15]
+	WORD $0xad415df6 // ldp q22, q23, [x15, #32]
+	WORD $0x4e24d684 // fadd v4.4s, v20.4s, v4.4s
+	WORD $0x4e25d6a5 // fadd v5.4s, v21.4s, v5.4s
+	WORD $0x4e26d6c6 // fadd v6.4s, v22.4s, v6.4s
+	WORD $0x4e27d6e7 // fadd v7.4s, v23.4s, v7.4s
+	ADD R11, R15, R15
+	WORD $0xad4055f4 // ldp q20, q21, [x15]
+	WORD $0xad415df6 // ldp q22, q23, [x15, #32]
+	WORD $0x4e28d688 // fadd v8.4s, v20.4s, v8.4s
+	WORD $0x4e29d6a9 // fadd v9.4s, v21.4s, v9.4s
+	WORD $0x4e2ad6ca // fadd v10.4s, v22.4s, v10.4s
+	WORD $0x4e2bd6eb // fadd v11.4s, v23.4s, v11.4s
+	ADD R11, R15, R15
+	WORD $0xad4055f4 // ldp q20, q21, [x15]
+	WORD $0xad415df6 // ldp q22, q23, [x15, #32]
+	WORD $0x4e2cd68c // fadd v12.4s, v20.4s, v12.4s
+	WORD $0x4e2dd6ad // fadd v13.4s, v21.4s, v13.4s
+	WORD $0x4e2ed6ce // fadd v14.4s, v22.4s, v14.4s
+	WORD $0x4e2fd6ef // fadd v15.4s, v23.4s, v15.4s
+	ADD R11, R15, R15
+	WORD $0xad4055f4 // ldp q20, q21, [x15]
+	WORD $0xad415df6 // ldp q22, q23, [x15, #32]
+	WORD $0x4e30d690 // fadd v16.4s, v20.4s, v16.4s
+	WORD $0x4e31d6b1 // fadd v17.4s, v21.4s, v17.4s
+	WORD $0x4e32d6d2 // fadd v18.4s, v22.4s, v18.4s
+	WORD $0x4e33d6f3 // fadd v19.4s, v23.4s, v19.4s
 
 set:
-	MOVD R6, R15
+	MOVD R7, R15
 	WORD $0xad0005e0 // stp q0, q1, [x15]
 	WORD $0xad010de2 // stp q2, q3, [x15, #32]
-	ADD R10, R15, R15
+	ADD R11, R15, R15
 	WORD $0xad0015e4 // stp q4, q5, [x15]
 	WORD $0xad011de6 // stp q6, q7, [x15, #32]
-	ADD R10, R15, R15
+	ADD R11, R15, R15
 	WORD $0xad0025e8 // stp q8, q9, [x15]
 	WORD $0xad012dea // stp q10, q11, [x15, #32]
-	ADD R10, R15, R15
+	ADD R11, R15, R15
 	WORD $0xad0035ec // stp q12, q13, [x15]
 	WORD $0xad013dee // stp q14, q15, [x15, #32]
-	ADD R10, R15, R15
+	ADD R11, R15, R15
 	WORD $0xad0045f0 // stp q16, q17, [x15]
 	WORD $0xad014df2 // stp q18, q19, [x15, #32]
-	ADD R10, R15, R15
-	WORD $0xad0055f4 // stp q20, q21, [x15]
-	WORD $0xad015df6 // stp q22, q23, [x15, #32]
-	SUB $1, R7, R7
-	CBZ R7, done
+	SUB $1, R8, R8
+	CBZ R8, done
 	MOVD 104(R0), R24
 	ADD R24, R5, R5
-	MOVD 112(R0), R24
+	MOVD 192(R0), R24
 	ADD R24, R6, R6
+	MOVD 112(R0), R24
+	ADD R24, R7, R7
 	B block
 
 done:
 	RET
 
-// func(s *[24]uint64)
-TEXT ·tile6x16NEONPart(SB), NOSPLIT, $0-8
+// func(s *[32]uint64)
+TEXT ·tile5x16NEONPart(SB), NOSPLIT, $0-8
 	MOVD s+0(FP), R0
 	MOVD 32(R0), R1
 	MOVD 48(R0), R2
 	MOVD 40(R0), R3
 	MOVD 56(R0), R4
 	MOVD 0(R0), R5
-	MOVD 16(R0), R6
-	MOVD 96(R0), R7
-	MOVD 120(R0), R8
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
 	// Row i of A is i strides behind row 0.
-	MOVD 24(R0), R9
-	MOVD 64(R0), R10
-	ADD R9, R9, R11
-	ADD R9, R11, R12
-	ADD R9, R12, R13
-	ADD R9, R13, R14
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
+
+block:
+	// Sums are zero; the first segment begins.
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6f00e410 // movi v16.2d, #0
+	WORD $0x6f00e411 // movi v17.2d, #0
+	WORD $0x6f00e412 // movi v18.2d, #0
+	WORD $0x6f00e413 // movi v19.2d, #0
+	MOVD 80(R0), R15
+	MOVD R5, R19
+	MOVD R6, R20
+
+segment:
+	MOVD R19, R21
+	MOVD R20, R22
+	ADD R3, R19, R19
+	ADD R4, R20, R20
+	MOVD 72(R0), R23
+
+one:
+	WORD $0xad4056d4 // ldp q20, q21, [x22]
+	WORD $0x3dc00ad6 // ldr q22, [x22, #32]
+	TBZ $1, R9, one1
+	WORD $0xfd401ad7 // ldr d23, [x22, #48]
+	TBZ $0, R9, loaded2
+	ADD $56, R22, R24
+	WORD $0x4d408317 // ld1 {v23.s}[2], [x24]
+	B loaded2
+
+one1:
+	WORD $0xbd4032d7 // ldr s23, [x22, #48]
+
+loaded2:
+	ADD R2, R22, R22
+	WORD $0xbd4002b8 // ldr s24, [x21]
+	WORD $0xbc6a6ab9 // ldr s25, [x21, x10]
+	WORD $0xbc6c6aba // ldr s26, [x21, x12]
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0xbc6d6ab8 // ldr s24, [x21, x13]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0xbc6e6ab9 // ldr s25, [x21, x14]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
+	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
+	ADD R1, R21, R21
+	SUB $1, R23, R23
+	CBNZ R23, one
+
+next:
+	SUB $1, R15, R15
+	CBNZ R15, segment
+	// The block is complete: add it to C, or store it.
+	MOVD 88(R0), R15
+	CBZ R15, set
+	MOVD R7, R15
+	WORD $0xad4055f4 // ldp q20, q21, [x15]
+	WORD $0x3dc009f6 // ldr q22, [x15, #32]
+	TBZ $1, R9, one3
+	WORD $0xfd4019f7 // ldr d23, [x15, #48]
+	TBZ $0, R9, loaded4
+	ADD $56, R15, R24
+	WORD $0x4d408317 // ld1 {v23.s}[2], [x24]
+	B loaded4
+
+one3:
+	WORD $0xbd4031f7 // ldr s23, [x15, #48]
+
+loaded4:
+	WORD $0x4e20d680 // fadd v0.4s, v20.4s, v0.4s
+	WORD $0x4e21d6a1 // fadd v1.4s, v21.4s, v1.4s
+	WORD $0x4e22d6c2 // fadd v2.4s, v22.4s, v2.4s
+	WORD $0x4e23d6e3 // fadd v3.4s, v23.4s, v3.4s
+	ADD R11, R15, R15
+	WORD $0xad4055f4 // ldp q20, q21, [x15]
+	WORD $0x3dc009f6 // ldr q22, [x15, #32]
+	TBZ $1, R9, one5
+	WORD $0xfd4019f7 // ldr d23, [x15, #48]
+	TBZ $0, R9, loaded6
+	ADD $56, R15, R24
+	WORD $0x4d408317 // ld1 {v23.s}[2], [x24]
+	B loaded6
+
+one5:
+	WORD $0xbd4031f7 // ldr s23, [x15, #48]
+
+loaded6:
+	WORD $0x4e24d684 // fadd v4.4s, v20.4s, v4.4s
+	WORD $0x4e25d6a5 // fadd v5.4s, v21.4s, v5.4s
+	WORD $0x4e26d6c6 // fadd v6.4s, v22.4s, v6.4s
+	WORD $0x4e27d6e7 // fadd v7.4s, v23.4s, v7.4s
+	ADD R11, R15, R15
+	WORD $0xad4055f4 // ldp q20, q21, [x15]
+	WORD $0x3dc009f6 // ldr q22, [x15, #32]
+	TBZ $1, R9, one7
+	WORD $0xfd4019f7 // ldr d23, [x15, #48]
+	TBZ $0, R9, loaded8
+	ADD $56, R15, R24
+	WORD $0x4d408317 // ld1 {v23.s}[2], [x24]
+	B loaded8
+
+one7:
+	WORD $0xbd4031f7 // ldr s23, [x15, #48]
+
+loaded8:
+	WORD $0x4e28d688 // fadd v8.4s, v20.4s, v8.4s
+	WORD $0x4e29d6a9 // fadd v9.4s, v21.4s, v9.4s
+	WORD $0x4e2ad6ca // fadd v10.4s, v22.4s, v10.4s
+	WORD $0x4e2bd6eb // fadd v11.4s, v23.4s, v11.4s
+	ADD R11, R15, R15
+	WORD $0xad4055f4 // ldp q20, q21, [x15]
+	WORD $0x3dc009f6 // ldr q22, [x15, #32]
+	TBZ $1, R9, one9
+	WORD $0xfd4019f7 // ldr d23, [x15, #48]
+	TBZ $0, R9, loaded10
+	ADD $56, R15, R24
+	WORD $0x4d408317 // ld1 {v23.s}[2], [x24]
+	B loaded10
+
+one9:
+	WORD $0xbd4031f7 // ldr s23, [x15, #48]
+
+loaded10:
+	WORD $0x4e2cd68c // fadd v12.4s, v20.4s, v12.4s
+	WORD $0x4e2dd6ad // fadd v13.4s, v21.4s, v13.4s
+	WORD $0x4e2ed6ce // fadd v14.4s, v22.4s, v14.4s
+	WORD $0x4e2fd6ef // fadd v15.4s, v23.4s, v15.4s
+	ADD R11, R15, R15
+	WORD $0xad4055f4 // ldp q20, q21, [x15]
+	WORD $0x3dc009f6 // ldr q22, [x15, #32]
+	TBZ $1, R9, one11
+	WORD $0xfd4019f7 // ldr d23, [x15, #48]
+	TBZ $0, R9, loaded12
+	ADD $56, R15, R24
+	WORD $0x4d408317 // ld1 {v23.s}[2], [x24]
+	B loaded12
+
+one11:
+	WORD $0xbd4031f7 // ldr s23, [x15, #48]
+
+loaded12:
+	WORD $0x4e30d690 // fadd v16.4s, v20.4s, v16.4s
+	WORD $0x4e31d6b1 // fadd v17.4s, v21.4s, v17.4s
+	WORD $0x4e32d6d2 // fadd v18.4s, v22.4s, v18.4s
+	WORD $0x4e33d6f3 // fadd v19.4s, v23.4s, v19.4s
+
+set:
+	MOVD R7, R15
+	WORD $0xad0005e0 // stp q0, q1, [x15]
+	WORD $0x3d8009e2 // str q2, [x15, #32]
+	TBZ $1, R9, one13
+	WORD $0xfd0019e3 // str d3, [x15, #48]
+	TBZ $0, R9, stored14
+	ADD $56, R15, R24
+	WORD $0x4d008303 // st1 {v3.s}[2], [x24]
+	B stored14
+
+one13:
+	WORD $0xbd0031e3 // str s3, [x15, #48]
+
+stored14:
+	ADD R11, R15, R15
+	WORD $0xad0015e4 // stp q4, q5, [x15]
+	WORD $0x3d8009e6 // str q6, [x15, #32]
+	TBZ $1, R9, one15
+	WORD $0xfd0019e7 // str d7, [x15, #48]
+	TBZ $0, R9, stored16
+	ADD $56, R15, R24
+	WORD $0x4d008307 // st1 {v7.s}[2], [x24]
+	B stored16
+
+one15:
+	WORD $0xbd0031e7 // str s7, [x15, #48]
+
+stored16:
+	ADD R11, R15, R15
+	WORD $0xad0025e8 // stp q8, q9, [x15]
+	WORD $0x3d8009ea // str q10, [x15, #32]
+	TBZ $1, R9, one17
+	WORD $0xfd0019eb // str d11, [x15, #48]
+	TBZ $0, R9, stored18
+	ADD $56, R15, R24
+	WORD $0x4d00830b // st1 {v11.s}[2], [x24]
+	B stored18
+
+one17:
+	WORD $0xbd0031eb // str s11, [x15, #48]
+
+stored18:
+	ADD R11, R15, R15
+	WORD $0xad0035ec // stp q12, q13, [x15]
+	WORD $0x3d8009ee // str q14, [x15, #32]
+	TBZ $1, R9, one19
+	WORD $0xfd0019ef // str d15, [x15, #48]
+	TBZ $0, R9, stored20
+	ADD $56, R15, R24
+	WORD $0x4d00830f // st1 {v15.s}[2], [x24]
+	B stored20
+
+one19:
+	WORD $0xbd0031ef // str s15, [x15, #48]
+
+stored20:
+	ADD R11, R15, R15
+	WORD $0xad0045f0 // stp q16, q17, [x15]
+	WORD $0x3d8009f2 // str q18, [x15, #32]
+	TBZ $1, R9, one21
+	WORD $0xfd0019f3 // str d19, [x15, #48]
+	TBZ $0, R9, stored22
+	ADD $56, R15, R24
+	WORD $0x4d008313 // st1 {v19.s}[2], [x24]
+	B stored22
+
+one21:
+	WORD $0xbd0031f3 // str s19, [x15, #48]
+
+stored22:
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R24
+	ADD R24, R5, R5
+	MOVD 192(R0), R24
+	ADD R24, R6, R6
+	MOVD 112(R0), R24
+	ADD R24, R7, R7
+	B block
+
+done:
+	RET
+
+// func(s *[32]uint64)
+TEXT ·tile6x16NEON(SB), NOSPLIT, $0-8
+	MOVD s+0(FP), R0
+	MOVD 32(R0), R1
+	MOVD 48(R0), R2
+	MOVD 40(R0), R3
+	MOVD 56(R0), R4
+	MOVD 0(R0), R5
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 160(R0), R9
+	// Row i of A is i strides behind row 0.
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
+	ADD R10, R14, R15
 
 block:
 	// Sums are zero; the first segment begins.
@@ -8585,50 +8399,47 @@ block:
 	WORD $0x6f00e415 // movi v21.2d, #0
 	WORD $0x6f00e416 // movi v22.2d, #0
 	WORD $0x6f00e417 // movi v23.2d, #0
-	MOVD 8(R0), R15
 	MOVD 80(R0), R19
 	MOVD R5, R20
+	MOVD R6, R21
 
 segment:
-	MOVD R20, R21
-	MOVD R15, R22
+	MOVD R20, R22
+	MOVD R21, R23
 	ADD R3, R20, R20
-	ADD R4, R15, R15
-	MOVD 72(R0), R23
+	ADD R4, R21, R21
+	MOVD 72(R0), R24
+	SUBS $4, R24, R24
+	BLT rest
 
-one:
-	WORD $0xad4066d8 // ldp q24, q25, [x22]
-	WORD $0x3dc00ada // ldr q26, [x22, #32]
-	TBZ $1, R8, one1
-	WORD $0xfd401adb // ldr d27, [x22, #48]
-	TBZ $0, R8, loaded2
-	ADD $56, R22, R24
-	WORD $0x4d40831b // ld1 {v27.s}[2], [x24]
-	B loaded2
-
-one1:
-	WORD $0xbd4032db // ldr s27, [x22, #48]
-
-loaded2:
-	ADD R2, R22, R22
-	WORD $0xbd4002bc // ldr s28, [x21]
-	WORD $0xbc696abd // ldr s29, [x21, x9]
-	WORD $0xbc6b6abe // ldr s30, [x21, x11]
+four:
+	PRFM (R9), PLDL2KEEP
+	MOVD 168(R0), R25
+	ADD R9, R25, R25
+	PRFM (R25), PLDL2KEEP
+	MOVD 176(R0), R25
+	ADD R25, R9, R9
+	WORD $0xad4066f8 // ldp q24, q25, [x23]
+	WORD $0xad416efa // ldp q26, q27, [x23, #32]
+	ADD R2, R23, R23
+	WORD $0xbd4002dc // ldr s28, [x22]
+	WORD $0xbc6a6add // ldr s29, [x22, x10]
+	WORD $0xbc6c6ade // ldr s30, [x22, x12]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c6abc // ldr s28, [x21, x12]
+	WORD $0xbc6d6adc // ldr s28, [x22, x13]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d6abd // ldr s29, [x21, x13]
+	WORD $0xbc6e6add // ldr s29, [x22, x14]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6e6abe // ldr s30, [x21, x14]
+	WORD $0xbc6f6ade // ldr s30, [x22, x15]
 	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
@@ -8641,118 +8452,449 @@ loaded2:
 	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
-	ADD R1, R21, R21
-	SUB $1, R23, R23
-	CBNZ R23, one
+	ADD R1, R22, R22
+	WORD $0xad4066f8 // ldp q24, q25, [x23]
+	WORD $0xad416efa // ldp q26, q27, [x23, #32]
+	ADD R2, R23, R23
+	WORD $0xbd4002dc // ldr s28, [x22]
+	WORD $0xbc6a6add // ldr s29, [x22, x10]
+	WORD $0xbc6c6ade // ldr s30, [x22, x12]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6d6adc // ldr s28, [x22, x13]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0xbc6e6add // ldr s29, [x22, x14]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	WORD $0xbc6f6ade // ldr s30, [x22, x15]
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	ADD R1, R22, R22
+	WORD $0xad4066f8 // ldp q24, q25, [x23]
+	WORD $0xad416efa // ldp q26, q27, [x23, #32]
+	ADD R2, R23, R23
+	WORD $0xbd4002dc // ldr s28, [x22]
+	WORD $0xbc6a6add // ldr s29, [x22, x10]
+	WORD $0xbc6c6ade // ldr s30, [x22, x12]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6d6adc // ldr s28, [x22, x13]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0xbc6e6add // ldr s29, [x22, x14]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	WORD $0xbc6f6ade // ldr s30, [x22, x15]
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	ADD R1, R22, R22
+	WORD $0xad4066f8 // ldp q24, q25, [x23]
+	WORD $0xad416efa // ldp q26, q27, [x23, #32]
+	ADD R2, R23, R23
+	WORD $0xbd4002dc // ldr s28, [x22]
+	WORD $0xbc6a6add // ldr s29, [x22, x10]
+	WORD $0xbc6c6ade // ldr s30, [x22, x12]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6d6adc // ldr s28, [x22, x13]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0xbc6e6add // ldr s29, [x22, x14]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	WORD $0xbc6f6ade // ldr s30, [x22, x15]
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	ADD R1, R22, R22
+	SUBS $4, R24, R24
+	BGE four
+
+rest:
+	ADD $4, R24, R24
+	CBZ R24, next
+
+one:
+	WORD $0xad4066f8 // ldp q24, q25, [x23]
+	WORD $0xad416efa // ldp q26, q27, [x23, #32]
+	ADD R2, R23, R23
+	WORD $0xbd4002dc // ldr s28, [x22]
+	WORD $0xbc6a6add // ldr s29, [x22, x10]
+	WORD $0xbc6c6ade // ldr s30, [x22, x12]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6d6adc // ldr s28, [x22, x13]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0xbc6e6add // ldr s29, [x22, x14]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	WORD $0xbc6f6ade // ldr s30, [x22, x15]
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	ADD R1, R22, R22
+	SUB $1, R24, R24
+	CBNZ R24, one
 
 next:
 	SUB $1, R19, R19
 	CBNZ R19, segment
 	// The block is complete: add it to C, or store it.
-	MOVD 88(R0), R15
-	CBZ R15, set
-	MOVD R6, R15
-	WORD $0xad4065f8 // ldp q24, q25, [x15]
-	WORD $0x3dc009fa // ldr q26, [x15, #32]
-	TBZ $1, R8, one3
-	WORD $0xfd4019fb // ldr d27, [x15, #48]
-	TBZ $0, R8, loaded4
-	ADD $56, R15, R24
-	WORD $0x4d40831b // ld1 {v27.s}[2], [x24]
+	MOVD 88(R0), R19
+	CBZ R19, set
+	MOVD R7, R19
+	WORD $0xad406678 // ldp q24, q25, [x19]
+	WORD $0xad416e7a // ldp q26, q27, [x19, #32]
+	WORD $0x4e20d700 // fadd v0.4s, v24.4s, v0.4s
+	WORD $0x4e21d721 // fadd v1.4s, v25.4s, v1.4s
+	WORD $0x4e22d742 // fadd v2.4s, v26.4s, v2.4s
+	WORD $0x4e23d763 // fadd v3.4s, v27.4s, v3.4s
+	ADD R11, R19, R19
+	WORD $0xad406678 // ldp q24, q25, [x19]
+	WORD $0xad416e7a // ldp q26, q27, [x19, #32]
+	WORD $0x4e24d704 // fadd v4.4s, v24.4s, v4.4s
+	WORD $0x4e25d725 // fadd v5.4s, v25.4s, v5.4s
+	WORD $0x4e26d746 // fadd v6.4s, v26.4s, v6.4s
+	WORD $0x4e27d767 // fadd v7.4s, v27.4s, v7.4s
+	ADD R11, R19, R19
+	WORD $0xad406678 // ldp q24, q25, [x19]
+	WORD $0xad416e7a // ldp q26, q27, [x19, #32]
+	WORD $0x4e28d708 // fadd v8.4s, v24.4s, v8.4s
+	WORD $0x4e29d729 // fadd v9.4s, v25.4s, v9.4s
+	WORD $0x4e2ad74a // fadd v10.4s, v26.4s, v10.4s
+	WORD $0x4e2bd76b // fadd v11.4s, v27.4s, v11.4s
+	ADD R11, R19, R19
+	WORD $0xad406678 // ldp q24, q25, [x19]
+	WORD $0xad416e7a // ldp q26, q27, [x19, #32]
+	WORD $0x4e2cd70c // fadd v12.4s, v24.4s, v12.4s
+	WORD $0x4e2dd72d // fadd v13.4s, v25.4s, v13.4s
+	WORD $0x4e2ed74e // fadd v14.4s, v26.4s, v14.4s
+	WORD $0x4e2fd76f // fadd v15.4s, v27.4s, v15.4s
+	ADD R11, R19, R19
+	WORD $0xad406678 // ldp q24, q25, [x19]
+	WORD $0xad416e7a // ldp q26, q27, [x19, #32]
+	WORD $0x4e30d710 // fadd v16.4s, v24.4s, v16.4s
+	WORD $0x4e31d731 // fadd v17.4s, v25.4s, v17.4s
+	WORD $0x4e32d752 // fadd v18.4s, v26.4s, v18.4s
+	WORD $0x4e33d773 // fadd v19.4s, v27.4s, v19.4s
+	ADD R11, R19, R19
+	WORD $0xad406678 // ldp q24, q25, [x19]
+	WORD $0xad416e7a // ldp q26, q27, [x19, #32]
+	WORD $0x4e34d714 // fadd v20.4s, v24.4s, v20.4s
+	WORD $0x4e35d735 // fadd v21.4s, v25.4s, v21.4s
+	WORD $0x4e36d756 // fadd v22.4s, v26.4s, v22.4s
+	WORD $0x4e37d777 // fadd v23.4s, v27.4s, v23.4s
+
+set:
+	MOVD R7, R19
+	WORD $0xad000660 // stp q0, q1, [x19]
+	WORD $0xad010e62 // stp q2, q3, [x19, #32]
+	ADD R11, R19, R19
+	WORD $0xad001664 // stp q4, q5, [x19]
+	WORD $0xad011e66 // stp q6, q7, [x19, #32]
+	ADD R11, R19, R19
+	WORD $0xad002668 // stp q8, q9, [x19]
+	WORD $0xad012e6a // stp q10, q11, [x19, #32]
+	ADD R11, R19, R19
+	WORD $0xad00366c // stp q12, q13, [x19]
+	WORD $0xad013e6e // stp q14, q15, [x19, #32]
+	ADD R11, R19, R19
+	WORD $0xad004670 // stp q16, q17, [x19]
+	WORD $0xad014e72 // stp q18, q19, [x19, #32]
+	ADD R11, R19, R19
+	WORD $0xad005674 // stp q20, q21, [x19]
+	WORD $0xad015e76 // stp q22, q23, [x19, #32]
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R25
+	ADD R25, R5, R5
+	MOVD 192(R0), R25
+	ADD R25, R6, R6
+	MOVD 112(R0), R25
+	ADD R25, R7, R7
+	B block
+
+done:
+	RET
+
+// func(s *[32]uint64)
+TEXT ·tile6x16NEONPart(SB), NOSPLIT, $0-8
+	MOVD s+0(FP), R0
+	MOVD 32(R0), R1
+	MOVD 48(R0), R2
+	MOVD 40(R0), R3
+	MOVD 56(R0), R4
+	MOVD 0(R0), R5
+	MOVD 8(R0), R6
+	MOVD 16(R0), R7
+	MOVD 96(R0), R8
+	MOVD 120(R0), R9
+	// Row i of A is i strides behind row 0.
+	MOVD 24(R0), R10
+	MOVD 64(R0), R11
+	ADD R10, R10, R12
+	ADD R10, R12, R13
+	ADD R10, R13, R14
+	ADD R10, R14, R15
+
+block:
+	// Sums are zero; the first segment begins.
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6f00e410 // movi v16.2d, #0
+	WORD $0x6f00e411 // movi v17.2d, #0
+	WORD $0x6f00e412 // movi v18.2d, #0
+	WORD $0x6f00e413 // movi v19.2d, #0
+	WORD $0x6f00e414 // movi v20.2d, #0
+	WORD $0x6f00e415 // movi v21.2d, #0
+	WORD $0x6f00e416 // movi v22.2d, #0
+	WORD $0x6f00e417 // movi v23.2d, #0
+	MOVD 80(R0), R19
+	MOVD R5, R20
+	MOVD R6, R21
+
+segment:
+	MOVD R20, R22
+	MOVD R21, R23
+	ADD R3, R20, R20
+	ADD R4, R21, R21
+	MOVD 72(R0), R24
+
+one:
+	WORD $0xad4066f8 // ldp q24, q25, [x23]
+	WORD $0x3dc00afa // ldr q26, [x23, #32]
+	TBZ $1, R9, one1
+	WORD $0xfd401afb // ldr d27, [x23, #48]
+	TBZ $0, R9, loaded2
+	ADD $56, R23, R25
+	WORD $0x4d40833b // ld1 {v27.s}[2], [x25]
+	B loaded2
+
+one1:
+	WORD $0xbd4032fb // ldr s27, [x23, #48]
+
+loaded2:
+	ADD R2, R23, R23
+	WORD $0xbd4002dc // ldr s28, [x22]
+	WORD $0xbc6a6add // ldr s29, [x22, x10]
+	WORD $0xbc6c6ade // ldr s30, [x22, x12]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6d6adc // ldr s28, [x22, x13]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0xbc6e6add // ldr s29, [x22, x14]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	WORD $0xbc6f6ade // ldr s30, [x22, x15]
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	ADD R1, R22, R22
+	SUB $1, R24, R24
+	CBNZ R24, one
+
+next:
+	SUB $1, R19, R19
+	CBNZ R19, segment
+	// The block is complete: add it to C, or store it.
+	MOVD 88(R0), R19
+	CBZ R19, set
+	MOVD R7, R19
+	WORD $0xad406678 // ldp q24, q25, [x19]
+	WORD $0x3dc00a7a // ldr q26, [x19, #32]
+	TBZ $1, R9, one3
+	WORD $0xfd401a7b // ldr d27, [x19, #48]
+	TBZ $0, R9, loaded4
+	ADD $56, R19, R25
+	WORD $0x4d40833b // ld1 {v27.s}[2], [x25]
 	B loaded4
 
 one3:
-	WORD $0xbd4031fb // ldr s27, [x15, #48]
+	WORD $0xbd40327b // ldr s27, [x19, #48]
 
 loaded4:
 	WORD $0x4e20d700 // fadd v0.4s, v24.4s, v0.4s
 	WORD $0x4e21d721 // fadd v1.4s, v25.4s, v1.4s
 	WORD $0x4e22d742 // fadd v2.4s, v26.4s, v2.4s
 	WORD $0x4e23d763 // fadd v3.4s, v27.4s, v3.4s
-	ADD R10, R15, R15
-	WORD $0xad4065f8 // ldp q24, q25, [x15]
-	WORD $0x3dc009fa // ldr q26, [x15, #32]
-	TBZ $1, R8, one5
-	WORD $0xfd4019fb // ldr d27, [x15, #48]
-	TBZ $0, R8, loaded6
-	ADD $56, R15, R24
-	WORD $0x4d40831b // ld1 {v27.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0xad406678 // ldp q24, q25, [x19]
+	WORD $0x3dc00a7a // ldr q26, [x19, #32]
+	TBZ $1, R9, one5
+	WORD $0xfd401a7b // ldr d27, [x19, #48]
+	TBZ $0, R9, loaded6
+	ADD $56, R19, R25
+	WORD $0x4d40833b // ld1 {v27.s}[2], [x25]
 	B loaded6
 
 one5:
-	WORD $0xbd4031fb // ldr s27, [x15, #48]
+	WORD $0xbd40327b // ldr s27, [x19, #48]
 
 loaded6:
 	WORD $0x4e24d704 // fadd v4.4s, v24.4s, v4.4s
 	WORD $0x4e25d725 // fadd v5.4s, v25.4s, v5.4s
 	WORD $0x4e26d746 // fadd v6.4s, v26.4s, v6.4s
 	WORD $0x4e27d767 // fadd v7.4s, v27.4s, v7.4s
-	ADD R10, R15, R15
-	WORD $0xad4065f8 // ldp q24, q25, [x15]
-	WORD $0x3dc009fa // ldr q26, [x15, #32]
-	TBZ $1, R8, one7
-	WORD $0xfd4019fb // ldr d27, [x15, #48]
-	TBZ $0, R8, loaded8
-	ADD $56, R15, R24
-	WORD $0x4d40831b // ld1 {v27.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0xad406678 // ldp q24, q25, [x19]
+	WORD $0x3dc00a7a // ldr q26, [x19, #32]
+	TBZ $1, R9, one7
+	WORD $0xfd401a7b // ldr d27, [x19, #48]
+	TBZ $0, R9, loaded8
+	ADD $56, R19, R25
+	WORD $0x4d40833b // ld1 {v27.s}[2], [x25]
 	B loaded8
 
 one7:
-	WORD $0xbd4031fb // ldr s27, [x15, #48]
+	WORD $0xbd40327b // ldr s27, [x19, #48]
 
 loaded8:
 	WORD $0x4e28d708 // fadd v8.4s, v24.4s, v8.4s
 	WORD $0x4e29d729 // fadd v9.4s, v25.4s, v9.4s
 	WORD $0x4e2ad74a // fadd v10.4s, v26.4s, v10.4s
 	WORD $0x4e2bd76b // fadd v11.4s, v27.4s, v11.4s
-	ADD R10, R15, R15
-	WORD $0xad4065f8 // ldp q24, q25, [x15]
-	WORD $0x3dc009fa // ldr q26, [x15, #32]
-	TBZ $1, R8, one9
-	WORD $0xfd4019fb // ldr d27, [x15, #48]
-	TBZ $0, R8, loaded10
-	ADD $56, R15, R24
-	WORD $0x4d40831b // ld1 {v27.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0xad406678 // ldp q24, q25, [x19]
+	WORD $0x3dc00a7a // ldr q26, [x19, #32]
+	TBZ $1, R9, one9
+	WORD $0xfd401a7b // ldr d27, [x19, #48]
+	TBZ $0, R9, loaded10
+	ADD $56, R19, R25
+	WORD $0x4d40833b // ld1 {v27.s}[2], [x25]
 	B loaded10
 
 one9:
-	WORD $0xbd4031fb // ldr s27, [x15, #48]
+	WORD $0xbd40327b // ldr s27, [x19, #48]
 
 loaded10:
 	WORD $0x4e2cd70c // fadd v12.4s, v24.4s, v12.4s
 	WORD $0x4e2dd72d // fadd v13.4s, v25.4s, v13.4s
 	WORD $0x4e2ed74e // fadd v14.4s, v26.4s, v14.4s
 	WORD $0x4e2fd76f // fadd v15.4s, v27.4s, v15.4s
-	ADD R10, R15, R15
-	WORD $0xad4065f8 // ldp q24, q25, [x15]
-	WORD $0x3dc009fa // ldr q26, [x15, #32]
-	TBZ $1, R8, one11
-	WORD $0xfd4019fb // ldr d27, [x15, #48]
-	TBZ $0, R8, loaded12
-	ADD $56, R15, R24
-	WORD $0x4d40831b // ld1 {v27.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0xad406678 // ldp q24, q25, [x19]
+	WORD $0x3dc00a7a // ldr q26, [x19, #32]
+	TBZ $1, R9, one11
+	WORD $0xfd401a7b // ldr d27, [x19, #48]
+	TBZ $0, R9, loaded12
+	ADD $56, R19, R25
+	WORD $0x4d40833b // ld1 {v27.s}[2], [x25]
 	B loaded12
 
 one11:
-	WORD $0xbd4031fb // ldr s27, [x15, #48]
+	WORD $0xbd40327b // ldr s27, [x19, #48]
 
 loaded12:
 	WORD $0x4e30d710 // fadd v16.4s, v24.4s, v16.4s
 	WORD $0x4e31d731 // fadd v17.4s, v25.4s, v17.4s
 	WORD $0x4e32d752 // fadd v18.4s, v26.4s, v18.4s
 	WORD $0x4e33d773 // fadd v19.4s, v27.4s, v19.4s
-	ADD R10, R15, R15
-	WORD $0xad4065f8 // ldp q24, q25, [x15]
-	WORD $0x3dc009fa // ldr q26, [x15, #32]
-	TBZ $1, R8, one13
-	WORD $0xfd4019fb // ldr d27, [x15, #48]
-	TBZ $0, R8, loaded14
-	ADD $56, R15, R24
-	WORD $0x4d40831b // ld1 {v27.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0xad406678 // ldp q24, q25, [x19]
+	WORD $0x3dc00a7a // ldr q26, [x19, #32]
+	TBZ $1, R9, one13
+	WORD $0xfd401a7b // ldr d27, [x19, #48]
+	TBZ $0, R9, loaded14
+	ADD $56, R19, R25
+	WORD $0x4d40833b // ld1 {v27.s}[2], [x25]
 	B loaded14
 
 one13:
-	WORD $0xbd4031fb // ldr s27, [x15, #48]
+	WORD $0xbd40327b // ldr s27, [x19, #48]
 
 loaded14:
 	WORD $0x4e34d714 // fadd v20.4s, v24.4s, v20.4s
@@ -8761,96 +8903,98 @@ loaded14:
 	WORD $0x4e37d777 // fadd v23.4s, v27.4s, v23.4s
 
 set:
-	MOVD R6, R15
-	WORD $0xad0005e0 // stp q0, q1, [x15]
-	WORD $0x3d8009e2 // str q2, [x15, #32]
-	TBZ $1, R8, one15
-	WORD $0xfd0019e3 // str d3, [x15, #48]
-	TBZ $0, R8, stored16
-	ADD $56, R15, R24
-	WORD $0x4d008303 // st1 {v3.s}[2], [x24]
+	MOVD R7, R19
+	WORD $0xad000660 // stp q0, q1, [x19]
+	WORD $0x3d800a62 // str q2, [x19, #32]
+	TBZ $1, R9, one15
+	WORD $0xfd001a63 // str d3, [x19, #48]
+	TBZ $0, R9, stored16
+	ADD $56, R19, R25
+	WORD $0x4d008323 // st1 {v3.s}[2], [x25]
 	B stored16
 
 one15:
-	WORD $0xbd0031e3 // str s3, [x15, #48]
+	WORD $0xbd003263 // str s3, [x19, #48]
 
 stored16:
-	ADD R10, R15, R15
-	WORD $0xad0015e4 // stp q4, q5, [x15]
-	WORD $0x3d8009e6 // str q6, [x15, #32]
-	TBZ $1, R8, one17
-	WORD $0xfd0019e7 // str d7, [x15, #48]
-	TBZ $0, R8, stored18
-	ADD $56, R15, R24
-	WORD $0x4d008307 // st1 {v7.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0xad001664 // stp q4, q5, [x19]
+	WORD $0x3d800a66 // str q6, [x19, #32]
+	TBZ $1, R9, one17
+	WORD $0xfd001a67 // str d7, [x19, #48]
+	TBZ $0, R9, stored18
+	ADD $56, R19, R25
+	WORD $0x4d008327 // st1 {v7.s}[2], [x25]
 	B stored18
 
 one17:
-	WORD $0xbd0031e7 // str s7, [x15, #48]
+	WORD $0xbd003267 // str s7, [x19, #48]
 
 stored18:
-	ADD R10, R15, R15
-	WORD $0xad0025e8 // stp q8, q9, [x15]
-	WORD $0x3d8009ea // str q10, [x15, #32]
-	TBZ $1, R8, one19
-	WORD $0xfd0019eb // str d11, [x15, #48]
-	TBZ $0, R8, stored20
-	ADD $56, R15, R24
-	WORD $0x4d00830b // st1 {v11.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0xad002668 // stp q8, q9, [x19]
+	WORD $0x3d800a6a // str q10, [x19, #32]
+	TBZ $1, R9, one19
+	WORD $0xfd001a6b // str d11, [x19, #48]
+	TBZ $0, R9, stored20
+	ADD $56, R19, R25
+	WORD $0x4d00832b // st1 {v11.s}[2], [x25]
 	B stored20
 
 one19:
-	WORD $0xbd0031eb // str s11, [x15, #48]
+	WORD $0xbd00326b // str s11, [x19, #48]
 
 stored20:
-	ADD R10, R15, R15
-	WORD $0xad0035ec // stp q12, q13, [x15]
-	WORD $0x3d8009ee // str q14, [x15, #32]
-	TBZ $1, R8, one21
-	WORD $0xfd0019ef // str d15, [x15, #48]
-	TBZ $0, R8, stored22
-	ADD $56, R15, R24
-	WORD $0x4d00830f // st1 {v15.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0xad00366c // stp q12, q13, [x19]
+	WORD $0x3d800a6e // str q14, [x19, #32]
+	TBZ $1, R9, one21
+	WORD $0xfd001a6f // str d15, [x19, #48]
+	TBZ $0, R9, stored22
+	ADD $56, R19, R25
+	WORD $0x4d00832f // st1 {v15.s}[2], [x25]
 	B stored22
 
 one21:
-	WORD $0xbd0031ef // str s15, [x15, #48]
+	WORD $0xbd00326f // str s15, [x19, #48]
 
 stored22:
-	ADD R10, R15, R15
-	WORD $0xad0045f0 // stp q16, q17, [x15]
-	WORD $0x3d8009f2 // str q18, [x15, #32]
-	TBZ $1, R8, one23
-	WORD $0xfd0019f3 // str d19, [x15, #48]
-	TBZ $0, R8, stored24
-	ADD $56, R15, R24
-	WORD $0x4d008313 // st1 {v19.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0xad004670 // stp q16, q17, [x19]
+	WORD $0x3d800a72 // str q18, [x19, #32]
+	TBZ $1, R9, one23
+	WORD $0xfd001a73 // str d19, [x19, #48]
+	TBZ $0, R9, stored24
+	ADD $56, R19, R25
+	WORD $0x4d008333 // st1 {v19.s}[2], [x25]
 	B stored24
 
 one23:
-	WORD $0xbd0031f3 // str s19, [x15, #48]
+	WORD $0xbd003273 // str s19, [x19, #48]
 
 stored24:
-	ADD R10, R15, R15
-	WORD $0xad0055f4 // stp q20, q21, [x15]
-	WORD $0x3d8009f6 // str q22, [x15, #32]
-	TBZ $1, R8, one25
-	WORD $0xfd0019f7 // str d23, [x15, #48]
-	TBZ $0, R8, stored26
-	ADD $56, R15, R24
-	WORD $0x4d008317 // st1 {v23.s}[2], [x24]
+	ADD R11, R19, R19
+	WORD $0xad005674 // stp q20, q21, [x19]
+	WORD $0x3d800a76 // str q22, [x19, #32]
+	TBZ $1, R9, one25
+	WORD $0xfd001a77 // str d23, [x19, #48]
+	TBZ $0, R9, stored26
+	ADD $56, R19, R25
+	WORD $0x4d008337 // st1 {v23.s}[2], [x25]
 	B stored26
 
 one25:
-	WORD $0xbd0031f7 // str s23, [x15, #48]
+	WORD $0xbd003277 // str s23, [x19, #48]
 
 stored26:
-	SUB $1, R7, R7
-	CBZ R7, done
-	MOVD 104(R0), R24
-	ADD R24, R5, R5
-	MOVD 112(R0), R24
-	ADD R24, R6, R6
+	SUB $1, R8, R8
+	CBZ R8, done
+	MOVD 104(R0), R25
+	ADD R25, R5, R5
+	MOVD 192(R0), R25
+	ADD R25, R6, R6
+	MOVD 112(R0), R25
+	ADD R25, R7, R7
 	B block
 
 done:

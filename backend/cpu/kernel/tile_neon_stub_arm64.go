@@ -7,242 +7,242 @@ package kernel
 // tile1x4NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x4NEON(s *[24]uint64)
+func tile1x4NEON(s *[32]uint64)
 
 // tile1x4NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x4NEONPart(s *[24]uint64)
+func tile1x4NEONPart(s *[32]uint64)
 
 // tile2x4NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x4NEON(s *[24]uint64)
+func tile2x4NEON(s *[32]uint64)
 
 // tile2x4NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x4NEONPart(s *[24]uint64)
+func tile2x4NEONPart(s *[32]uint64)
 
 // tile3x4NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x4NEON(s *[24]uint64)
+func tile3x4NEON(s *[32]uint64)
 
 // tile3x4NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x4NEONPart(s *[24]uint64)
+func tile3x4NEONPart(s *[32]uint64)
 
 // tile4x4NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x4NEON(s *[24]uint64)
+func tile4x4NEON(s *[32]uint64)
 
 // tile4x4NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x4NEONPart(s *[24]uint64)
+func tile4x4NEONPart(s *[32]uint64)
 
 // tile5x4NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x4NEON(s *[24]uint64)
+func tile5x4NEON(s *[32]uint64)
 
 // tile5x4NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x4NEONPart(s *[24]uint64)
+func tile5x4NEONPart(s *[32]uint64)
 
 // tile6x4NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x4NEON(s *[24]uint64)
+func tile6x4NEON(s *[32]uint64)
 
 // tile6x4NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x4NEONPart(s *[24]uint64)
+func tile6x4NEONPart(s *[32]uint64)
 
 // tile1x8NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x8NEON(s *[24]uint64)
+func tile1x8NEON(s *[32]uint64)
 
 // tile1x8NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x8NEONPart(s *[24]uint64)
+func tile1x8NEONPart(s *[32]uint64)
 
 // tile2x8NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x8NEON(s *[24]uint64)
+func tile2x8NEON(s *[32]uint64)
 
 // tile2x8NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x8NEONPart(s *[24]uint64)
+func tile2x8NEONPart(s *[32]uint64)
 
 // tile3x8NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x8NEON(s *[24]uint64)
+func tile3x8NEON(s *[32]uint64)
 
 // tile3x8NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x8NEONPart(s *[24]uint64)
+func tile3x8NEONPart(s *[32]uint64)
 
 // tile4x8NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x8NEON(s *[24]uint64)
+func tile4x8NEON(s *[32]uint64)
 
 // tile4x8NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x8NEONPart(s *[24]uint64)
+func tile4x8NEONPart(s *[32]uint64)
 
 // tile5x8NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x8NEON(s *[24]uint64)
+func tile5x8NEON(s *[32]uint64)
 
 // tile5x8NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x8NEONPart(s *[24]uint64)
+func tile5x8NEONPart(s *[32]uint64)
 
 // tile6x8NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x8NEON(s *[24]uint64)
+func tile6x8NEON(s *[32]uint64)
 
 // tile6x8NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x8NEONPart(s *[24]uint64)
+func tile6x8NEONPart(s *[32]uint64)
 
 // tile1x12NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x12NEON(s *[24]uint64)
+func tile1x12NEON(s *[32]uint64)
 
 // tile1x12NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x12NEONPart(s *[24]uint64)
+func tile1x12NEONPart(s *[32]uint64)
 
 // tile2x12NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x12NEON(s *[24]uint64)
+func tile2x12NEON(s *[32]uint64)
 
 // tile2x12NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x12NEONPart(s *[24]uint64)
+func tile2x12NEONPart(s *[32]uint64)
 
 // tile3x12NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x12NEON(s *[24]uint64)
+func tile3x12NEON(s *[32]uint64)
 
 // tile3x12NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x12NEONPart(s *[24]uint64)
+func tile3x12NEONPart(s *[32]uint64)
 
 // tile4x12NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x12NEON(s *[24]uint64)
+func tile4x12NEON(s *[32]uint64)
 
 // tile4x12NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x12NEONPart(s *[24]uint64)
+func tile4x12NEONPart(s *[32]uint64)
 
 // tile5x12NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x12NEON(s *[24]uint64)
+func tile5x12NEON(s *[32]uint64)
 
 // tile5x12NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x12NEONPart(s *[24]uint64)
+func tile5x12NEONPart(s *[32]uint64)
 
 // tile6x12NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x12NEON(s *[24]uint64)
+func tile6x12NEON(s *[32]uint64)
 
 // tile6x12NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x12NEONPart(s *[24]uint64)
+func tile6x12NEONPart(s *[32]uint64)
 
 // tile1x16NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x16NEON(s *[24]uint64)
+func tile1x16NEON(s *[32]uint64)
 
 // tile1x16NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x16NEONPart(s *[24]uint64)
+func tile1x16NEONPart(s *[32]uint64)
 
 // tile2x16NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x16NEON(s *[24]uint64)
+func tile2x16NEON(s *[32]uint64)
 
 // tile2x16NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x16NEONPart(s *[24]uint64)
+func tile2x16NEONPart(s *[32]uint64)
 
 // tile3x16NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x16NEON(s *[24]uint64)
+func tile3x16NEON(s *[32]uint64)
 
 // tile3x16NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x16NEONPart(s *[24]uint64)
+func tile3x16NEONPart(s *[32]uint64)
 
 // tile4x16NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x16NEON(s *[24]uint64)
+func tile4x16NEON(s *[32]uint64)
 
 // tile4x16NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x16NEONPart(s *[24]uint64)
+func tile4x16NEONPart(s *[32]uint64)
 
 // tile5x16NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x16NEON(s *[24]uint64)
+func tile5x16NEON(s *[32]uint64)
 
 // tile5x16NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x16NEONPart(s *[24]uint64)
+func tile5x16NEONPart(s *[32]uint64)
 
 // tile6x16NEON computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x16NEON(s *[24]uint64)
+func tile6x16NEON(s *[32]uint64)
 
 // tile6x16NEONPart computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x16NEONPart(s *[24]uint64)
+func tile6x16NEONPart(s *[32]uint64)
 
 // transposeNEON transposes rows <= 4 rows of 4*cols4 columns; strides in bytes.
 //

@@ -7,542 +7,542 @@ package kernel
 // tile1x16AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x16AVX512(s *[24]uint64)
+func tile1x16AVX512(s *[32]uint64)
 
 // tile2x16AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x16AVX512(s *[24]uint64)
+func tile2x16AVX512(s *[32]uint64)
 
 // tile3x16AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x16AVX512(s *[24]uint64)
+func tile3x16AVX512(s *[32]uint64)
 
 // tile4x16AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x16AVX512(s *[24]uint64)
+func tile4x16AVX512(s *[32]uint64)
 
 // tile5x16AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x16AVX512(s *[24]uint64)
+func tile5x16AVX512(s *[32]uint64)
 
 // tile6x16AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x16AVX512(s *[24]uint64)
+func tile6x16AVX512(s *[32]uint64)
 
 // tile7x16AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile7x16AVX512(s *[24]uint64)
+func tile7x16AVX512(s *[32]uint64)
 
 // tile8x16AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile8x16AVX512(s *[24]uint64)
+func tile8x16AVX512(s *[32]uint64)
 
 // tile9x16AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile9x16AVX512(s *[24]uint64)
+func tile9x16AVX512(s *[32]uint64)
 
 // tile10x16AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile10x16AVX512(s *[24]uint64)
+func tile10x16AVX512(s *[32]uint64)
 
 // tile11x16AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile11x16AVX512(s *[24]uint64)
+func tile11x16AVX512(s *[32]uint64)
 
 // tile12x16AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile12x16AVX512(s *[24]uint64)
+func tile12x16AVX512(s *[32]uint64)
 
 // tile1x32AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x32AVX512(s *[24]uint64)
+func tile1x32AVX512(s *[32]uint64)
 
 // tile2x32AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x32AVX512(s *[24]uint64)
+func tile2x32AVX512(s *[32]uint64)
 
 // tile3x32AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x32AVX512(s *[24]uint64)
+func tile3x32AVX512(s *[32]uint64)
 
 // tile4x32AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x32AVX512(s *[24]uint64)
+func tile4x32AVX512(s *[32]uint64)
 
 // tile5x32AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x32AVX512(s *[24]uint64)
+func tile5x32AVX512(s *[32]uint64)
 
 // tile6x32AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x32AVX512(s *[24]uint64)
+func tile6x32AVX512(s *[32]uint64)
 
 // tile7x32AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile7x32AVX512(s *[24]uint64)
+func tile7x32AVX512(s *[32]uint64)
 
 // tile8x32AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile8x32AVX512(s *[24]uint64)
+func tile8x32AVX512(s *[32]uint64)
 
 // tile9x32AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile9x32AVX512(s *[24]uint64)
+func tile9x32AVX512(s *[32]uint64)
 
 // tile10x32AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile10x32AVX512(s *[24]uint64)
+func tile10x32AVX512(s *[32]uint64)
 
 // tile11x32AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile11x32AVX512(s *[24]uint64)
+func tile11x32AVX512(s *[32]uint64)
 
 // tile12x32AVX512 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile12x32AVX512(s *[24]uint64)
+func tile12x32AVX512(s *[32]uint64)
 
 // tile1x16AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x16AVX512AlongK(s *[24]uint64)
+func tile1x16AVX512AlongK(s *[32]uint64)
 
 // tile2x16AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x16AVX512AlongK(s *[24]uint64)
+func tile2x16AVX512AlongK(s *[32]uint64)
 
 // tile3x16AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x16AVX512AlongK(s *[24]uint64)
+func tile3x16AVX512AlongK(s *[32]uint64)
 
 // tile4x16AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x16AVX512AlongK(s *[24]uint64)
+func tile4x16AVX512AlongK(s *[32]uint64)
 
 // tile5x16AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x16AVX512AlongK(s *[24]uint64)
+func tile5x16AVX512AlongK(s *[32]uint64)
 
 // tile6x16AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x16AVX512AlongK(s *[24]uint64)
+func tile6x16AVX512AlongK(s *[32]uint64)
 
 // tile7x16AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile7x16AVX512AlongK(s *[24]uint64)
+func tile7x16AVX512AlongK(s *[32]uint64)
 
 // tile8x16AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile8x16AVX512AlongK(s *[24]uint64)
+func tile8x16AVX512AlongK(s *[32]uint64)
 
 // tile9x16AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile9x16AVX512AlongK(s *[24]uint64)
+func tile9x16AVX512AlongK(s *[32]uint64)
 
 // tile10x16AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile10x16AVX512AlongK(s *[24]uint64)
+func tile10x16AVX512AlongK(s *[32]uint64)
 
 // tile11x16AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile11x16AVX512AlongK(s *[24]uint64)
+func tile11x16AVX512AlongK(s *[32]uint64)
 
 // tile12x16AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile12x16AVX512AlongK(s *[24]uint64)
+func tile12x16AVX512AlongK(s *[32]uint64)
 
 // tile1x32AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x32AVX512AlongK(s *[24]uint64)
+func tile1x32AVX512AlongK(s *[32]uint64)
 
 // tile2x32AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x32AVX512AlongK(s *[24]uint64)
+func tile2x32AVX512AlongK(s *[32]uint64)
 
 // tile3x32AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x32AVX512AlongK(s *[24]uint64)
+func tile3x32AVX512AlongK(s *[32]uint64)
 
 // tile4x32AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x32AVX512AlongK(s *[24]uint64)
+func tile4x32AVX512AlongK(s *[32]uint64)
 
 // tile5x32AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x32AVX512AlongK(s *[24]uint64)
+func tile5x32AVX512AlongK(s *[32]uint64)
 
 // tile6x32AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x32AVX512AlongK(s *[24]uint64)
+func tile6x32AVX512AlongK(s *[32]uint64)
 
 // tile7x32AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile7x32AVX512AlongK(s *[24]uint64)
+func tile7x32AVX512AlongK(s *[32]uint64)
 
 // tile8x32AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile8x32AVX512AlongK(s *[24]uint64)
+func tile8x32AVX512AlongK(s *[32]uint64)
 
 // tile9x32AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile9x32AVX512AlongK(s *[24]uint64)
+func tile9x32AVX512AlongK(s *[32]uint64)
 
 // tile10x32AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile10x32AVX512AlongK(s *[24]uint64)
+func tile10x32AVX512AlongK(s *[32]uint64)
 
 // tile11x32AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile11x32AVX512AlongK(s *[24]uint64)
+func tile11x32AVX512AlongK(s *[32]uint64)
 
 // tile12x32AVX512AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile12x32AVX512AlongK(s *[24]uint64)
+func tile12x32AVX512AlongK(s *[32]uint64)
 
 // tile1x16AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x16AVX512AlongM(s *[24]uint64)
+func tile1x16AVX512AlongM(s *[32]uint64)
 
 // tile2x16AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x16AVX512AlongM(s *[24]uint64)
+func tile2x16AVX512AlongM(s *[32]uint64)
 
 // tile3x16AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x16AVX512AlongM(s *[24]uint64)
+func tile3x16AVX512AlongM(s *[32]uint64)
 
 // tile4x16AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x16AVX512AlongM(s *[24]uint64)
+func tile4x16AVX512AlongM(s *[32]uint64)
 
 // tile5x16AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x16AVX512AlongM(s *[24]uint64)
+func tile5x16AVX512AlongM(s *[32]uint64)
 
 // tile6x16AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x16AVX512AlongM(s *[24]uint64)
+func tile6x16AVX512AlongM(s *[32]uint64)
 
 // tile7x16AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile7x16AVX512AlongM(s *[24]uint64)
+func tile7x16AVX512AlongM(s *[32]uint64)
 
 // tile8x16AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile8x16AVX512AlongM(s *[24]uint64)
+func tile8x16AVX512AlongM(s *[32]uint64)
 
 // tile9x16AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile9x16AVX512AlongM(s *[24]uint64)
+func tile9x16AVX512AlongM(s *[32]uint64)
 
 // tile10x16AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile10x16AVX512AlongM(s *[24]uint64)
+func tile10x16AVX512AlongM(s *[32]uint64)
 
 // tile11x16AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile11x16AVX512AlongM(s *[24]uint64)
+func tile11x16AVX512AlongM(s *[32]uint64)
 
 // tile12x16AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile12x16AVX512AlongM(s *[24]uint64)
+func tile12x16AVX512AlongM(s *[32]uint64)
 
 // tile1x32AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x32AVX512AlongM(s *[24]uint64)
+func tile1x32AVX512AlongM(s *[32]uint64)
 
 // tile2x32AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x32AVX512AlongM(s *[24]uint64)
+func tile2x32AVX512AlongM(s *[32]uint64)
 
 // tile3x32AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x32AVX512AlongM(s *[24]uint64)
+func tile3x32AVX512AlongM(s *[32]uint64)
 
 // tile4x32AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x32AVX512AlongM(s *[24]uint64)
+func tile4x32AVX512AlongM(s *[32]uint64)
 
 // tile5x32AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x32AVX512AlongM(s *[24]uint64)
+func tile5x32AVX512AlongM(s *[32]uint64)
 
 // tile6x32AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x32AVX512AlongM(s *[24]uint64)
+func tile6x32AVX512AlongM(s *[32]uint64)
 
 // tile7x32AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile7x32AVX512AlongM(s *[24]uint64)
+func tile7x32AVX512AlongM(s *[32]uint64)
 
 // tile8x32AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile8x32AVX512AlongM(s *[24]uint64)
+func tile8x32AVX512AlongM(s *[32]uint64)
 
 // tile9x32AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile9x32AVX512AlongM(s *[24]uint64)
+func tile9x32AVX512AlongM(s *[32]uint64)
 
 // tile10x32AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile10x32AVX512AlongM(s *[24]uint64)
+func tile10x32AVX512AlongM(s *[32]uint64)
 
 // tile11x32AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile11x32AVX512AlongM(s *[24]uint64)
+func tile11x32AVX512AlongM(s *[32]uint64)
 
 // tile12x32AVX512AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile12x32AVX512AlongM(s *[24]uint64)
+func tile12x32AVX512AlongM(s *[32]uint64)
 
 // tile1x8AVX2 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x8AVX2(s *[24]uint64)
+func tile1x8AVX2(s *[32]uint64)
 
 // tile2x8AVX2 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x8AVX2(s *[24]uint64)
+func tile2x8AVX2(s *[32]uint64)
 
 // tile3x8AVX2 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x8AVX2(s *[24]uint64)
+func tile3x8AVX2(s *[32]uint64)
 
 // tile4x8AVX2 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x8AVX2(s *[24]uint64)
+func tile4x8AVX2(s *[32]uint64)
 
 // tile5x8AVX2 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x8AVX2(s *[24]uint64)
+func tile5x8AVX2(s *[32]uint64)
 
 // tile6x8AVX2 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x8AVX2(s *[24]uint64)
+func tile6x8AVX2(s *[32]uint64)
 
 // tile1x16AVX2 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x16AVX2(s *[24]uint64)
+func tile1x16AVX2(s *[32]uint64)
 
 // tile2x16AVX2 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x16AVX2(s *[24]uint64)
+func tile2x16AVX2(s *[32]uint64)
 
 // tile3x16AVX2 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x16AVX2(s *[24]uint64)
+func tile3x16AVX2(s *[32]uint64)
 
 // tile4x16AVX2 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x16AVX2(s *[24]uint64)
+func tile4x16AVX2(s *[32]uint64)
 
 // tile5x16AVX2 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x16AVX2(s *[24]uint64)
+func tile5x16AVX2(s *[32]uint64)
 
 // tile6x16AVX2 computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x16AVX2(s *[24]uint64)
+func tile6x16AVX2(s *[32]uint64)
 
 // tile1x8AVX2AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x8AVX2AlongK(s *[24]uint64)
+func tile1x8AVX2AlongK(s *[32]uint64)
 
 // tile2x8AVX2AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x8AVX2AlongK(s *[24]uint64)
+func tile2x8AVX2AlongK(s *[32]uint64)
 
 // tile3x8AVX2AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x8AVX2AlongK(s *[24]uint64)
+func tile3x8AVX2AlongK(s *[32]uint64)
 
 // tile4x8AVX2AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x8AVX2AlongK(s *[24]uint64)
+func tile4x8AVX2AlongK(s *[32]uint64)
 
 // tile5x8AVX2AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x8AVX2AlongK(s *[24]uint64)
+func tile5x8AVX2AlongK(s *[32]uint64)
 
 // tile6x8AVX2AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x8AVX2AlongK(s *[24]uint64)
+func tile6x8AVX2AlongK(s *[32]uint64)
 
 // tile1x16AVX2AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x16AVX2AlongK(s *[24]uint64)
+func tile1x16AVX2AlongK(s *[32]uint64)
 
 // tile2x16AVX2AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x16AVX2AlongK(s *[24]uint64)
+func tile2x16AVX2AlongK(s *[32]uint64)
 
 // tile3x16AVX2AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x16AVX2AlongK(s *[24]uint64)
+func tile3x16AVX2AlongK(s *[32]uint64)
 
 // tile4x16AVX2AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x16AVX2AlongK(s *[24]uint64)
+func tile4x16AVX2AlongK(s *[32]uint64)
 
 // tile5x16AVX2AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x16AVX2AlongK(s *[24]uint64)
+func tile5x16AVX2AlongK(s *[32]uint64)
 
 // tile6x16AVX2AlongK computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x16AVX2AlongK(s *[24]uint64)
+func tile6x16AVX2AlongK(s *[32]uint64)
 
 // tile1x8AVX2AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x8AVX2AlongM(s *[24]uint64)
+func tile1x8AVX2AlongM(s *[32]uint64)
 
 // tile2x8AVX2AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x8AVX2AlongM(s *[24]uint64)
+func tile2x8AVX2AlongM(s *[32]uint64)
 
 // tile3x8AVX2AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x8AVX2AlongM(s *[24]uint64)
+func tile3x8AVX2AlongM(s *[32]uint64)
 
 // tile4x8AVX2AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x8AVX2AlongM(s *[24]uint64)
+func tile4x8AVX2AlongM(s *[32]uint64)
 
 // tile5x8AVX2AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x8AVX2AlongM(s *[24]uint64)
+func tile5x8AVX2AlongM(s *[32]uint64)
 
 // tile6x8AVX2AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x8AVX2AlongM(s *[24]uint64)
+func tile6x8AVX2AlongM(s *[32]uint64)
 
 // tile1x16AVX2AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile1x16AVX2AlongM(s *[24]uint64)
+func tile1x16AVX2AlongM(s *[32]uint64)
 
 // tile2x16AVX2AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile2x16AVX2AlongM(s *[24]uint64)
+func tile2x16AVX2AlongM(s *[32]uint64)
 
 // tile3x16AVX2AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile3x16AVX2AlongM(s *[24]uint64)
+func tile3x16AVX2AlongM(s *[32]uint64)
 
 // tile4x16AVX2AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile4x16AVX2AlongM(s *[24]uint64)
+func tile4x16AVX2AlongM(s *[32]uint64)
 
 // tile5x16AVX2AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile5x16AVX2AlongM(s *[24]uint64)
+func tile5x16AVX2AlongM(s *[32]uint64)
 
 // tile6x16AVX2AlongM computes blocks of C, see Tile.mul.
 //
 //go:noescape
-func tile6x16AVX2AlongM(s *[24]uint64)
+func tile6x16AVX2AlongM(s *[32]uint64)
 
 // transposeAVX512 transposes rows <= 16 rows of 4*cols4 columns; strides in bytes.
 //

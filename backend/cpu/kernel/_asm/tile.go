@@ -31,6 +31,8 @@ const (
 	segAhead = 160 + 8*(iota-17)
 	segAhead2
 	segAheadStep
+	segFar
+	segStepB
 )
 
 // tile writes the blocks of the matrix product and the copies for packing.
@@ -135,7 +137,7 @@ func (x *block) write() {
 	x.name = fmt.Sprintf("tile%dx%d%s%s", x.m, x.vecs*x.lanes(), isa, x.form)
 	x.Function(x.name)
 	x.Attributes(attr.NOSPLIT)
-	x.SignatureExpr("func(s *[24]uint64)")
+	x.SignatureExpr("func(s *[32]uint64)")
 	x.Doc(x.name + " computes blocks of C, see Tile.mul.")
 	x.Pragma("noescape")
 
@@ -150,8 +152,9 @@ func (x *block) write() {
 		bases = bases[:1]
 	}
 	// Of the current segment and block; the rest of the state is in registers.
-	frame := x.AllocLocal(40)
-	segA0, segB0, blockA, blockC, reps := frame, frame.Offset(8), frame.Offset(16), frame.Offset(24), frame.Offset(32)
+	frame := x.AllocLocal(48)
+	segA0, segB0, reps := frame, frame.Offset(8), frame.Offset(16)
+	blockA, blockB, blockC := frame.Offset(24), frame.Offset(32), frame.Offset(40)
 	move := func(from Op, to Mem) {
 		x.MOVQ(from, reg.RDI)
 		x.MOVQ(reg.RDI, to)
@@ -168,6 +171,7 @@ func (x *block) write() {
 	}
 	x.MOVQ(mem(segAhead), ahead)
 	move(mem(segA), blockA)
+	move(mem(segB), blockB)
 	move(mem(segC), blockC)
 	move(mem(segReps), reps)
 	if x.wide && x.form == strided {
@@ -180,6 +184,22 @@ func (x *block) write() {
 	}
 
 	x.Label(x.name + "_block")
+	if x.form != strided {
+		x.CMPQ(mem(segFar), Imm(0))
+		x.JE(LabelRef(x.name + "_near"))
+		x.Comment("C is fetched meanwhile.")
+		line, ldc := reg.RDI, reg.RDX
+		x.MOVQ(blockC, line)
+		x.MOVQ(mem(segLdC), ldc)
+		for i := range x.m {
+			x.PREFETCHT0(Mem{Base: line})
+			x.PREFETCHT0(Mem{Base: line, Disp: 4*x.lanes()*x.vecs - 4})
+			if i < x.m-1 {
+				x.ADDQ(ldc, line)
+			}
+		}
+		x.Label(x.name + "_near")
+	}
 	x.Comment("Sums are zero; the first segment begins.")
 	for i := range x.m * x.vecs {
 		if x.wide {
@@ -189,7 +209,7 @@ func (x *block) write() {
 		}
 	}
 	move(blockA, segA0)
-	move(mem(segB), segB0)
+	move(blockB, segB0)
 	x.MOVQ(mem(segNSeg), segs)
 
 	x.Label(x.name + "_segment")
@@ -281,6 +301,8 @@ func (x *block) write() {
 	x.JZ(LabelRef(x.name + "_done"))
 	x.MOVQ(mem(segStepA), reg.RDI)
 	x.ADDQ(reg.RDI, blockA)
+	x.MOVQ(mem(segStepB), reg.RDI)
+	x.ADDQ(reg.RDI, blockB)
 	x.MOVQ(mem(segStepC), reg.RDI)
 	x.ADDQ(reg.RDI, blockC)
 	x.JMP(LabelRef(x.name + "_block"))

@@ -45,7 +45,7 @@ func (x *blockNEON) write(file *neon.File) {
 		tail = "Part"
 	}
 	name := fmt.Sprintf("tile%dx%dNEON%s", x.m, 4*x.vecs, tail)
-	x.Func = file.Func(name, "func(s *[24]uint64)", name+" computes blocks of C, see Tile.mul.")
+	x.Func = file.Func(name, "func(s *[32]uint64)", name+" computes blocks of C, see Tile.mul.")
 	s := x.Param("s")
 	field := func(off int) neon.R {
 		r := x.R()
@@ -55,7 +55,7 @@ func (x *blockNEON) write(file *neon.File) {
 	x.tmp = x.R()
 	csa, rsb := field(segCsA), field(segRsB)
 	segStepOfA, segStepOfB := field(segSegA), field(segSegB)
-	blockA, blockC, reps := field(segA), field(segC), field(segReps)
+	blockA, blockB, blockC, reps := field(segA), field(segB), field(segC), field(segReps)
 	var ahead neon.R
 	if x.part {
 		x.last = field(segMask)
@@ -85,8 +85,9 @@ func (x *blockNEON) write(file *neon.File) {
 			x.Zero(sum)
 		}
 	}
-	nextA, nextB, segs := x.R(), field(segB), field(segNSeg)
+	nextA, nextB, segs := x.R(), x.R(), field(segNSeg)
 	x.Move(nextA, blockA)
+	x.Move(nextB, blockB)
 
 	x.Label("segment")
 	a, b := x.R(), x.R()
@@ -175,6 +176,8 @@ func (x *blockNEON) write(file *neon.File) {
 	x.BranchZero("CBZ", reps, "done")
 	x.Load(x.tmp, s, segStepA)
 	x.Add(blockA, blockA, x.tmp)
+	x.Load(x.tmp, s, segStepB)
+	x.Add(blockB, blockB, x.tmp)
 	x.Load(x.tmp, s, segStepC)
 	x.Add(blockC, blockC, x.tmp)
 	x.Branch("B", "block")
