@@ -35,20 +35,6 @@ func PReLU(x, w *ir.Value) *ir.Value {
 	return Select(positive, x, Mul(w, Select(positive, ZerosLike(x), x)))
 }
 
-// ReLU6 returns x limited to 0..6.
-func ReLU6(x *ir.Value) *ir.Value { return Hardtanh(x, 0, 6) }
-
-// Hardtanh returns x limited to lo..hi. The gradient is 0 at and beyond the
-// limits. A lo above hi is a mistake.
-func Hardtanh(x *ir.Value, lo, hi float64) *ir.Value {
-	if !(lo <= hi) {
-		x.Graph().Fail("hardtanh", fmt.Sprintf("lower limit %v is above upper limit %v", lo, hi), []*ir.Value{x})
-		return x
-	}
-	low, high := Scalar(x, lo), Scalar(x, hi)
-	return Select(Le(x, low), low, Select(Ge(x, high), high, x))
-}
-
 // ELU returns x where x > 0, alpha*(e^x - 1) elsewhere.
 //
 // Source: Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network

@@ -50,42 +50,42 @@ func bell(x *ir.Value, tanh bool) *ir.Value {
 	return Tanh(Mul(Add(x, cube), Scalar(x, math.Sqrt2/math.SqrtPi)))
 }
 
-// Grad is one factor that depends on x alone: where it is computed together
-// with y, it is all that has to be kept.
+// Grad is one factor that depends on x alone, [GELUSlopeOp]: where it is
+// computed together with y, it is all that has to be kept.
 func (op GELUOp) Grad(in, _, gout []*ir.Value) []*ir.Value {
-	return ir.Apply(GELUGradOp(op), in[0], gout[0])
+	return []*ir.Value{Mul(gout[0], ir.Apply1(GELUSlopeOp(op), in[0]))}
 }
 
-// GELUGradOp is the gradient of [GELUOp] by x, of x and the gradient dy by y:
+// GELUSlopeOp is the derivative of [GELUOp] at x:
 //
-//	dx = dy * ((1 + erf(x/sqrt(2)))/2 + x e^(-x^2/2)/sqrt(2 pi))      without Tanh
-//	dx = dy * ((1 + t)/2 + x/2 (1 - t^2) u'),  u = sqrt(2/pi) (x + 0.044715 x^3),  t = tanh(u)     with Tanh
-type GELUGradOp struct{ Tanh bool }
+//	(1 + erf(x/sqrt(2)))/2 + x e^(-x^2/2)/sqrt(2 pi)      without Tanh
+//	(1 + t)/2 + x/2 (1 - t^2) u',  u = sqrt(2/pi) (x + 0.044715 x^3),  t = tanh(u)     with Tanh
+type GELUSlopeOp struct{ Tanh bool }
 
-// Name is "gelu_grad".
-func (GELUGradOp) Name() string { return "gelu_grad" }
+// Name is "gelu_slope".
+func (GELUSlopeOp) Name() string { return "gelu_slope" }
 
-// Infer wants x and a gradient of its type.
-func (GELUGradOp) Infer(in []ir.Type) ([]ir.Type, error) { return inferFloats(in, 2) }
+// Infer wants one floating-point operand.
+func (GELUSlopeOp) Infer(in []ir.Type) ([]ir.Type, error) { return inferFloats(in, 1) }
 
-// Flops counts the ten operations around a function worth about ten.
-func (GELUGradOp) Flops(in, _ []ir.Type) int64 { return 20 * int64(in[0].Shape.Size()) }
+// Flops counts the nine operations around a function worth about ten.
+func (GELUSlopeOp) Flops(in, _ []ir.Type) int64 { return 19 * int64(in[0].Shape.Size()) }
 
 // Transposed is the op itself.
-func (op GELUGradOp) Transposed([]int, []ir.Type) (ir.Op, bool) { return op, true }
+func (op GELUSlopeOp) Transposed([]int, []ir.Type) (ir.Op, bool) { return op, true }
 
 // Expand is the formula.
-func (op GELUGradOp) Expand(in []*ir.Value) []*ir.Value {
-	x, dy := in[0], in[1]
+func (op GELUSlopeOp) Expand(in []*ir.Value) []*ir.Value {
+	x := in[0]
 	k := func(v float64) *ir.Value { return Scalar(x, v) }
 	square, t := Mul(x, x), bell(x, op.Tanh)
 	below := Mul(Add(t, k(1)), k(0.5))
 	if !op.Tanh {
 		density := Mul(Exp(Mul(square, k(-0.5))), k(1/math.Sqrt(2*math.Pi)))
-		return []*ir.Value{Mul(dy, Add(Mul(x, density), below))}
+		return []*ir.Value{Add(Mul(x, density), below)}
 	}
 	const c = math.Sqrt2 / math.SqrtPi
 	slope := Add(Mul(square, k(3*0.044715*c)), k(c)) // of u
 	half := Mul(Mul(x, k(0.5)), Sub(k(1), Mul(t, t)))
-	return []*ir.Value{Mul(dy, Add(Mul(half, slope), below))}
+	return []*ir.Value{Add(Mul(half, slope), below)}
 }

@@ -32,33 +32,32 @@ func (SiLUOp) Expand(in []*ir.Value) []*ir.Value {
 	return []*ir.Value{Mul(in[0], Sigmoid(in[0]))}
 }
 
-// Grad is one factor that depends on x alone: where it is computed together
-// with y, it is all that has to be kept.
+// Grad is one factor that depends on x alone, [SiLUSlopeOp]: where it is
+// computed together with y, it is all that has to be kept.
 func (SiLUOp) Grad(in, _, gout []*ir.Value) []*ir.Value {
-	return ir.Apply(SiLUGradOp{}, in[0], gout[0])
+	return []*ir.Value{Mul(gout[0], ir.Apply1(SiLUSlopeOp{}, in[0]))}
 }
 
-// SiLUGradOp is the gradient of [SiLUOp] by x, of x and the gradient dy by y:
-// with s = 1/(1 + e^-x),
+// SiLUSlopeOp is the derivative of [SiLUOp] at x: with s = 1/(1 + e^-x),
 //
-//	dx = dy * s * (1 + x (1 - s))
-type SiLUGradOp struct{}
+//	s * (1 + x (1 - s))
+type SiLUSlopeOp struct{}
 
-// Name is "silu_grad".
-func (SiLUGradOp) Name() string { return "silu_grad" }
+// Name is "silu_slope".
+func (SiLUSlopeOp) Name() string { return "silu_slope" }
 
-// Infer wants x and a gradient of its type.
-func (SiLUGradOp) Infer(in []ir.Type) ([]ir.Type, error) { return inferFloats(in, 2) }
+// Infer wants one floating-point operand.
+func (SiLUSlopeOp) Infer(in []ir.Type) ([]ir.Type, error) { return inferFloats(in, 1) }
 
-// Flops counts five operations around a function worth about ten.
-func (SiLUGradOp) Flops(in, _ []ir.Type) int64 { return 15 * int64(in[0].Shape.Size()) }
+// Flops counts four operations around a function worth about ten.
+func (SiLUSlopeOp) Flops(in, _ []ir.Type) int64 { return 14 * int64(in[0].Shape.Size()) }
 
 // Transposed is the op itself.
-func (op SiLUGradOp) Transposed([]int, []ir.Type) (ir.Op, bool) { return op, true }
+func (op SiLUSlopeOp) Transposed([]int, []ir.Type) (ir.Op, bool) { return op, true }
 
 // Expand is the formula.
-func (SiLUGradOp) Expand(in []*ir.Value) []*ir.Value {
-	x, dy := in[0], in[1]
+func (SiLUSlopeOp) Expand(in []*ir.Value) []*ir.Value {
+	x := in[0]
 	one, s := Scalar(x, 1), Sigmoid(x)
-	return []*ir.Value{Mul(dy, Mul(s, Add(Mul(x, Sub(one, s)), one)))}
+	return []*ir.Value{Mul(s, Add(Mul(x, Sub(one, s)), one))}
 }

@@ -106,7 +106,8 @@ func (b *Backend) keeps(n *ir.Node) bool {
 		return x.DType() == dtype.Float32 && axis == x.Rank()-1 && x.Shape().Size() > 0
 	}
 	switch op := n.Op().(type) {
-	case ops.ClampOp, ops.ReLUOp, ops.ReLUGradOp, ops.DropoutOp:
+	case ops.ClampOp, ops.ReLUOp, ops.ReLUGradOp, ops.HardtanhOp, ops.HardtanhGradOp, ops.DropoutOp,
+		ops.GELUOp, ops.GELUSlopeOp, ops.SiLUOp, ops.SiLUSlopeOp:
 		return n.Out(0).DType() == dtype.Float32
 	case ops.RoPEOp:
 		return isF32Value(n.In()[0])

@@ -46,11 +46,13 @@ func (s *stream) converts() bool { return s.kind == full && s.elem != dtype.Floa
 
 // An inst is d = op(a, b, c, s0, s1) on registers. A scalar that is known at
 // run time only is read through s0From, an index of program.scalars. If rounds
-// is a float of 16 bits, the inst is d = a, rounded to that.
+// is a float of 16 bits, the inst is d = a, rounded to that. If withSlope, it
+// also sets b to the derivative of op at a.
 type inst struct {
 	rounds     dtype.DType
 	op         kernel.VecOp
 	d, a, b, c uint8
+	withSlope  bool
 	s0, s1     float32
 	s0From     int8    // stream that holds s0, or -1
 	update     *update // instead of op
@@ -86,6 +88,7 @@ type assembler struct {
 
 // assemble compiles the group u. Operands are declared to the lowering.
 func (l *lowering) assemble(u *unit) *program {
+	besideSlopes(u.nodes)
 	first := u.nodes[0].Out(0)
 	p := &program{set: l.b.set, workers: l.b.threads, size: first.Shape().Size()}
 	a := &assembler{lowering: l, p: p, reg: map[*ir.Value]uint8{}, stream: map[*ir.Value]uint8{}, lastUse: map[*ir.Value]int{}}
@@ -273,8 +276,13 @@ func (a *assembler) node(i int, n *ir.Node) {
 	f, _ := vecOf(n)
 	in := n.In()
 	x := inst{op: f.op, s0From: -1}
-	if c, ok := n.Op().(ops.ClampOp); ok {
-		x.s0, x.s1 = float32(c.Lo), float32(c.Hi)
+	switch op := n.Op().(type) {
+	case ops.ClampOp:
+		x.s0, x.s1 = float32(op.Lo), float32(op.Hi)
+	case ops.HardtanhOp:
+		x.s0, x.s1 = float32(op.Lo), float32(op.Hi)
+	case ops.HardtanhGradOp:
+		x.s0, x.s1 = float32(op.Lo), float32(op.Hi)
 	}
 	switch {
 	case len(in) == 2 && f.scalarY != noForm && a.isScalar(in[1]):
@@ -287,7 +295,7 @@ func (a *assembler) node(i int, n *ir.Node) {
 		x.a = a.vector(in[1])
 	case f.op == kernel.Pow && isShortPower(in[1]):
 		x.op, x.a = shortPower(in[1]), a.vector(in[0])
-	case f.op == kernel.ReluGrad:
+	case f.op == kernel.ReluGrad || f.op == kernel.ClampGrad:
 		x.a, x.b = a.vector(in[1]), a.vector(in[0])
 	default:
 		x.a = a.vector(in[0])
@@ -311,9 +319,80 @@ func (a *assembler) node(i int, n *ir.Node) {
 	if a.rounds(n) {
 		x.rounds = out.DType()
 	}
-	if !a.mulAdd(n, x) {
+	if !a.slope(x) && !a.mulAdd(n, x) && !a.afterAdd(x) {
 		a.emit(x)
 	}
+}
+
+// besideSlopes moves the slope of a curve, and the curve, beside each other, so
+// that one instruction makes both: behind the one of them that comes first.
+func besideSlopes(nodes []*ir.Node) {
+	for i, n := range nodes {
+		f, _ := vecOf(n)
+		if f.op < kernel.Gelu || f.op > kernel.SiluSlope {
+			continue
+		}
+		for j := i + 2; j < len(nodes); j++ {
+			g, _ := vecOf(nodes[j])
+			if nodes[j].In()[0] == n.In()[0] && (curveOf(f.op, g.op) || curveOf(g.op, f.op)) {
+				m := nodes[j]
+				copy(nodes[i+2:j+1], nodes[i+1:j])
+				nodes[i+1] = m
+				break
+			}
+		}
+	}
+}
+
+// curveOf reports whether slope is the derivative of op.
+func curveOf(op, slope kernel.VecOp) bool { return slope != noForm && op.Slope() == slope }
+
+// slope joins the instruction before and x, a curve and its derivative at one
+// place in any order.
+func (a *assembler) slope(x inst) bool {
+	if len(a.p.code) == 0 {
+		return false
+	}
+	m := &a.p.code[len(a.p.code)-1]
+	if m.update != nil || m.rounds != 0 || m.a != x.a || m.d == m.a {
+		return false
+	}
+	switch {
+	case curveOf(m.op, x.op):
+		m.b = x.d
+	case curveOf(x.op, m.op):
+		m.op, m.d, m.b = x.op, x.d, m.d
+	default:
+		return false
+	}
+	m.withSlope = true
+	return true
+}
+
+// afterAdd joins the instruction before, a sum that only x reads, with x.
+func (a *assembler) afterAdd(x inst) bool {
+	if len(a.p.code) == 0 {
+		return false
+	}
+	m := &a.p.code[len(a.p.code)-1]
+	if x.op == kernel.Add && x.b == m.d {
+		x.a, x.b = x.b, x.a
+	}
+	if m.update != nil || m.op != kernel.Add || m.d != x.a || int(m.d) < len(a.p.streams) || !a.dead(m.d, x.d) {
+		return false
+	}
+	switch {
+	case x.op == kernel.Relu:
+		m.op = kernel.AddRelu
+	case x.op == kernel.ReluGrad && x.b != m.d:
+		m.op, m.c = kernel.AddReluGrad, x.b
+	case x.op == kernel.Add && x.b != m.d:
+		m.op, m.c = kernel.Add3, x.b
+	default:
+		return false
+	}
+	m.d = x.d
+	return true
 }
 
 // update emits the step of an optimizer.
@@ -589,6 +668,10 @@ func (x *machine) block(worker, lo, hi, col int) {
 		s0 := c.s0
 		if c.s0From >= 0 {
 			s0 = x.number(int(c.s0From))
+		}
+		if c.withSlope {
+			v.WithSlope(c.op, regs[c.d][:n], regs[c.b][:n], regs[c.a][:n])
+			continue
 		}
 		v.Run(c.op, regs[c.d][:n], regs[c.a], regs[c.b], regs[c.c], s0, c.s1)
 	}

@@ -80,6 +80,24 @@ func vecOf(n *ir.Node) (vecForm, bool) {
 		return vecForm{kernel.Relu, noForm, noForm}, true
 	case ops.ReLUGradOp: // operands y, g; the instruction takes g first
 		return vecForm{kernel.ReluGrad, noForm, noForm}, true
+	case ops.HardtanhOp:
+		return vecForm{kernel.ClampS, noForm, noForm}, true
+	case ops.HardtanhGradOp: // as above
+		return vecForm{kernel.ClampGrad, noForm, noForm}, true
+	case ops.GELUOp:
+		if op.Tanh {
+			return vecForm{kernel.GeluTanh, noForm, noForm}, true
+		}
+		return vecForm{kernel.Gelu, noForm, noForm}, true
+	case ops.GELUSlopeOp:
+		if op.Tanh {
+			return vecForm{kernel.GeluTanhSlope, noForm, noForm}, true
+		}
+		return vecForm{kernel.GeluSlope, noForm, noForm}, true
+	case ops.SiLUOp:
+		return vecForm{kernel.Silu, noForm, noForm}, true
+	case ops.SiLUSlopeOp:
+		return vecForm{kernel.SiluSlope, noForm, noForm}, true
 	case ops.CastOp:
 		if op.To == dtype.Bool && n.In()[0].DType() != dtype.Bool {
 			return vecForm{kernel.NeS, noForm, noForm}, true

@@ -39,15 +39,20 @@ func gelu() Table {
 		)
 	}
 	for _, tanh := range []bool{false, true} {
-		grad := func(in []*ir.Value) []*ir.Value { return ir.Apply(ops.GELUGradOp{Tanh: tanh}, in...) }
-		name := fmt.Sprint("grad, tanh ", tanh)
+		slope := func(in []*ir.Value) []*ir.Value { return ir.Apply(ops.GELUSlopeOp{Tanh: tanh}, in...) }
+		name := fmt.Sprint("slope, tanh ", tanh)
 		cases = append(cases,
-			Case{Name: name, In: []*tensor.Tensor{gen.Uniform(-3, 3, 3, 5), gen.Normal(3, 5)}, Build: grad, Smooth: true},
-			Case{Name: name + ", long", In: []*tensor.Tensor{gen.Uniform(-6, 6, 2, 1025), gen.Normal(2, 1025)}, Build: grad, NoGrad: true},
+			Case{Name: name, In: []*tensor.Tensor{gen.Uniform(-3, 3, 3, 5)}, Build: slope, Smooth: true},
+			Case{Name: name + ", long", In: []*tensor.Tensor{gen.Uniform(-6, 6, 2, 1025)}, Build: slope, NoGrad: true},
+			Case{
+				Name: name + ", edges", Build: slope, NoGrad: true,
+				In:   []*tensor.Tensor{Floats(inf, -inf, nan, 0)},
+				Want: []*tensor.Tensor{Floats(nan, nan, nan, 0.5)},
+			},
 		)
 	}
 	return Table{byElement(cases), []Mistake{
-		{"grad", []ir.Type{typ(dtype.Float32, 3), typ(dtype.Float32, 4)}, func(in []*ir.Value) { ir.Apply(ops.GELUGradOp{}, in...) }, "gelu_grad: "},
+		{"slope", []ir.Type{typ(dtype.Int32, 3)}, func(in []*ir.Value) { ir.Apply(ops.GELUSlopeOp{}, in...) }, "gelu_slope: "},
 		{"integers", []ir.Type{typ(dtype.Uint8, 3)}, func(in []*ir.Value) { ops.GELU(in[0]) }, "gelu: wants a floating-point type, got u8"},
 	}}
 }

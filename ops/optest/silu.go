@@ -20,10 +20,15 @@ func silu() Table {
 		}
 		return nil
 	})
-	grad := func(in []*ir.Value) []*ir.Value { return ir.Apply(ops.SiLUGradOp{}, in...) }
+	slope := func(in []*ir.Value) []*ir.Value { return ir.Apply(ops.SiLUSlopeOp{}, in...) }
 	cases = append(cases,
-		Case{Name: "grad", In: []*tensor.Tensor{gen.Uniform(-5, 5, 3, 5), gen.Normal(3, 5)}, Build: grad, Smooth: true},
-		Case{Name: "grad, long", In: []*tensor.Tensor{gen.Uniform(-9, 9, 2, 1025), gen.Normal(2, 1025)}, Build: grad, NoGrad: true},
+		Case{Name: "slope", In: []*tensor.Tensor{gen.Uniform(-5, 5, 3, 5)}, Build: slope, Smooth: true},
+		Case{Name: "slope, long", In: []*tensor.Tensor{gen.Uniform(-9, 9, 2, 1025)}, Build: slope, NoGrad: true},
+		Case{
+			Name: "slope, edges", Build: slope, NoGrad: true,
+			In:   []*tensor.Tensor{Floats(inf, -inf, nan, 0)},
+			Want: []*tensor.Tensor{Floats(nan, nan, nan, 0.5)},
+		},
 		Case{Name: "rank0", In: []*tensor.Tensor{gen.Normal()}, Build: silu, Smooth: true},
 		Case{Name: "rank3", In: []*tensor.Tensor{gen.Uniform(-5, 5, 2, 1, 9)}, Build: silu, Smooth: true},
 		Case{Name: "empty", In: []*tensor.Tensor{gen.Normal(3, 0)}, Build: silu},

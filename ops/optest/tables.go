@@ -40,6 +40,7 @@ func Tables() map[string]Table {
 		"grid":             grids(),
 		"group_norm":       groupNorm(),
 		"gru":              gru(),
+		"hardtanh":         hardtanh(),
 		"index_copy":       indexCopy(),
 		"index_put":        indexPut(),
 		"interpolate":      interpolate(),

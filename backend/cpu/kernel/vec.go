@@ -85,14 +85,27 @@ const (
 	Or     // a != 0 || b != 0
 	Not    // a == 0
 
-	// The following serve the kernels of this package first.
+	// The following are for float32 alone: see [RunTyped].
 
 	ExpSub  // Exp(a - s0) * s1
 	ExpAxpy // s0*Exp(a) + b
 	NormS   // (a - s0) * s1
 	NormMul // (a - s0) * s1 * b
 	NormFma // (a - s0) * s1 * b + c
-	FmaRelu // Relu(a*b + c)
+
+	ClampGrad   // 0 if b <= s0 or b >= s1, else a (so where b is NaN)
+	AddRelu     // Relu(a + b)
+	AddReluGrad // ReluGrad(a + b, c)
+	Add3        // (a + b) + c
+
+	// Curves and, in the same order, their derivatives; see [Vec.WithSlope].
+
+	Gelu          // a P(a), P the normal distribution
+	GeluTanh      // a/2 (1 + Tanh(sqrt(2/pi) (a + 0.044715 a^3)))
+	Silu          // a Sigmoid(a)
+	GeluSlope     // P(a) + a p(a), p the normal density
+	GeluTanhSlope // of GeluTanh
+	SiluSlope     // of Silu
 
 	// The following are portable in every set: see vec_special.go.
 
@@ -130,11 +143,12 @@ var operands = [NumVecOps]uint8{
 	Exp: 1, Exp2: 1, Expm1: 1, Log: 1, Log2: 1, Log10: 1, Log1p: 1, Tanh: 1, Sigmoid: 1, Erf: 1, Sin: 1, Cos: 1,
 	Floor: 1, Ceil: 1, Round: 1, Trunc: 1,
 	Copy: 1, Fill: 0,
-	Relu: 1, ReluGrad: 2,
+	Relu: 1, ReluGrad: 2, ClampGrad: 2,
 	Eq: 2, Ne: 2, Lt: 2, Le: 2, Gt: 2, Ge: 2,
 	EqS: 1, NeS: 1, LtS: 1, LeS: 1, GtS: 1, GeS: 1,
 	Select: 3, And: 2, Or: 2, Not: 1,
-	ExpSub: 1, ExpAxpy: 2, NormS: 1, NormMul: 2, NormFma: 3, FmaRelu: 3,
+	ExpSub: 1, ExpAxpy: 2, NormS: 1, NormMul: 2, NormFma: 3, AddRelu: 2, AddReluGrad: 3, Add3: 3,
+	Gelu: 1, GeluTanh: 1, Silu: 1, GeluSlope: 1, GeluTanhSlope: 1, SiluSlope: 1,
 	Tan: 1, Asin: 1, Acos: 1, Atan: 1, Sinh: 1, Cosh: 1, Asinh: 1, Acosh: 1, Atanh: 1,
 	Erfc: 1, Erfinv: 1, Lgamma: 1, Digamma: 1, Trigamma: 1,
 	Atan2: 2, Fmod: 2, Remainder: 2, FloorDiv: 2, Hypot: 2, CopySign: 2, LogAddExp: 2,
@@ -147,11 +161,13 @@ var vecOpNames = [NumVecOps]string{
 	Neg: "Neg", Abs: "Abs", Sign: "Sign", Sqrt: "Sqrt", Rsqrt: "Rsqrt", Recip: "Recip", Square: "Square",
 	Exp: "Exp", Exp2: "Exp2", Expm1: "Expm1", Log: "Log", Log2: "Log2", Log10: "Log10", Log1p: "Log1p", Tanh: "Tanh", Sigmoid: "Sigmoid",
 	Erf: "Erf", Sin: "Sin", Cos: "Cos", Floor: "Floor", Ceil: "Ceil", Round: "Round", Trunc: "Trunc",
-	Copy: "Copy", Fill: "Fill", Relu: "Relu", ReluGrad: "ReluGrad",
+	Copy: "Copy", Fill: "Fill", Relu: "Relu", ReluGrad: "ReluGrad", ClampGrad: "ClampGrad",
 	Eq: "Eq", Ne: "Ne", Lt: "Lt", Le: "Le", Gt: "Gt", Ge: "Ge",
 	EqS: "EqS", NeS: "NeS", LtS: "LtS", LeS: "LeS", GtS: "GtS", GeS: "GeS",
 	Select: "Select", And: "And", Or: "Or", Not: "Not",
-	ExpSub: "ExpSub", ExpAxpy: "ExpAxpy", NormS: "NormS", NormMul: "NormMul", NormFma: "NormFma", FmaRelu: "FmaRelu",
+	ExpSub: "ExpSub", ExpAxpy: "ExpAxpy", NormS: "NormS", NormMul: "NormMul", NormFma: "NormFma",
+	AddRelu: "AddRelu", AddReluGrad: "AddReluGrad", Add3: "Add3",
+	Gelu: "Gelu", GeluTanh: "GeluTanh", Silu: "Silu", GeluSlope: "GeluSlope", GeluTanhSlope: "GeluTanhSlope", SiluSlope: "SiluSlope",
 	Tan: "Tan", Asin: "Asin", Acos: "Acos", Atan: "Atan", Sinh: "Sinh", Cosh: "Cosh", Asinh: "Asinh", Acosh: "Acosh", Atanh: "Atanh",
 	Erfc: "Erfc", Erfinv: "Erfinv", Lgamma: "Lgamma", Digamma: "Digamma", Trigamma: "Trigamma",
 	Atan2: "Atan2", Fmod: "Fmod", Remainder: "Remainder", FloorDiv: "FloorDiv", Hypot: "Hypot", CopySign: "CopySign", LogAddExp: "LogAddExp",
@@ -191,7 +207,8 @@ type reduction2 func(n int, a, b, c *float32, s0 float32) (r0, r1 float32)
 // assembly sets agree to the bit. Within a set the value of an element never
 // depends on its position, on n or on the alignment.
 type Vec struct {
-	ops [NumVecOps]elementwise
+	ops       [NumVecOps]elementwise
+	withSlope [numCurves]elementwise // b is the second result
 
 	sum, dot, sumSq, sumSqDev, sumExp, max, min reduction
 
@@ -235,7 +252,9 @@ const (
 // The worst errors against the exact value, in units in the last place of the
 // result: Exp, Exp2, Tanh, Erf, Log, Log2, Log10, Log1p, Expm1, Sigmoid, Sin,
 // Cos and ExpSub 4, the same for every size of argument including subnormal
-// results; Pow 4; for Tan and what follows it see vec_special.go.
+// results; Pow 4; Silu 4; Gelu and GeluTanh 4 (1 + q), where the tail is e^-q:
+// q = a^2/2 and sqrt(8/pi) (|a| + 0.044715 |a|^3); the slopes the same of the sum
+// of the sizes of their two terms. For Tan and what follows it see vec_special.go.
 // Infinities, NaN and overflow are treated as the C99 functions of the name do.
 func (v *Vec) Run(op VecOp, d, a, b, c []float32, s0, s1 float32) {
 	n := len(d)

@@ -72,8 +72,20 @@ var avx2Vec = Vec{
 		NormS:    vecNormSAVX2,
 		NormMul:  vecNormMulAVX2,
 		NormFma:  vecNormFmaAVX2,
-		FmaRelu:  vecFmaReluAVX2,
+
+		ClampGrad:   vecClampGradAVX2,
+		AddRelu:     vecAddReluAVX2,
+		AddReluGrad: vecAddReluGradAVX2,
+		Add3:        vecAdd3AVX2,
+
+		Gelu:          vecGeluAVX2,
+		GeluTanh:      vecGeluTanhAVX2,
+		Silu:          vecSiluAVX2,
+		GeluSlope:     vecGeluSlopeAVX2,
+		GeluTanhSlope: vecGeluTanhSlopeAVX2,
+		SiluSlope:     vecSiluSlopeAVX2,
 	}),
+	withSlope: [numCurves]elementwise{vecGeluWithSlopeAVX2, vecGeluTanhWithSlopeAVX2, vecSiluWithSlopeAVX2},
 
 	sum: vecSumAVX2, dot: vecDotAVX2, sumSq: vecSumSqAVX2, sumSqDev: vecSumSqDevAVX2,
 	sumExp: vecSumExpAVX2, max: vecMaxOfAVX2, min: vecMinOfAVX2,
@@ -179,8 +191,20 @@ var avx512Vec = Vec{
 		NormS:    vecNormSAVX512,
 		NormMul:  vecNormMulAVX512,
 		NormFma:  vecNormFmaAVX512,
-		FmaRelu:  vecFmaReluAVX512,
+
+		ClampGrad:   vecClampGradAVX512,
+		AddRelu:     vecAddReluAVX512,
+		AddReluGrad: vecAddReluGradAVX512,
+		Add3:        vecAdd3AVX512,
+
+		Gelu:          vecGeluAVX512,
+		GeluTanh:      vecGeluTanhAVX512,
+		Silu:          vecSiluAVX512,
+		GeluSlope:     vecGeluSlopeAVX512,
+		GeluTanhSlope: vecGeluTanhSlopeAVX512,
+		SiluSlope:     vecSiluSlopeAVX512,
 	}),
+	withSlope: [numCurves]elementwise{vecGeluWithSlopeAVX512, vecGeluTanhWithSlopeAVX512, vecSiluWithSlopeAVX512},
 
 	sum: vecSumAVX512, dot: vecDotAVX512, sumSq: vecSumSqAVX512, sumSqDev: vecSumSqDevAVX512,
 	sumExp: vecSumExpAVX512, max: vecMaxOfAVX512, min: vecMinOfAVX512,

@@ -8,6 +8,7 @@ import "unsafe"
 var neonVec = func() Vec {
 	v := genericVec
 	v.ops = orPortable(neonOps)
+	v.withSlope = [numCurves]elementwise{vecGeluWithSlopeNEON, vecGeluTanhWithSlopeNEON, vecSiluWithSlopeNEON}
 	v.sum, v.dot, v.sumSq, v.sumSqDev = vecSumNEON, vecDotNEON, vecSumSqNEON, vecSumSqDevNEON
 	v.sumExp, v.max, v.min = vecSumExpNEON, vecMaxOfNEON, vecMinOfNEON
 	v.devSums, v.normSums = vecDevSumsNEON, vecNormSumsAnyNEON
@@ -92,7 +93,18 @@ var neonOps = [NumVecOps]elementwise{
 	NormS:    vecNormSNEON,
 	NormMul:  vecNormMulNEON,
 	NormFma:  vecNormFmaNEON,
-	FmaRelu:  vecFmaReluNEON,
+
+	ClampGrad:   vecClampGradNEON,
+	AddRelu:     vecAddReluNEON,
+	AddReluGrad: vecAddReluGradNEON,
+	Add3:        vecAdd3NEON,
+
+	Gelu:          vecGeluNEON,
+	GeluTanh:      vecGeluTanhNEON,
+	Silu:          vecSiluNEON,
+	GeluSlope:     vecGeluSlopeNEON,
+	GeluTanhSlope: vecGeluTanhSlopeNEON,
+	SiluSlope:     vecSiluSlopeNEON,
 }
 
 func vecNormSumsAnyNEON(n int, dy, x, w *float32, mean float32) (float32, float32) {

@@ -4152,6 +4152,89 @@ done4:
 	VZEROUPPER
 	RET
 
+// func vecClampGradAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2
+TEXT ·vecClampGradAVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         d+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VBROADCASTSS s0+40(FP), Y0
+	VBROADCASTSS s1+44(FP), Y1
+	XORQ         SI, SI
+	MOVQ         AX, DI
+	SUBQ         $0x20, DI
+	JL           single2
+
+many1:
+	VMOVUPS (DX)(SI*4), Y2
+	VMOVUPS (BX)(SI*4), Y3
+	VCMPPS  $0x16, Y0, Y3, Y4
+	VCMPPS  $0x19, Y1, Y3, Y3
+	VPAND   Y3, Y4, Y3
+	VANDPS  Y2, Y3, Y2
+	VMOVUPS Y2, (CX)(SI*4)
+	VMOVUPS 32(DX)(SI*4), Y2
+	VMOVUPS 32(BX)(SI*4), Y3
+	VCMPPS  $0x16, Y0, Y3, Y4
+	VCMPPS  $0x19, Y1, Y3, Y3
+	VPAND   Y3, Y4, Y3
+	VANDPS  Y2, Y3, Y2
+	VMOVUPS Y2, 32(CX)(SI*4)
+	VMOVUPS 64(DX)(SI*4), Y2
+	VMOVUPS 64(BX)(SI*4), Y3
+	VCMPPS  $0x16, Y0, Y3, Y4
+	VCMPPS  $0x19, Y1, Y3, Y3
+	VPAND   Y3, Y4, Y3
+	VANDPS  Y2, Y3, Y2
+	VMOVUPS Y2, 64(CX)(SI*4)
+	VMOVUPS 96(DX)(SI*4), Y2
+	VMOVUPS 96(BX)(SI*4), Y3
+	VCMPPS  $0x16, Y0, Y3, Y4
+	VCMPPS  $0x19, Y1, Y3, Y3
+	VPAND   Y3, Y4, Y3
+	VANDPS  Y2, Y3, Y2
+	VMOVUPS Y2, 96(CX)(SI*4)
+	ADDQ    $0x20, SI
+	CMPQ    SI, DI
+	JLE     many1
+
+single2:
+	MOVQ AX, DI
+	SUBQ $0x08, DI
+
+one5:
+	CMPQ    SI, DI
+	JG      rest3
+	VMOVUPS (DX)(SI*4), Y2
+	VMOVUPS (BX)(SI*4), Y3
+	VCMPPS  $0x16, Y0, Y3, Y4
+	VCMPPS  $0x19, Y1, Y3, Y3
+	VPAND   Y3, Y4, Y3
+	VANDPS  Y2, Y3, Y2
+	VMOVUPS Y2, (CX)(SI*4)
+	ADDQ    $0x08, SI
+	JMP     one5
+
+rest3:
+	MOVQ       AX, DI
+	SUBQ       SI, DI
+	JZ         done4
+	NEGQ       DI
+	LEAQ       lanesAVX2<>+0(SB), AX
+	VMOVUPS    32(AX)(DI*4), Y2
+	VMASKMOVPS (DX)(SI*4), Y2, Y3
+	VMASKMOVPS (BX)(SI*4), Y2, Y4
+	VCMPPS     $0x16, Y0, Y4, Y0
+	VCMPPS     $0x19, Y1, Y4, Y1
+	VPAND      Y1, Y0, Y0
+	VANDPS     Y3, Y0, Y0
+	VMASKMOVPS Y0, Y2, (CX)(SI*4)
+
+done4:
+	VZEROUPPER
+	RET
+
 // func vecEqAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 // Requires: AVX
 TEXT ·vecEqAVX2(SB), NOSPLIT, $0-48
@@ -5763,9 +5846,84 @@ done4:
 	VZEROUPPER
 	RET
 
-// func vecFmaReluAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·vecFmaReluAVX2(SB), NOSPLIT, $0-48
+// func vecAddReluAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2
+TEXT ·vecAddReluAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ b+24(FP), BX
+	XORQ SI, SI
+	MOVQ AX, DI
+	SUBQ $0x20, DI
+	JL   single2
+
+many1:
+	VMOVUPS (DX)(SI*4), Y0
+	VMOVUPS (BX)(SI*4), Y1
+	VADDPS  Y1, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, (CX)(SI*4)
+	VMOVUPS 32(DX)(SI*4), Y0
+	VMOVUPS 32(BX)(SI*4), Y1
+	VADDPS  Y1, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(CX)(SI*4)
+	VMOVUPS 64(DX)(SI*4), Y0
+	VMOVUPS 64(BX)(SI*4), Y1
+	VADDPS  Y1, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, 64(CX)(SI*4)
+	VMOVUPS 96(DX)(SI*4), Y0
+	VMOVUPS 96(BX)(SI*4), Y1
+	VADDPS  Y1, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, 96(CX)(SI*4)
+	ADDQ    $0x20, SI
+	CMPQ    SI, DI
+	JLE     many1
+
+single2:
+	MOVQ AX, DI
+	SUBQ $0x08, DI
+
+one5:
+	CMPQ    SI, DI
+	JG      rest3
+	VMOVUPS (DX)(SI*4), Y0
+	VMOVUPS (BX)(SI*4), Y1
+	VADDPS  Y1, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, (CX)(SI*4)
+	ADDQ    $0x08, SI
+	JMP     one5
+
+rest3:
+	MOVQ       AX, DI
+	SUBQ       SI, DI
+	JZ         done4
+	NEGQ       DI
+	LEAQ       lanesAVX2<>+0(SB), AX
+	VMOVUPS    32(AX)(DI*4), Y0
+	VMASKMOVPS (DX)(SI*4), Y0, Y1
+	VMASKMOVPS (BX)(SI*4), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VMAXPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (CX)(SI*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+// func vecAddReluGradAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2
+TEXT ·vecAddReluGradAVX2(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), AX
 	MOVQ d+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -5777,75 +5935,1388 @@ TEXT ·vecFmaReluAVX2(SB), NOSPLIT, $0-48
 	JL   single2
 
 many1:
-	VMOVUPS     (DX)(DI*4), Y0
-	VMOVUPS     (BX)(DI*4), Y1
-	VMOVUPS     (SI)(DI*4), Y2
-	VMOVUPS     Y2, Y2
-	VFMADD231PS Y1, Y0, Y2
-	VPXOR       Y0, Y0, Y0
-	VMAXPS      Y2, Y0, Y0
-	VMOVUPS     Y0, (CX)(DI*4)
-	VMOVUPS     32(DX)(DI*4), Y0
-	VMOVUPS     32(BX)(DI*4), Y1
-	VMOVUPS     32(SI)(DI*4), Y2
-	VMOVUPS     Y2, Y2
-	VFMADD231PS Y1, Y0, Y2
-	VPXOR       Y0, Y0, Y0
-	VMAXPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 32(CX)(DI*4)
-	VMOVUPS     64(DX)(DI*4), Y0
-	VMOVUPS     64(BX)(DI*4), Y1
-	VMOVUPS     64(SI)(DI*4), Y2
-	VMOVUPS     Y2, Y2
-	VFMADD231PS Y1, Y0, Y2
-	VPXOR       Y0, Y0, Y0
-	VMAXPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 64(CX)(DI*4)
-	VMOVUPS     96(DX)(DI*4), Y0
-	VMOVUPS     96(BX)(DI*4), Y1
-	VMOVUPS     96(SI)(DI*4), Y2
-	VMOVUPS     Y2, Y2
-	VFMADD231PS Y1, Y0, Y2
-	VPXOR       Y0, Y0, Y0
-	VMAXPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 96(CX)(DI*4)
-	ADDQ        $0x20, DI
-	CMPQ        DI, R8
-	JLE         many1
+	VMOVUPS (DX)(DI*4), Y0
+	VMOVUPS (BX)(DI*4), Y1
+	VMOVUPS (SI)(DI*4), Y2
+	VPXOR   Y3, Y3, Y3
+	VCMPPS  $0x16, Y3, Y2, Y2
+	VADDPS  Y1, Y0, Y0
+	VANDPS  Y0, Y2, Y0
+	VMOVUPS Y0, (CX)(DI*4)
+	VMOVUPS 32(DX)(DI*4), Y0
+	VMOVUPS 32(BX)(DI*4), Y1
+	VMOVUPS 32(SI)(DI*4), Y2
+	VPXOR   Y3, Y3, Y3
+	VCMPPS  $0x16, Y3, Y2, Y2
+	VADDPS  Y1, Y0, Y0
+	VANDPS  Y0, Y2, Y0
+	VMOVUPS Y0, 32(CX)(DI*4)
+	VMOVUPS 64(DX)(DI*4), Y0
+	VMOVUPS 64(BX)(DI*4), Y1
+	VMOVUPS 64(SI)(DI*4), Y2
+	VPXOR   Y3, Y3, Y3
+	VCMPPS  $0x16, Y3, Y2, Y2
+	VADDPS  Y1, Y0, Y0
+	VANDPS  Y0, Y2, Y0
+	VMOVUPS Y0, 64(CX)(DI*4)
+	VMOVUPS 96(DX)(DI*4), Y0
+	VMOVUPS 96(BX)(DI*4), Y1
+	VMOVUPS 96(SI)(DI*4), Y2
+	VPXOR   Y3, Y3, Y3
+	VCMPPS  $0x16, Y3, Y2, Y2
+	VADDPS  Y1, Y0, Y0
+	VANDPS  Y0, Y2, Y0
+	VMOVUPS Y0, 96(CX)(DI*4)
+	ADDQ    $0x20, DI
+	CMPQ    DI, R8
+	JLE     many1
 
 single2:
 	MOVQ AX, R8
 	SUBQ $0x08, R8
 
 one5:
-	CMPQ        DI, R8
-	JG          rest3
-	VMOVUPS     (DX)(DI*4), Y0
-	VMOVUPS     (BX)(DI*4), Y1
-	VMOVUPS     (SI)(DI*4), Y2
-	VMOVUPS     Y2, Y2
-	VFMADD231PS Y1, Y0, Y2
-	VPXOR       Y0, Y0, Y0
-	VMAXPS      Y2, Y0, Y0
-	VMOVUPS     Y0, (CX)(DI*4)
-	ADDQ        $0x08, DI
-	JMP         one5
+	CMPQ    DI, R8
+	JG      rest3
+	VMOVUPS (DX)(DI*4), Y0
+	VMOVUPS (BX)(DI*4), Y1
+	VMOVUPS (SI)(DI*4), Y2
+	VPXOR   Y3, Y3, Y3
+	VCMPPS  $0x16, Y3, Y2, Y2
+	VADDPS  Y1, Y0, Y0
+	VANDPS  Y0, Y2, Y0
+	VMOVUPS Y0, (CX)(DI*4)
+	ADDQ    $0x08, DI
+	JMP     one5
 
 rest3:
-	MOVQ        AX, R8
-	SUBQ        DI, R8
-	JZ          done4
-	NEGQ        R8
-	LEAQ        lanesAVX2<>+0(SB), AX
-	VMOVUPS     32(AX)(R8*4), Y0
-	VMASKMOVPS  (DX)(DI*4), Y0, Y1
-	VMASKMOVPS  (BX)(DI*4), Y0, Y2
-	VMASKMOVPS  (SI)(DI*4), Y0, Y3
-	VMOVUPS     Y3, Y3
-	VFMADD231PS Y2, Y1, Y3
-	VPXOR       Y1, Y1, Y1
-	VMAXPS      Y3, Y1, Y1
-	VMASKMOVPS  Y1, Y0, (CX)(DI*4)
+	MOVQ       AX, R8
+	SUBQ       DI, R8
+	JZ         done4
+	NEGQ       R8
+	LEAQ       lanesAVX2<>+0(SB), AX
+	VMOVUPS    32(AX)(R8*4), Y0
+	VMASKMOVPS (DX)(DI*4), Y0, Y1
+	VMASKMOVPS (BX)(DI*4), Y0, Y2
+	VMASKMOVPS (SI)(DI*4), Y0, Y3
+	VPXOR      Y4, Y4, Y4
+	VCMPPS     $0x16, Y4, Y3, Y3
+	VADDPS     Y2, Y1, Y1
+	VANDPS     Y1, Y3, Y1
+	VMASKMOVPS Y1, Y0, (CX)(DI*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+// func vecAdd3AVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX
+TEXT ·vecAdd3AVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ b+24(FP), BX
+	MOVQ c+32(FP), SI
+	XORQ DI, DI
+	MOVQ AX, R8
+	SUBQ $0x20, R8
+	JL   single2
+
+many1:
+	VMOVUPS (DX)(DI*4), Y0
+	VMOVUPS (BX)(DI*4), Y1
+	VMOVUPS (SI)(DI*4), Y2
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS Y0, (CX)(DI*4)
+	VMOVUPS 32(DX)(DI*4), Y0
+	VMOVUPS 32(BX)(DI*4), Y1
+	VMOVUPS 32(SI)(DI*4), Y2
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS Y0, 32(CX)(DI*4)
+	VMOVUPS 64(DX)(DI*4), Y0
+	VMOVUPS 64(BX)(DI*4), Y1
+	VMOVUPS 64(SI)(DI*4), Y2
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS Y0, 64(CX)(DI*4)
+	VMOVUPS 96(DX)(DI*4), Y0
+	VMOVUPS 96(BX)(DI*4), Y1
+	VMOVUPS 96(SI)(DI*4), Y2
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS Y0, 96(CX)(DI*4)
+	ADDQ    $0x20, DI
+	CMPQ    DI, R8
+	JLE     many1
+
+single2:
+	MOVQ AX, R8
+	SUBQ $0x08, R8
+
+one5:
+	CMPQ    DI, R8
+	JG      rest3
+	VMOVUPS (DX)(DI*4), Y0
+	VMOVUPS (BX)(DI*4), Y1
+	VMOVUPS (SI)(DI*4), Y2
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS Y0, (CX)(DI*4)
+	ADDQ    $0x08, DI
+	JMP     one5
+
+rest3:
+	MOVQ       AX, R8
+	SUBQ       DI, R8
+	JZ         done4
+	NEGQ       R8
+	LEAQ       lanesAVX2<>+0(SB), AX
+	VMOVUPS    32(AX)(R8*4), Y0
+	VMASKMOVPS (DX)(DI*4), Y0, Y1
+	VMASKMOVPS (BX)(DI*4), Y0, Y2
+	VMASKMOVPS (SI)(DI*4), Y0, Y3
+	VADDPS     Y2, Y1, Y1
+	VADDPS     Y3, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)(DI*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+// func vecGeluAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecGeluAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	XORQ BX, BX
+	MOVQ AX, SI
+	SUBQ $0x08, SI
+
+one5:
+	CMPQ         BX, SI
+	JG           rest3
+	VMOVUPS      (DX)(BX*4), Y0
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y1
+	VPAND        c7fffffffAVX2<>+0(SB), Y0, Y2
+	VMOVUPS      c42c80000AVX2<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMULPS       c3ecccccdAVX2<>+0(SB), Y2, Y2
+	VADDPS       Y1, Y2, Y3
+	VDIVPS       Y3, Y2, Y2
+	VMULPS       Y0, Y0, Y3
+	VMULPS       cbf000000AVX2<>+0(SB), Y3, Y3
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y4, Y3
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y4, Y3
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y5
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VADDPS       c3f800000AVX2<>+0(SB), Y3, Y3
+	VFMADD213PS  Y3, Y6, Y5
+	VCVTPS2DQ    Y4, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       c3f800000AVX2<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       c3f800000AVX2<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y4, Y3
+	VMOVUPS      cbd15f02dAVX2<>+0(SB), Y4
+	VFMADD213PS  c3dda4f2bAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbd86e87aAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbc46a5fcAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbde2e4e9AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d5148e9AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3f10a77aAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbf7f5290AVX2<>+0(SB), Y2, Y4
+	VMOVUPS      c3f000000AVX2<>+0(SB), Y5
+	VMOVUPS      Y5, Y5
+	VFMADD231PS  Y2, Y4, Y5
+	VMULPS       Y3, Y5, Y2
+	VPXOR        Y3, Y3, Y3
+	VCMPPS       $0x11, Y3, Y0, Y3
+	VSUBPS       Y2, Y1, Y1
+	VBLENDVPS    Y3, Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (CX)(BX*4)
+	ADDQ         $0x08, BX
+	JMP          one5
+
+rest3:
+	MOVQ         AX, SI
+	SUBQ         BX, SI
+	JZ           done4
+	NEGQ         SI
+	LEAQ         lanesAVX2<>+0(SB), AX
+	VMOVUPS      32(AX)(SI*4), Y0
+	VMASKMOVPS   (DX)(BX*4), Y0, Y1
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y2
+	VPAND        c7fffffffAVX2<>+0(SB), Y1, Y3
+	VMOVUPS      c42c80000AVX2<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMULPS       c3ecccccdAVX2<>+0(SB), Y3, Y3
+	VADDPS       Y2, Y3, Y4
+	VDIVPS       Y4, Y3, Y3
+	VMULPS       Y1, Y1, Y4
+	VMULPS       cbf000000AVX2<>+0(SB), Y4, Y4
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y4, Y5
+	VROUNDPS     $0x08, Y5, Y5
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y5, Y4
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y5, Y4
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y6
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y7
+	VADDPS       c3f800000AVX2<>+0(SB), Y4, Y4
+	VFMADD213PS  Y4, Y7, Y6
+	VCVTPS2DQ    Y5, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       c3f800000AVX2<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y6, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       c3f800000AVX2<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VMOVUPS      cbd15f02dAVX2<>+0(SB), Y5
+	VFMADD213PS  c3dda4f2bAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbd86e87aAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbc46a5fcAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbde2e4e9AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3d5148e9AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3f10a77aAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbf7f5290AVX2<>+0(SB), Y3, Y5
+	VMOVUPS      c3f000000AVX2<>+0(SB), Y6
+	VMOVUPS      Y6, Y6
+	VFMADD231PS  Y3, Y5, Y6
+	VMULPS       Y4, Y6, Y3
+	VPXOR        Y4, Y4, Y4
+	VCMPPS       $0x11, Y4, Y1, Y4
+	VSUBPS       Y3, Y2, Y2
+	VBLENDVPS    Y4, Y3, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (CX)(BX*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+DATA c42c80000AVX2<>+0(SB)/4, $0x42c80000
+DATA c42c80000AVX2<>+4(SB)/4, $0x42c80000
+DATA c42c80000AVX2<>+8(SB)/4, $0x42c80000
+DATA c42c80000AVX2<>+12(SB)/4, $0x42c80000
+DATA c42c80000AVX2<>+16(SB)/4, $0x42c80000
+DATA c42c80000AVX2<>+20(SB)/4, $0x42c80000
+DATA c42c80000AVX2<>+24(SB)/4, $0x42c80000
+DATA c42c80000AVX2<>+28(SB)/4, $0x42c80000
+GLOBL c42c80000AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c3ecccccdAVX2<>+0(SB)/4, $0x3ecccccd
+DATA c3ecccccdAVX2<>+4(SB)/4, $0x3ecccccd
+DATA c3ecccccdAVX2<>+8(SB)/4, $0x3ecccccd
+DATA c3ecccccdAVX2<>+12(SB)/4, $0x3ecccccd
+DATA c3ecccccdAVX2<>+16(SB)/4, $0x3ecccccd
+DATA c3ecccccdAVX2<>+20(SB)/4, $0x3ecccccd
+DATA c3ecccccdAVX2<>+24(SB)/4, $0x3ecccccd
+DATA c3ecccccdAVX2<>+28(SB)/4, $0x3ecccccd
+GLOBL c3ecccccdAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA cbf000000AVX2<>+0(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+4(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+8(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+12(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+16(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+20(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+24(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+28(SB)/4, $0xbf000000
+GLOBL cbf000000AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA cbd15f02dAVX2<>+0(SB)/4, $0xbd15f02d
+DATA cbd15f02dAVX2<>+4(SB)/4, $0xbd15f02d
+DATA cbd15f02dAVX2<>+8(SB)/4, $0xbd15f02d
+DATA cbd15f02dAVX2<>+12(SB)/4, $0xbd15f02d
+DATA cbd15f02dAVX2<>+16(SB)/4, $0xbd15f02d
+DATA cbd15f02dAVX2<>+20(SB)/4, $0xbd15f02d
+DATA cbd15f02dAVX2<>+24(SB)/4, $0xbd15f02d
+DATA cbd15f02dAVX2<>+28(SB)/4, $0xbd15f02d
+GLOBL cbd15f02dAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c3dda4f2bAVX2<>+0(SB)/4, $0x3dda4f2b
+DATA c3dda4f2bAVX2<>+4(SB)/4, $0x3dda4f2b
+DATA c3dda4f2bAVX2<>+8(SB)/4, $0x3dda4f2b
+DATA c3dda4f2bAVX2<>+12(SB)/4, $0x3dda4f2b
+DATA c3dda4f2bAVX2<>+16(SB)/4, $0x3dda4f2b
+DATA c3dda4f2bAVX2<>+20(SB)/4, $0x3dda4f2b
+DATA c3dda4f2bAVX2<>+24(SB)/4, $0x3dda4f2b
+DATA c3dda4f2bAVX2<>+28(SB)/4, $0x3dda4f2b
+GLOBL c3dda4f2bAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA cbd86e87aAVX2<>+0(SB)/4, $0xbd86e87a
+DATA cbd86e87aAVX2<>+4(SB)/4, $0xbd86e87a
+DATA cbd86e87aAVX2<>+8(SB)/4, $0xbd86e87a
+DATA cbd86e87aAVX2<>+12(SB)/4, $0xbd86e87a
+DATA cbd86e87aAVX2<>+16(SB)/4, $0xbd86e87a
+DATA cbd86e87aAVX2<>+20(SB)/4, $0xbd86e87a
+DATA cbd86e87aAVX2<>+24(SB)/4, $0xbd86e87a
+DATA cbd86e87aAVX2<>+28(SB)/4, $0xbd86e87a
+GLOBL cbd86e87aAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA cbc46a5fcAVX2<>+0(SB)/4, $0xbc46a5fc
+DATA cbc46a5fcAVX2<>+4(SB)/4, $0xbc46a5fc
+DATA cbc46a5fcAVX2<>+8(SB)/4, $0xbc46a5fc
+DATA cbc46a5fcAVX2<>+12(SB)/4, $0xbc46a5fc
+DATA cbc46a5fcAVX2<>+16(SB)/4, $0xbc46a5fc
+DATA cbc46a5fcAVX2<>+20(SB)/4, $0xbc46a5fc
+DATA cbc46a5fcAVX2<>+24(SB)/4, $0xbc46a5fc
+DATA cbc46a5fcAVX2<>+28(SB)/4, $0xbc46a5fc
+GLOBL cbc46a5fcAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA cbde2e4e9AVX2<>+0(SB)/4, $0xbde2e4e9
+DATA cbde2e4e9AVX2<>+4(SB)/4, $0xbde2e4e9
+DATA cbde2e4e9AVX2<>+8(SB)/4, $0xbde2e4e9
+DATA cbde2e4e9AVX2<>+12(SB)/4, $0xbde2e4e9
+DATA cbde2e4e9AVX2<>+16(SB)/4, $0xbde2e4e9
+DATA cbde2e4e9AVX2<>+20(SB)/4, $0xbde2e4e9
+DATA cbde2e4e9AVX2<>+24(SB)/4, $0xbde2e4e9
+DATA cbde2e4e9AVX2<>+28(SB)/4, $0xbde2e4e9
+GLOBL cbde2e4e9AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c3d5148e9AVX2<>+0(SB)/4, $0x3d5148e9
+DATA c3d5148e9AVX2<>+4(SB)/4, $0x3d5148e9
+DATA c3d5148e9AVX2<>+8(SB)/4, $0x3d5148e9
+DATA c3d5148e9AVX2<>+12(SB)/4, $0x3d5148e9
+DATA c3d5148e9AVX2<>+16(SB)/4, $0x3d5148e9
+DATA c3d5148e9AVX2<>+20(SB)/4, $0x3d5148e9
+DATA c3d5148e9AVX2<>+24(SB)/4, $0x3d5148e9
+DATA c3d5148e9AVX2<>+28(SB)/4, $0x3d5148e9
+GLOBL c3d5148e9AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c3f10a77aAVX2<>+0(SB)/4, $0x3f10a77a
+DATA c3f10a77aAVX2<>+4(SB)/4, $0x3f10a77a
+DATA c3f10a77aAVX2<>+8(SB)/4, $0x3f10a77a
+DATA c3f10a77aAVX2<>+12(SB)/4, $0x3f10a77a
+DATA c3f10a77aAVX2<>+16(SB)/4, $0x3f10a77a
+DATA c3f10a77aAVX2<>+20(SB)/4, $0x3f10a77a
+DATA c3f10a77aAVX2<>+24(SB)/4, $0x3f10a77a
+DATA c3f10a77aAVX2<>+28(SB)/4, $0x3f10a77a
+GLOBL c3f10a77aAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA cbf7f5290AVX2<>+0(SB)/4, $0xbf7f5290
+DATA cbf7f5290AVX2<>+4(SB)/4, $0xbf7f5290
+DATA cbf7f5290AVX2<>+8(SB)/4, $0xbf7f5290
+DATA cbf7f5290AVX2<>+12(SB)/4, $0xbf7f5290
+DATA cbf7f5290AVX2<>+16(SB)/4, $0xbf7f5290
+DATA cbf7f5290AVX2<>+20(SB)/4, $0xbf7f5290
+DATA cbf7f5290AVX2<>+24(SB)/4, $0xbf7f5290
+DATA cbf7f5290AVX2<>+28(SB)/4, $0xbf7f5290
+GLOBL cbf7f5290AVX2<>(SB), RODATA|NOPTR, $32
+
+// func vecGeluSlopeAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecGeluSlopeAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	XORQ BX, BX
+	MOVQ AX, SI
+	SUBQ $0x08, SI
+
+one5:
+	CMPQ         BX, SI
+	JG           rest3
+	VMOVUPS      (DX)(BX*4), Y0
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y1
+	VPAND        c7fffffffAVX2<>+0(SB), Y0, Y2
+	VMOVUPS      c42c80000AVX2<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMULPS       c3ecccccdAVX2<>+0(SB), Y2, Y2
+	VADDPS       Y1, Y2, Y3
+	VDIVPS       Y3, Y2, Y2
+	VMULPS       Y0, Y0, Y3
+	VMULPS       cbf000000AVX2<>+0(SB), Y3, Y3
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y4, Y3
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y4, Y3
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y5
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VADDPS       c3f800000AVX2<>+0(SB), Y3, Y3
+	VFMADD213PS  Y3, Y6, Y5
+	VCVTPS2DQ    Y4, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       c3f800000AVX2<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       c3f800000AVX2<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y4, Y3
+	VMOVUPS      cbd15f02dAVX2<>+0(SB), Y4
+	VFMADD213PS  c3dda4f2bAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbd86e87aAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbc46a5fcAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbde2e4e9AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d5148e9AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3f10a77aAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbf7f5290AVX2<>+0(SB), Y2, Y4
+	VMOVUPS      c3f000000AVX2<>+0(SB), Y5
+	VMOVUPS      Y5, Y5
+	VFMADD231PS  Y2, Y4, Y5
+	VMULPS       Y3, Y5, Y2
+	VPXOR        Y4, Y4, Y4
+	VCMPPS       $0x11, Y4, Y0, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBLENDVPS    Y4, Y2, Y1, Y1
+	VMULPS       c3ecc422aAVX2<>+0(SB), Y3, Y2
+	VMOVUPS      Y1, Y1
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, (CX)(BX*4)
+	ADDQ         $0x08, BX
+	JMP          one5
+
+rest3:
+	MOVQ         AX, SI
+	SUBQ         BX, SI
+	JZ           done4
+	NEGQ         SI
+	LEAQ         lanesAVX2<>+0(SB), AX
+	VMOVUPS      32(AX)(SI*4), Y0
+	VMASKMOVPS   (DX)(BX*4), Y0, Y1
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y2
+	VPAND        c7fffffffAVX2<>+0(SB), Y1, Y3
+	VMOVUPS      c42c80000AVX2<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMULPS       c3ecccccdAVX2<>+0(SB), Y3, Y3
+	VADDPS       Y2, Y3, Y4
+	VDIVPS       Y4, Y3, Y3
+	VMULPS       Y1, Y1, Y4
+	VMULPS       cbf000000AVX2<>+0(SB), Y4, Y4
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y4, Y5
+	VROUNDPS     $0x08, Y5, Y5
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y5, Y4
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y5, Y4
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y6
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y7
+	VADDPS       c3f800000AVX2<>+0(SB), Y4, Y4
+	VFMADD213PS  Y4, Y7, Y6
+	VCVTPS2DQ    Y5, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       c3f800000AVX2<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y6, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       c3f800000AVX2<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VMOVUPS      cbd15f02dAVX2<>+0(SB), Y5
+	VFMADD213PS  c3dda4f2bAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbd86e87aAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbc46a5fcAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbde2e4e9AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3d5148e9AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3f10a77aAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbf7f5290AVX2<>+0(SB), Y3, Y5
+	VMOVUPS      c3f000000AVX2<>+0(SB), Y6
+	VMOVUPS      Y6, Y6
+	VFMADD231PS  Y3, Y5, Y6
+	VMULPS       Y4, Y6, Y3
+	VPXOR        Y5, Y5, Y5
+	VCMPPS       $0x11, Y5, Y1, Y5
+	VSUBPS       Y3, Y2, Y2
+	VBLENDVPS    Y5, Y3, Y2, Y2
+	VMULPS       c3ecc422aAVX2<>+0(SB), Y4, Y3
+	VMOVUPS      Y2, Y2
+	VFMADD231PS  Y1, Y3, Y2
+	VMASKMOVPS   Y2, Y0, (CX)(BX*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+DATA c3ecc422aAVX2<>+0(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+4(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+8(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+12(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+16(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+20(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+24(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+28(SB)/4, $0x3ecc422a
+GLOBL c3ecc422aAVX2<>(SB), RODATA|NOPTR, $32
+
+// func vecGeluWithSlopeAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecGeluWithSlopeAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ b+24(FP), BX
+	XORQ SI, SI
+	MOVQ AX, DI
+	SUBQ $0x08, DI
+
+one5:
+	CMPQ         SI, DI
+	JG           rest3
+	VMOVUPS      (DX)(SI*4), Y0
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y1
+	VPAND        c7fffffffAVX2<>+0(SB), Y0, Y2
+	VMOVUPS      c42c80000AVX2<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMULPS       c3ecccccdAVX2<>+0(SB), Y2, Y2
+	VADDPS       Y1, Y2, Y3
+	VDIVPS       Y3, Y2, Y2
+	VMULPS       Y0, Y0, Y3
+	VMULPS       cbf000000AVX2<>+0(SB), Y3, Y3
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y4, Y3
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y4, Y3
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y5
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VADDPS       c3f800000AVX2<>+0(SB), Y3, Y3
+	VFMADD213PS  Y3, Y6, Y5
+	VCVTPS2DQ    Y4, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       c3f800000AVX2<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       c3f800000AVX2<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y4, Y3
+	VMOVUPS      cbd15f02dAVX2<>+0(SB), Y4
+	VFMADD213PS  c3dda4f2bAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbd86e87aAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbc46a5fcAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbde2e4e9AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d5148e9AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3f10a77aAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  cbf7f5290AVX2<>+0(SB), Y2, Y4
+	VMOVUPS      c3f000000AVX2<>+0(SB), Y5
+	VMOVUPS      Y5, Y5
+	VFMADD231PS  Y2, Y4, Y5
+	VMULPS       Y3, Y5, Y2
+	VPXOR        Y4, Y4, Y4
+	VCMPPS       $0x11, Y4, Y0, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBLENDVPS    Y4, Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (CX)(SI*4)
+	VMULPS       c3ecc422aAVX2<>+0(SB), Y3, Y2
+	VMOVUPS      Y1, Y1
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, (BX)(SI*4)
+	ADDQ         $0x08, SI
+	JMP          one5
+
+rest3:
+	MOVQ         AX, DI
+	SUBQ         SI, DI
+	JZ           done4
+	NEGQ         DI
+	LEAQ         lanesAVX2<>+0(SB), AX
+	VMOVUPS      32(AX)(DI*4), Y0
+	VMASKMOVPS   (DX)(SI*4), Y0, Y1
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y2
+	VPAND        c7fffffffAVX2<>+0(SB), Y1, Y3
+	VMOVUPS      c42c80000AVX2<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMULPS       c3ecccccdAVX2<>+0(SB), Y3, Y3
+	VADDPS       Y2, Y3, Y4
+	VDIVPS       Y4, Y3, Y3
+	VMULPS       Y1, Y1, Y4
+	VMULPS       cbf000000AVX2<>+0(SB), Y4, Y4
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y4, Y5
+	VROUNDPS     $0x08, Y5, Y5
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y5, Y4
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y5, Y4
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y6
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y7
+	VADDPS       c3f800000AVX2<>+0(SB), Y4, Y4
+	VFMADD213PS  Y4, Y7, Y6
+	VCVTPS2DQ    Y5, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       c3f800000AVX2<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y6, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       c3f800000AVX2<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VMOVUPS      cbd15f02dAVX2<>+0(SB), Y5
+	VFMADD213PS  c3dda4f2bAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbd86e87aAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbc46a5fcAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbde2e4e9AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3d5148e9AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3f10a77aAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  cbf7f5290AVX2<>+0(SB), Y3, Y5
+	VMOVUPS      c3f000000AVX2<>+0(SB), Y6
+	VMOVUPS      Y6, Y6
+	VFMADD231PS  Y3, Y5, Y6
+	VMULPS       Y4, Y6, Y3
+	VPXOR        Y5, Y5, Y5
+	VCMPPS       $0x11, Y5, Y1, Y5
+	VSUBPS       Y3, Y2, Y2
+	VBLENDVPS    Y5, Y3, Y2, Y2
+	VMULPS       Y2, Y1, Y3
+	VMASKMOVPS   Y3, Y0, (CX)(SI*4)
+	VMULPS       c3ecc422aAVX2<>+0(SB), Y4, Y3
+	VMOVUPS      Y2, Y2
+	VFMADD231PS  Y1, Y3, Y2
+	VMASKMOVPS   Y2, Y0, (BX)(SI*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+// func vecGeluTanhAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecGeluTanhAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	XORQ BX, BX
+	MOVQ AX, SI
+	SUBQ $0x08, SI
+
+one5:
+	CMPQ         BX, SI
+	JG           rest3
+	VMOVUPS      (DX)(BX*4), Y0
+	VMULPS       Y0, Y0, Y1
+	VMOVUPS      c43800000AVX2<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      c3fcc422aAVX2<>+0(SB), Y2
+	VMOVUPS      Y2, Y2
+	VFMADD231PS  c3d922279AVX2<>+0(SB), Y1, Y2
+	VMULPS       Y2, Y0, Y1
+	VPOR         c80000000AVX2<>+0(SB), Y1, Y2
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y2, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      Y2, Y2
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y3, Y2
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y4
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VADDPS       c3f800000AVX2<>+0(SB), Y2, Y2
+	VFMADD213PS  Y2, Y5, Y4
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       c3f800000AVX2<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y4, Y3
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       c3f800000AVX2<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y3, Y2
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y4
+	VPXOR        Y5, Y5, Y5
+	VCMPPS       $0x11, Y5, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VDIVPS       Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (CX)(BX*4)
+	ADDQ         $0x08, BX
+	JMP          one5
+
+rest3:
+	MOVQ         AX, SI
+	SUBQ         BX, SI
+	JZ           done4
+	NEGQ         SI
+	LEAQ         lanesAVX2<>+0(SB), AX
+	VMOVUPS      32(AX)(SI*4), Y0
+	VMASKMOVPS   (DX)(BX*4), Y0, Y1
+	VMULPS       Y1, Y1, Y2
+	VMOVUPS      c43800000AVX2<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      c3fcc422aAVX2<>+0(SB), Y3
+	VMOVUPS      Y3, Y3
+	VFMADD231PS  c3d922279AVX2<>+0(SB), Y2, Y3
+	VMULPS       Y3, Y1, Y2
+	VPOR         c80000000AVX2<>+0(SB), Y2, Y3
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y4, Y3
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y4, Y3
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y5
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VADDPS       c3f800000AVX2<>+0(SB), Y3, Y3
+	VFMADD213PS  Y3, Y6, Y5
+	VCVTPS2DQ    Y4, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       c3f800000AVX2<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       c3f800000AVX2<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y4, Y3
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y4
+	VADDPS       Y4, Y3, Y5
+	VPXOR        Y6, Y6, Y6
+	VCMPPS       $0x11, Y6, Y2, Y2
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VDIVPS       Y5, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (CX)(BX*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+DATA c43800000AVX2<>+0(SB)/4, $0x43800000
+DATA c43800000AVX2<>+4(SB)/4, $0x43800000
+DATA c43800000AVX2<>+8(SB)/4, $0x43800000
+DATA c43800000AVX2<>+12(SB)/4, $0x43800000
+DATA c43800000AVX2<>+16(SB)/4, $0x43800000
+DATA c43800000AVX2<>+20(SB)/4, $0x43800000
+DATA c43800000AVX2<>+24(SB)/4, $0x43800000
+DATA c43800000AVX2<>+28(SB)/4, $0x43800000
+GLOBL c43800000AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c3d922279AVX2<>+0(SB)/4, $0x3d922279
+DATA c3d922279AVX2<>+4(SB)/4, $0x3d922279
+DATA c3d922279AVX2<>+8(SB)/4, $0x3d922279
+DATA c3d922279AVX2<>+12(SB)/4, $0x3d922279
+DATA c3d922279AVX2<>+16(SB)/4, $0x3d922279
+DATA c3d922279AVX2<>+20(SB)/4, $0x3d922279
+DATA c3d922279AVX2<>+24(SB)/4, $0x3d922279
+DATA c3d922279AVX2<>+28(SB)/4, $0x3d922279
+GLOBL c3d922279AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c3fcc422aAVX2<>+0(SB)/4, $0x3fcc422a
+DATA c3fcc422aAVX2<>+4(SB)/4, $0x3fcc422a
+DATA c3fcc422aAVX2<>+8(SB)/4, $0x3fcc422a
+DATA c3fcc422aAVX2<>+12(SB)/4, $0x3fcc422a
+DATA c3fcc422aAVX2<>+16(SB)/4, $0x3fcc422a
+DATA c3fcc422aAVX2<>+20(SB)/4, $0x3fcc422a
+DATA c3fcc422aAVX2<>+24(SB)/4, $0x3fcc422a
+DATA c3fcc422aAVX2<>+28(SB)/4, $0x3fcc422a
+GLOBL c3fcc422aAVX2<>(SB), RODATA|NOPTR, $32
+
+// func vecGeluTanhSlopeAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecGeluTanhSlopeAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	XORQ BX, BX
+	MOVQ AX, SI
+	SUBQ $0x08, SI
+
+one5:
+	CMPQ         BX, SI
+	JG           rest3
+	VMOVUPS      (DX)(BX*4), Y0
+	VMULPS       Y0, Y0, Y1
+	VMOVUPS      c43800000AVX2<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      c3fcc422aAVX2<>+0(SB), Y2
+	VMOVUPS      Y2, Y2
+	VFMADD231PS  c3d922279AVX2<>+0(SB), Y1, Y2
+	VMULPS       Y2, Y0, Y2
+	VPOR         c80000000AVX2<>+0(SB), Y2, Y3
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y4, Y3
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y4, Y3
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y5
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VADDPS       c3f800000AVX2<>+0(SB), Y3, Y3
+	VFMADD213PS  Y3, Y6, Y5
+	VCVTPS2DQ    Y4, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       c3f800000AVX2<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       c3f800000AVX2<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y4, Y3
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y4
+	VADDPS       Y4, Y3, Y5
+	VPXOR        Y6, Y6, Y6
+	VCMPPS       $0x11, Y6, Y2, Y2
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VDIVPS       Y5, Y2, Y2
+	VMOVUPS      c3fcc422aAVX2<>+0(SB), Y4
+	VMOVUPS      Y4, Y4
+	VFMADD231PS  c3e5b33b6AVX2<>+0(SB), Y1, Y4
+	VMULPS       Y5, Y5, Y1
+	VDIVPS       Y1, Y3, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y2, Y1
+	VFMADD231PS  Y4, Y0, Y1
+	VMOVUPS      Y1, (CX)(BX*4)
+	ADDQ         $0x08, BX
+	JMP          one5
+
+rest3:
+	MOVQ         AX, SI
+	SUBQ         BX, SI
+	JZ           done4
+	NEGQ         SI
+	LEAQ         lanesAVX2<>+0(SB), AX
+	VMOVUPS      32(AX)(SI*4), Y0
+	VMASKMOVPS   (DX)(BX*4), Y0, Y1
+	VMULPS       Y1, Y1, Y2
+	VMOVUPS      c43800000AVX2<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      c3fcc422aAVX2<>+0(SB), Y3
+	VMOVUPS      Y3, Y3
+	VFMADD231PS  c3d922279AVX2<>+0(SB), Y2, Y3
+	VMULPS       Y3, Y1, Y3
+	VPOR         c80000000AVX2<>+0(SB), Y3, Y4
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y4, Y5
+	VROUNDPS     $0x08, Y5, Y5
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y5, Y4
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y5, Y4
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y6
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y7
+	VADDPS       c3f800000AVX2<>+0(SB), Y4, Y4
+	VFMADD213PS  Y4, Y7, Y6
+	VCVTPS2DQ    Y5, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       c3f800000AVX2<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y6, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       c3f800000AVX2<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y6
+	VPXOR        Y7, Y7, Y7
+	VCMPPS       $0x11, Y7, Y3, Y3
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VDIVPS       Y6, Y3, Y3
+	VMOVUPS      c3fcc422aAVX2<>+0(SB), Y5
+	VMOVUPS      Y5, Y5
+	VFMADD231PS  c3e5b33b6AVX2<>+0(SB), Y2, Y5
+	VMULPS       Y6, Y6, Y2
+	VDIVPS       Y2, Y4, Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  Y5, Y1, Y2
+	VMASKMOVPS   Y2, Y0, (CX)(BX*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+DATA c3e5b33b6AVX2<>+0(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6AVX2<>+4(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6AVX2<>+8(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6AVX2<>+12(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6AVX2<>+16(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6AVX2<>+20(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6AVX2<>+24(SB)/4, $0x3e5b33b6
+DATA c3e5b33b6AVX2<>+28(SB)/4, $0x3e5b33b6
+GLOBL c3e5b33b6AVX2<>(SB), RODATA|NOPTR, $32
+
+// func vecGeluTanhWithSlopeAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecGeluTanhWithSlopeAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ b+24(FP), BX
+	XORQ SI, SI
+	MOVQ AX, DI
+	SUBQ $0x08, DI
+
+one5:
+	CMPQ         SI, DI
+	JG           rest3
+	VMOVUPS      (DX)(SI*4), Y0
+	VMULPS       Y0, Y0, Y1
+	VMOVUPS      c43800000AVX2<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      c3fcc422aAVX2<>+0(SB), Y2
+	VMOVUPS      Y2, Y2
+	VFMADD231PS  c3d922279AVX2<>+0(SB), Y1, Y2
+	VMULPS       Y2, Y0, Y2
+	VPOR         c80000000AVX2<>+0(SB), Y2, Y3
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y4, Y3
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y4, Y3
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y5
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y3, Y5
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VADDPS       c3f800000AVX2<>+0(SB), Y3, Y3
+	VFMADD213PS  Y3, Y6, Y5
+	VCVTPS2DQ    Y4, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       c3f800000AVX2<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       c3f800000AVX2<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y4, Y3
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y4
+	VADDPS       Y4, Y3, Y5
+	VPXOR        Y6, Y6, Y6
+	VCMPPS       $0x11, Y6, Y2, Y2
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VDIVPS       Y5, Y2, Y2
+	VMULPS       Y2, Y0, Y4
+	VMOVUPS      Y4, (CX)(SI*4)
+	VMOVUPS      c3fcc422aAVX2<>+0(SB), Y4
+	VMOVUPS      Y4, Y4
+	VFMADD231PS  c3e5b33b6AVX2<>+0(SB), Y1, Y4
+	VMULPS       Y5, Y5, Y1
+	VDIVPS       Y1, Y3, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y2, Y1
+	VFMADD231PS  Y4, Y0, Y1
+	VMOVUPS      Y1, (BX)(SI*4)
+	ADDQ         $0x08, SI
+	JMP          one5
+
+rest3:
+	MOVQ         AX, DI
+	SUBQ         SI, DI
+	JZ           done4
+	NEGQ         DI
+	LEAQ         lanesAVX2<>+0(SB), AX
+	VMOVUPS      32(AX)(DI*4), Y0
+	VMASKMOVPS   (DX)(SI*4), Y0, Y1
+	VMULPS       Y1, Y1, Y2
+	VMOVUPS      c43800000AVX2<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      c3fcc422aAVX2<>+0(SB), Y3
+	VMOVUPS      Y3, Y3
+	VFMADD231PS  c3d922279AVX2<>+0(SB), Y2, Y3
+	VMULPS       Y3, Y1, Y3
+	VPOR         c80000000AVX2<>+0(SB), Y3, Y4
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y4, Y5
+	VROUNDPS     $0x08, Y5, Y5
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y5, Y4
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y5, Y4
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y6
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y4, Y6
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y7
+	VADDPS       c3f800000AVX2<>+0(SB), Y4, Y4
+	VFMADD213PS  Y4, Y7, Y6
+	VCVTPS2DQ    Y5, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       c3f800000AVX2<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y6, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       c3f800000AVX2<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y6
+	VPXOR        Y7, Y7, Y7
+	VCMPPS       $0x11, Y7, Y3, Y3
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VDIVPS       Y6, Y3, Y3
+	VMULPS       Y3, Y1, Y5
+	VMASKMOVPS   Y5, Y0, (CX)(SI*4)
+	VMOVUPS      c3fcc422aAVX2<>+0(SB), Y5
+	VMOVUPS      Y5, Y5
+	VFMADD231PS  c3e5b33b6AVX2<>+0(SB), Y2, Y5
+	VMULPS       Y6, Y6, Y2
+	VDIVPS       Y2, Y4, Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  Y5, Y1, Y2
+	VMASKMOVPS   Y2, Y0, (BX)(SI*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+// func vecSiluAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecSiluAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	XORQ BX, BX
+	MOVQ AX, SI
+	SUBQ $0x08, SI
+
+one5:
+	CMPQ         BX, SI
+	JG           rest3
+	VMOVUPS      (DX)(BX*4), Y0
+	VPOR         c80000000AVX2<>+0(SB), Y0, Y1
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMOVUPS      Y1, Y1
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y2, Y1
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y2, Y1
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y3
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y1, Y3
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y1, Y3
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y1, Y3
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y4
+	VADDPS       c3f800000AVX2<>+0(SB), Y1, Y1
+	VFMADD213PS  Y1, Y4, Y3
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       c3f800000AVX2<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y3, Y2
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       c3f800000AVX2<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y2, Y1
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y2
+	VADDPS       Y2, Y1, Y3
+	VPXOR        Y4, Y4, Y4
+	VCMPPS       $0x11, Y4, Y0, Y4
+	VBLENDVPS    Y4, Y1, Y2, Y1
+	VDIVPS       Y3, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (CX)(BX*4)
+	ADDQ         $0x08, BX
+	JMP          one5
+
+rest3:
+	MOVQ         AX, SI
+	SUBQ         BX, SI
+	JZ           done4
+	NEGQ         SI
+	LEAQ         lanesAVX2<>+0(SB), AX
+	VMOVUPS      32(AX)(SI*4), Y0
+	VMASKMOVPS   (DX)(BX*4), Y0, Y1
+	VPOR         c80000000AVX2<>+0(SB), Y1, Y2
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y2, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      Y2, Y2
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y3, Y2
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y4
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VADDPS       c3f800000AVX2<>+0(SB), Y2, Y2
+	VFMADD213PS  Y2, Y5, Y4
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       c3f800000AVX2<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y4, Y3
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       c3f800000AVX2<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y3, Y2
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y4
+	VPXOR        Y5, Y5, Y5
+	VCMPPS       $0x11, Y5, Y1, Y5
+	VBLENDVPS    Y5, Y2, Y3, Y2
+	VDIVPS       Y4, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (CX)(BX*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+// func vecSiluSlopeAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecSiluSlopeAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	XORQ BX, BX
+	MOVQ AX, SI
+	SUBQ $0x08, SI
+
+one5:
+	CMPQ         BX, SI
+	JG           rest3
+	VMOVUPS      (DX)(BX*4), Y0
+	VPOR         c80000000AVX2<>+0(SB), Y0, Y1
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMOVUPS      Y1, Y1
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y2, Y1
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y2, Y1
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y3
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y1, Y3
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y1, Y3
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y1, Y3
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y4
+	VADDPS       c3f800000AVX2<>+0(SB), Y1, Y1
+	VFMADD213PS  Y1, Y4, Y3
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       c3f800000AVX2<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y3, Y2
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       c3f800000AVX2<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y2, Y1
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y2
+	VADDPS       Y2, Y1, Y3
+	VPXOR        Y4, Y4, Y4
+	VCMPPS       $0x11, Y4, Y0, Y4
+	VBLENDVPS    Y4, Y1, Y2, Y2
+	VDIVPS       Y3, Y2, Y2
+	VMULPS       Y3, Y3, Y3
+	VDIVPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, (CX)(BX*4)
+	ADDQ         $0x08, BX
+	JMP          one5
+
+rest3:
+	MOVQ         AX, SI
+	SUBQ         BX, SI
+	JZ           done4
+	NEGQ         SI
+	LEAQ         lanesAVX2<>+0(SB), AX
+	VMOVUPS      32(AX)(SI*4), Y0
+	VMASKMOVPS   (DX)(BX*4), Y0, Y1
+	VPOR         c80000000AVX2<>+0(SB), Y1, Y2
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y2, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      Y2, Y2
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y3, Y2
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y4
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VADDPS       c3f800000AVX2<>+0(SB), Y2, Y2
+	VFMADD213PS  Y2, Y5, Y4
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       c3f800000AVX2<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y4, Y3
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       c3f800000AVX2<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y3, Y2
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y4
+	VPXOR        Y5, Y5, Y5
+	VCMPPS       $0x11, Y5, Y1, Y5
+	VBLENDVPS    Y5, Y2, Y3, Y3
+	VDIVPS       Y4, Y3, Y3
+	VMULPS       Y4, Y4, Y4
+	VDIVPS       Y4, Y2, Y2
+	VMOVUPS      Y3, Y3
+	VFMADD231PS  Y2, Y1, Y3
+	VMASKMOVPS   Y3, Y0, (CX)(BX*4)
+
+done4:
+	VZEROUPPER
+	RET
+
+// func vecSiluWithSlopeAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·vecSiluWithSlopeAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ b+24(FP), BX
+	XORQ SI, SI
+	MOVQ AX, DI
+	SUBQ $0x08, DI
+
+one5:
+	CMPQ         SI, DI
+	JG           rest3
+	VMOVUPS      (DX)(SI*4), Y0
+	VPOR         c80000000AVX2<>+0(SB), Y0, Y1
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMOVUPS      Y1, Y1
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y2, Y1
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y2, Y1
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y3
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y1, Y3
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y1, Y3
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y1, Y3
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y4
+	VADDPS       c3f800000AVX2<>+0(SB), Y1, Y1
+	VFMADD213PS  Y1, Y4, Y3
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       c3f800000AVX2<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y3, Y2
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       c3f800000AVX2<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y2, Y1
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y2
+	VADDPS       Y2, Y1, Y3
+	VPXOR        Y4, Y4, Y4
+	VCMPPS       $0x11, Y4, Y0, Y4
+	VBLENDVPS    Y4, Y1, Y2, Y2
+	VDIVPS       Y3, Y2, Y2
+	VMULPS       Y2, Y0, Y4
+	VMOVUPS      Y4, (CX)(SI*4)
+	VMULPS       Y3, Y3, Y3
+	VDIVPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, (BX)(SI*4)
+	ADDQ         $0x08, SI
+	JMP          one5
+
+rest3:
+	MOVQ         AX, DI
+	SUBQ         SI, DI
+	JZ           done4
+	NEGQ         DI
+	LEAQ         lanesAVX2<>+0(SB), AX
+	VMOVUPS      32(AX)(DI*4), Y0
+	VMASKMOVPS   (DX)(SI*4), Y0, Y1
+	VPOR         c80000000AVX2<>+0(SB), Y1, Y2
+	VMOVUPS      cc2d00000AVX2<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y2, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      Y2, Y2
+	VFNMADD231PS c3f317200AVX2<>+0(SB), Y3, Y2
+	VFNMADD231PS c35bfbe8eAVX2<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab50d39AVX2<>+0(SB), Y4
+	VFMADD213PS  c3c091fe3AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3d2aac8bAVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3e2aaa45AVX2<>+0(SB), Y2, Y4
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VADDPS       c3f800000AVX2<>+0(SB), Y2, Y2
+	VFMADD213PS  Y2, Y5, Y4
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       c3f800000AVX2<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y4, Y3
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       c3f800000AVX2<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y3, Y2
+	VMOVUPS      c3f800000AVX2<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y4
+	VPXOR        Y5, Y5, Y5
+	VCMPPS       $0x11, Y5, Y1, Y5
+	VBLENDVPS    Y5, Y2, Y3, Y3
+	VDIVPS       Y4, Y3, Y3
+	VMULPS       Y3, Y1, Y5
+	VMASKMOVPS   Y5, Y0, (CX)(SI*4)
+	VMULPS       Y4, Y4, Y4
+	VDIVPS       Y4, Y2, Y2
+	VMOVUPS      Y3, Y3
+	VFMADD231PS  Y2, Y1, Y3
+	VMASKMOVPS   Y3, Y0, (BX)(SI*4)
 
 done4:
 	VZEROUPPER

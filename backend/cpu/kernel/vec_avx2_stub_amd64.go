@@ -224,6 +224,11 @@ func vecReluAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float
 //go:noescape
 func vecReluGradAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
+// vecClampGradAVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecClampGradAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
 // vecEqAVX2 sets the first n elements of d; see the VecOp of the name.
 //
 //go:noescape
@@ -329,10 +334,65 @@ func vecNormMulAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 fl
 //go:noescape
 func vecNormFmaAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
-// vecFmaReluAVX2 sets the first n elements of d; see the VecOp of the name.
+// vecAddReluAVX2 sets the first n elements of d; see the VecOp of the name.
 //
 //go:noescape
-func vecFmaReluAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+func vecAddReluAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecAddReluGradAVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecAddReluGradAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecAdd3AVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecAdd3AVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecGeluAVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecGeluAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecGeluSlopeAVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecGeluSlopeAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecGeluWithSlopeAVX2 sets the first n elements of d and b; see Vec.WithSlope.
+//
+//go:noescape
+func vecGeluWithSlopeAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecGeluTanhAVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecGeluTanhAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecGeluTanhSlopeAVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecGeluTanhSlopeAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecGeluTanhWithSlopeAVX2 sets the first n elements of d and b; see Vec.WithSlope.
+//
+//go:noescape
+func vecGeluTanhWithSlopeAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecSiluAVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecSiluAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecSiluSlopeAVX2 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecSiluSlopeAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecSiluWithSlopeAVX2 sets the first n elements of d and b; see Vec.WithSlope.
+//
+//go:noescape
+func vecSiluWithSlopeAVX2(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
 // vecSumAVX2 reduces n elements in 64 lanes; see the portable version.
 //

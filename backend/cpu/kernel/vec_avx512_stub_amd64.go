@@ -224,6 +224,11 @@ func vecReluAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 flo
 //go:noescape
 func vecReluGradAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
+// vecClampGradAVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecClampGradAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
 // vecEqAVX512 sets the first n elements of d; see the VecOp of the name.
 //
 //go:noescape
@@ -329,10 +334,65 @@ func vecNormMulAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 
 //go:noescape
 func vecNormFmaAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
-// vecFmaReluAVX512 sets the first n elements of d; see the VecOp of the name.
+// vecAddReluAVX512 sets the first n elements of d; see the VecOp of the name.
 //
 //go:noescape
-func vecFmaReluAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+func vecAddReluAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecAddReluGradAVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecAddReluGradAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecAdd3AVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecAdd3AVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecGeluAVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecGeluAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecGeluSlopeAVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecGeluSlopeAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecGeluWithSlopeAVX512 sets the first n elements of d and b; see Vec.WithSlope.
+//
+//go:noescape
+func vecGeluWithSlopeAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecGeluTanhAVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecGeluTanhAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecGeluTanhSlopeAVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecGeluTanhSlopeAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecGeluTanhWithSlopeAVX512 sets the first n elements of d and b; see Vec.WithSlope.
+//
+//go:noescape
+func vecGeluTanhWithSlopeAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecSiluAVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecSiluAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecSiluSlopeAVX512 sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecSiluSlopeAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
+
+// vecSiluWithSlopeAVX512 sets the first n elements of d and b; see Vec.WithSlope.
+//
+//go:noescape
+func vecSiluWithSlopeAVX512(n int, d *float32, a *float32, b *float32, c *float32, s0 float32, s1 float32)
 
 // vecSumAVX512 reduces n elements in 64 lanes; see the portable version.
 //

@@ -121,7 +121,18 @@ var genericOps = [NumVecOps]elementwise{
 	NormS:    genericNormS,
 	NormMul:  genericNormMul,
 	NormFma:  genericNormFma,
-	FmaRelu:  genericFmaRelu,
+
+	ClampGrad:   genericClampGrad,
+	AddRelu:     genericAddRelu,
+	AddReluGrad: genericAddReluGrad,
+	Add3:        genericAdd3,
+
+	Gelu:          valueOf(gelu64),
+	GeluTanh:      valueOf(geluTanh64),
+	Silu:          valueOf(silu64),
+	GeluSlope:     slopeOf(gelu64),
+	GeluTanhSlope: slopeOf(geluTanh64),
+	SiluSlope:     slopeOf(silu64),
 
 	Tan:       each(tan32),
 	Asin:      each(asin32),
@@ -451,16 +462,51 @@ func genericReluGrad(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
 	}
 }
 
-func genericFmaRelu(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
+func genericClampGrad(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
+	d := unsafe.Slice(pd, n)
+	a := unsafe.Slice(pa, n)[:len(d)]
+	b := unsafe.Slice(pb, n)[:len(d)]
+	for i, x := range a {
+		if b[i] <= s0 || b[i] >= s1 {
+			x = 0
+		}
+		d[i] = x
+	}
+}
+
+func genericAddRelu(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
+	d := unsafe.Slice(pd, n)
+	a := unsafe.Slice(pa, n)[:len(d)]
+	b := unsafe.Slice(pb, n)[:len(d)]
+	for i, x := range a {
+		y := x + b[i]
+		if y < 0 {
+			y = 0
+		}
+		d[i] = y
+	}
+}
+
+func genericAddReluGrad(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
 	d := unsafe.Slice(pd, n)
 	a := unsafe.Slice(pa, n)[:len(d)]
 	b := unsafe.Slice(pb, n)[:len(d)]
 	c := unsafe.Slice(pc, n)[:len(d)]
 	for i, x := range a {
-		y := float32(x*b[i]) + c[i]
-		if y < 0 {
+		y := x + b[i]
+		if c[i] <= 0 {
 			y = 0
 		}
 		d[i] = y
+	}
+}
+
+func genericAdd3(n int, pd, pa, pb, pc *float32, s0, s1 float32) {
+	d := unsafe.Slice(pd, n)
+	a := unsafe.Slice(pa, n)[:len(d)]
+	b := unsafe.Slice(pb, n)[:len(d)]
+	c := unsafe.Slice(pc, n)[:len(d)]
+	for i, x := range a {
+		d[i] = x + b[i] + c[i]
 	}
 }

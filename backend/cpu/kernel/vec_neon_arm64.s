@@ -292,43 +292,107 @@ DATA constants<>+1136(SB)/4, $0x00000002
 DATA constants<>+1140(SB)/4, $0x00000002
 DATA constants<>+1144(SB)/4, $0x00000002
 DATA constants<>+1148(SB)/4, $0x00000002
-DATA constants<>+1152(SB)/4, $0x00000000
-DATA constants<>+1156(SB)/4, $0x00000001
-DATA constants<>+1160(SB)/4, $0x00000002
-DATA constants<>+1164(SB)/4, $0x00000003
-DATA constants<>+1168(SB)/4, $0x00000002
-DATA constants<>+1172(SB)/4, $0x00000000
-DATA constants<>+1176(SB)/4, $0x00000003
-DATA constants<>+1180(SB)/4, $0x00000000
-DATA constants<>+1184(SB)/4, $0x00000000
-DATA constants<>+1188(SB)/4, $0x00000000
-DATA constants<>+1192(SB)/4, $0x00000001
-DATA constants<>+1196(SB)/4, $0x00000000
-DATA constants<>+1200(SB)/4, $0xd2511f53
-DATA constants<>+1204(SB)/4, $0xd2511f53
-DATA constants<>+1208(SB)/4, $0xd2511f53
-DATA constants<>+1212(SB)/4, $0xd2511f53
-DATA constants<>+1216(SB)/4, $0xcd9e8d57
-DATA constants<>+1220(SB)/4, $0xcd9e8d57
-DATA constants<>+1224(SB)/4, $0xcd9e8d57
-DATA constants<>+1228(SB)/4, $0xcd9e8d57
-DATA constants<>+1232(SB)/4, $0x9e3779b9
-DATA constants<>+1236(SB)/4, $0x9e3779b9
-DATA constants<>+1240(SB)/4, $0x9e3779b9
-DATA constants<>+1244(SB)/4, $0x9e3779b9
-DATA constants<>+1248(SB)/4, $0xbb67ae85
-DATA constants<>+1252(SB)/4, $0xbb67ae85
-DATA constants<>+1256(SB)/4, $0xbb67ae85
-DATA constants<>+1260(SB)/4, $0xbb67ae85
-DATA constants<>+1264(SB)/4, $0x00000004
-DATA constants<>+1268(SB)/4, $0x00000000
-DATA constants<>+1272(SB)/4, $0x00000004
-DATA constants<>+1276(SB)/4, $0x00000000
-DATA constants<>+1280(SB)/4, $0x33800000
-DATA constants<>+1284(SB)/4, $0x33800000
-DATA constants<>+1288(SB)/4, $0x33800000
-DATA constants<>+1292(SB)/4, $0x33800000
-GLOBL constants<>(SB), RODATA|NOPTR, $1296
+DATA constants<>+1152(SB)/4, $0x42c80000
+DATA constants<>+1156(SB)/4, $0x42c80000
+DATA constants<>+1160(SB)/4, $0x42c80000
+DATA constants<>+1164(SB)/4, $0x42c80000
+DATA constants<>+1168(SB)/4, $0x3ecccccd
+DATA constants<>+1172(SB)/4, $0x3ecccccd
+DATA constants<>+1176(SB)/4, $0x3ecccccd
+DATA constants<>+1180(SB)/4, $0x3ecccccd
+DATA constants<>+1184(SB)/4, $0xbf000000
+DATA constants<>+1188(SB)/4, $0xbf000000
+DATA constants<>+1192(SB)/4, $0xbf000000
+DATA constants<>+1196(SB)/4, $0xbf000000
+DATA constants<>+1200(SB)/4, $0xbd15f02d
+DATA constants<>+1204(SB)/4, $0xbd15f02d
+DATA constants<>+1208(SB)/4, $0xbd15f02d
+DATA constants<>+1212(SB)/4, $0xbd15f02d
+DATA constants<>+1216(SB)/4, $0x3dda4f2b
+DATA constants<>+1220(SB)/4, $0x3dda4f2b
+DATA constants<>+1224(SB)/4, $0x3dda4f2b
+DATA constants<>+1228(SB)/4, $0x3dda4f2b
+DATA constants<>+1232(SB)/4, $0xbd86e87a
+DATA constants<>+1236(SB)/4, $0xbd86e87a
+DATA constants<>+1240(SB)/4, $0xbd86e87a
+DATA constants<>+1244(SB)/4, $0xbd86e87a
+DATA constants<>+1248(SB)/4, $0xbc46a5fc
+DATA constants<>+1252(SB)/4, $0xbc46a5fc
+DATA constants<>+1256(SB)/4, $0xbc46a5fc
+DATA constants<>+1260(SB)/4, $0xbc46a5fc
+DATA constants<>+1264(SB)/4, $0xbde2e4e9
+DATA constants<>+1268(SB)/4, $0xbde2e4e9
+DATA constants<>+1272(SB)/4, $0xbde2e4e9
+DATA constants<>+1276(SB)/4, $0xbde2e4e9
+DATA constants<>+1280(SB)/4, $0x3d5148e9
+DATA constants<>+1284(SB)/4, $0x3d5148e9
+DATA constants<>+1288(SB)/4, $0x3d5148e9
+DATA constants<>+1292(SB)/4, $0x3d5148e9
+DATA constants<>+1296(SB)/4, $0x3f10a77a
+DATA constants<>+1300(SB)/4, $0x3f10a77a
+DATA constants<>+1304(SB)/4, $0x3f10a77a
+DATA constants<>+1308(SB)/4, $0x3f10a77a
+DATA constants<>+1312(SB)/4, $0xbf7f5290
+DATA constants<>+1316(SB)/4, $0xbf7f5290
+DATA constants<>+1320(SB)/4, $0xbf7f5290
+DATA constants<>+1324(SB)/4, $0xbf7f5290
+DATA constants<>+1328(SB)/4, $0x3ecc422a
+DATA constants<>+1332(SB)/4, $0x3ecc422a
+DATA constants<>+1336(SB)/4, $0x3ecc422a
+DATA constants<>+1340(SB)/4, $0x3ecc422a
+DATA constants<>+1344(SB)/4, $0x43800000
+DATA constants<>+1348(SB)/4, $0x43800000
+DATA constants<>+1352(SB)/4, $0x43800000
+DATA constants<>+1356(SB)/4, $0x43800000
+DATA constants<>+1360(SB)/4, $0x3d922279
+DATA constants<>+1364(SB)/4, $0x3d922279
+DATA constants<>+1368(SB)/4, $0x3d922279
+DATA constants<>+1372(SB)/4, $0x3d922279
+DATA constants<>+1376(SB)/4, $0x3fcc422a
+DATA constants<>+1380(SB)/4, $0x3fcc422a
+DATA constants<>+1384(SB)/4, $0x3fcc422a
+DATA constants<>+1388(SB)/4, $0x3fcc422a
+DATA constants<>+1392(SB)/4, $0x3e5b33b6
+DATA constants<>+1396(SB)/4, $0x3e5b33b6
+DATA constants<>+1400(SB)/4, $0x3e5b33b6
+DATA constants<>+1404(SB)/4, $0x3e5b33b6
+DATA constants<>+1408(SB)/4, $0x00000000
+DATA constants<>+1412(SB)/4, $0x00000001
+DATA constants<>+1416(SB)/4, $0x00000002
+DATA constants<>+1420(SB)/4, $0x00000003
+DATA constants<>+1424(SB)/4, $0x00000002
+DATA constants<>+1428(SB)/4, $0x00000000
+DATA constants<>+1432(SB)/4, $0x00000003
+DATA constants<>+1436(SB)/4, $0x00000000
+DATA constants<>+1440(SB)/4, $0x00000000
+DATA constants<>+1444(SB)/4, $0x00000000
+DATA constants<>+1448(SB)/4, $0x00000001
+DATA constants<>+1452(SB)/4, $0x00000000
+DATA constants<>+1456(SB)/4, $0xd2511f53
+DATA constants<>+1460(SB)/4, $0xd2511f53
+DATA constants<>+1464(SB)/4, $0xd2511f53
+DATA constants<>+1468(SB)/4, $0xd2511f53
+DATA constants<>+1472(SB)/4, $0xcd9e8d57
+DATA constants<>+1476(SB)/4, $0xcd9e8d57
+DATA constants<>+1480(SB)/4, $0xcd9e8d57
+DATA constants<>+1484(SB)/4, $0xcd9e8d57
+DATA constants<>+1488(SB)/4, $0x9e3779b9
+DATA constants<>+1492(SB)/4, $0x9e3779b9
+DATA constants<>+1496(SB)/4, $0x9e3779b9
+DATA constants<>+1500(SB)/4, $0x9e3779b9
+DATA constants<>+1504(SB)/4, $0xbb67ae85
+DATA constants<>+1508(SB)/4, $0xbb67ae85
+DATA constants<>+1512(SB)/4, $0xbb67ae85
+DATA constants<>+1516(SB)/4, $0xbb67ae85
+DATA constants<>+1520(SB)/4, $0x00000004
+DATA constants<>+1524(SB)/4, $0x00000000
+DATA constants<>+1528(SB)/4, $0x00000004
+DATA constants<>+1532(SB)/4, $0x00000000
+DATA constants<>+1536(SB)/4, $0x33800000
+DATA constants<>+1540(SB)/4, $0x33800000
+DATA constants<>+1544(SB)/4, $0x33800000
+DATA constants<>+1548(SB)/4, $0x33800000
+GLOBL constants<>(SB), RODATA|NOPTR, $1552
 
 // func(n int, d, a, b, c *float32, s0, s1 float32)
 TEXT ·vecAddNEON(SB), NOSPLIT, $0-48
@@ -3975,6 +4039,94 @@ done:
 	RET
 
 // func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecClampGradNEON(SB), NOSPLIT, $0-48
+	MOVD n+0(FP), R0
+	MOVD d+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	FMOVS s0+40(FP), F0
+	WORD $0x4e040400 // dup v0.4s, v0.s[0]
+	FMOVS s1+44(FP), F1
+	WORD $0x4e040421 // dup v1.4s, v1.s[0]
+	SUBS $16, R0, R0
+	BLT few
+
+many:
+	WORD $0x3dc00042 // ldr q2, [x2]
+	WORD $0x3dc00063 // ldr q3, [x3]
+	WORD $0x6e23e404 // fcmge v4.4s, v0.4s, v3.4s
+	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
+	WORD $0x4ea31c83 // orr v3.16b, v4.16b, v3.16b
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x3d800022 // str q2, [x1]
+	WORD $0x3dc00442 // ldr q2, [x2, #16]
+	WORD $0x3dc00463 // ldr q3, [x3, #16]
+	WORD $0x6e23e404 // fcmge v4.4s, v0.4s, v3.4s
+	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
+	WORD $0x4ea31c83 // orr v3.16b, v4.16b, v3.16b
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x3d800422 // str q2, [x1, #16]
+	WORD $0x3dc00842 // ldr q2, [x2, #32]
+	WORD $0x3dc00863 // ldr q3, [x3, #32]
+	WORD $0x6e23e404 // fcmge v4.4s, v0.4s, v3.4s
+	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
+	WORD $0x4ea31c83 // orr v3.16b, v4.16b, v3.16b
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x3d800822 // str q2, [x1, #32]
+	WORD $0x3dc00c42 // ldr q2, [x2, #48]
+	WORD $0x3dc00c63 // ldr q3, [x3, #48]
+	WORD $0x6e23e404 // fcmge v4.4s, v0.4s, v3.4s
+	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
+	WORD $0x4ea31c83 // orr v3.16b, v4.16b, v3.16b
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x3d800c22 // str q2, [x1, #48]
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R1, R1
+	SUBS $16, R0, R0
+	BGE many
+
+few:
+	ADD $16, R0, R0
+	SUBS $4, R0, R0
+	BLT rest
+
+one:
+	WORD $0x3dc00042 // ldr q2, [x2]
+	WORD $0x3dc00063 // ldr q3, [x3]
+	WORD $0x6e23e404 // fcmge v4.4s, v0.4s, v3.4s
+	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
+	WORD $0x4ea31c83 // orr v3.16b, v4.16b, v3.16b
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x3d800022 // str q2, [x1]
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	ADD $16, R1, R1
+	SUBS $4, R0, R0
+	BGE one
+
+rest:
+	ADD $4, R0, R0
+	CBZ R0, done
+
+single:
+	WORD $0xbd400042 // ldr s2, [x2]
+	WORD $0xbd400063 // ldr s3, [x3]
+	WORD $0x6e23e404 // fcmge v4.4s, v0.4s, v3.4s
+	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
+	WORD $0x4ea31c83 // orr v3.16b, v4.16b, v3.16b
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0xbd000022 // str s2, [x1]
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R1, R1
+	SUB $1, R0, R0
+	CBNZ R0, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
 TEXT ·vecEqNEON(SB), NOSPLIT, $0-48
 	MOVD $constants<>(SB), R0
 	MOVD n+0(FP), R1
@@ -5643,7 +5795,85 @@ done:
 	RET
 
 // func(n int, d, a, b, c *float32, s0, s1 float32)
-TEXT ·vecFmaReluNEON(SB), NOSPLIT, $0-48
+TEXT ·vecAddReluNEON(SB), NOSPLIT, $0-48
+	MOVD n+0(FP), R0
+	MOVD d+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	SUBS $16, R0, R0
+	BLT few
+
+many:
+	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0x3dc00061 // ldr q1, [x3]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x3dc00440 // ldr q0, [x2, #16]
+	WORD $0x3dc00461 // ldr q1, [x3, #16]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+	WORD $0x3d800420 // str q0, [x1, #16]
+	WORD $0x3dc00840 // ldr q0, [x2, #32]
+	WORD $0x3dc00861 // ldr q1, [x3, #32]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+	WORD $0x3d800820 // str q0, [x1, #32]
+	WORD $0x3dc00c40 // ldr q0, [x2, #48]
+	WORD $0x3dc00c61 // ldr q1, [x3, #48]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+	WORD $0x3d800c20 // str q0, [x1, #48]
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R1, R1
+	SUBS $16, R0, R0
+	BGE many
+
+few:
+	ADD $16, R0, R0
+	SUBS $4, R0, R0
+	BLT rest
+
+one:
+	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0x3dc00061 // ldr q1, [x3]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+	WORD $0x3d800020 // str q0, [x1]
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	ADD $16, R1, R1
+	SUBS $4, R0, R0
+	BGE one
+
+rest:
+	ADD $4, R0, R0
+	CBZ R0, done
+
+single:
+	WORD $0xbd400040 // ldr s0, [x2]
+	WORD $0xbd400061 // ldr s1, [x3]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+	WORD $0xbd000020 // str s0, [x1]
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R1, R1
+	SUB $1, R0, R0
+	CBNZ R0, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecAddReluGradNEON(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
 	MOVD d+8(FP), R1
 	MOVD a+16(FP), R2
@@ -5656,30 +5886,30 @@ many:
 	WORD $0x3dc00040 // ldr q0, [x2]
 	WORD $0x3dc00061 // ldr q1, [x3]
 	WORD $0x3dc00082 // ldr q2, [x4]
-	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x4ea0e840 // fcmlt v0.4s, v2.4s, #0.0
-	WORD $0x4e601c40 // bic v0.16b, v2.16b, v0.16b
+	WORD $0x6ea0d842 // fcmle v2.4s, v2.4s, #0.0
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
 	WORD $0x3d800020 // str q0, [x1]
 	WORD $0x3dc00440 // ldr q0, [x2, #16]
 	WORD $0x3dc00461 // ldr q1, [x3, #16]
 	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x4ea0e840 // fcmlt v0.4s, v2.4s, #0.0
-	WORD $0x4e601c40 // bic v0.16b, v2.16b, v0.16b
+	WORD $0x6ea0d842 // fcmle v2.4s, v2.4s, #0.0
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
 	WORD $0x3d800420 // str q0, [x1, #16]
 	WORD $0x3dc00840 // ldr q0, [x2, #32]
 	WORD $0x3dc00861 // ldr q1, [x3, #32]
 	WORD $0x3dc00882 // ldr q2, [x4, #32]
-	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x4ea0e840 // fcmlt v0.4s, v2.4s, #0.0
-	WORD $0x4e601c40 // bic v0.16b, v2.16b, v0.16b
+	WORD $0x6ea0d842 // fcmle v2.4s, v2.4s, #0.0
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
 	WORD $0x3d800820 // str q0, [x1, #32]
 	WORD $0x3dc00c40 // ldr q0, [x2, #48]
 	WORD $0x3dc00c61 // ldr q1, [x3, #48]
 	WORD $0x3dc00c82 // ldr q2, [x4, #48]
-	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x4ea0e840 // fcmlt v0.4s, v2.4s, #0.0
-	WORD $0x4e601c40 // bic v0.16b, v2.16b, v0.16b
+	WORD $0x6ea0d842 // fcmle v2.4s, v2.4s, #0.0
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
 	WORD $0x3d800c20 // str q0, [x1, #48]
 	ADD $64, R2, R2
 	ADD $64, R3, R3
@@ -5697,9 +5927,9 @@ one:
 	WORD $0x3dc00040 // ldr q0, [x2]
 	WORD $0x3dc00061 // ldr q1, [x3]
 	WORD $0x3dc00082 // ldr q2, [x4]
-	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x4ea0e840 // fcmlt v0.4s, v2.4s, #0.0
-	WORD $0x4e601c40 // bic v0.16b, v2.16b, v0.16b
+	WORD $0x6ea0d842 // fcmle v2.4s, v2.4s, #0.0
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
 	WORD $0x3d800020 // str q0, [x1]
 	ADD $16, R2, R2
 	ADD $16, R3, R3
@@ -5716,9 +5946,9 @@ single:
 	WORD $0xbd400040 // ldr s0, [x2]
 	WORD $0xbd400061 // ldr s1, [x3]
 	WORD $0xbd400082 // ldr s2, [x4]
-	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x4ea0e840 // fcmlt v0.4s, v2.4s, #0.0
-	WORD $0x4e601c40 // bic v0.16b, v2.16b, v0.16b
+	WORD $0x6ea0d842 // fcmle v2.4s, v2.4s, #0.0
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
 	WORD $0xbd000020 // str s0, [x1]
 	ADD $4, R2, R2
 	ADD $4, R3, R3
@@ -5730,12 +5960,1243 @@ single:
 done:
 	RET
 
+// func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecAdd3NEON(SB), NOSPLIT, $0-48
+	MOVD n+0(FP), R0
+	MOVD d+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD c+32(FP), R4
+	SUBS $16, R0, R0
+	BLT few
+
+many:
+	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0x3dc00061 // ldr q1, [x3]
+	WORD $0x3dc00082 // ldr q2, [x4]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x3dc00440 // ldr q0, [x2, #16]
+	WORD $0x3dc00461 // ldr q1, [x3, #16]
+	WORD $0x3dc00482 // ldr q2, [x4, #16]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x3d800420 // str q0, [x1, #16]
+	WORD $0x3dc00840 // ldr q0, [x2, #32]
+	WORD $0x3dc00861 // ldr q1, [x3, #32]
+	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x3d800820 // str q0, [x1, #32]
+	WORD $0x3dc00c40 // ldr q0, [x2, #48]
+	WORD $0x3dc00c61 // ldr q1, [x3, #48]
+	WORD $0x3dc00c82 // ldr q2, [x4, #48]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x3d800c20 // str q0, [x1, #48]
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R1, R1
+	SUBS $16, R0, R0
+	BGE many
+
+few:
+	ADD $16, R0, R0
+	SUBS $4, R0, R0
+	BLT rest
+
+one:
+	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0x3dc00061 // ldr q1, [x3]
+	WORD $0x3dc00082 // ldr q2, [x4]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x3d800020 // str q0, [x1]
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	ADD $16, R4, R4
+	ADD $16, R1, R1
+	SUBS $4, R0, R0
+	BGE one
+
+rest:
+	ADD $4, R0, R0
+	CBZ R0, done
+
+single:
+	WORD $0xbd400040 // ldr s0, [x2]
+	WORD $0xbd400061 // ldr s1, [x3]
+	WORD $0xbd400082 // ldr s2, [x4]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0xbd000020 // str s0, [x1]
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R1, R1
+	SUB $1, R0, R0
+	CBNZ R0, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecGeluNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD n+0(FP), R1
+	MOVD d+8(FP), R2
+	MOVD a+16(FP), R3
+	WORD $0x3dc00400 // ldr q0, [x0, #16]
+	WORD $0x3dc12001 // ldr q1, [x0, #1152]
+	WORD $0x3dc12402 // ldr q2, [x0, #1168]
+	WORD $0x3dc12803 // ldr q3, [x0, #1184]
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x3dc01406 // ldr q6, [x0, #80]
+	WORD $0x3dc01807 // ldr q7, [x0, #96]
+	WORD $0x3dc01c08 // ldr q8, [x0, #112]
+	WORD $0x3dc12c09 // ldr q9, [x0, #1200]
+	WORD $0x3dc0440a // ldr q10, [x0, #272]
+	SUBS $4, R1, R1
+	BLT rest
+
+one:
+	WORD $0x3dc0006b // ldr q11, [x3]
+	WORD $0x4ea0f96c // fabs v12.4s, v11.4s
+	WORD $0x4ea1f58c // fmin v12.4s, v12.4s, v1.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x4e20d58d // fadd v13.4s, v12.4s, v0.4s
+	WORD $0x6e2dfd8c // fdiv v12.4s, v12.4s, v13.4s
+	WORD $0x6e2bdd6d // fmul v13.4s, v11.4s, v11.4s
+	WORD $0x6e23ddad // fmul v13.4s, v13.4s, v3.4s
+	WORD $0x4e24f5ad // fmax v13.4s, v13.4s, v4.4s
+	WORD $0x6e25ddae // fmul v14.4s, v13.4s, v5.4s
+	WORD $0x4e2189ce // frintn v14.4s, v14.4s
+	WORD $0x4ea6cdcd // fmls v13.4s, v14.4s, v6.4s
+	WORD $0x4ea7cdcd // fmls v13.4s, v14.4s, v7.4s
+	WORD $0x3dc0200f // ldr q15, [x0, #128]
+	WORD $0x4e2dcd0f // fmla v15.4s, v8.4s, v13.4s
+	WORD $0x3dc02410 // ldr q16, [x0, #144]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc0280f // ldr q15, [x0, #160]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x3dc02c10 // ldr q16, [x0, #176]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x6e2dddaf // fmul v15.4s, v13.4s, v13.4s
+	WORD $0x4e20d5ad // fadd v13.4s, v13.4s, v0.4s
+	WORD $0x4e2fce0d // fmla v13.4s, v16.4s, v15.4s
+	WORD $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD $0x4f3f05cf // sshr v15.4s, v14.4s, #1
+	WORD $0x6eaf85ce // sub v14.4s, v14.4s, v15.4s
+	WORD $0x4f3755ef // shl v15.4s, v15.4s, #23
+	WORD $0x4ea085ef // add v15.4s, v15.4s, v0.4s
+	WORD $0x6e2fddad // fmul v13.4s, v13.4s, v15.4s
+	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
+	WORD $0x4ea085ce // add v14.4s, v14.4s, v0.4s
+	WORD $0x6e2eddad // fmul v13.4s, v13.4s, v14.4s
+	WORD $0x3dc1300e // ldr q14, [x0, #1216]
+	WORD $0x4e2ccd2e // fmla v14.4s, v9.4s, v12.4s
+	WORD $0x3dc1340f // ldr q15, [x0, #1232]
+	WORD $0x4e2ccdcf // fmla v15.4s, v14.4s, v12.4s
+	WORD $0x3dc1380e // ldr q14, [x0, #1248]
+	WORD $0x4e2ccdee // fmla v14.4s, v15.4s, v12.4s
+	WORD $0x3dc13c0f // ldr q15, [x0, #1264]
+	WORD $0x4e2ccdcf // fmla v15.4s, v14.4s, v12.4s
+	WORD $0x3dc1400e // ldr q14, [x0, #1280]
+	WORD $0x4e2ccdee // fmla v14.4s, v15.4s, v12.4s
+	WORD $0x3dc1440f // ldr q15, [x0, #1296]
+	WORD $0x4e2ccdcf // fmla v15.4s, v14.4s, v12.4s
+	WORD $0x3dc1480e // ldr q14, [x0, #1312]
+	WORD $0x4e2ccdee // fmla v14.4s, v15.4s, v12.4s
+	WORD $0x4eaa1d4f // mov v15.16b, v10.16b
+	WORD $0x4e2ccdcf // fmla v15.4s, v14.4s, v12.4s
+	WORD $0x6e2dddec // fmul v12.4s, v15.4s, v13.4s
+	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
+	WORD $0x4eacd40e // fsub v14.4s, v0.4s, v12.4s
+	WORD $0x6e6e1d8d // bsl v13.16b, v12.16b, v14.16b
+	WORD $0x6e2ddd6b // fmul v11.4s, v11.4s, v13.4s
+	WORD $0x3d80004b // str q11, [x2]
+	ADD $16, R3, R3
+	ADD $16, R2, R2
+	SUBS $4, R1, R1
+	BGE one
+
+rest:
+	ADD $4, R1, R1
+	CBZ R1, done
+
+single:
+	WORD $0xbd40006b // ldr s11, [x3]
+	WORD $0x4ea0f96c // fabs v12.4s, v11.4s
+	WORD $0x4ea1f58c // fmin v12.4s, v12.4s, v1.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x4e20d58d // fadd v13.4s, v12.4s, v0.4s
+	WORD $0x6e2dfd8c // fdiv v12.4s, v12.4s, v13.4s
+	WORD $0x6e2bdd6d // fmul v13.4s, v11.4s, v11.4s
+	WORD $0x6e23ddad // fmul v13.4s, v13.4s, v3.4s
+	WORD $0x4e24f5ad // fmax v13.4s, v13.4s, v4.4s
+	WORD $0x6e25ddae // fmul v14.4s, v13.4s, v5.4s
+	WORD $0x4e2189ce // frintn v14.4s, v14.4s
+	WORD $0x4ea6cdcd // fmls v13.4s, v14.4s, v6.4s
+	WORD $0x4ea7cdcd // fmls v13.4s, v14.4s, v7.4s
+	WORD $0x3dc0200f // ldr q15, [x0, #128]
+	WORD $0x4e2dcd0f // fmla v15.4s, v8.4s, v13.4s
+	WORD $0x3dc02410 // ldr q16, [x0, #144]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc0280f // ldr q15, [x0, #160]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x3dc02c10 // ldr q16, [x0, #176]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x6e2dddaf // fmul v15.4s, v13.4s, v13.4s
+	WORD $0x4e20d5ad // fadd v13.4s, v13.4s, v0.4s
+	WORD $0x4e2fce0d // fmla v13.4s, v16.4s, v15.4s
+	WORD $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD $0x4f3f05cf // sshr v15.4s, v14.4s, #1
+	WORD $0x6eaf85ce // sub v14.4s, v14.4s, v15.4s
+	WORD $0x4f3755ef // shl v15.4s, v15.4s, #23
+	WORD $0x4ea085ef // add v15.4s, v15.4s, v0.4s
+	WORD $0x6e2fddad // fmul v13.4s, v13.4s, v15.4s
+	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
+	WORD $0x4ea085ce // add v14.4s, v14.4s, v0.4s
+	WORD $0x6e2eddad // fmul v13.4s, v13.4s, v14.4s
+	WORD $0x3dc1300e // ldr q14, [x0, #1216]
+	WORD $0x4e2ccd2e // fmla v14.4s, v9.4s, v12.4s
+	WORD $0x3dc1340f // ldr q15, [x0, #1232]
+	WORD $0x4e2ccdcf // fmla v15.4s, v14.4s, v12.4s
+	WORD $0x3dc1380e // ldr q14, [x0, #1248]
+	WORD $0x4e2ccdee // fmla v14.4s, v15.4s, v12.4s
+	WORD $0x3dc13c0f // ldr q15, [x0, #1264]
+	WORD $0x4e2ccdcf // fmla v15.4s, v14.4s, v12.4s
+	WORD $0x3dc1400e // ldr q14, [x0, #1280]
+	WORD $0x4e2ccdee // fmla v14.4s, v15.4s, v12.4s
+	WORD $0x3dc1440f // ldr q15, [x0, #1296]
+	WORD $0x4e2ccdcf // fmla v15.4s, v14.4s, v12.4s
+	WORD $0x3dc1480e // ldr q14, [x0, #1312]
+	WORD $0x4e2ccdee // fmla v14.4s, v15.4s, v12.4s
+	WORD $0x4eaa1d4f // mov v15.16b, v10.16b
+	WORD $0x4e2ccdcf // fmla v15.4s, v14.4s, v12.4s
+	WORD $0x6e2dddec // fmul v12.4s, v15.4s, v13.4s
+	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
+	WORD $0x4eacd40e // fsub v14.4s, v0.4s, v12.4s
+	WORD $0x6e6e1d8d // bsl v13.16b, v12.16b, v14.16b
+	WORD $0x6e2ddd6b // fmul v11.4s, v11.4s, v13.4s
+	WORD $0xbd00004b // str s11, [x2]
+	ADD $4, R3, R3
+	ADD $4, R2, R2
+	SUB $1, R1, R1
+	CBNZ R1, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecGeluSlopeNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD n+0(FP), R1
+	MOVD d+8(FP), R2
+	MOVD a+16(FP), R3
+	WORD $0x3dc00400 // ldr q0, [x0, #16]
+	WORD $0x3dc12001 // ldr q1, [x0, #1152]
+	WORD $0x3dc12402 // ldr q2, [x0, #1168]
+	WORD $0x3dc12803 // ldr q3, [x0, #1184]
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x3dc01406 // ldr q6, [x0, #80]
+	WORD $0x3dc01807 // ldr q7, [x0, #96]
+	WORD $0x3dc01c08 // ldr q8, [x0, #112]
+	WORD $0x3dc12c09 // ldr q9, [x0, #1200]
+	WORD $0x3dc0440a // ldr q10, [x0, #272]
+	WORD $0x3dc14c0b // ldr q11, [x0, #1328]
+	SUBS $4, R1, R1
+	BLT rest
+
+one:
+	WORD $0x3dc0006c // ldr q12, [x3]
+	WORD $0x4ea0f98d // fabs v13.4s, v12.4s
+	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
+	WORD $0x6e22ddad // fmul v13.4s, v13.4s, v2.4s
+	WORD $0x4e20d5ae // fadd v14.4s, v13.4s, v0.4s
+	WORD $0x6e2efdad // fdiv v13.4s, v13.4s, v14.4s
+	WORD $0x6e2cdd8e // fmul v14.4s, v12.4s, v12.4s
+	WORD $0x6e23ddce // fmul v14.4s, v14.4s, v3.4s
+	WORD $0x4e24f5ce // fmax v14.4s, v14.4s, v4.4s
+	WORD $0x6e25ddcf // fmul v15.4s, v14.4s, v5.4s
+	WORD $0x4e2189ef // frintn v15.4s, v15.4s
+	WORD $0x4ea6cdee // fmls v14.4s, v15.4s, v6.4s
+	WORD $0x4ea7cdee // fmls v14.4s, v15.4s, v7.4s
+	WORD $0x3dc02010 // ldr q16, [x0, #128]
+	WORD $0x4e2ecd10 // fmla v16.4s, v8.4s, v14.4s
+	WORD $0x3dc02411 // ldr q17, [x0, #144]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc02810 // ldr q16, [x0, #160]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x3dc02c11 // ldr q17, [x0, #176]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e30ce2e // fmla v14.4s, v17.4s, v16.4s
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x4f3f05f0 // sshr v16.4s, v15.4s, #1
+	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
+	WORD $0x4f375610 // shl v16.4s, v16.4s, #23
+	WORD $0x4ea08610 // add v16.4s, v16.4s, v0.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4f3755ef // shl v15.4s, v15.4s, #23
+	WORD $0x4ea085ef // add v15.4s, v15.4s, v0.4s
+	WORD $0x6e2fddce // fmul v14.4s, v14.4s, v15.4s
+	WORD $0x3dc1300f // ldr q15, [x0, #1216]
+	WORD $0x4e2dcd2f // fmla v15.4s, v9.4s, v13.4s
+	WORD $0x3dc13410 // ldr q16, [x0, #1232]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc1380f // ldr q15, [x0, #1248]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x3dc13c10 // ldr q16, [x0, #1264]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc1400f // ldr q15, [x0, #1280]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x3dc14410 // ldr q16, [x0, #1296]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc1480f // ldr q15, [x0, #1312]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x6e2ede0d // fmul v13.4s, v16.4s, v14.4s
+	WORD $0x4ea0e98f // fcmlt v15.4s, v12.4s, #0.0
+	WORD $0x4eadd410 // fsub v16.4s, v0.4s, v13.4s
+	WORD $0x6e701daf // bsl v15.16b, v13.16b, v16.16b
+	WORD $0x6e2bddcd // fmul v13.4s, v14.4s, v11.4s
+	WORD $0x4e2ccdaf // fmla v15.4s, v13.4s, v12.4s
+	WORD $0x3d80004f // str q15, [x2]
+	ADD $16, R3, R3
+	ADD $16, R2, R2
+	SUBS $4, R1, R1
+	BGE one
+
+rest:
+	ADD $4, R1, R1
+	CBZ R1, done
+
+single:
+	WORD $0xbd40006c // ldr s12, [x3]
+	WORD $0x4ea0f98d // fabs v13.4s, v12.4s
+	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
+	WORD $0x6e22ddad // fmul v13.4s, v13.4s, v2.4s
+	WORD $0x4e20d5ae // fadd v14.4s, v13.4s, v0.4s
+	WORD $0x6e2efdad // fdiv v13.4s, v13.4s, v14.4s
+	WORD $0x6e2cdd8e // fmul v14.4s, v12.4s, v12.4s
+	WORD $0x6e23ddce // fmul v14.4s, v14.4s, v3.4s
+	WORD $0x4e24f5ce // fmax v14.4s, v14.4s, v4.4s
+	WORD $0x6e25ddcf // fmul v15.4s, v14.4s, v5.4s
+	WORD $0x4e2189ef // frintn v15.4s, v15.4s
+	WORD $0x4ea6cdee // fmls v14.4s, v15.4s, v6.4s
+	WORD $0x4ea7cdee // fmls v14.4s, v15.4s, v7.4s
+	WORD $0x3dc02010 // ldr q16, [x0, #128]
+	WORD $0x4e2ecd10 // fmla v16.4s, v8.4s, v14.4s
+	WORD $0x3dc02411 // ldr q17, [x0, #144]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc02810 // ldr q16, [x0, #160]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x3dc02c11 // ldr q17, [x0, #176]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e30ce2e // fmla v14.4s, v17.4s, v16.4s
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x4f3f05f0 // sshr v16.4s, v15.4s, #1
+	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
+	WORD $0x4f375610 // shl v16.4s, v16.4s, #23
+	WORD $0x4ea08610 // add v16.4s, v16.4s, v0.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4f3755ef // shl v15.4s, v15.4s, #23
+	WORD $0x4ea085ef // add v15.4s, v15.4s, v0.4s
+	WORD $0x6e2fddce // fmul v14.4s, v14.4s, v15.4s
+	WORD $0x3dc1300f // ldr q15, [x0, #1216]
+	WORD $0x4e2dcd2f // fmla v15.4s, v9.4s, v13.4s
+	WORD $0x3dc13410 // ldr q16, [x0, #1232]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc1380f // ldr q15, [x0, #1248]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x3dc13c10 // ldr q16, [x0, #1264]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc1400f // ldr q15, [x0, #1280]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x3dc14410 // ldr q16, [x0, #1296]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc1480f // ldr q15, [x0, #1312]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x6e2ede0d // fmul v13.4s, v16.4s, v14.4s
+	WORD $0x4ea0e98f // fcmlt v15.4s, v12.4s, #0.0
+	WORD $0x4eadd410 // fsub v16.4s, v0.4s, v13.4s
+	WORD $0x6e701daf // bsl v15.16b, v13.16b, v16.16b
+	WORD $0x6e2bddcd // fmul v13.4s, v14.4s, v11.4s
+	WORD $0x4e2ccdaf // fmla v15.4s, v13.4s, v12.4s
+	WORD $0xbd00004f // str s15, [x2]
+	ADD $4, R3, R3
+	ADD $4, R2, R2
+	SUB $1, R1, R1
+	CBNZ R1, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecGeluWithSlopeNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD n+0(FP), R1
+	MOVD d+8(FP), R2
+	MOVD a+16(FP), R3
+	MOVD b+24(FP), R4
+	WORD $0x3dc00400 // ldr q0, [x0, #16]
+	WORD $0x3dc12001 // ldr q1, [x0, #1152]
+	WORD $0x3dc12402 // ldr q2, [x0, #1168]
+	WORD $0x3dc12803 // ldr q3, [x0, #1184]
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x3dc01406 // ldr q6, [x0, #80]
+	WORD $0x3dc01807 // ldr q7, [x0, #96]
+	WORD $0x3dc01c08 // ldr q8, [x0, #112]
+	WORD $0x3dc12c09 // ldr q9, [x0, #1200]
+	WORD $0x3dc0440a // ldr q10, [x0, #272]
+	WORD $0x3dc14c0b // ldr q11, [x0, #1328]
+	SUBS $4, R1, R1
+	BLT rest
+
+one:
+	WORD $0x3dc0006c // ldr q12, [x3]
+	WORD $0x4ea0f98d // fabs v13.4s, v12.4s
+	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
+	WORD $0x6e22ddad // fmul v13.4s, v13.4s, v2.4s
+	WORD $0x4e20d5ae // fadd v14.4s, v13.4s, v0.4s
+	WORD $0x6e2efdad // fdiv v13.4s, v13.4s, v14.4s
+	WORD $0x6e2cdd8e // fmul v14.4s, v12.4s, v12.4s
+	WORD $0x6e23ddce // fmul v14.4s, v14.4s, v3.4s
+	WORD $0x4e24f5ce // fmax v14.4s, v14.4s, v4.4s
+	WORD $0x6e25ddcf // fmul v15.4s, v14.4s, v5.4s
+	WORD $0x4e2189ef // frintn v15.4s, v15.4s
+	WORD $0x4ea6cdee // fmls v14.4s, v15.4s, v6.4s
+	WORD $0x4ea7cdee // fmls v14.4s, v15.4s, v7.4s
+	WORD $0x3dc02010 // ldr q16, [x0, #128]
+	WORD $0x4e2ecd10 // fmla v16.4s, v8.4s, v14.4s
+	WORD $0x3dc02411 // ldr q17, [x0, #144]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc02810 // ldr q16, [x0, #160]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x3dc02c11 // ldr q17, [x0, #176]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e30ce2e // fmla v14.4s, v17.4s, v16.4s
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x4f3f05f0 // sshr v16.4s, v15.4s, #1
+	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
+	WORD $0x4f375610 // shl v16.4s, v16.4s, #23
+	WORD $0x4ea08610 // add v16.4s, v16.4s, v0.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4f3755ef // shl v15.4s, v15.4s, #23
+	WORD $0x4ea085ef // add v15.4s, v15.4s, v0.4s
+	WORD $0x6e2fddce // fmul v14.4s, v14.4s, v15.4s
+	WORD $0x3dc1300f // ldr q15, [x0, #1216]
+	WORD $0x4e2dcd2f // fmla v15.4s, v9.4s, v13.4s
+	WORD $0x3dc13410 // ldr q16, [x0, #1232]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc1380f // ldr q15, [x0, #1248]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x3dc13c10 // ldr q16, [x0, #1264]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc1400f // ldr q15, [x0, #1280]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x3dc14410 // ldr q16, [x0, #1296]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc1480f // ldr q15, [x0, #1312]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x6e2ede0d // fmul v13.4s, v16.4s, v14.4s
+	WORD $0x4ea0e98f // fcmlt v15.4s, v12.4s, #0.0
+	WORD $0x4eadd410 // fsub v16.4s, v0.4s, v13.4s
+	WORD $0x6e701daf // bsl v15.16b, v13.16b, v16.16b
+	WORD $0x6e2fdd8d // fmul v13.4s, v12.4s, v15.4s
+	WORD $0x3d80004d // str q13, [x2]
+	WORD $0x6e2bddcd // fmul v13.4s, v14.4s, v11.4s
+	WORD $0x4e2ccdaf // fmla v15.4s, v13.4s, v12.4s
+	WORD $0x3d80008f // str q15, [x4]
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	ADD $16, R4, R4
+	SUBS $4, R1, R1
+	BGE one
+
+rest:
+	ADD $4, R1, R1
+	CBZ R1, done
+
+single:
+	WORD $0xbd40006c // ldr s12, [x3]
+	WORD $0x4ea0f98d // fabs v13.4s, v12.4s
+	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
+	WORD $0x6e22ddad // fmul v13.4s, v13.4s, v2.4s
+	WORD $0x4e20d5ae // fadd v14.4s, v13.4s, v0.4s
+	WORD $0x6e2efdad // fdiv v13.4s, v13.4s, v14.4s
+	WORD $0x6e2cdd8e // fmul v14.4s, v12.4s, v12.4s
+	WORD $0x6e23ddce // fmul v14.4s, v14.4s, v3.4s
+	WORD $0x4e24f5ce // fmax v14.4s, v14.4s, v4.4s
+	WORD $0x6e25ddcf // fmul v15.4s, v14.4s, v5.4s
+	WORD $0x4e2189ef // frintn v15.4s, v15.4s
+	WORD $0x4ea6cdee // fmls v14.4s, v15.4s, v6.4s
+	WORD $0x4ea7cdee // fmls v14.4s, v15.4s, v7.4s
+	WORD $0x3dc02010 // ldr q16, [x0, #128]
+	WORD $0x4e2ecd10 // fmla v16.4s, v8.4s, v14.4s
+	WORD $0x3dc02411 // ldr q17, [x0, #144]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc02810 // ldr q16, [x0, #160]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x3dc02c11 // ldr q17, [x0, #176]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e30ce2e // fmla v14.4s, v17.4s, v16.4s
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x4f3f05f0 // sshr v16.4s, v15.4s, #1
+	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
+	WORD $0x4f375610 // shl v16.4s, v16.4s, #23
+	WORD $0x4ea08610 // add v16.4s, v16.4s, v0.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4f3755ef // shl v15.4s, v15.4s, #23
+	WORD $0x4ea085ef // add v15.4s, v15.4s, v0.4s
+	WORD $0x6e2fddce // fmul v14.4s, v14.4s, v15.4s
+	WORD $0x3dc1300f // ldr q15, [x0, #1216]
+	WORD $0x4e2dcd2f // fmla v15.4s, v9.4s, v13.4s
+	WORD $0x3dc13410 // ldr q16, [x0, #1232]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc1380f // ldr q15, [x0, #1248]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x3dc13c10 // ldr q16, [x0, #1264]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc1400f // ldr q15, [x0, #1280]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x3dc14410 // ldr q16, [x0, #1296]
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x3dc1480f // ldr q15, [x0, #1312]
+	WORD $0x4e2dce0f // fmla v15.4s, v16.4s, v13.4s
+	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
+	WORD $0x4e2dcdf0 // fmla v16.4s, v15.4s, v13.4s
+	WORD $0x6e2ede0d // fmul v13.4s, v16.4s, v14.4s
+	WORD $0x4ea0e98f // fcmlt v15.4s, v12.4s, #0.0
+	WORD $0x4eadd410 // fsub v16.4s, v0.4s, v13.4s
+	WORD $0x6e701daf // bsl v15.16b, v13.16b, v16.16b
+	WORD $0x6e2fdd8d // fmul v13.4s, v12.4s, v15.4s
+	WORD $0xbd00004d // str s13, [x2]
+	WORD $0x6e2bddcd // fmul v13.4s, v14.4s, v11.4s
+	WORD $0x4e2ccdaf // fmla v15.4s, v13.4s, v12.4s
+	WORD $0xbd00008f // str s15, [x4]
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R1, R1
+	CBNZ R1, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecGeluTanhNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD n+0(FP), R1
+	MOVD d+8(FP), R2
+	MOVD a+16(FP), R3
+	WORD $0x3dc15000 // ldr q0, [x0, #1344]
+	WORD $0x3dc15401 // ldr q1, [x0, #1360]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
+	WORD $0x3dc00003 // ldr q3, [x0]
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x3dc01406 // ldr q6, [x0, #80]
+	WORD $0x3dc01807 // ldr q7, [x0, #96]
+	WORD $0x3dc01c08 // ldr q8, [x0, #112]
+	WORD $0x3dc00409 // ldr q9, [x0, #16]
+	SUBS $4, R1, R1
+	BLT rest
+
+one:
+	WORD $0x3dc0006a // ldr q10, [x3]
+	WORD $0x6e2add4b // fmul v11.4s, v10.4s, v10.4s
+	WORD $0x4ea0f56b // fmin v11.4s, v11.4s, v0.4s
+	WORD $0x4ea21c4c // mov v12.16b, v2.16b
+	WORD $0x4e21cd6c // fmla v12.4s, v11.4s, v1.4s
+	WORD $0x6e2cdd4b // fmul v11.4s, v10.4s, v12.4s
+	WORD $0x4ea31d6c // orr v12.16b, v11.16b, v3.16b
+	WORD $0x4e24f58c // fmax v12.4s, v12.4s, v4.4s
+	WORD $0x6e25dd8d // fmul v13.4s, v12.4s, v5.4s
+	WORD $0x4e2189ad // frintn v13.4s, v13.4s
+	WORD $0x4ea6cdac // fmls v12.4s, v13.4s, v6.4s
+	WORD $0x4ea7cdac // fmls v12.4s, v13.4s, v7.4s
+	WORD $0x3dc0200e // ldr q14, [x0, #128]
+	WORD $0x4e2ccd0e // fmla v14.4s, v8.4s, v12.4s
+	WORD $0x3dc0240f // ldr q15, [x0, #144]
+	WORD $0x4e2ccdcf // fmla v15.4s, v14.4s, v12.4s
+	WORD $0x3dc0280e // ldr q14, [x0, #160]
+	WORD $0x4e2ccdee // fmla v14.4s, v15.4s, v12.4s
+	WORD $0x3dc02c0f // ldr q15, [x0, #176]
+	WORD $0x4e2ccdcf // fmla v15.4s, v14.4s, v12.4s
+	WORD $0x6e2cdd8e // fmul v14.4s, v12.4s, v12.4s
+	WORD $0x4e29d58c // fadd v12.4s, v12.4s, v9.4s
+	WORD $0x4e2ecdec // fmla v12.4s, v15.4s, v14.4s
+	WORD $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD $0x4f3f05ae // sshr v14.4s, v13.4s, #1
+	WORD $0x6eae85ad // sub v13.4s, v13.4s, v14.4s
+	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
+	WORD $0x4ea985ce // add v14.4s, v14.4s, v9.4s
+	WORD $0x6e2edd8c // fmul v12.4s, v12.4s, v14.4s
+	WORD $0x4f3755ad // shl v13.4s, v13.4s, #23
+	WORD $0x4ea985ad // add v13.4s, v13.4s, v9.4s
+	WORD $0x6e2ddd8c // fmul v12.4s, v12.4s, v13.4s
+	WORD $0x4e29d58d // fadd v13.4s, v12.4s, v9.4s
+	WORD $0x4ea0e96b // fcmlt v11.4s, v11.4s, #0.0
+	WORD $0x6e691d8b // bsl v11.16b, v12.16b, v9.16b
+	WORD $0x6e2dfd6b // fdiv v11.4s, v11.4s, v13.4s
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	WORD $0x3d80004a // str q10, [x2]
+	ADD $16, R3, R3
+	ADD $16, R2, R2
+	SUBS $4, R1, R1
+	BGE one
+
+rest:
+	ADD $4, R1, R1
+	CBZ R1, done
+
+single:
+	WORD $0xbd40006a // ldr s10, [x3]
+	WORD $0x6e2add4b // fmul v11.4s, v10.4s, v10.4s
+	WORD $0x4ea0f56b // fmin v11.4s, v11.4s, v0.4s
+	WORD $0x4ea21c4c // mov v12.16b, v2.16b
+	WORD $0x4e21cd6c // fmla v12.4s, v11.4s, v1.4s
+	WORD $0x6e2cdd4b // fmul v11.4s, v10.4s, v12.4s
+	WORD $0x4ea31d6c // orr v12.16b, v11.16b, v3.16b
+	WORD $0x4e24f58c // fmax v12.4s, v12.4s, v4.4s
+	WORD $0x6e25dd8d // fmul v13.4s, v12.4s, v5.4s
+	WORD $0x4e2189ad // frintn v13.4s, v13.4s
+	WORD $0x4ea6cdac // fmls v12.4s, v13.4s, v6.4s
+	WORD $0x4ea7cdac // fmls v12.4s, v13.4s, v7.4s
+	WORD $0x3dc0200e // ldr q14, [x0, #128]
+	WORD $0x4e2ccd0e // fmla v14.4s, v8.4s, v12.4s
+	WORD $0x3dc0240f // ldr q15, [x0, #144]
+	WORD $0x4e2ccdcf // fmla v15.4s, v14.4s, v12.4s
+	WORD $0x3dc0280e // ldr q14, [x0, #160]
+	WORD $0x4e2ccdee // fmla v14.4s, v15.4s, v12.4s
+	WORD $0x3dc02c0f // ldr q15, [x0, #176]
+	WORD $0x4e2ccdcf // fmla v15.4s, v14.4s, v12.4s
+	WORD $0x6e2cdd8e // fmul v14.4s, v12.4s, v12.4s
+	WORD $0x4e29d58c // fadd v12.4s, v12.4s, v9.4s
+	WORD $0x4e2ecdec // fmla v12.4s, v15.4s, v14.4s
+	WORD $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD $0x4f3f05ae // sshr v14.4s, v13.4s, #1
+	WORD $0x6eae85ad // sub v13.4s, v13.4s, v14.4s
+	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
+	WORD $0x4ea985ce // add v14.4s, v14.4s, v9.4s
+	WORD $0x6e2edd8c // fmul v12.4s, v12.4s, v14.4s
+	WORD $0x4f3755ad // shl v13.4s, v13.4s, #23
+	WORD $0x4ea985ad // add v13.4s, v13.4s, v9.4s
+	WORD $0x6e2ddd8c // fmul v12.4s, v12.4s, v13.4s
+	WORD $0x4e29d58d // fadd v13.4s, v12.4s, v9.4s
+	WORD $0x4ea0e96b // fcmlt v11.4s, v11.4s, #0.0
+	WORD $0x6e691d8b // bsl v11.16b, v12.16b, v9.16b
+	WORD $0x6e2dfd6b // fdiv v11.4s, v11.4s, v13.4s
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	WORD $0xbd00004a // str s10, [x2]
+	ADD $4, R3, R3
+	ADD $4, R2, R2
+	SUB $1, R1, R1
+	CBNZ R1, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecGeluTanhSlopeNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD n+0(FP), R1
+	MOVD d+8(FP), R2
+	MOVD a+16(FP), R3
+	WORD $0x3dc15000 // ldr q0, [x0, #1344]
+	WORD $0x3dc15401 // ldr q1, [x0, #1360]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
+	WORD $0x3dc00003 // ldr q3, [x0]
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x3dc01406 // ldr q6, [x0, #80]
+	WORD $0x3dc01807 // ldr q7, [x0, #96]
+	WORD $0x3dc01c08 // ldr q8, [x0, #112]
+	WORD $0x3dc00409 // ldr q9, [x0, #16]
+	WORD $0x3dc15c0a // ldr q10, [x0, #1392]
+	SUBS $4, R1, R1
+	BLT rest
+
+one:
+	WORD $0x3dc0006b // ldr q11, [x3]
+	WORD $0x6e2bdd6c // fmul v12.4s, v11.4s, v11.4s
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4ea21c4d // mov v13.16b, v2.16b
+	WORD $0x4e21cd8d // fmla v13.4s, v12.4s, v1.4s
+	WORD $0x6e2ddd6d // fmul v13.4s, v11.4s, v13.4s
+	WORD $0x4ea31dae // orr v14.16b, v13.16b, v3.16b
+	WORD $0x4e24f5ce // fmax v14.4s, v14.4s, v4.4s
+	WORD $0x6e25ddcf // fmul v15.4s, v14.4s, v5.4s
+	WORD $0x4e2189ef // frintn v15.4s, v15.4s
+	WORD $0x4ea6cdee // fmls v14.4s, v15.4s, v6.4s
+	WORD $0x4ea7cdee // fmls v14.4s, v15.4s, v7.4s
+	WORD $0x3dc02010 // ldr q16, [x0, #128]
+	WORD $0x4e2ecd10 // fmla v16.4s, v8.4s, v14.4s
+	WORD $0x3dc02411 // ldr q17, [x0, #144]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc02810 // ldr q16, [x0, #160]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x3dc02c11 // ldr q17, [x0, #176]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
+	WORD $0x4e29d5ce // fadd v14.4s, v14.4s, v9.4s
+	WORD $0x4e30ce2e // fmla v14.4s, v17.4s, v16.4s
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x4f3f05f0 // sshr v16.4s, v15.4s, #1
+	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
+	WORD $0x4f375610 // shl v16.4s, v16.4s, #23
+	WORD $0x4ea98610 // add v16.4s, v16.4s, v9.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4f3755ef // shl v15.4s, v15.4s, #23
+	WORD $0x4ea985ef // add v15.4s, v15.4s, v9.4s
+	WORD $0x6e2fddce // fmul v14.4s, v14.4s, v15.4s
+	WORD $0x4e29d5cf // fadd v15.4s, v14.4s, v9.4s
+	WORD $0x4ea0e9ad // fcmlt v13.4s, v13.4s, #0.0
+	WORD $0x6e691dcd // bsl v13.16b, v14.16b, v9.16b
+	WORD $0x6e2ffdad // fdiv v13.4s, v13.4s, v15.4s
+	WORD $0x4ea21c50 // mov v16.16b, v2.16b
+	WORD $0x4e2acd90 // fmla v16.4s, v12.4s, v10.4s
+	WORD $0x6e2fddec // fmul v12.4s, v15.4s, v15.4s
+	WORD $0x6e2cfdcc // fdiv v12.4s, v14.4s, v12.4s
+	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	WORD $0x4e30cd6d // fmla v13.4s, v11.4s, v16.4s
+	WORD $0x3d80004d // str q13, [x2]
+	ADD $16, R3, R3
+	ADD $16, R2, R2
+	SUBS $4, R1, R1
+	BGE one
+
+rest:
+	ADD $4, R1, R1
+	CBZ R1, done
+
+single:
+	WORD $0xbd40006b // ldr s11, [x3]
+	WORD $0x6e2bdd6c // fmul v12.4s, v11.4s, v11.4s
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4ea21c4d // mov v13.16b, v2.16b
+	WORD $0x4e21cd8d // fmla v13.4s, v12.4s, v1.4s
+	WORD $0x6e2ddd6d // fmul v13.4s, v11.4s, v13.4s
+	WORD $0x4ea31dae // orr v14.16b, v13.16b, v3.16b
+	WORD $0x4e24f5ce // fmax v14.4s, v14.4s, v4.4s
+	WORD $0x6e25ddcf // fmul v15.4s, v14.4s, v5.4s
+	WORD $0x4e2189ef // frintn v15.4s, v15.4s
+	WORD $0x4ea6cdee // fmls v14.4s, v15.4s, v6.4s
+	WORD $0x4ea7cdee // fmls v14.4s, v15.4s, v7.4s
+	WORD $0x3dc02010 // ldr q16, [x0, #128]
+	WORD $0x4e2ecd10 // fmla v16.4s, v8.4s, v14.4s
+	WORD $0x3dc02411 // ldr q17, [x0, #144]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc02810 // ldr q16, [x0, #160]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x3dc02c11 // ldr q17, [x0, #176]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
+	WORD $0x4e29d5ce // fadd v14.4s, v14.4s, v9.4s
+	WORD $0x4e30ce2e // fmla v14.4s, v17.4s, v16.4s
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x4f3f05f0 // sshr v16.4s, v15.4s, #1
+	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
+	WORD $0x4f375610 // shl v16.4s, v16.4s, #23
+	WORD $0x4ea98610 // add v16.4s, v16.4s, v9.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4f3755ef // shl v15.4s, v15.4s, #23
+	WORD $0x4ea985ef // add v15.4s, v15.4s, v9.4s
+	WORD $0x6e2fddce // fmul v14.4s, v14.4s, v15.4s
+	WORD $0x4e29d5cf // fadd v15.4s, v14.4s, v9.4s
+	WORD $0x4ea0e9ad // fcmlt v13.4s, v13.4s, #0.0
+	WORD $0x6e691dcd // bsl v13.16b, v14.16b, v9.16b
+	WORD $0x6e2ffdad // fdiv v13.4s, v13.4s, v15.4s
+	WORD $0x4ea21c50 // mov v16.16b, v2.16b
+	WORD $0x4e2acd90 // fmla v16.4s, v12.4s, v10.4s
+	WORD $0x6e2fddec // fmul v12.4s, v15.4s, v15.4s
+	WORD $0x6e2cfdcc // fdiv v12.4s, v14.4s, v12.4s
+	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	WORD $0x4e30cd6d // fmla v13.4s, v11.4s, v16.4s
+	WORD $0xbd00004d // str s13, [x2]
+	ADD $4, R3, R3
+	ADD $4, R2, R2
+	SUB $1, R1, R1
+	CBNZ R1, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecGeluTanhWithSlopeNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD n+0(FP), R1
+	MOVD d+8(FP), R2
+	MOVD a+16(FP), R3
+	MOVD b+24(FP), R4
+	WORD $0x3dc15000 // ldr q0, [x0, #1344]
+	WORD $0x3dc15401 // ldr q1, [x0, #1360]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
+	WORD $0x3dc00003 // ldr q3, [x0]
+	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc01005 // ldr q5, [x0, #64]
+	WORD $0x3dc01406 // ldr q6, [x0, #80]
+	WORD $0x3dc01807 // ldr q7, [x0, #96]
+	WORD $0x3dc01c08 // ldr q8, [x0, #112]
+	WORD $0x3dc00409 // ldr q9, [x0, #16]
+	WORD $0x3dc15c0a // ldr q10, [x0, #1392]
+	SUBS $4, R1, R1
+	BLT rest
+
+one:
+	WORD $0x3dc0006b // ldr q11, [x3]
+	WORD $0x6e2bdd6c // fmul v12.4s, v11.4s, v11.4s
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4ea21c4d // mov v13.16b, v2.16b
+	WORD $0x4e21cd8d // fmla v13.4s, v12.4s, v1.4s
+	WORD $0x6e2ddd6d // fmul v13.4s, v11.4s, v13.4s
+	WORD $0x4ea31dae // orr v14.16b, v13.16b, v3.16b
+	WORD $0x4e24f5ce // fmax v14.4s, v14.4s, v4.4s
+	WORD $0x6e25ddcf // fmul v15.4s, v14.4s, v5.4s
+	WORD $0x4e2189ef // frintn v15.4s, v15.4s
+	WORD $0x4ea6cdee // fmls v14.4s, v15.4s, v6.4s
+	WORD $0x4ea7cdee // fmls v14.4s, v15.4s, v7.4s
+	WORD $0x3dc02010 // ldr q16, [x0, #128]
+	WORD $0x4e2ecd10 // fmla v16.4s, v8.4s, v14.4s
+	WORD $0x3dc02411 // ldr q17, [x0, #144]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc02810 // ldr q16, [x0, #160]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x3dc02c11 // ldr q17, [x0, #176]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
+	WORD $0x4e29d5ce // fadd v14.4s, v14.4s, v9.4s
+	WORD $0x4e30ce2e // fmla v14.4s, v17.4s, v16.4s
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x4f3f05f0 // sshr v16.4s, v15.4s, #1
+	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
+	WORD $0x4f375610 // shl v16.4s, v16.4s, #23
+	WORD $0x4ea98610 // add v16.4s, v16.4s, v9.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4f3755ef // shl v15.4s, v15.4s, #23
+	WORD $0x4ea985ef // add v15.4s, v15.4s, v9.4s
+	WORD $0x6e2fddce // fmul v14.4s, v14.4s, v15.4s
+	WORD $0x4e29d5cf // fadd v15.4s, v14.4s, v9.4s
+	WORD $0x4ea0e9ad // fcmlt v13.4s, v13.4s, #0.0
+	WORD $0x6e691dcd // bsl v13.16b, v14.16b, v9.16b
+	WORD $0x6e2ffdad // fdiv v13.4s, v13.4s, v15.4s
+	WORD $0x6e2ddd70 // fmul v16.4s, v11.4s, v13.4s
+	WORD $0x3d800050 // str q16, [x2]
+	WORD $0x4ea21c50 // mov v16.16b, v2.16b
+	WORD $0x4e2acd90 // fmla v16.4s, v12.4s, v10.4s
+	WORD $0x6e2fddec // fmul v12.4s, v15.4s, v15.4s
+	WORD $0x6e2cfdcc // fdiv v12.4s, v14.4s, v12.4s
+	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	WORD $0x4e30cd6d // fmla v13.4s, v11.4s, v16.4s
+	WORD $0x3d80008d // str q13, [x4]
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	ADD $16, R4, R4
+	SUBS $4, R1, R1
+	BGE one
+
+rest:
+	ADD $4, R1, R1
+	CBZ R1, done
+
+single:
+	WORD $0xbd40006b // ldr s11, [x3]
+	WORD $0x6e2bdd6c // fmul v12.4s, v11.4s, v11.4s
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4ea21c4d // mov v13.16b, v2.16b
+	WORD $0x4e21cd8d // fmla v13.4s, v12.4s, v1.4s
+	WORD $0x6e2ddd6d // fmul v13.4s, v11.4s, v13.4s
+	WORD $0x4ea31dae // orr v14.16b, v13.16b, v3.16b
+	WORD $0x4e24f5ce // fmax v14.4s, v14.4s, v4.4s
+	WORD $0x6e25ddcf // fmul v15.4s, v14.4s, v5.4s
+	WORD $0x4e2189ef // frintn v15.4s, v15.4s
+	WORD $0x4ea6cdee // fmls v14.4s, v15.4s, v6.4s
+	WORD $0x4ea7cdee // fmls v14.4s, v15.4s, v7.4s
+	WORD $0x3dc02010 // ldr q16, [x0, #128]
+	WORD $0x4e2ecd10 // fmla v16.4s, v8.4s, v14.4s
+	WORD $0x3dc02411 // ldr q17, [x0, #144]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x3dc02810 // ldr q16, [x0, #160]
+	WORD $0x4e2ece30 // fmla v16.4s, v17.4s, v14.4s
+	WORD $0x3dc02c11 // ldr q17, [x0, #176]
+	WORD $0x4e2ece11 // fmla v17.4s, v16.4s, v14.4s
+	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
+	WORD $0x4e29d5ce // fadd v14.4s, v14.4s, v9.4s
+	WORD $0x4e30ce2e // fmla v14.4s, v17.4s, v16.4s
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x4f3f05f0 // sshr v16.4s, v15.4s, #1
+	WORD $0x6eb085ef // sub v15.4s, v15.4s, v16.4s
+	WORD $0x4f375610 // shl v16.4s, v16.4s, #23
+	WORD $0x4ea98610 // add v16.4s, v16.4s, v9.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4f3755ef // shl v15.4s, v15.4s, #23
+	WORD $0x4ea985ef // add v15.4s, v15.4s, v9.4s
+	WORD $0x6e2fddce // fmul v14.4s, v14.4s, v15.4s
+	WORD $0x4e29d5cf // fadd v15.4s, v14.4s, v9.4s
+	WORD $0x4ea0e9ad // fcmlt v13.4s, v13.4s, #0.0
+	WORD $0x6e691dcd // bsl v13.16b, v14.16b, v9.16b
+	WORD $0x6e2ffdad // fdiv v13.4s, v13.4s, v15.4s
+	WORD $0x6e2ddd70 // fmul v16.4s, v11.4s, v13.4s
+	WORD $0xbd000050 // str s16, [x2]
+	WORD $0x4ea21c50 // mov v16.16b, v2.16b
+	WORD $0x4e2acd90 // fmla v16.4s, v12.4s, v10.4s
+	WORD $0x6e2fddec // fmul v12.4s, v15.4s, v15.4s
+	WORD $0x6e2cfdcc // fdiv v12.4s, v14.4s, v12.4s
+	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	WORD $0x4e30cd6d // fmla v13.4s, v11.4s, v16.4s
+	WORD $0xbd00008d // str s13, [x4]
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R1, R1
+	CBNZ R1, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecSiluNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD n+0(FP), R1
+	MOVD d+8(FP), R2
+	MOVD a+16(FP), R3
+	WORD $0x3dc00000 // ldr q0, [x0]
+	WORD $0x3dc00c01 // ldr q1, [x0, #48]
+	WORD $0x3dc01002 // ldr q2, [x0, #64]
+	WORD $0x3dc01403 // ldr q3, [x0, #80]
+	WORD $0x3dc01804 // ldr q4, [x0, #96]
+	WORD $0x3dc01c05 // ldr q5, [x0, #112]
+	WORD $0x3dc00406 // ldr q6, [x0, #16]
+	SUBS $4, R1, R1
+	BLT rest
+
+one:
+	WORD $0x3dc00067 // ldr q7, [x3]
+	WORD $0x4ea01ce8 // orr v8.16b, v7.16b, v0.16b
+	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
+	WORD $0x6e22dd09 // fmul v9.4s, v8.4s, v2.4s
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4ea3cd28 // fmls v8.4s, v9.4s, v3.4s
+	WORD $0x4ea4cd28 // fmls v8.4s, v9.4s, v4.4s
+	WORD $0x3dc0200a // ldr q10, [x0, #128]
+	WORD $0x4e28ccaa // fmla v10.4s, v5.4s, v8.4s
+	WORD $0x3dc0240b // ldr q11, [x0, #144]
+	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
+	WORD $0x3dc0280a // ldr q10, [x0, #160]
+	WORD $0x4e28cd6a // fmla v10.4s, v11.4s, v8.4s
+	WORD $0x3dc02c0b // ldr q11, [x0, #176]
+	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
+	WORD $0x6e28dd0a // fmul v10.4s, v8.4s, v8.4s
+	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
+	WORD $0x4e2acd68 // fmla v8.4s, v11.4s, v10.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4f3f052a // sshr v10.4s, v9.4s, #1
+	WORD $0x6eaa8529 // sub v9.4s, v9.4s, v10.4s
+	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
+	WORD $0x4ea6854a // add v10.4s, v10.4s, v6.4s
+	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	WORD $0x4ea68529 // add v9.4s, v9.4s, v6.4s
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x4e26d509 // fadd v9.4s, v8.4s, v6.4s
+	WORD $0x4ea0e8ea // fcmlt v10.4s, v7.4s, #0.0
+	WORD $0x6e661d0a // bsl v10.16b, v8.16b, v6.16b
+	WORD $0x6e29fd48 // fdiv v8.4s, v10.4s, v9.4s
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0x3d800047 // str q7, [x2]
+	ADD $16, R3, R3
+	ADD $16, R2, R2
+	SUBS $4, R1, R1
+	BGE one
+
+rest:
+	ADD $4, R1, R1
+	CBZ R1, done
+
+single:
+	WORD $0xbd400067 // ldr s7, [x3]
+	WORD $0x4ea01ce8 // orr v8.16b, v7.16b, v0.16b
+	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
+	WORD $0x6e22dd09 // fmul v9.4s, v8.4s, v2.4s
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4ea3cd28 // fmls v8.4s, v9.4s, v3.4s
+	WORD $0x4ea4cd28 // fmls v8.4s, v9.4s, v4.4s
+	WORD $0x3dc0200a // ldr q10, [x0, #128]
+	WORD $0x4e28ccaa // fmla v10.4s, v5.4s, v8.4s
+	WORD $0x3dc0240b // ldr q11, [x0, #144]
+	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
+	WORD $0x3dc0280a // ldr q10, [x0, #160]
+	WORD $0x4e28cd6a // fmla v10.4s, v11.4s, v8.4s
+	WORD $0x3dc02c0b // ldr q11, [x0, #176]
+	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
+	WORD $0x6e28dd0a // fmul v10.4s, v8.4s, v8.4s
+	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
+	WORD $0x4e2acd68 // fmla v8.4s, v11.4s, v10.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4f3f052a // sshr v10.4s, v9.4s, #1
+	WORD $0x6eaa8529 // sub v9.4s, v9.4s, v10.4s
+	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
+	WORD $0x4ea6854a // add v10.4s, v10.4s, v6.4s
+	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	WORD $0x4ea68529 // add v9.4s, v9.4s, v6.4s
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x4e26d509 // fadd v9.4s, v8.4s, v6.4s
+	WORD $0x4ea0e8ea // fcmlt v10.4s, v7.4s, #0.0
+	WORD $0x6e661d0a // bsl v10.16b, v8.16b, v6.16b
+	WORD $0x6e29fd48 // fdiv v8.4s, v10.4s, v9.4s
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0xbd000047 // str s7, [x2]
+	ADD $4, R3, R3
+	ADD $4, R2, R2
+	SUB $1, R1, R1
+	CBNZ R1, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecSiluSlopeNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD n+0(FP), R1
+	MOVD d+8(FP), R2
+	MOVD a+16(FP), R3
+	WORD $0x3dc00000 // ldr q0, [x0]
+	WORD $0x3dc00c01 // ldr q1, [x0, #48]
+	WORD $0x3dc01002 // ldr q2, [x0, #64]
+	WORD $0x3dc01403 // ldr q3, [x0, #80]
+	WORD $0x3dc01804 // ldr q4, [x0, #96]
+	WORD $0x3dc01c05 // ldr q5, [x0, #112]
+	WORD $0x3dc00406 // ldr q6, [x0, #16]
+	SUBS $4, R1, R1
+	BLT rest
+
+one:
+	WORD $0x3dc00067 // ldr q7, [x3]
+	WORD $0x4ea01ce8 // orr v8.16b, v7.16b, v0.16b
+	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
+	WORD $0x6e22dd09 // fmul v9.4s, v8.4s, v2.4s
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4ea3cd28 // fmls v8.4s, v9.4s, v3.4s
+	WORD $0x4ea4cd28 // fmls v8.4s, v9.4s, v4.4s
+	WORD $0x3dc0200a // ldr q10, [x0, #128]
+	WORD $0x4e28ccaa // fmla v10.4s, v5.4s, v8.4s
+	WORD $0x3dc0240b // ldr q11, [x0, #144]
+	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
+	WORD $0x3dc0280a // ldr q10, [x0, #160]
+	WORD $0x4e28cd6a // fmla v10.4s, v11.4s, v8.4s
+	WORD $0x3dc02c0b // ldr q11, [x0, #176]
+	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
+	WORD $0x6e28dd0a // fmul v10.4s, v8.4s, v8.4s
+	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
+	WORD $0x4e2acd68 // fmla v8.4s, v11.4s, v10.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4f3f052a // sshr v10.4s, v9.4s, #1
+	WORD $0x6eaa8529 // sub v9.4s, v9.4s, v10.4s
+	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
+	WORD $0x4ea6854a // add v10.4s, v10.4s, v6.4s
+	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	WORD $0x4ea68529 // add v9.4s, v9.4s, v6.4s
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x4e26d509 // fadd v9.4s, v8.4s, v6.4s
+	WORD $0x4ea0e8ea // fcmlt v10.4s, v7.4s, #0.0
+	WORD $0x6e661d0a // bsl v10.16b, v8.16b, v6.16b
+	WORD $0x6e29fd4a // fdiv v10.4s, v10.4s, v9.4s
+	WORD $0x6e29dd29 // fmul v9.4s, v9.4s, v9.4s
+	WORD $0x6e29fd08 // fdiv v8.4s, v8.4s, v9.4s
+	WORD $0x4e28ccea // fmla v10.4s, v7.4s, v8.4s
+	WORD $0x3d80004a // str q10, [x2]
+	ADD $16, R3, R3
+	ADD $16, R2, R2
+	SUBS $4, R1, R1
+	BGE one
+
+rest:
+	ADD $4, R1, R1
+	CBZ R1, done
+
+single:
+	WORD $0xbd400067 // ldr s7, [x3]
+	WORD $0x4ea01ce8 // orr v8.16b, v7.16b, v0.16b
+	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
+	WORD $0x6e22dd09 // fmul v9.4s, v8.4s, v2.4s
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4ea3cd28 // fmls v8.4s, v9.4s, v3.4s
+	WORD $0x4ea4cd28 // fmls v8.4s, v9.4s, v4.4s
+	WORD $0x3dc0200a // ldr q10, [x0, #128]
+	WORD $0x4e28ccaa // fmla v10.4s, v5.4s, v8.4s
+	WORD $0x3dc0240b // ldr q11, [x0, #144]
+	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
+	WORD $0x3dc0280a // ldr q10, [x0, #160]
+	WORD $0x4e28cd6a // fmla v10.4s, v11.4s, v8.4s
+	WORD $0x3dc02c0b // ldr q11, [x0, #176]
+	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
+	WORD $0x6e28dd0a // fmul v10.4s, v8.4s, v8.4s
+	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
+	WORD $0x4e2acd68 // fmla v8.4s, v11.4s, v10.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4f3f052a // sshr v10.4s, v9.4s, #1
+	WORD $0x6eaa8529 // sub v9.4s, v9.4s, v10.4s
+	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
+	WORD $0x4ea6854a // add v10.4s, v10.4s, v6.4s
+	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	WORD $0x4ea68529 // add v9.4s, v9.4s, v6.4s
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x4e26d509 // fadd v9.4s, v8.4s, v6.4s
+	WORD $0x4ea0e8ea // fcmlt v10.4s, v7.4s, #0.0
+	WORD $0x6e661d0a // bsl v10.16b, v8.16b, v6.16b
+	WORD $0x6e29fd4a // fdiv v10.4s, v10.4s, v9.4s
+	WORD $0x6e29dd29 // fmul v9.4s, v9.4s, v9.4s
+	WORD $0x6e29fd08 // fdiv v8.4s, v8.4s, v9.4s
+	WORD $0x4e28ccea // fmla v10.4s, v7.4s, v8.4s
+	WORD $0xbd00004a // str s10, [x2]
+	ADD $4, R3, R3
+	ADD $4, R2, R2
+	SUB $1, R1, R1
+	CBNZ R1, single
+
+done:
+	RET
+
+// func(n int, d, a, b, c *float32, s0, s1 float32)
+TEXT ·vecSiluWithSlopeNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD n+0(FP), R1
+	MOVD d+8(FP), R2
+	MOVD a+16(FP), R3
+	MOVD b+24(FP), R4
+	WORD $0x3dc00000 // ldr q0, [x0]
+	WORD $0x3dc00c01 // ldr q1, [x0, #48]
+	WORD $0x3dc01002 // ldr q2, [x0, #64]
+	WORD $0x3dc01403 // ldr q3, [x0, #80]
+	WORD $0x3dc01804 // ldr q4, [x0, #96]
+	WORD $0x3dc01c05 // ldr q5, [x0, #112]
+	WORD $0x3dc00406 // ldr q6, [x0, #16]
+	SUBS $4, R1, R1
+	BLT rest
+
+one:
+	WORD $0x3dc00067 // ldr q7, [x3]
+	WORD $0x4ea01ce8 // orr v8.16b, v7.16b, v0.16b
+	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
+	WORD $0x6e22dd09 // fmul v9.4s, v8.4s, v2.4s
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4ea3cd28 // fmls v8.4s, v9.4s, v3.4s
+	WORD $0x4ea4cd28 // fmls v8.4s, v9.4s, v4.4s
+	WORD $0x3dc0200a // ldr q10, [x0, #128]
+	WORD $0x4e28ccaa // fmla v10.4s, v5.4s, v8.4s
+	WORD $0x3dc0240b // ldr q11, [x0, #144]
+	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
+	WORD $0x3dc0280a // ldr q10, [x0, #160]
+	WORD $0x4e28cd6a // fmla v10.4s, v11.4s, v8.4s
+	WORD $0x3dc02c0b // ldr q11, [x0, #176]
+	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
+	WORD $0x6e28dd0a // fmul v10.4s, v8.4s, v8.4s
+	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
+	WORD $0x4e2acd68 // fmla v8.4s, v11.4s, v10.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4f3f052a // sshr v10.4s, v9.4s, #1
+	WORD $0x6eaa8529 // sub v9.4s, v9.4s, v10.4s
+	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
+	WORD $0x4ea6854a // add v10.4s, v10.4s, v6.4s
+	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	WORD $0x4ea68529 // add v9.4s, v9.4s, v6.4s
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x4e26d509 // fadd v9.4s, v8.4s, v6.4s
+	WORD $0x4ea0e8ea // fcmlt v10.4s, v7.4s, #0.0
+	WORD $0x6e661d0a // bsl v10.16b, v8.16b, v6.16b
+	WORD $0x6e29fd4a // fdiv v10.4s, v10.4s, v9.4s
+	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
+	WORD $0x3d80004b // str q11, [x2]
+	WORD $0x6e29dd29 // fmul v9.4s, v9.4s, v9.4s
+	WORD $0x6e29fd08 // fdiv v8.4s, v8.4s, v9.4s
+	WORD $0x4e28ccea // fmla v10.4s, v7.4s, v8.4s
+	WORD $0x3d80008a // str q10, [x4]
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	ADD $16, R4, R4
+	SUBS $4, R1, R1
+	BGE one
+
+rest:
+	ADD $4, R1, R1
+	CBZ R1, done
+
+single:
+	WORD $0xbd400067 // ldr s7, [x3]
+	WORD $0x4ea01ce8 // orr v8.16b, v7.16b, v0.16b
+	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
+	WORD $0x6e22dd09 // fmul v9.4s, v8.4s, v2.4s
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4ea3cd28 // fmls v8.4s, v9.4s, v3.4s
+	WORD $0x4ea4cd28 // fmls v8.4s, v9.4s, v4.4s
+	WORD $0x3dc0200a // ldr q10, [x0, #128]
+	WORD $0x4e28ccaa // fmla v10.4s, v5.4s, v8.4s
+	WORD $0x3dc0240b // ldr q11, [x0, #144]
+	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
+	WORD $0x3dc0280a // ldr q10, [x0, #160]
+	WORD $0x4e28cd6a // fmla v10.4s, v11.4s, v8.4s
+	WORD $0x3dc02c0b // ldr q11, [x0, #176]
+	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
+	WORD $0x6e28dd0a // fmul v10.4s, v8.4s, v8.4s
+	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
+	WORD $0x4e2acd68 // fmla v8.4s, v11.4s, v10.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4f3f052a // sshr v10.4s, v9.4s, #1
+	WORD $0x6eaa8529 // sub v9.4s, v9.4s, v10.4s
+	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
+	WORD $0x4ea6854a // add v10.4s, v10.4s, v6.4s
+	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	WORD $0x4ea68529 // add v9.4s, v9.4s, v6.4s
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x4e26d509 // fadd v9.4s, v8.4s, v6.4s
+	WORD $0x4ea0e8ea // fcmlt v10.4s, v7.4s, #0.0
+	WORD $0x6e661d0a // bsl v10.16b, v8.16b, v6.16b
+	WORD $0x6e29fd4a // fdiv v10.4s, v10.4s, v9.4s
+	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
+	WORD $0xbd00004b // str s11, [x2]
+	WORD $0x6e29dd29 // fmul v9.4s, v9.4s, v9.4s
+	WORD $0x6e29fd08 // fdiv v8.4s, v8.4s, v9.4s
+	WORD $0x4e28ccea // fmla v10.4s, v7.4s, v8.4s
+	WORD $0xbd00008a // str s10, [x4]
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R1, R1
+	CBNZ R1, single
+
+done:
+	RET
+
 // func(n int, a, b *float32, s0 float32) (r float32)
 TEXT ·vecSumNEON(SB), NOSPLIT, $0-36
 	MOVD $constants<>(SB), R0
 	MOVD n+0(FP), R1
 	MOVD a+8(FP), R2
-	WORD $0x3dc12000 // ldr q0, [x0, #1152]
+	WORD $0x3dc16000 // ldr q0, [x0, #1408]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
@@ -6059,7 +7520,7 @@ TEXT ·vecDotNEON(SB), NOSPLIT, $0-36
 	MOVD n+0(FP), R1
 	MOVD a+8(FP), R2
 	MOVD b+16(FP), R3
-	WORD $0x3dc12000 // ldr q0, [x0, #1152]
+	WORD $0x3dc16000 // ldr q0, [x0, #1408]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
@@ -6472,7 +7933,7 @@ TEXT ·vecSumSqNEON(SB), NOSPLIT, $0-36
 	MOVD $constants<>(SB), R0
 	MOVD n+0(FP), R1
 	MOVD a+8(FP), R2
-	WORD $0x3dc12000 // ldr q0, [x0, #1152]
+	WORD $0x3dc16000 // ldr q0, [x0, #1408]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
@@ -6829,7 +8290,7 @@ TEXT ·vecSumSqDevNEON(SB), NOSPLIT, $0-36
 	MOVD a+8(FP), R2
 	FMOVS s0+24(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x3dc12001 // ldr q1, [x0, #1152]
+	WORD $0x3dc16001 // ldr q1, [x0, #1408]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
@@ -7225,7 +8686,7 @@ TEXT ·vecSumExpNEON(SB), NOSPLIT, $0-36
 	WORD $0x3dc01805 // ldr q5, [x0, #96]
 	WORD $0x3dc01c06 // ldr q6, [x0, #112]
 	WORD $0x3dc00407 // ldr q7, [x0, #16]
-	WORD $0x3dc12008 // ldr q8, [x0, #1152]
+	WORD $0x3dc16008 // ldr q8, [x0, #1408]
 	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e40b // movi v11.2d, #0
@@ -8413,7 +9874,7 @@ TEXT ·vecMaxOfNEON(SB), NOSPLIT, $0-36
 	MOVD n+0(FP), R1
 	MOVD a+8(FP), R2
 	WORD $0x3dc08000 // ldr q0, [x0, #512]
-	WORD $0x3dc12001 // ldr q1, [x0, #1152]
+	WORD $0x3dc16001 // ldr q1, [x0, #1408]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
@@ -8960,7 +10421,7 @@ TEXT ·vecMinOfNEON(SB), NOSPLIT, $0-36
 	MOVD n+0(FP), R1
 	MOVD a+8(FP), R2
 	WORD $0x3dc07c00 // ldr q0, [x0, #496]
-	WORD $0x3dc12001 // ldr q1, [x0, #1152]
+	WORD $0x3dc16001 // ldr q1, [x0, #1408]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
@@ -9506,7 +10967,7 @@ TEXT ·vecMaxAbsNEON(SB), NOSPLIT, $0-36
 	MOVD $constants<>(SB), R0
 	MOVD n+0(FP), R1
 	MOVD a+8(FP), R2
-	WORD $0x3dc12000 // ldr q0, [x0, #1152]
+	WORD $0x3dc16000 // ldr q0, [x0, #1408]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
@@ -10086,7 +11547,7 @@ TEXT ·vecDevSumsNEON(SB), NOSPLIT, $0-48
 	MOVD a+8(FP), R2
 	FMOVS s0+32(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x3dc12001 // ldr q1, [x0, #1152]
+	WORD $0x3dc16001 // ldr q1, [x0, #1408]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
@@ -10336,7 +11797,7 @@ TEXT ·vecNormSumsNEON(SB), NOSPLIT, $0-48
 	MOVD b+16(FP), R3
 	FMOVS s0+32(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x3dc12001 // ldr q1, [x0, #1152]
+	WORD $0x3dc16001 // ldr q1, [x0, #1408]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
@@ -10621,7 +12082,7 @@ TEXT ·vecNormSumsWeightNEON(SB), NOSPLIT, $0-48
 	MOVD c+24(FP), R4
 	FMOVS s0+32(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x3dc12001 // ldr q1, [x0, #1152]
+	WORD $0x3dc16001 // ldr q1, [x0, #1408]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
@@ -12771,13 +14232,13 @@ TEXT ·vecPhiloxNEON(SB), NOSPLIT, $0-40
 	MOVD key+16(FP), R3
 	MOVD counter+24(FP), R4
 	MOVD hi+32(FP), R5
-	WORD $0x3dc12400 // ldr q0, [x0, #1168]
-	WORD $0x3dc12801 // ldr q1, [x0, #1184]
-	WORD $0x3dc12c02 // ldr q2, [x0, #1200]
-	WORD $0x3dc13003 // ldr q3, [x0, #1216]
-	WORD $0x3dc13404 // ldr q4, [x0, #1232]
-	WORD $0x3dc13805 // ldr q5, [x0, #1248]
-	WORD $0x3dc13c06 // ldr q6, [x0, #1264]
+	WORD $0x3dc16400 // ldr q0, [x0, #1424]
+	WORD $0x3dc16801 // ldr q1, [x0, #1440]
+	WORD $0x3dc16c02 // ldr q2, [x0, #1456]
+	WORD $0x3dc17003 // ldr q3, [x0, #1472]
+	WORD $0x3dc17404 // ldr q4, [x0, #1488]
+	WORD $0x3dc17805 // ldr q5, [x0, #1504]
+	WORD $0x3dc17c06 // ldr q6, [x0, #1520]
 	WORD $0x4e080c67 // dup v7.2d, x3
 	WORD $0x4e8768e8 // trn2 v8.4s, v7.4s, v7.4s
 	WORD $0x4e8728e7 // trn1 v7.4s, v7.4s, v7.4s
@@ -12956,14 +14417,14 @@ TEXT ·vecPhiloxUniformNEON(SB), NOSPLIT, $0-40
 	MOVD key+16(FP), R3
 	MOVD counter+24(FP), R4
 	MOVD hi+32(FP), R5
-	WORD $0x3dc12400 // ldr q0, [x0, #1168]
-	WORD $0x3dc12801 // ldr q1, [x0, #1184]
-	WORD $0x3dc12c02 // ldr q2, [x0, #1200]
-	WORD $0x3dc13003 // ldr q3, [x0, #1216]
-	WORD $0x3dc13404 // ldr q4, [x0, #1232]
-	WORD $0x3dc13805 // ldr q5, [x0, #1248]
-	WORD $0x3dc13c06 // ldr q6, [x0, #1264]
-	WORD $0x3dc14007 // ldr q7, [x0, #1280]
+	WORD $0x3dc16400 // ldr q0, [x0, #1424]
+	WORD $0x3dc16801 // ldr q1, [x0, #1440]
+	WORD $0x3dc16c02 // ldr q2, [x0, #1456]
+	WORD $0x3dc17003 // ldr q3, [x0, #1472]
+	WORD $0x3dc17404 // ldr q4, [x0, #1488]
+	WORD $0x3dc17805 // ldr q5, [x0, #1504]
+	WORD $0x3dc17c06 // ldr q6, [x0, #1520]
+	WORD $0x3dc18007 // ldr q7, [x0, #1536]
 	WORD $0x4e080c68 // dup v8.2d, x3
 	WORD $0x4e886909 // trn2 v9.4s, v8.4s, v8.4s
 	WORD $0x4e882908 // trn1 v8.4s, v8.4s, v8.4s

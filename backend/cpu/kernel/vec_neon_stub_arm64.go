@@ -224,6 +224,11 @@ func vecReluNEON(n int, d, a, b, c *float32, s0, s1 float32)
 //go:noescape
 func vecReluGradNEON(n int, d, a, b, c *float32, s0, s1 float32)
 
+// vecClampGradNEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecClampGradNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
 // vecEqNEON sets the first n elements of d; see the VecOp of the name.
 //
 //go:noescape
@@ -329,10 +334,65 @@ func vecNormMulNEON(n int, d, a, b, c *float32, s0, s1 float32)
 //go:noescape
 func vecNormFmaNEON(n int, d, a, b, c *float32, s0, s1 float32)
 
-// vecFmaReluNEON sets the first n elements of d; see the VecOp of the name.
+// vecAddReluNEON sets the first n elements of d; see the VecOp of the name.
 //
 //go:noescape
-func vecFmaReluNEON(n int, d, a, b, c *float32, s0, s1 float32)
+func vecAddReluNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecAddReluGradNEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecAddReluGradNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecAdd3NEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecAdd3NEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecGeluNEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecGeluNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecGeluSlopeNEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecGeluSlopeNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecGeluWithSlopeNEON sets the first n elements of d and b; see Vec.WithSlope.
+//
+//go:noescape
+func vecGeluWithSlopeNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecGeluTanhNEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecGeluTanhNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecGeluTanhSlopeNEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecGeluTanhSlopeNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecGeluTanhWithSlopeNEON sets the first n elements of d and b; see Vec.WithSlope.
+//
+//go:noescape
+func vecGeluTanhWithSlopeNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecSiluNEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecSiluNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecSiluSlopeNEON sets the first n elements of d; see the VecOp of the name.
+//
+//go:noescape
+func vecSiluSlopeNEON(n int, d, a, b, c *float32, s0, s1 float32)
+
+// vecSiluWithSlopeNEON sets the first n elements of d and b; see Vec.WithSlope.
+//
+//go:noescape
+func vecSiluWithSlopeNEON(n int, d, a, b, c *float32, s0, s1 float32)
 
 // vecSumNEON reduces n elements in 64 lanes; see the portable version.
 //

@@ -3,7 +3,8 @@ package kernel
 // genericVec holds the portable kernels. The tables of other sets are in
 // vec_amd64.go and vec_arm64.go; what they do not replace they take from here.
 var genericVec = Vec{
-	ops: genericOps,
+	ops:       genericOps,
+	withSlope: [numCurves]elementwise{withSlopeOf(gelu64), withSlopeOf(geluTanh64), withSlopeOf(silu64)},
 
 	sum: sumGeneric, dot: dotGeneric, sumSq: sumSqGeneric, sumSqDev: sumSqDevGeneric,
 	sumExp: sumExpGeneric, max: maxOfGeneric, min: minOfGeneric,

@@ -189,6 +189,18 @@ func (g *vecNEON) elementwise(name string, operands, scalars, unroll int, body f
 	})
 }
 
+// withSlope writes d[i] = value of a[i], b[i] = slope at a[i].
+func (g *vecNEON) withSlope(name string, parts func(x vn) (value, slope func() vn)) {
+	g.function(name+"WithSlope", "func(n int, d, a, b, c *float32, s0, s1 float32)",
+		"sets the first n elements of d and b; see Vec.WithSlope.")
+	n, d, a, b := g.Param("n"), g.Param("d"), g.Param("a"), g.Param("b")
+	g.loop(n, []neon.R{d, a, b}, 1, func(at place) {
+		value, slope := parts(g.in(a, at))
+		g.out(value(), d, at)
+		g.out(slope(), b, at)
+	})
+}
+
 // truth returns 1 where the mask is set, else 0, and untruth the opposite.
 func (g *vecNEON) truth(mask vn) vn   { return g.keep(mask, g.num(1)) }
 func (g *vecNEON) untruth(mask vn) vn { return g.drop(mask, g.num(1)) }
@@ -250,6 +262,9 @@ func (g *vecNEON) elementwiseOps() {
 	g.elementwise("fill", 0, 1, 4, func(x, s []vn) vn { return s[0] })
 	g.elementwise("relu", 1, 0, 4, func(x, s []vn) vn { return relu(x[0]) })
 	g.elementwise("reluGrad", 2, 0, 4, func(x, s []vn) vn { return g.drop(g.two(neon.FCMLE0, x[1]), x[0]) })
+	g.elementwise("clampGrad", 2, 2, 4, func(x, s []vn) vn {
+		return g.drop(g.or(g.greatEq(s[0], x[1]), g.greatEq(x[1], s[1])), x[0])
+	})
 
 	for _, c := range []struct {
 		name    string
@@ -275,5 +290,8 @@ func (g *vecNEON) elementwiseOps() {
 	g.elementwise("normS", 1, 2, 4, func(x, s []vn) vn { return g.mul(g.sub(x[0], s[0]), s[1]) })
 	g.elementwise("normMul", 2, 2, 4, func(x, s []vn) vn { return g.mul(g.mul(g.sub(x[0], s[0]), s[1]), x[1]) })
 	g.elementwise("normFma", 3, 2, 4, func(x, s []vn) vn { return g.fma(g.mul(g.sub(x[0], s[0]), s[1]), x[1], x[2]) })
-	g.elementwise("fmaRelu", 3, 0, 4, func(x, s []vn) vn { return relu(g.fma(x[0], x[1], x[2])) })
+	g.elementwise("addRelu", 2, 0, 4, func(x, s []vn) vn { return relu(g.add(x[0], x[1])) })
+	g.elementwise("addReluGrad", 3, 0, 4, func(x, s []vn) vn { return g.drop(g.two(neon.FCMLE0, x[2]), g.add(x[0], x[1])) })
+	g.elementwise("add3", 3, 0, 4, func(x, s []vn) vn { return g.add(g.add(x[0], x[1]), x[2]) })
+	g.curves()
 }

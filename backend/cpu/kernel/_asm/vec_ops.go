@@ -2,6 +2,22 @@ package main
 
 import "github.com/mmcloughlin/avo/reg"
 
+// withSlope writes d[i] = value of a[i], b[i] = slope at a[i]. Either result may
+// be the operand.
+func (g *vec) withSlope(c curve) {
+	g.function(c.name+"WithSlope", "func(n int, d, a, b, c *float32, s0, s1 float32)",
+		"sets the first n elements of d and b; see Vec.WithSlope.")
+	n := g.Load(g.Param("n"), g.GP64())
+	d := g.Load(g.Param("d"), g.GP64())
+	a := g.Load(g.Param("a"), g.GP64())
+	b := g.Load(g.Param("b"), g.GP64())
+	g.loop(n, 1, func(i reg.GPVirtual, disp int, mask m) {
+		value, slope := c.parts(g.in(a, i, disp, mask))
+		g.out(value(), d, i, disp, mask)
+		g.out(slope(), b, i, disp, mask)
+	})
+}
+
 // elementwise writes d[i] = body(a[i], b[i], c[i]) with that many vector
 // operands and scalars. d may be any of the operands.
 func (g *vec) elementwise(name string, operands, scalars, unroll int, body func(x []v, s []v) v) {
@@ -86,6 +102,9 @@ func (g *vec) elementwiseOps() {
 	g.elementwise("fill", 0, 1, 4, func(x, s []v) v { return s[0] })
 	g.elementwise("relu", 1, 0, 4, func(x, s []v) v { return relu(x[0]) })
 	g.elementwise("reluGrad", 2, 0, 4, func(x, s []v) v { return g.keep(g.cmp(notLessEq, x[1], g.zero()), x[0]) })
+	g.elementwise("clampGrad", 2, 2, 4, func(x, s []v) v {
+		return g.keep(g.andMask(g.cmp(notLessEq, x[1], s[0]), g.cmp(notGreatEq, x[1], s[1])), x[0])
+	})
 
 	for _, c := range []struct {
 		name      string
@@ -105,5 +124,8 @@ func (g *vec) elementwiseOps() {
 	g.elementwise("normS", 1, 2, 4, func(x, s []v) v { return g.mul(g.sub(x[0], s[0]), s[1]) })
 	g.elementwise("normMul", 2, 2, 4, func(x, s []v) v { return g.mul(g.mul(g.sub(x[0], s[0]), s[1]), x[1]) })
 	g.elementwise("normFma", 3, 2, 4, func(x, s []v) v { return g.fma(g.mul(g.sub(x[0], s[0]), s[1]), x[1], x[2]) })
-	g.elementwise("fmaRelu", 3, 0, 4, func(x, s []v) v { return relu(g.fma(x[0], x[1], x[2])) })
+	g.elementwise("addRelu", 2, 0, 4, func(x, s []v) v { return relu(g.add(x[0], x[1])) })
+	g.elementwise("addReluGrad", 3, 0, 4, func(x, s []v) v { return g.keep(g.cmp(notLessEq, x[2], g.zero()), g.add(x[0], x[1])) })
+	g.elementwise("add3", 3, 0, 4, func(x, s []v) v { return g.add(g.add(x[0], x[1]), x[2]) })
+	g.curves()
 }
