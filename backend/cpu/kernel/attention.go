@@ -8,7 +8,7 @@ import "math"
 //	a[t][s] = Scale * q[t] . k[s], changed and hidden as the fields say
 //	out[t]  = sum over s of e^(a[t][s] - lse[t]) v[s]
 //
-// It is done in blocks of queries by keys; no more than a block of a exists at
+// It is done in blocks of keys by queries; no more than a block of a exists at
 // a time for a worker.
 type AttentionSpec struct {
 	B, T, S, H, G int
@@ -51,46 +51,55 @@ type AttentionOperands struct {
 //
 // Every sum has an order that depends on the spec and the set alone: keys are
 // taken in order, in blocks of one size; those of a head's queries too.
+//
+// A block of scores has a row for each key and a column for each query, so that
+// the largest score of a query and the sum of its weights are found lane by
+// lane, and queries are all that has to be packed: keys and values are read
+// where they are. Scores are kept as powers of 2, not of e.
 type Attention struct {
 	spec    AttentionSpec
 	set     *Set
 	workers int
 	grad    bool
-	general bool // rows need more than scale and order
 
-	keys int // of a block
-	ld   int // of a block's rows
-	span int // queries of a chunk, forward and where the gradients by queries come apart
-	// together says that one chunk makes all gradients of a sample and group.
-	together bool
-	size     [numRooms]int // floats of a worker's memory
+	// A query at position p sees keys from p-left to p+right.
+	left, right   int
+	keys, queries int // of a block
+	ld            int // of a block's rows
+	spans         int // the parts that the keys of a group come in, for its gradients
+	shared        int // floats that all workers share: sums of dq, one for each span but the first
+	size          [numRooms]int
 }
 
 // What a worker has memory for.
 const (
-	roomKeys    = iota // packed keys of a block: panels [K Cols]
-	roomValues         // packed values: panels [V Cols]
-	roomScores         // [blockQueries ld]
+	roomQueries = iota // packed queries of a block: panels [K scorePanel]
+	roomGrads          // packed gradients of the results of queries: panels [V scorePanel]
+	roomScores         // [keys ld]
 	roomDeltas         // the gradient by the scores
 	roomTangent        // what the cap's tanh gave
-	roomMax            // largest score of each query so far
-	roomSum            // sum of exponentials of each query so far
+	roomBias           // a block of the bias
+	roomBits           // random bits of a block
+	roomRows           // a block [queries keys]
+	roomTop            // largest score of each query so far; backwards lse
+	roomSum            // sum of powers of each query so far; backwards delta
+	roomLess           // what the sums of a query shrink by
 	roomLine           // 0, 1, 2, ...
 	roomSpare          // a row
-	roomBits           // a row's random bits
 	numRooms
 )
 
 const (
-	// blockQueries and blockKeys are the most of a block: its scores stay in
-	// the second cache. Found with BenchmarkAttention.
+	// blockQueries and blockKeys are the most of a block: a panel of its scores
+	// stays in the first cache, all of them in the second. Found with
+	// BenchmarkAttention.
 	blockQueries = 128
-	blockKeys    = 256
-	// fewHeads is the number of samples times groups below which work is cut
-	// along the time axis too.
-	fewHeads = 32
-	// smallPairs is the number of scores of a head below which it is not.
-	smallPairs = 1 << 15
+	blockKeys    = 128
+	// fewGroups is the number of samples times groups below which the keys of a
+	// group are cut in spans for the gradients, as many as make that number.
+	fewGroups = 8
+	// unbounded is further than any key.
+	unbounded = 1 << 42
 )
 
 // NewAttention plans the forward pass.
@@ -104,30 +113,40 @@ func NewAttentionGrad(set *Set, spec AttentionSpec, workers int) *Attention {
 }
 
 func newAttention(set *Set, spec AttentionSpec, workers int, grad bool) *Attention {
-	x := &Attention{spec: spec, set: set, workers: workers, grad: grad, span: spec.T}
-	x.keys = min(spec.S, blockKeys)
-	if grad {
-		x.keys = min(spec.S, blockKeys/2)
+	x := &Attention{spec: spec, set: set, workers: workers, grad: grad, left: unbounded, right: unbounded, spans: 1}
+	if spec.Windowed {
+		x.left, x.right = spec.Left, spec.Right
 	}
+	if spec.Causal {
+		x.right = min(x.right, 0)
+	}
+	x.keys, x.queries = min(spec.S, blockKeys), min(spec.T, blockQueries)
+	columns := roundUp(x.queries, scorePanel)
 	// Rows an odd number of lines apart don't compete for places in the cache.
-	x.ld = roundUp(x.keys, 2*alignment) + alignment
-	few := spec.B*spec.G < fewHeads && spec.T*spec.S > smallPairs
-	x.together = !few
-	if few {
-		parts := ceil(2*fewHeads, spec.B*spec.G)
-		x.span = roundUp(ceil(spec.T, parts), blockQueries)
+	x.ld = columns + alignment
+	block := x.keys * x.ld
+	x.size = [numRooms]int{
+		roomQueries: columns * spec.K, roomScores: block, roomTop: columns, roomSum: columns,
+		roomLine: columns, roomSpare: columns,
 	}
-	panel := roundUp(x.keys, set.Tile.Cols)
-	block := min(spec.T, blockQueries) * x.ld
-	x.size = [numRooms]int{roomKeys: panel * spec.K, roomScores: block, roomLine: x.keys, roomSpare: x.keys, roomBits: x.keys + 8}
 	if grad {
-		x.size[roomValues], x.size[roomDeltas] = panel*spec.V, block
+		x.spans = min(ceil(fewGroups, spec.B*spec.G), ceil(spec.S, x.keys))
+		x.shared = (x.spans - 1) * spec.B * spec.T * spec.H * spec.K
+		x.size[roomGrads], x.size[roomDeltas] = columns*spec.V, block
 		if spec.Cap != 0 {
 			x.size[roomTangent] = block
 		}
 	} else {
-		rows := min(x.span, spec.T) * (spec.H / spec.G)
-		x.size[roomMax], x.size[roomSum] = rows, rows
+		x.size[roomLess] = columns
+	}
+	if spec.BiasStride[2] != 0 {
+		x.size[roomBias] = block
+	}
+	if spec.Keep != 0 {
+		x.size[roomBits] = block
+	}
+	if spec.Keep != 0 || grad && spec.BiasStride[2] != 0 {
+		x.size[roomRows] = x.queries * x.rowLen()
 	}
 	for i := range x.size {
 		x.size[i] = roundUp(x.size[i], alignment)
@@ -135,8 +154,11 @@ func newAttention(set *Set, spec AttentionSpec, workers int, grad bool) *Attenti
 	return x
 }
 
+// rowLen is from one row of roomRows to the next: bits begin at a multiple of 4.
+func (x *Attention) rowLen() int { return roundUp(x.keys+3, alignment) }
+
 // Scratch returns the number of floats that Bind wants as scratch memory.
-func (x *Attention) Scratch() int { return x.workers*x.perWorker() + alignment }
+func (x *Attention) Scratch() int { return x.shared + x.workers*x.perWorker() + alignment }
 
 func (x *Attention) perWorker() (n int) {
 	for _, s := range x.size {
@@ -149,34 +171,35 @@ func (x *Attention) perWorker() (n int) {
 type attentionRun struct {
 	*Attention
 	AttentionOperands
-	state []attentionWorker
+	state  []attentionWorker
+	shared []float32
+	// general tells that scores need more than scale and order. Then the columns
+	// of a block are all done together, else in panels.
+	general bool
+	step    int // columns done together
 }
 
 // An attentionWorker is the memory of one worker.
 type attentionWorker struct {
 	seg  seg
 	room [numRooms][]float32
-	bits []uint32
-	// touched tells the blocks of queries of each head, of a chunk, whose sums
-	// are there.
-	touched []bool
-	// Query i of the block sees no keys of the block but those from lo[i] to
-	// hi[i]. Both rise by 0 or 1 from a query to the next.
-	lo, hi [blockQueries]int
+	// packed is the block whose queries the memory holds.
+	packed attentionBlock
 }
 
 // Bind gives the plan its operands; none overlaps another.
 func (x *Attention) Bind(o AttentionOperands, scratch []float32) []Phase {
-	run := &attentionRun{Attention: x, AttentionOperands: o, state: make([]attentionWorker, x.workers)}
-	run.general = o.Mask != nil || o.Bias != nil || o.Slopes != nil || o.QuerySegs != nil || x.spec.Cap != 0
+	run := &attentionRun{Attention: x, AttentionOperands: o, state: make([]attentionWorker, x.workers), step: scorePanel}
+	if o.Mask != nil || o.Bias != nil || o.Slopes != nil || o.QuerySegs != nil || o.Draw != nil || x.spec.Cap != 0 {
+		run.general, run.step = true, blockQueries
+	}
 	scratch = align(scratch)
+	run.shared, scratch = scratch[:x.shared], scratch[x.shared:]
 	for i := range run.state {
 		w := &run.state[i]
 		for k, n := range x.size {
 			w.room[k], scratch = scratch[:n:n], scratch[n:]
 		}
-		w.bits = bitsOf(w.room[roomBits])
-		w.touched = make([]bool, x.spec.H/x.spec.G*ceil(x.spec.T, blockQueries))
 	}
 	line := Phase{Chunks: x.workers, Run: func(_, i int) {
 		for j := range run.state[i].room[roomLine] {
@@ -190,9 +213,11 @@ func (x *Attention) Bind(o AttentionOperands, scratch []float32) []Phase {
 	if x.grad {
 		return append(phases, run.gradPhases()...)
 	}
-	parts := ceil(x.spec.T, x.span)
-	return append(phases, Phase{Chunks: x.spec.B * x.spec.G * parts, Run: func(worker, chunk int) {
-		run.forward(&run.state[worker], chunk/parts, parts-1-chunk%parts) // the most keys first, if causal
+	parts := ceil(x.spec.T, x.queries)
+	return append(phases, Phase{Chunks: x.spec.B * x.spec.H * parts, Run: func(worker, chunk int) {
+		head := chunk / parts
+		t := (parts - 1 - chunk%parts) * x.queries // the most keys first, if causal
+		run.forward(&run.state[worker], head/x.spec.H, head%x.spec.H, t)
 	}})
 }
 
@@ -209,118 +234,101 @@ func (x *attentionRun) position(b int) int {
 	return int(min(max(x.Position[b], -far), far))
 }
 
-// see returns the first and the end of the keys s to s+n, counted from s, that
-// query t of sample b may see.
-func (x *attentionRun) see(b, t, s, n int) (lo, hi int) {
-	z := &x.spec
-	p := x.position(b) + t - s
-	lo, hi = 0, n
-	if z.Causal {
-		hi = min(hi, p+1)
+// length is the number of keys that sample b has.
+func (x *attentionRun) length(b int) int {
+	if x.Lengths == nil {
+		return x.spec.S
 	}
-	if z.Windowed {
-		lo, hi = max(lo, p-z.Left), min(hi, p+z.Right+1)
-	}
-	if x.Lengths != nil {
-		hi = min(hi, int(min(max(x.Lengths[b]-int64(s), 0), int64(n))))
-	}
-	lo = min(max(lo, 0), n)
-	return lo, max(min(hi, n), lo)
+	return int(min(max(x.Lengths[b], 0), int64(x.spec.S)))
 }
 
-// sees reports whether a query from ta to tb may see a key of s to s+n.
-func (x *attentionRun) sees(b, ta, tb, s, n int) bool {
-	lo, _ := x.see(b, ta, s, n)
-	_, hi := x.see(b, tb-1, s, n)
-	return lo < hi
+// keysOf returns the first and the end of the keys of block k, counted from its
+// first, that its queries from i on, n of them, see: each key that one of them
+// sees, and none before or behind these.
+func (x *attentionRun) keysOf(k attentionBlock, i, n int) (lo, hi int) {
+	p := x.position(k.b) + k.t + i - k.s
+	lo = min(max(p-x.left, 0), k.n)
+	hi = min(p+n+x.right, x.length(k.b)-k.s, k.n)
+	return lo, max(lo, hi)
 }
 
-// intervals sets what each query of a block sees and reports whether any sees
-// something.
-func (x *attentionRun) intervals(w *attentionWorker, k attentionBlock) bool {
-	if !x.sees(k.b, k.t, k.t+k.m, k.s, k.n) {
-		return false
-	}
-	some := false
-	for i := range k.m {
-		w.lo[i], w.hi[i] = x.see(k.b, k.t+i, k.s, k.n)
-		some = some || w.lo[i] < w.hi[i]
-	}
-	return some
+// queriesOf returns the first and the end of the queries of block k, counted
+// from its first, that see its keys from j on, n of them, as keysOf.
+func (x *attentionRun) queriesOf(k attentionBlock, j, n int) (lo, hi int) {
+	q := k.s + j - x.position(k.b) - k.t
+	lo, hi = min(max(q-x.right, 0), k.m), min(q+n+x.left, k.m)
+	return lo, max(lo, hi)
 }
 
-// pack copies n rows of width numbers, ld apart, to panels: columns of Cols
-// rows each, one number of each row beside the other.
-func (x *Attention) pack(dst, src []float32, n, width, ld int) {
+// whole reports whether all queries of a block from i on, n of them, see all of
+// its keys from lo to hi, which are what keysOf tells.
+func (x *attentionRun) whole(k attentionBlock, i, n, lo, hi int) bool {
+	p := x.position(k.b) + k.t + i - k.s
+	return p+n-1-x.left <= lo && p+x.right+1 >= hi
+}
+
+// pack copies n rows of width numbers, ld apart, to panels: columns of
+// scorePanel rows each, one number of each row beside the other, times scale.
+func (x *Attention) pack(dst, src []float32, n, width, ld int, scale float32) {
 	t := &x.set.Tile
-	for j := 0; j < n; j += t.Cols {
-		t.transpose(dst[j*width:], t.Cols, src[j*ld:], ld, min(t.Cols, n-j), width)
+	for j := 0; j < n; j += scorePanel {
+		t.transpose(dst[j*width:], scorePanel, src[j*ld:], ld, min(scorePanel, n-j), width)
+	}
+	if scale != 1 {
+		dst = dst[:roundUp(n, scorePanel)*width]
+		x.set.Vec.Run(MulS, dst, dst, nil, nil, scale, 0)
 	}
 }
 
-// packKeys packs keys s to s+n of a group, scaled.
-func (x *attentionRun) packKeys(w *attentionWorker, b, g, s, n int) {
+// packQueries packs the queries of a block, scaled.
+func (x *attentionRun) packQueries(w *attentionWorker, k attentionBlock) {
 	z := &x.spec
-	dst := w.room[roomKeys]
-	x.pack(dst, x.K[(b*z.S+s)*z.LdK+g*z.K:], n, z.K, z.LdK)
-	if z.Scale != 1 {
-		dst = dst[:roundUp(n, x.set.Tile.Cols)*z.K]
-		x.set.Vec.Run(MulS, dst, dst, nil, nil, z.Scale, 0)
-	}
+	x.pack(w.room[roomQueries], x.Q[z.query(k.b, k.t, k.h, z.LdQ, z.K):], k.m, z.K, z.LdQ, z.Scale*math.Log2E)
 }
 
-// byKeys multiplies the queries of a block, rows of that width which start at
-// a and are ld apart, with packed keys, and writes what is seen to c.
-func (x *attentionRun) byKeys(w *attentionWorker, k attentionBlock, c, a []float32, ld int, packed []float32, width int) {
+// byQueries multiplies keys lo to hi of a block, rows of that width which start
+// at a with the first key of the block and are ld apart, with packed rows of its
+// queries from j on, n of them, and writes the products to c, where the row of
+// the first key begins.
+func (x *attentionRun) byQueries(w *attentionWorker, lo, hi, j, n int, c, a []float32, ld int, packed []float32, width int) {
 	t, g := &x.set.Tile, &w.seg
 	g.rsa, g.csa, g.stepA = ld*floatBytes, floatBytes, t.Rows*ld*floatBytes
-	g.rsb, g.ldc = t.Cols*floatBytes, x.ld*floatBytes
+	g.rsb, g.ldc = scorePanel*floatBytes, x.ld*floatBytes
 	g.k, g.nseg, g.acc = width, 1, 0
-	for j := 0; j < k.n; j += t.Cols {
-		first, end := w.rows(k.m, j, min(j+t.Cols, k.n))
-		if first == end {
-			continue
+	for i := 0; i < n; i += scorePanel {
+		panel := packed[(j+i)*width:]
+		for q := 0; q < min(scorePanel, n-i); q += t.Cols {
+			g.a, g.b, g.c = at(a, lo*ld), at(panel, q), at(c, lo*x.ld+i+q)
+			t.rows(hi-lo, min(t.Cols, scorePanel-q, n-i-q), g)
 		}
-		g.a, g.b, g.c = at(a, first*ld), at(packed, j*width), at(c, first*x.ld+j)
-		t.rows(end-first, min(t.Cols, k.n-j), g)
 	}
 }
 
-// rows returns the queries, of m, that see something of keys j0 to j1.
-func (w *attentionWorker) rows(m, j0, j1 int) (first, end int) {
-	for first < m && w.hi[first] <= j0 {
-		first++
-	}
-	for end = m; end > first && w.lo[end-1] >= j1; {
-		end--
-	}
-	return first, end
-}
-
-// overKeys adds to c, rows of queries ldc apart, the rows of y, ldy apart, with
-// the weights p of a block. If fresh, there is nothing yet that it could add to.
-func (x *attentionRun) overKeys(w *attentionWorker, k attentionBlock, fresh bool, c []float32, ldc int, p, y []float32, ldy, width int) {
+// overKeys adds to c, rows of queries from j on, n of them, ldc apart, the rows
+// of y, which starts with the first key of the block, ldy apart, with weights p:
+// keys lo to hi of a block. If fresh, there is nothing yet that it could add to.
+func (x *attentionRun) overKeys(w *attentionWorker, k attentionBlock, lo, hi, j, n int, fresh bool, c []float32, ldc int, p, y []float32, ldy, width int) {
 	t, g := &x.set.Tile, &w.seg
-	g.rsa, g.csa, g.stepA = x.ld*floatBytes, floatBytes, t.Rows*x.ld*floatBytes
+	g.rsa, g.csa, g.stepA = floatBytes, x.ld*floatBytes, t.Rows*floatBytes
 	g.rsb, g.ldc = ldy*floatBytes, ldc*floatBytes
 	g.nseg, g.acc = 1, accumulate(fresh)
-	rows := t.Rows
-	if w.lo[0] == w.lo[k.m-1] && w.hi[0] == w.hi[k.m-1] {
-		rows = k.m // all see the same
+	rows := n
+	if !x.whole(k, j, n, lo, hi) {
+		rows = t.Rows
 	}
-	for j := 0; j < width; j += t.Cols {
-		for i := 0; i < k.m; i += rows {
-			m := min(rows, k.m-i)
-			lo, hi := w.lo[i], w.hi[i+m-1]
-			if lo >= hi {
-				if fresh && j == 0 {
-					clearRows(c[i*ldc:], ldc, m, width)
-				}
-				continue
+	for i := 0; i < n; i += rows {
+		m := min(rows, n-i)
+		lo, hi := x.keysOf(k, j+i, m)
+		if lo == hi {
+			if fresh {
+				clearRows(c[i*ldc:], ldc, m, width)
 			}
-			g.k = hi - lo
-			g.a, g.b, g.c = at(p, i*x.ld+lo), at(y, lo*ldy+j), at(c, i*ldc+j)
-			t.rows(m, min(t.Cols, width-j), g)
+			continue
+		}
+		g.k = hi - lo
+		for q := 0; q < width; q += t.Cols {
+			g.a, g.b, g.c = at(p, lo*x.ld+i), at(y, lo*ldy+q), at(c, i*ldc+q)
+			t.rows(m, min(t.Cols, width-q), g)
 		}
 	}
 }
@@ -340,83 +348,29 @@ func clearRows(c []float32, ld, n, width int) {
 	}
 }
 
-// overQueries adds to c, rows of keys ldc apart, the rows of y, of queries ldy
-// apart, with the weights p of a block. If fresh, there is nothing yet that it
-// could add to.
-func (x *attentionRun) overQueries(w *attentionWorker, k attentionBlock, fresh bool, c []float32, ldc int, p, y []float32, ldy, width int) {
-	t, g := &x.set.Tile, &w.seg
-	g.rsa, g.csa, g.stepA = floatBytes, x.ld*floatBytes, t.Rows*floatBytes
-	g.rsb, g.ldc = ldy*floatBytes, ldc*floatBytes
-	g.nseg, g.acc = 1, accumulate(fresh)
-	keys, from, to := t.Rows, 0, k.n
-	if w.lo[0] == w.lo[k.m-1] && w.hi[0] == w.hi[k.m-1] {
-		from, to = w.lo[0], w.hi[0] // all see the same
-		keys = to - from
-		if fresh {
-			clearRows(c, ldc, from, width)
-			clearRows(c[min(to, k.n-1)*ldc:], ldc, k.n-to, width)
-		}
+// hidden returns, for scores of keys lo to hi by queries from j on, the number
+// of keys that the first of these queries sees and the last of the queries that
+// don't see the key behind those, as attentionKernels have it.
+func (x *attentionRun) hidden(k attentionBlock, lo, hi, j int) (plain int, bound float32) {
+	c := k.s - x.position(k.b) - x.right - k.t - j - 1 // hidden from key 0
+	plain = min(max(-c-lo, 0), hi-lo)
+	if plain == hi-lo {
+		return plain, 0
 	}
-	for i := from; i < to; i += keys {
-		n := min(keys, to-i)
-		first, end := w.rows(k.m, i, i+n)
-		if first == end {
-			if fresh {
-				clearRows(c[i*ldc:], ldc, n, width)
-			}
-			continue
-		}
-		g.k = end - first
-		for j := 0; j < width; j += t.Cols {
-			g.a, g.b, g.c = at(p, first*x.ld+i), at(y, first*ldy+j), at(c, i*ldc+j)
-			t.rows(n, min(t.Cols, width-j), g)
-		}
-	}
+	return plain, float32(lo + plain + c)
 }
 
-// hide zeroes the weights beside those that query i sees, as far as products
-// of whole groups of rows or keys read them.
-func (x *attentionRun) hide(w *attentionWorker, row []float32, i int) {
-	lo, hi, margin := w.lo[i], w.hi[i], x.set.Tile.Rows
-	clear(row[max(0, lo-margin):lo])
-	clear(row[hi:min(len(row), hi+margin)])
-}
-
-// forward computes part of the queries of a sample and group.
-func (x *attentionRun) forward(w *attentionWorker, group, part int) {
-	z, heads := &x.spec, x.spec.H/x.spec.G
-	b, g := group/z.G, group%z.G
-	ta, tb := part*x.span, min((part+1)*x.span, z.T)
-	x.begin(w, g, ta, tb)
-	for s := 0; s < z.S; s += x.keys {
-		n := min(x.keys, z.S-s)
-		if !x.sees(b, ta, tb, s, n) {
-			continue
+// hideLeft sets scores to -Inf, of queries from j on, n of them, whose window
+// begins behind the key.
+func (x *attentionRun) hideLeft(k attentionBlock, lo, hi, j, n int, c []float32) {
+	for s := lo; s < hi; s++ {
+		end := k.s + s - x.position(k.b) + x.left + 1 - k.t - j
+		if end >= n {
+			return
 		}
-		x.packKeys(w, b, g, s, n)
-		for r := range heads {
-			for t := ta; t < tb; t += blockQueries {
-				k := attentionBlock{b, g*heads + r, t, min(blockQueries, tb-t), s, n}
-				if x.intervals(w, k) {
-					at := r*(tb-ta) + t - ta
-					x.forwardBlock(w, k, w.touch(r, ta, t, tb), w.room[roomMax][at:], w.room[roomSum][at:])
-				}
-			}
-		}
+		row := c[s*x.ld:][max(0, end):n]
+		x.set.Vec.Run(Fill, row, nil, nil, nil, negInf, 0)
 	}
-	x.end(w, b, g, ta, tb)
-}
-
-// blockOf is the number of the block of queries from t on, of head r of a chunk
-// of queries ta to tb.
-func blockOf(r, ta, t, tb int) int { return r*ceil(tb-ta, blockQueries) + (t-ta)/blockQueries }
-
-// touch notes that a block gets its first sums and reports whether it did.
-func (w *attentionWorker) touch(r, ta, t, tb int) (fresh bool) {
-	i := blockOf(r, ta, t, tb)
-	fresh = !w.touched[i]
-	w.touched[i] = true
-	return fresh
 }
 
 // query is the place of query t of head h, of a sample, in a tensor of which
@@ -425,82 +379,98 @@ func (z *AttentionSpec) query(b, t, h, ld, width int) int { return (b*z.T+t)*ld 
 
 func (z *AttentionSpec) key(b, s, g, ld, width int) int { return (b*z.S+s)*ld + g*width }
 
-// begin prepares the sums of queries ta to tb.
-func (x *attentionRun) begin(w *attentionWorker, g, ta, tb int) {
-	heads := x.spec.H / x.spec.G
-	for r := range heads {
-		top, sum := float32(math.Inf(-1)), float32(0)
-		if x.Sinks != nil && !math.IsInf(float64(x.Sinks[g*heads+r]), -1) {
-			top, sum = x.Sinks[g*heads+r], 1
-		}
-		for t := ta; t < tb; t++ {
-			w.room[roomMax][r*(tb-ta)+t-ta], w.room[roomSum][r*(tb-ta)+t-ta] = top, sum
+// forward computes a block of queries from t on of a sample and head.
+func (x *attentionRun) forward(w *attentionWorker, b, h, t int) {
+	z := &x.spec
+	k := attentionBlock{b, h, t, min(x.queries, z.T-t), 0, z.S}
+	x.packQueries(w, k)
+	x.begin(w, k)
+	first, end := x.keysOf(k, 0, k.m)
+	for s := first / x.keys * x.keys; s < end; s += x.keys {
+		k.s, k.n = s, min(x.keys, z.S-s)
+		for j := 0; j < k.m; j += x.step {
+			x.forwardPanel(w, k, j, min(x.step, k.m-j))
 		}
 	}
-	clear(w.touched)
+	k.s, k.n = 0, z.S
+	x.end(w, k)
 }
 
-// forwardBlock adds a block to the sums of its queries, or starts them.
-func (x *attentionRun) forwardBlock(w *attentionWorker, k attentionBlock, fresh bool, top, sum []float32) {
+// begin prepares the sums of the queries of a block.
+func (x *attentionRun) begin(w *attentionWorker, k attentionBlock) {
+	top, sum := negInf, float32(0)
+	if x.Sinks != nil && x.Sinks[k.h] != negInf {
+		top, sum = x.Sinks[k.h]*math.Log2E, 1
+	}
+	for i := range w.room[roomTop] {
+		w.room[roomTop][i], w.room[roomSum][i] = top, sum
+	}
+}
+
+// forwardPanel adds to the sums of n queries of a block, from j on, or starts
+// them.
+func (x *attentionRun) forwardPanel(w *attentionWorker, k attentionBlock, j, n int) {
 	z, v := &x.spec, &x.set.Vec
-	a := w.room[roomScores]
-	g := k.h / (z.H / z.G)
+	lo, hi := x.keysOf(k, j, n)
+	if lo == hi {
+		return
+	}
+	fresh := x.position(k.b)+k.t+j-x.left >= k.s || k.s == 0 // their first keys
+	a, g := w.room[roomScores], k.h/(z.H/z.G)
+	x.byQueries(w, lo, hi, j, n, a, x.K[z.key(k.b, k.s, g, z.LdK, z.K):], z.LdK, w.room[roomQueries], z.K)
+	if x.general {
+		x.adjust(w, k, lo, hi, j, n, a, nil)
+	}
+	x.hideLeft(k, lo, hi, j, n, a)
+	plain, bound := x.hidden(k, lo, hi, j)
+	top, sum, less := w.room[roomTop][j:], w.room[roomSum][j:], w.room[roomLess][j:]
+	v.attention.softmax(hi-lo, plain, x.ld, roundUp(n, scorePanel), bound, &a[lo*x.ld], &top[0], &sum[0], &less[0])
 	ldo := z.H * z.V
-	x.byKeys(w, k, a, x.Q[z.query(k.b, k.t, k.h, z.LdQ, z.K):], z.LdQ, w.room[roomKeys], z.K)
-	out := x.Out[z.query(k.b, k.t, k.h, ldo, z.V):]
-	for i := range k.m {
-		row := a[i*x.ld:][:k.n]
-		x.hide(w, row, i)
-		seen := row[w.lo[i]:w.hi[i]]
-		if len(seen) == 0 {
-			continue
-		}
-		if x.general {
-			x.adjust(w, k, i, seen, nil)
-		}
-		old := top[i]
-		m := larger(v.Max(seen), old)
-		shift := m
-		if m < -math.MaxFloat32 { // all are -Inf
-			shift = 0
-		}
-		if m != old {
-			top[i] = m
-			if old >= -math.MaxFloat32 { // there were keys before, or a sink
-				less := exp32(old - shift)
-				sum[i] *= less
-				if !fresh {
-					o := out[i*ldo:][:z.V]
-					v.Run(MulS, o, o, nil, nil, less, 0)
-				}
-			}
-		}
-		sum[i] += float32(v.expSum(seen, seen, shift))
-		if x.Draw != nil {
-			x.draw(w, k, i)
-			x.drop(w, seen)
+	out := x.Out[z.query(k.b, k.t+j, k.h, ldo, z.V):]
+	if !fresh && shrinks(less[:n]) {
+		v.attention.scale(n, z.V, ldo, &out[0], &less[0])
+	}
+	if x.Draw != nil {
+		x.draw(w, k, lo, hi, j, n)
+		x.drop(w, lo, hi, n, a)
+	}
+	x.overKeys(w, k, lo, hi, j, n, fresh, out, ldo, a, x.V[z.key(k.b, k.s, g, z.LdV, z.V):], z.LdV, z.V)
+}
+
+// shrinks reports whether there is something else than 1.
+func shrinks(less []float32) bool {
+	for _, f := range less {
+		if f != 1 {
+			return true
 		}
 	}
-	x.overKeys(w, k, fresh, out, ldo, a, x.V[z.key(k.b, k.s, g, z.LdV, z.V):], z.LdV, z.V)
+	return false
 }
 
 // end divides by the sums.
-func (x *attentionRun) end(w *attentionWorker, b, g, ta, tb int) {
-	z, v, heads := &x.spec, &x.set.Vec, x.spec.H/x.spec.G
-	for r := range heads {
-		for t := ta; t < tb; t++ {
-			top, sum := w.room[roomMax][r*(tb-ta)+t-ta], w.room[roomSum][r*(tb-ta)+t-ta]
-			h := g*heads + r
-			out := x.Out[z.query(b, t, h, z.H*z.V, z.V):][:z.V]
-			if !w.touched[blockOf(r, ta, t, tb)] {
-				clear(out)
-			}
-			lse := float32(math.Inf(-1))
-			if sum != 0 {
-				v.Run(MulS, out, out, nil, nil, 1/sum, 0)
-				lse = top + logPositive(float64(sum))
-			}
-			x.Lse[z.query(b, t, h, z.H, 1)] = lse
+func (x *attentionRun) end(w *attentionWorker, k attentionBlock) {
+	z, v := &x.spec, &x.set.Vec
+	ldo := z.H * z.V
+	top, sum, by := w.room[roomTop][:k.m], w.room[roomSum][:k.m], w.room[roomLess][:k.m]
+	out := x.Out[z.query(k.b, k.t, k.h, ldo, z.V):]
+	for j := 0; j < k.m; j += x.step {
+		n := min(x.step, k.m-j)
+		if lo, hi := x.keysOf(k, j, n); lo == hi {
+			clearRows(out[j*ldo:], ldo, n, z.V)
 		}
+	}
+	for i, s := range sum {
+		by[i] = 0
+		if s != 0 {
+			by[i] = 1 / s
+		}
+	}
+	v.attention.scale(k.m, z.V, ldo, &out[0], &by[0])
+	// lse = (top + log2(sum)) ln(2)
+	v.Run(Log2, sum, sum, nil, nil, 0, 0)
+	v.Run(Add, sum, sum, top, nil, 0, 0)
+	lse := x.Lse[z.query(k.b, k.t, k.h, z.H, 1):]
+	for i, s := range sum {
+		lse[i*z.H] = s * math.Ln2
 	}
 }

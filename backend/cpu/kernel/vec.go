@@ -227,7 +227,8 @@ type Vec struct {
 	depthwise       func(channels, pixels, xStep, yStep, wStep, taps int, offsets *int, ids *int32, x, w, y *float32)
 	depthwiseWeight func(channels, pixels, xStep, yStep, wStep, taps int, offsets *int, ids *int32, x, dy, w *float32)
 
-	cells cells
+	cells     cells
+	attention attentionKernels
 
 	philox        func(n int, dst *uint32, key uint64, counter, hi uint64)
 	philoxUniform func(n int, dst *float32, key uint64, counter, hi uint64)

@@ -94,7 +94,7 @@ var avx2Vec = Vec{
 	normGrad: [2]fused{vecNormGradAVX2, vecNormGradWeightAVX2},
 
 	sgd: vecSgdAVX2, sgdMomentum: vecSgdMomentumAVX2, sgdNesterov: vecSgdNesterovAVX2,
-	cells: cellsAVX2,
+	cells: cellsAVX2, attention: attentionAVX2,
 
 	adaGrad: vecAdaGradAVX2, adam: vecAdamAVX2,
 	rmsProp: [4]fused{
@@ -213,7 +213,7 @@ var avx512Vec = Vec{
 	normGrad: [2]fused{vecNormGradAVX512, vecNormGradWeightAVX512},
 
 	sgd: vecSgdAVX512, sgdMomentum: vecSgdMomentumAVX512, sgdNesterov: vecSgdNesterovAVX512,
-	cells: cellsAVX512,
+	cells: cellsAVX512, attention: attentionAVX512,
 
 	adaGrad: vecAdaGradAVX512, adam: vecAdamAVX512,
 	rmsProp: [4]fused{

@@ -22,7 +22,7 @@ var neonVec = func() Vec {
 	v.columnDevs, v.columnSums, v.columnGrad = vecColumnDevsNEON, vecColumnSumsNEON, vecColumnGradNEON
 	v.maxPool, v.maxPoolGrad = vecMaxPoolNEON, vecMaxPoolGradNEON
 	v.depthwise, v.depthwiseWeight = vecDepthwiseNEON, vecDepthwiseWeightNEON
-	v.cells = cellsNEON
+	v.cells, v.attention = cellsNEON, attentionNEON
 	v.philox, v.philoxUniform = philoxBlocksNEON, philoxUniformBlocksNEON
 	return v
 }()

@@ -62,3 +62,33 @@ func TestAssemblyBits(t *testing.T) {
 		}
 	}
 }
+
+// TestScoreBits pins the bits of what attention does with its scores: all
+// assembly sets give the same.
+func TestScoreBits(t *testing.T) {
+	const rows, cols, want = 100, 64, 0x3ea691df56d0cac4
+	for _, s := range Sets() {
+		if !s.Available || s == &generic {
+			continue
+		}
+		r := random()
+		fresh := func(n int) []float32 {
+			x := make([]float32, n)
+			for i := range x {
+				x[i] = float32(20 * r.NormFloat64())
+			}
+			return x
+		}
+		a, d, top, sum, less, lse := fresh(rows*cols), fresh(rows*cols), fresh(cols), fresh(cols), fresh(cols), fresh(cols)
+		b := append([]float32(nil), a...)
+		s.Vec.attention.softmax(rows, 40, cols, cols, 3, &a[0], &top[0], &sum[0], &less[0])
+		s.Vec.attention.weights(rows, 40, cols, cols, 3, &b[0], &d[0], &lse[0], &less[0])
+		h := fnv.New64a()
+		for _, x := range [][]float32{a, top, sum, less, b, d} {
+			_ = binary.Write(h, binary.LittleEndian, x)
+		}
+		if got := h.Sum64(); got != want {
+			t.Errorf("%s: other bits: %#x, want %#x", s.Name, got, want)
+		}
+	}
+}

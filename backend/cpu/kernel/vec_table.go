@@ -23,5 +23,7 @@ var genericVec = Vec{
 	maxPool: maxPoolGeneric, maxPoolGrad: maxPoolGradGeneric,
 	depthwise: depthwiseGeneric, depthwiseWeight: depthwiseWeightGeneric,
 
+	attention: genericAttention,
+
 	philox: philoxGeneric, philoxUniform: philoxUniformGeneric,
 }

@@ -28,6 +28,8 @@ type unit struct {
 
 // units lists what there is to generate.
 var units = []unit{
+	{name: "attention", amd64: attention},
+	{name: "attention_neon", arm64: attentionNEON},
 	{name: "cell", amd64: cell},
 	{name: "cell_neon", arm64: cellNEON},
 	{name: "half", amd64: half},
