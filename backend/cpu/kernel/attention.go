@@ -81,6 +81,7 @@ const (
 	roomBias           // a block of the bias
 	roomBits           // random bits of a block
 	roomRows           // a block [queries keys]
+	roomDense          // rows that lie too badly in memory, copied
 	roomTop            // largest score of each query so far; backwards lse
 	roomSum            // sum of powers of each query so far; backwards delta
 	roomLess           // what the sums of a query shrink by
@@ -148,6 +149,7 @@ func newAttention(set *Set, spec AttentionSpec, workers int, grad bool) *Attenti
 	if spec.Keep != 0 || grad && spec.BiasStride[2] != 0 {
 		x.size[roomRows] = x.queries * x.rowLen()
 	}
+	x.size[roomDense] = max(x.keys, x.queries) * max(spec.K, spec.V)
 	for i := range x.size {
 		x.size[i] = roundUp(x.size[i], alignment)
 	}
@@ -280,6 +282,16 @@ func (x *Attention) pack(dst, src []float32, n, width, ld int, scale float32) {
 	}
 }
 
+// dense returns n rows of that width, ld apart, where a product reads them well:
+// a copy, if they collide.
+func (x *attentionRun) dense(w *attentionWorker, rows []float32, n, width, ld int) ([]float32, int) {
+	if !collide(ld) {
+		return rows, ld
+	}
+	x.set.Tile.copy(w.room[roomDense], width, rows, ld, n, width)
+	return w.room[roomDense], width
+}
+
 // packQueries packs the queries of a block, scaled.
 func (x *attentionRun) packQueries(w *attentionWorker, k attentionBlock) {
 	z := &x.spec
@@ -388,8 +400,9 @@ func (x *attentionRun) forward(w *attentionWorker, b, h, t int) {
 	first, end := x.keysOf(k, 0, k.m)
 	for s := first / x.keys * x.keys; s < end; s += x.keys {
 		k.s, k.n = s, min(x.keys, z.S-s)
+		values, ld := x.dense(w, x.V[z.key(k.b, k.s, k.h/(z.H/z.G), z.LdV, z.V):], k.n, z.V, z.LdV)
 		for j := 0; j < k.m; j += x.step {
-			x.forwardPanel(w, k, j, min(x.step, k.m-j))
+			x.forwardPanel(w, k, j, min(x.step, k.m-j), values, ld)
 		}
 	}
 	k.s, k.n = 0, z.S
@@ -409,7 +422,7 @@ func (x *attentionRun) begin(w *attentionWorker, k attentionBlock) {
 
 // forwardPanel adds to the sums of n queries of a block, from j on, or starts
 // them.
-func (x *attentionRun) forwardPanel(w *attentionWorker, k attentionBlock, j, n int) {
+func (x *attentionRun) forwardPanel(w *attentionWorker, k attentionBlock, j, n int, values []float32, ld int) {
 	z, v := &x.spec, &x.set.Vec
 	lo, hi := x.keysOf(k, j, n)
 	if lo == hi {
@@ -434,7 +447,7 @@ func (x *attentionRun) forwardPanel(w *attentionWorker, k attentionBlock, j, n i
 		x.draw(w, k, lo, hi, j, n)
 		x.drop(w, lo, hi, n, a)
 	}
-	x.overKeys(w, k, lo, hi, j, n, fresh, out, ldo, a, x.V[z.key(k.b, k.s, g, z.LdV, z.V):], z.LdV, z.V)
+	x.overKeys(w, k, lo, hi, j, n, fresh, out, ldo, a, values, ld, z.V)
 }
 
 // shrinks reports whether there is something else than 1.

@@ -66,6 +66,7 @@ func (x *attentionRun) backward(w *attentionWorker, group, span, sa, sb int) {
 				}
 				x.packBoth(w, k, z.Scale)
 				x.weights(w, k, true)
+				rows, ldr := x.dense(w, keys, n, z.K, z.LdK)
 				for j := 0; j < k.m; j += x.step {
 					m := min(x.step, k.m-j)
 					lo, hi := x.keysOf(k, j, m)
@@ -74,10 +75,12 @@ func (x *attentionRun) backward(w *attentionWorker, group, span, sa, sb int) {
 					}
 					dq, ld := x.queryGrad(span, b, t+j, k.h)
 					first := max(x.position(b)+t+j-x.left, sa) // of the span's keys
-					x.overKeys(w, k, lo, hi, j, m, first >= s, dq, ld, da[j:], keys, z.LdK, z.K)
+					x.overKeys(w, k, lo, hi, j, m, first >= s, dq, ld, da[j:], rows, ldr, z.K)
 				}
-				x.overQueries(w, k, fresh, dk, z.LdK, da, x.Q[z.query(b, t, k.h, z.LdQ, z.K):], z.LdQ, z.K)
-				x.overQueries(w, k, fresh, dv, z.LdV, p, x.DOut[z.query(b, t, k.h, z.H*z.V, z.V):], z.H*z.V, z.V)
+				rows, ldr = x.dense(w, x.Q[z.query(b, t, k.h, z.LdQ, z.K):], k.m, z.K, z.LdQ)
+				x.overQueries(w, k, fresh, dk, z.LdK, da, rows, ldr, z.K)
+				rows, ldr = x.dense(w, x.DOut[z.query(b, t, k.h, z.H*z.V, z.V):], k.m, z.V, z.H*z.V)
+				x.overQueries(w, k, fresh, dv, z.LdV, p, rows, ldr, z.V)
 				fresh = false
 			}
 		}

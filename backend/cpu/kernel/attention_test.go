@@ -214,6 +214,7 @@ func packedAttention(z AttentionSpec, floats func(n int) []float32) (o Attention
 }
 
 func BenchmarkAttention(b *testing.B) {
+	const workers = 2
 	set := Best()
 	r := random()
 	floats := func(n int) []float32 {
@@ -226,10 +227,14 @@ func BenchmarkAttention(b *testing.B) {
 	for _, z := range []AttentionSpec{
 		attentionShape(8, 128, 4, 4, 64, true),
 		attentionShape(8, 128, 4, 4, 64, false),
-		attentionShape(2, 512, 8, 8, 64, true),
-		attentionShape(1, 2048, 4, 4, 64, true),
-		attentionShape(1, 2048, 4, 4, 64, false),
+		attentionShape(4, 256, 8, 8, 64, true),
+		attentionShape(4, 256, 8, 8, 64, false),
+		attentionShape(4, 128, 12, 12, 64, false),
+		attentionShape(1, 128, 12, 12, 64, false),
+		attentionShape(1, 2048, 8, 8, 64, true),
+		attentionShape(1, 2048, 8, 8, 64, false),
 		attentionShape(1, 2048, 8, 2, 128, true),
+		attentionShape(1, 4096, 16, 16, 128, true),
 	} {
 		name := fmt.Sprintf("B%d_T%d_H%d_G%d_K%d_causal=%v", z.B, z.T, z.H, z.G, z.K, z.Causal)
 		o := packedAttention(z, floats)
@@ -242,11 +247,11 @@ func BenchmarkAttention(b *testing.B) {
 			p     *Attention
 			flops float64
 		}{
-			{"forward", NewAttention(set, z, 1), 4 * pairs * float64(z.K)},
-			{"backward", NewAttentionGrad(set, z, 1), 10 * pairs * float64(z.K)},
+			{"forward", NewAttention(set, z, workers), 4 * pairs * float64(z.K)},
+			{"backward", NewAttentionGrad(set, z, workers), 10 * pairs * float64(z.K)},
 		} {
 			b.Run(name+"/"+plan.name, func(b *testing.B) {
-				measure(b, 1, plan.p.Bind(o, make([]float32, plan.p.Scratch())), plan.flops)
+				measure(b, workers, plan.p.Bind(o, make([]float32, plan.p.Scratch())), plan.flops)
 			})
 		}
 	}
