@@ -14,7 +14,9 @@ package kernel
 //
 // The order of every sum depends on the spec and the set alone. A product
 // with padding may or may not be formed: infinite or NaN weights give NaN at
-// the border, or don't.
+// the border, or don't. Kernels of 3 by 3 over many channels are computed by
+// Winograd's method, in which an infinite pixel or a NaN spreads over the 4 by 4
+// results around it, and errors are in proportion to the largest of these.
 type ConvSpec struct {
 	N, C, O, Groups                                 int
 	In, Out, Kernel, Stride, PadLo, PadHi, Dilation [3]int
@@ -44,10 +46,18 @@ func (s *ConvSpec) forward() (axes [3]axis) {
 	return axes
 }
 
+// backward returns the axes along which dx gathers from dy.
+func (s *ConvSpec) backward() (axes [3]axis) {
+	for d := range axes {
+		axes[d] = inputAxis(s.In[d], s.Out[d], s.Kernel[d], s.Stride[d], s.PadLo[d], s.Dilation[d])
+	}
+	return axes
+}
+
 // A Conv is a planned convolution, y from x and weight.
 type Conv struct{ planned }
 
-// A planned convolution is a correlation, or a depthwise or narrow one.
+// A planned convolution is a correlation, or a depthwise, narrow or Winograd one.
 type planned struct {
 	correlation
 	pack   func(x *correlationRun, spare []float32, group, panel, c0, c1 int)
@@ -83,6 +93,9 @@ func direct(set *Set, s ConvSpec, input bool, workers int) (p planned, ok bool) 
 	if n := newNarrow(set, s, input, workers); n != nil {
 		return planned{direct: n}, true
 	}
+	if w := newWinograd(set, s, input, workers); w != nil {
+		return planned{direct: w}, true
+	}
 	return p, false
 }
 
@@ -109,12 +122,8 @@ func NewConvInput(set *Set, s ConvSpec, workers int) *ConvInput {
 		return &ConvInput{p}
 	}
 	s = s.flat()
-	var axes [3]axis
-	for d := range axes {
-		axes[d] = inputAxis(s.In[d], s.Out[d], s.Kernel[d], s.Stride[d], s.PadLo[d], s.Dilation[d])
-	}
 	return &ConvInput{planned{
-		correlation: newCorrelation(&set.Tile, workers, s.N, s.Groups, s.O/s.Groups, s.C/s.Groups, axes),
+		correlation: newCorrelation(&set.Tile, workers, s.N, s.Groups, s.O/s.Groups, s.C/s.Groups, s.backward()),
 		pack:        (*correlationRun).packInput,
 	}}
 }

@@ -35,8 +35,9 @@ type Set struct {
 	Tile Tile // matrix product and convolution
 	Vec  Vec  // element-wise, reductions, rows
 
-	halves halves              // floats of 16 bits
-	peak   func(steps int) int // of at most maxSteps steps, see Peak
+	winograd winogradTransforms
+	halves   halves              // floats of 16 bits
+	peak     func(steps int) int // of at most maxSteps steps, see Peak
 }
 
 // Sets returns all sets that this build knows, the preferred one first.

@@ -1,3 +1,3 @@
 package kernel
 
-var generic = Set{Name: "generic", Available: true, Tile: genericTile, Vec: genericVec, halves: genericHalves, peak: peakGeneric}
+var generic = Set{Name: "generic", Available: true, Tile: genericTile, Vec: genericVec, winograd: genericWinograd, halves: genericHalves, peak: peakGeneric}

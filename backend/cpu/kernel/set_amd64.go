@@ -8,10 +8,11 @@ var avx512 = Set{
 	Name: "avx512",
 	Available: cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512CD &&
 		cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL && cpu.X86.HasBMI2 && avx2.Available,
-	Tile:   avx512Tile,
-	Vec:    avx512Vec,
-	halves: avx512Halves,
-	peak:   countOnes(peakAVX512),
+	Tile:     avx512Tile,
+	Vec:      avx512Vec,
+	winograd: avx512Winograd,
+	halves:   avx512Halves,
+	peak:     countOnes(peakAVX512),
 }
 
 var avx2 = Set{
@@ -19,6 +20,7 @@ var avx2 = Set{
 	Available: cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C,
 	Tile:      avx2Tile,
 	Vec:       avx2Vec,
+	winograd:  avx2Winograd,
 	halves:    avx2Halves,
 	peak:      countOnes(peakAVX2),
 }

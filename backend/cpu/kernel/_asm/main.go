@@ -38,6 +38,7 @@ var units = []unit{
 	{name: "vec_avx2", amd64: vecAVX2},
 	{name: "vec_avx512", amd64: vecAVX512},
 	{name: "vec_neon", arm64: vectorsNEON},
+	{name: "winograd", amd64: winograd},
 }
 
 // files returns the generated files of a unit by name.

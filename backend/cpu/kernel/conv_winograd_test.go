@@ -1,0 +1,97 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// TestWinograd has images that fill their tiles and images that don't, several
+// blocks of channels, and both orders of work. A result at a border has the
+// error of its tile, whose other results have more products.
+func TestWinograd(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(31, 32))
+		one := [3]int{1, 1, 1}
+		for _, s := range []ConvSpec{
+			conv2d(2, 32, 16, 16, 3, 1, 1),
+			conv2d(3, 8, 32, 48, 3, 1, 1),
+			conv2d(1, 7, 80, 96, 3, 1, 1),
+			conv2d(2, 9, 16, 32, 3, 1, 0),
+			conv2d(2, 6, 32, 16, 3, 1, 2),
+			newConvSpec(2, 16, 16, 1, [3]int{2, 10, 15}, [3]int{1, 3, 3}, one, [3]int{0, 1, 0}, [3]int{0, 0, 2}, one),
+		} {
+			if newWinograd(set, s, false, 2) == nil || newWinograd(set, s, true, 2) == nil {
+				t.Errorf("%+v is summed by the formula", s)
+			}
+			checkConvWithin(t, set, r, s, func(got float32, want sum64, largest float64) bool { return near(got, want.value, largest, 0) })
+		}
+	})
+}
+
+// TestWinogradError holds the error against float64: of layers with many and
+// few channels, with pixels of both signs and after a ReLU, its root mean square
+// at most eight times that of the sum by the formula in float32, and its
+// largest below 1e-5 of the largest result.
+func TestWinogradError(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(33, 34))
+		for _, s := range []ConvSpec{
+			conv2d(2, 12, 16, 16, 3, 1, 1), conv2d(1, 8, 64, 64, 3, 1, 1), conv2d(1, 7, 256, 64, 3, 1, 1),
+			conv2d(1, 4, 512, 32, 3, 1, 1), conv2d(1, 14, 32, 128, 3, 1, 1),
+		} {
+			lx, lw, ly := s.lens()
+			for _, positive := range []bool{false, true} {
+				x, w, dy := make([]float32, lx), make([]float32, lw), make([]float32, ly)
+				for i := range x {
+					x[i] = float32(r.NormFloat64())
+					if positive {
+						x[i] = max(x[i], 0)
+					}
+				}
+				for i := range w {
+					w[i] = float32(r.NormFloat64() * math.Sqrt(2/float64(9*s.C)))
+				}
+				for i := range dy {
+					dy[i] = float32(r.NormFloat64())
+				}
+				wantY, wantX := make([]float64, ly), make([]float64, lx)
+				s.eachProduct(func(i, j, k int) {
+					wantY[k] += float64(x[i]) * float64(w[j])
+					wantX[i] += float64(dy[k]) * float64(w[j])
+				})
+				check := func(input bool, want []float64, axes [3]axis, pack func(*correlationRun, []float32, int, int, int, int)) {
+					source, in, out := x, s.C, s.O
+					if input {
+						source, in, out = dy, s.O, s.C
+					}
+					formula := newCorrelation(&set.Tile, 1, s.N, 1, in, out, axes)
+					fast := newWinograd(set, s, input, 1)
+					plain, got := make([]float32, len(want)), make([]float32, len(want))
+					runPhases(formula.bind(source, w, plain, make([]float32, formula.Scratch()), nil, pack), 1)
+					runPhases(fast.bind(source, w, got, make([]float32, fast.scratch()), nil), 1)
+					_, plainRMS := errors32(plain, want)
+					worst, rms := errors32(got, want)
+					t.Logf("%d channels: %.1f times the error of the formula, worst %.1e", in, rms/plainRMS, worst)
+					if rms > 8*plainRMS || worst > 1e-5 {
+						t.Errorf("%+v, input %v: error %.2g, by the formula %.2g, worst %.2g", s, input, rms, plainRMS, worst)
+					}
+				}
+				check(false, wantY, s.forward(), (*correlationRun).packForward)
+				check(true, wantX, s.backward(), (*correlationRun).packInput)
+			}
+		}
+	})
+}
+
+// errors32 returns the largest and the root mean square of the errors, over
+// the largest number and the root mean square of the numbers.
+func errors32(got []float32, want []float64) (worst, rms float64) {
+	var size, sum, squares float64
+	for i, w := range want {
+		e := math.Abs(float64(got[i]) - w)
+		worst, size = max(worst, e), max(size, math.Abs(w))
+		sum, squares = sum+e*e, squares+w*w
+	}
+	return worst / size, math.Sqrt(sum / squares)
+}
