@@ -27,7 +27,7 @@ func (s *ConvSpec) taps() int { return s.Kernel[0] * s.Kernel[1] * s.Kernel[2] }
 // flat returns the spec with the pixels of an image as one row, where no tap
 // looks at a neighbour: short rows would leave blocks short.
 func (s ConvSpec) flat() ConvSpec {
-	pixels := s.In[0] * s.In[1] * s.In[2]
+	pixels := s.pixels()
 	if s.taps() == 1 && s.In == s.Out && s.PadLo == [3]int{} && pixels <= flatPixels {
 		s.In, s.Out = [3]int{1, 1, pixels}, [3]int{1, 1, pixels}
 		s.Stride, s.PadHi = [3]int{1, 1, 1}, [3]int{}
@@ -92,6 +92,9 @@ func direct(set *Set, s ConvSpec, input bool, workers int) (p planned, ok bool) 
 	}
 	if n := newNarrow(set, s, input, workers); n != nil {
 		return planned{direct: n}, true
+	}
+	if s.pointwise() && s.pixels() <= pointwisePixels {
+		return planned{direct: newPointwise(set, s, input, workers)}, true
 	}
 	if w := newWinograd(set, s, input, workers); w != nil {
 		return planned{direct: w}, true

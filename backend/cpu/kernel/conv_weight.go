@@ -9,6 +9,8 @@ package kernel
 // slices are added in order.
 type ConvWeight struct {
 	depthwise *depthwise // where a channel is a group
+	product   *Gemm      // where it is a matrix product
+	winograd  *winogradWeight
 	gather
 	spec    ConvSpec
 	tile    *Tile
@@ -38,6 +40,21 @@ func NewConvWeight(set *Set, s ConvSpec, workers int) *ConvWeight {
 	if s.depthwise() {
 		return &ConvWeight{depthwise: newDepthwise(set, s, false, workers)}
 	}
+	// A product cuts its result among the workers; a large one can be cut
+	// (BenchmarkConv, resnet50).
+	if k := s.N * s.pixels(); s.pointwise() && s.O*s.C >= 4*k {
+		return &ConvWeight{product: NewGemm(set, GemmSpec{
+			Batch: 1, M: s.O, N: s.C, K: k, TransA: true, LdA: s.O, LdB: s.C, LdC: s.C,
+		}, workers)}
+	}
+	if v := newWinogradWeight(set, s, workers); v != nil {
+		return &ConvWeight{winograd: v}
+	}
+	return newWeightSums(set, s, workers)
+}
+
+// newWeightSums plans dw by its formula.
+func newWeightSums(set *Set, s ConvSpec, workers int) *ConvWeight {
 	s = s.flat()
 	t := &set.Tile
 	w := &ConvWeight{spec: s, tile: t, workers: workers}
@@ -92,6 +109,12 @@ func (w *ConvWeight) size() int { return w.spec.taps() * w.spec.C / w.spec.Group
 
 // Scratch returns the number of floats that Bind wants as scratch memory.
 func (w *ConvWeight) Scratch() int {
+	if w.product != nil {
+		return w.product.Scratch()
+	}
+	if w.winograd != nil {
+		return w.winograd.scratch()
+	}
 	if d := w.depthwise; d != nil {
 		return alignment + d.parts()*d.weights()
 	}
@@ -109,6 +132,12 @@ type weightRun struct {
 
 // Bind gives the plan its operands.
 func (w *ConvWeight) Bind(x, dy, dw, scratch []float32) []Phase {
+	if w.product != nil {
+		return w.product.Bind(dy, x, dw, scratch, nil)
+	}
+	if w.winograd != nil {
+		return w.winograd.bind(x, dy, dw, scratch)
+	}
 	if d := w.depthwise; d != nil {
 		return d.bindWeight(x, dy, dw, scratch)
 	}

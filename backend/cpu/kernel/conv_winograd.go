@@ -13,12 +13,12 @@ package kernel
 type winograd struct {
 	tile       *Tile
 	transforms *winogradTransforms
+	pixels     tiling // of the source
 	workers    int
 	input      bool
 
+	size            [2]int // of an image of the result
 	images, in, out int    // channels of source and result
-	from, to, first [2]int // sizes of an image, and the pixel at which the first tile starts
-	tiles           [2]int // of an image
 
 	cols, panels  int // of the result
 	depth, blocks int // of the source
@@ -55,22 +55,24 @@ func newWinograd(set *Set, s ConvSpec, input bool, workers int) *winograd {
 		images: s.N * s.In[0], in: s.C, out: s.O,
 	}
 	for d := range 2 {
-		w.from[d], w.to[d], w.first[d] = s.In[1+d], s.Out[1+d], -s.PadLo[1+d]
+		w.pixels.size[d], w.size[d], w.pixels.first[d] = s.In[1+d], s.Out[1+d], -s.PadLo[1+d]
 		if input {
-			w.from[d], w.to[d], w.first[d] = s.Out[1+d], s.In[1+d], s.PadLo[1+d]-2
+			w.pixels.size[d], w.size[d], w.pixels.first[d] = s.Out[1+d], s.In[1+d], s.PadLo[1+d]-2
 		}
-		w.tiles[d] = ceil(w.to[d], winogradOut)
+		w.pixels.tiles[d] = ceil(w.size[d], winogradOut)
 	}
 	if input {
 		w.in, w.out = s.O, s.C
 	}
+	w.pixels.transform, w.pixels.side, w.pixels.channels = set.winograd.image, winogradIn, w.in
+	tiles := w.pixels.tiles
 	// Products by the formula, those with padding left out, against those of
 	// whole tiles and the transforms.
-	plain := float64(9 * w.to[0] * w.to[1])
+	plain := float64(9 * w.size[0] * w.size[1])
 	for d := range 2 {
-		plain *= 1 - float64(2)/float64(3*w.to[d])
+		plain *= 1 - float64(2)/float64(3*w.size[d])
 	}
-	if plain < 1.5*float64(winogradPoints*w.tiles[0]*w.tiles[1]) {
+	if plain < 1.5*float64(winogradPoints*tiles[0]*tiles[1]) {
 		return nil
 	}
 	t := w.tile
@@ -80,20 +82,20 @@ func newWinograd(set *Set, s ConvSpec, input bool, workers int) *winograd {
 	w.depth = roundUp(ceil(w.in, w.blocks), winogradLanes)
 	w.blocks = ceil(w.in, w.depth)
 
-	all := w.images * w.tiles[0] * w.tiles[1]
+	all := w.images * tiles[0] * tiles[1]
 	nanos := float64(winogradPoints*w.in*w.out) / t.Speed // of a tile
 	weightNanos := float64(w.in*w.out) * winogradPoints / t.Speed
 	w.byPanel = winogradPoints*w.in*w.out > winogradWeights && all <= 2*w.out
 	if w.byPanel {
 		w.count, w.bands = all, 1
-		w.before = cut(w.images*w.tiles[0], float64(w.tiles[1]*winogradPoints*w.in)/t.Speed*4, workers)
+		w.before = cut(w.images*tiles[0], float64(tiles[1]*winogradPoints*w.in)/t.Speed*4, workers)
 		w.pending = cut(w.panels, (nanos*float64(all)+weightNanos)/float64(w.panels), workers)
 		return w
 	}
-	w.bands = max(1, min(winogradTiles/w.tiles[1], w.images*w.tiles[0]))
-	w.count = w.bands * w.tiles[1]
+	w.bands = max(1, min(winogradTiles/tiles[1], w.images*tiles[0]))
+	w.count = w.bands * tiles[1]
 	w.before = cut(w.panels*w.blocks, weightNanos/float64(w.panels*w.blocks), workers)
-	w.pending = cut(ceil(w.images*w.tiles[0], w.bands), nanos*float64(w.count), workers)
+	w.pending = cut(ceil(w.images*tiles[0], w.bands), nanos*float64(w.count), workers)
 	return w
 }
 
@@ -154,39 +156,7 @@ func (w *winograd) bind(source, weight, result, scratch []float32, after Epilogu
 // transformBands transforms the images of some bands.
 func (x *winogradRun) transformBands(_, chunk int) {
 	lo, hi := x.before.span(chunk)
-	x.images6(x.shared, lo*x.tiles[1], lo, hi)
-}
-
-// images6 transforms bands lo to hi to the tiles of dst from number tile on:
-// [point tile channel].
-func (x *winogradRun) images6(dst []float32, tile, lo, hi int) {
-	row := x.from[1] * x.in
-	step := x.imageStep()
-	for band := lo; band < hi; band++ {
-		image, i := band/x.tiles[0], band%x.tiles[0]*winogradOut+x.first[0]
-		for tx := range x.tiles[1] {
-			j := tx*winogradOut + x.first[1]
-			valid := validSquare(i, j, x.from)
-			x.transforms.image(x.in, valid, &x.source[0], (image*x.from[0]+i)*row+j*x.in, row, x.in,
-				&dst[tile*x.in], winogradIn*step, step)
-			tile++
-		}
-	}
-}
-
-// validSquare tells which pixels of the square at row i and column j exist.
-func validSquare(i, j int, size [2]int) uint64 {
-	if i >= 0 && j >= 0 && i+winogradIn <= size[0] && j+winogradIn <= size[1] {
-		return ^uint64(0)
-	}
-	var columns, valid uint64
-	for c := max(0, -j); c < min(winogradIn, size[1]-j); c++ {
-		columns |= 1 << c
-	}
-	for r := max(0, -i); r < min(winogradIn, size[0]-i); r++ {
-		valid |= columns << (8 * r)
-	}
-	return valid
+	x.pixels.bands(x.source, x.shared, x.imageStep(), lo*x.pixels.tiles[1], lo, hi)
 }
 
 // transformWeights transforms some panels and blocks of the weight.
@@ -226,11 +196,11 @@ func (x *winogradRun) runBands(worker, chunk int) {
 	lo, hi := x.pending.span(chunk)
 	for u := lo; u < hi; u++ {
 		b0 := u * x.bands
-		b1 := min(b0+x.bands, x.images*x.tiles[0])
-		x.images6(own, 0, b0, b1)
+		b1 := min(b0+x.bands, x.images*x.pixels.tiles[0])
+		x.pixels.bands(x.source, own, x.imageStep(), 0, b0, b1)
 		for p := range x.panels {
 			for b := range x.blocks {
-				x.multiply(worker, products, own, x.shared[(p*x.blocks+b)*x.weightBlock():], (b1-b0)*x.tiles[1], p, b)
+				x.multiply(worker, products, own, x.shared[(p*x.blocks+b)*x.weightBlock():], (b1-b0)*x.pixels.tiles[1], p, b)
 			}
 			x.results(products, p, b0, b1)
 		}
@@ -242,14 +212,14 @@ func (x *winogradRun) runBands(worker, chunk int) {
 
 // pixel is the first pixel of a band.
 func (x *winogradRun) pixel(band int) int {
-	return (band/x.tiles[0]*x.to[0] + band%x.tiles[0]*winogradOut) * x.to[1]
+	return (band/x.pixels.tiles[0]*x.size[0] + band%x.pixels.tiles[0]*winogradOut) * x.size[1]
 }
 
 // runPanels computes the panels of a chunk for all images.
 func (x *winogradRun) runPanels(worker, chunk int) {
 	own := x.own[worker]
 	products := own[x.weightBlock()+x.turning():]
-	bands := x.images * x.tiles[0]
+	bands := x.images * x.pixels.tiles[0]
 	lo, hi := x.pending.span(chunk)
 	for p := lo; p < hi; p++ {
 		for b := range x.blocks {
@@ -271,37 +241,23 @@ func (x *winogradRun) multiply(worker int, products, images, weights []float32, 
 	c := block * x.depth
 	g.rsa, g.csa, g.rsb, g.ldc = x.in*floatBytes, floatBytes, x.cols*floatBytes, x.cols*floatBytes
 	g.k, g.nseg, g.acc = min(x.depth, x.in-c), 1, min(block, 1)
-	parts := ceil(count, t.Rows)
-	m, more := count/parts, count%parts
 	for p := range winogradPoints {
-		g.a = at(images, p*x.imageStep()+c)
 		g.b = at(weights, p*x.weightStep())
-		g.c = at(products, p*x.productStep())
-		if more > 0 {
-			g.stepA, g.stepC = (m+1)*g.rsa, (m+1)*g.ldc
-			t.blocks(m+1, n, more, g)
-			g.a = at(images, p*x.imageStep()+c+more*(m+1)*x.in)
-			g.c = at(products, p*x.productStep()+more*(m+1)*x.cols)
-		}
-		g.stepA, g.stepC = m*g.rsa, m*g.ldc
-		t.blocks(m, n, parts-more, g)
+		t.evenRows(count, n, images[p*x.imageStep()+c:], products[p*x.productStep():], g)
 	}
 }
 
 // results transforms the products of bands lo to hi to the results of a panel.
 func (x *winogradRun) results(products []float32, panel, lo, hi int) {
 	n := min(x.cols, x.out-panel*x.cols)
-	row, step := x.to[1]*x.out, x.productStep()
+	row, step := x.size[1]*x.out, x.productStep()
+	results := tiling{side: winogradOut, size: x.size}
 	tile := 0
 	for band := lo; band < hi; band++ {
-		i := band % x.tiles[0] * winogradOut
-		for tx := range x.tiles[1] {
+		i := band % x.pixels.tiles[0] * winogradOut
+		for tx := range x.pixels.tiles[1] {
 			j := tx * winogradOut
-			valid := ^uint64(0)
-			if i+winogradOut > x.to[0] || j+winogradOut > x.to[1] {
-				valid = validSquare(i, j, x.to)
-			}
-			x.transforms.result(n, valid, &products[tile*x.cols], 0, winogradIn*step, step,
+			x.transforms.result(n, results.valid(i, j), &products[tile*x.cols], 0, winogradIn*step, step,
 				&x.result[(x.pixel(band)+j)*x.out+panel*x.cols], row, x.out)
 			tile++
 		}

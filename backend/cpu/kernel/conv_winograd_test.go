@@ -29,6 +29,34 @@ func TestWinograd(t *testing.T) {
 	})
 }
 
+// TestWinogradRounds sums a gradient by the weight in rounds of few bands.
+func TestWinogradRounds(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(35, 36))
+		s := conv2d(3, 9, 112, 80, 3, 1, 1)
+		lx, lw, ly := s.lens()
+		x, dy := randomGuarded(r, lx), randomGuarded(r, ly)
+		run := func(rounds, workers int) []float32 {
+			w := newWinogradWeight(set, s, workers)
+			w.setRounds(rounds)
+			dw, scratch := newGuarded(lw), newGuarded(w.scratch())
+			runPhases(w.bind(x.s, dy.s, dw.s, scratch.s), workers)
+			dw.check(t, "dw")
+			scratch.check(t, "scratch")
+			return dw.s
+		}
+		want := run(1, 2)
+		for _, rounds := range []int{2, 4} {
+			got := run(rounds, 3)
+			for i, g := range got {
+				if math.Abs(float64(g-want[i])) > 1e-4 {
+					t.Fatalf("element %d is %g in one round, %g in %d", i, want[i], g, rounds)
+				}
+			}
+		}
+	})
+}
+
 // TestWinogradError holds the error against float64: of layers with many and
 // few channels, with pixels of both signs and after a ReLU, its root mean square
 // at most eight times that of the sum by the formula in float32, and its
@@ -55,30 +83,38 @@ func TestWinogradError(t *testing.T) {
 				for i := range dy {
 					dy[i] = float32(r.NormFloat64())
 				}
-				wantY, wantX := make([]float64, ly), make([]float64, lx)
+				wantY, wantX, wantW := make([]float64, ly), make([]float64, lx), make([]float64, lw)
 				s.eachProduct(func(i, j, k int) {
 					wantY[k] += float64(x[i]) * float64(w[j])
 					wantX[i] += float64(dy[k]) * float64(w[j])
+					wantW[j] += float64(x[i]) * float64(dy[k])
 				})
-				check := func(input bool, want []float64, axes [3]axis, pack func(*correlationRun, []float32, int, int, int, int)) {
-					source, in, out := x, s.C, s.O
-					if input {
-						source, in, out = dy, s.O, s.C
-					}
-					formula := newCorrelation(&set.Tile, 1, s.N, 1, in, out, axes)
-					fast := newWinograd(set, s, input, 1)
-					plain, got := make([]float32, len(want)), make([]float32, len(want))
-					runPhases(formula.bind(source, w, plain, make([]float32, formula.Scratch()), nil, pack), 1)
-					runPhases(fast.bind(source, w, got, make([]float32, fast.scratch()), nil), 1)
-					_, plainRMS := errors32(plain, want)
-					worst, rms := errors32(got, want)
-					t.Logf("%d channels: %.1f times the error of the formula, worst %.1e", in, rms/plainRMS, worst)
+				check := func(name string, want []float64, plain, fast func(result []float32) []Phase) {
+					a, b := make([]float32, len(want)), make([]float32, len(want))
+					runPhases(plain(a), 1)
+					runPhases(fast(b), 1)
+					_, plainRMS := errors32(a, want)
+					worst, rms := errors32(b, want)
+					t.Logf("%s: %d channels: %.1f times the error of the formula, worst %.1e", name, s.C, rms/plainRMS, worst)
 					if rms > 8*plainRMS || worst > 1e-5 {
-						t.Errorf("%+v, input %v: error %.2g, by the formula %.2g, worst %.2g", s, input, rms, plainRMS, worst)
+						t.Errorf("%s of %+v: error %.2g, by the formula %.2g, worst %.2g", name, s, rms, plainRMS, worst)
 					}
 				}
-				check(false, wantY, s.forward(), (*correlationRun).packForward)
-				check(true, wantX, s.backward(), (*correlationRun).packInput)
+				scratch := func(n int) []float32 { return make([]float32, n) }
+				formula := newCorrelation(&set.Tile, 1, s.N, 1, s.C, s.O, s.forward())
+				fast := newWinograd(set, s, false, 1)
+				check("y", wantY, func(y []float32) []Phase {
+					return formula.bind(x, w, y, scratch(formula.Scratch()), nil, (*correlationRun).packForward)
+				}, func(y []float32) []Phase { return fast.bind(x, w, y, scratch(fast.scratch()), nil) })
+				back := newCorrelation(&set.Tile, 1, s.N, 1, s.O, s.C, s.backward())
+				fastBack := newWinograd(set, s, true, 1)
+				check("dx", wantX, func(dx []float32) []Phase {
+					return back.bind(dy, w, dx, scratch(back.Scratch()), nil, (*correlationRun).packInput)
+				}, func(dx []float32) []Phase { return fastBack.bind(dy, w, dx, scratch(fastBack.scratch()), nil) })
+				sums := newWeightSums(set, s, 1)
+				fastSums := newWinogradWeight(set, s, 1)
+				check("dw", wantW, func(dw []float32) []Phase { return sums.Bind(x, dy, dw, scratch(sums.Scratch())) },
+					func(dw []float32) []Phase { return fastSums.bind(x, dy, dw, scratch(fastSums.scratch())) })
 			}
 		}
 	})
