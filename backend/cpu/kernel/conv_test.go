@@ -254,27 +254,47 @@ func TestConvNarrow(t *testing.T) {
 	})
 }
 
+// TestConvChannels has so many channels that the gradient by the weight is a
+// product for each tap, and images so small that y and dx are products.
+func TestConvChannels(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(25, 26))
+		for _, s := range []ConvSpec{
+			conv2d(2, 7, 128, 131, 1, 1, 0),
+			conv2d(3, 5, 130, 160, 1, 2, 0),
+			conv2d(2, 9, 128, 129, 3, 2, 1),
+			newConvSpec(1, 131, 140, 1, [3]int{4, 3, 5}, [3]int{2, 1, 2}, [3]int{2, 1, 3}, [3]int{1, 0, 2}, [3]int{0, 1, 1}, [3]int{1, 2, 2}),
+		} {
+			if newTapProducts(set, s, 2) == nil {
+				t.Errorf("%+v has no products", s)
+			}
+			checkConv(t, set, r, s)
+		}
+	})
+}
+
 // TestConvBatch checks that an image alone gives the bits that it gives
 // within a batch.
 func TestConvBatch(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		r := rand.New(rand.NewPCG(15, 16))
-		many := conv2d(9, 13, 5, 17, 3, 1, 1)
-		one := many
-		one.N = 1
-		lx, lw, ly := many.lens()
-		x, w := randomGuarded(r, lx), randomGuarded(r, lw)
-		run := func(s ConvSpec, x []float32, n int) []float32 {
-			y := make([]float32, n)
-			c := NewConv(set, s, 2)
-			runPhases(c.Bind(x, w.s, y, make([]float32, c.Scratch()), nil), 2)
-			return y
-		}
-		all := run(many, x.s, ly)
-		for i := range many.N {
-			for e, g := range run(one, x.s[i*lx/many.N:][:lx/many.N], ly/many.N) {
-				if g != all[i*ly/many.N+e] {
-					t.Fatalf("image %d: element %d is %g alone, %g in the batch", i, e, g, all[i*ly/many.N+e])
+		for _, many := range []ConvSpec{conv2d(9, 13, 5, 17, 3, 1, 1), conv2d(200, 4, 96, 96, 3, 1, 1), conv2d(9, 7, 65, 33, 1, 1, 0)} {
+			one := many
+			one.N = 1
+			lx, lw, ly := many.lens()
+			x, w := randomGuarded(r, lx), randomGuarded(r, lw)
+			run := func(s ConvSpec, x []float32, n int) []float32 {
+				y := make([]float32, n)
+				c := NewConv(set, s, 2)
+				runPhases(c.Bind(x, w.s, y, make([]float32, c.Scratch()), nil), 2)
+				return y
+			}
+			all := run(many, x.s, ly)
+			for i := range many.N {
+				for e, g := range run(one, x.s[i*lx/many.N:][:lx/many.N], ly/many.N) {
+					if g != all[i*ly/many.N+e] {
+						t.Fatalf("image %d: element %d is %g alone, %g in the batch", i, e, g, all[i*ly/many.N+e])
+					}
 				}
 			}
 		}

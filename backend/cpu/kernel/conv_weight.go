@@ -8,9 +8,12 @@ package kernel
 // alone. Each slice is summed on its own, in the order of its units; then the
 // slices are added in order.
 type ConvWeight struct {
-	depthwise *depthwise // where a channel is a group
-	product   *Gemm      // where it is a matrix product
-	winograd  *winogradWeight
+	depthwise *depthwise  // where a channel is a group
+	direct    interface { // where the fields below are not used
+		scratch() int
+		bind(x, dy, dw, scratch []float32) []Phase
+	}
+
 	gather
 	spec    ConvSpec
 	tile    *Tile
@@ -40,15 +43,11 @@ func NewConvWeight(set *Set, s ConvSpec, workers int) *ConvWeight {
 	if s.depthwise() {
 		return &ConvWeight{depthwise: newDepthwise(set, s, false, workers)}
 	}
-	// A product cuts its result among the workers; a large one can be cut
-	// (BenchmarkConv, resnet50).
-	if k := s.N * s.pixels(); s.pointwise() && s.O*s.C >= 4*k {
-		return &ConvWeight{product: NewGemm(set, GemmSpec{
-			Batch: 1, M: s.O, N: s.C, K: k, TransA: true, LdA: s.O, LdB: s.C, LdC: s.C,
-		}, workers)}
-	}
 	if v := newWinogradWeight(set, s, workers); v != nil {
-		return &ConvWeight{winograd: v}
+		return &ConvWeight{direct: v}
+	}
+	if v := newTapProducts(set, s, workers); v != nil {
+		return &ConvWeight{direct: v}
 	}
 	return newWeightSums(set, s, workers)
 }
@@ -109,11 +108,8 @@ func (w *ConvWeight) size() int { return w.spec.taps() * w.spec.C / w.spec.Group
 
 // Scratch returns the number of floats that Bind wants as scratch memory.
 func (w *ConvWeight) Scratch() int {
-	if w.product != nil {
-		return w.product.Scratch()
-	}
-	if w.winograd != nil {
-		return w.winograd.scratch()
+	if w.direct != nil {
+		return w.direct.scratch()
 	}
 	if d := w.depthwise; d != nil {
 		return alignment + d.parts()*d.weights()
@@ -132,11 +128,8 @@ type weightRun struct {
 
 // Bind gives the plan its operands.
 func (w *ConvWeight) Bind(x, dy, dw, scratch []float32) []Phase {
-	if w.product != nil {
-		return w.product.Bind(dy, x, dw, scratch, nil)
-	}
-	if w.winograd != nil {
-		return w.winograd.bind(x, dy, dw, scratch)
+	if w.direct != nil {
+		return w.direct.bind(x, dy, dw, scratch)
 	}
 	if d := w.depthwise; d != nil {
 		return d.bindWeight(x, dy, dw, scratch)

@@ -1,0 +1,103 @@
+package kernel
+
+// A tapProducts is the gradient by a weight of many channels as a matrix
+// product for each tap: of dy, turned, and the pixels that the tap meets, which
+// are gathered first. Where the result is large, units of a few rows would
+// fetch and store all of it again and again.
+type tapProducts struct {
+	spec      ConvSpec
+	tile      *Tile
+	product   *Gemm
+	workers   int
+	gathering work // rows of results
+	turning   work // channels of dy
+}
+
+// newTapProducts plans dw; nil where the result is small, or one product
+// can't be cut among the workers (BenchmarkConv, resnet50).
+func newTapProducts(set *Set, s ConvSpec, workers int) *tapProducts {
+	rows := s.N * s.Out[0] * s.Out[1]
+	k := rows * s.Out[2]
+	if s.Groups > 1 || s.C*s.O < 16<<10 || k > 8<<10 || s.C*s.O < 2*k {
+		return nil
+	}
+	t := &tapProducts{spec: s, tile: &set.Tile, workers: workers}
+	t.product = NewGemm(set, GemmSpec{Batch: 1, M: s.O, N: s.C, K: k, TransA: true, LdA: s.O, LdB: s.C, LdC: s.C}, workers)
+	t.gathering = cut(rows, float64(s.Out[2]*s.C)*packNanos, workers)
+	t.turning = cut(s.O, float64(s.C*s.taps())*packNanos, workers)
+	return t
+}
+
+// gathered is the size of the pixels of a tap, sums that of the products.
+func (t *tapProducts) gathered() int {
+	s := &t.spec
+	if s.pointwise() {
+		return 0
+	}
+	return roundUp(s.N*s.Out[0]*s.Out[1]*s.Out[2]*s.C, alignment)
+}
+
+func (t *tapProducts) sums() int {
+	s := &t.spec
+	if s.taps() == 1 {
+		return 0
+	}
+	return roundUp(s.taps()*s.O*s.C, alignment)
+}
+
+func (t *tapProducts) scratch() int {
+	return alignment + t.gathered() + t.sums() + t.product.Scratch()
+}
+
+func (t *tapProducts) bind(x, dy, dw, scratch []float32) []Phase {
+	s := &t.spec
+	scratch = align(scratch)
+	pixels, sums := scratch[:t.gathered()], scratch[t.gathered():][:t.sums()]
+	rest := scratch[t.gathered()+t.sums():]
+	if s.pointwise() {
+		return t.product.Bind(dy, x, dw, rest, nil)
+	}
+	if s.taps() == 1 {
+		return append([]Phase{t.gather(x, pixels, 0)}, t.product.Bind(dy, pixels, dw, rest, nil)...)
+	}
+	var phases []Phase
+	for tap := range s.taps() {
+		phases = append(phases, t.gather(x, pixels, tap))
+		phases = append(phases, t.product.Bind(dy, pixels, sums[tap*s.O*s.C:][:s.O*s.C], rest, nil)...)
+	}
+	return append(phases, Phase{Chunks: t.turning.chunks, Run: func(_, chunk int) {
+		lo, hi := t.turning.span(chunk)
+		for o := lo; o < hi; o++ {
+			t.tile.transpose(dw[o*s.C*s.taps():], s.taps(), sums[o*s.C:], s.O*s.C, s.taps(), s.C)
+		}
+	}})
+}
+
+// gather copies the pixels that a tap meets, zero where it meets padding.
+func (t *tapProducts) gather(x, pixels []float32, tap int) Phase {
+	s := &t.spec
+	var at [3]int // of the tap for the first result
+	for d, k := range [3]int{tap / (s.Kernel[1] * s.Kernel[2]), tap / s.Kernel[2] % s.Kernel[1], tap % s.Kernel[2]} {
+		at[d] = k*s.Dilation[d] - s.PadLo[d]
+	}
+	return Phase{Chunks: t.gathering.chunks, Run: func(_, chunk int) {
+		lo, hi := t.gathering.span(chunk)
+		for row := lo; row < hi; row++ {
+			image, z, y := row/(s.Out[0]*s.Out[1]), row/s.Out[1]%s.Out[0]*s.Stride[0]+at[0], row%s.Out[1]*s.Stride[1]+at[1]
+			to := pixels[row*s.Out[2]*s.C:][:s.Out[2]*s.C]
+			if z < 0 || z >= s.In[0] || y < 0 || y >= s.In[1] {
+				clear(to)
+				continue
+			}
+			from := x[((image*s.In[0]+z)*s.In[1]+y)*s.In[2]*s.C:][:s.In[2]*s.C]
+			for i := range s.Out[2] {
+				pixel := to[i*s.C:][:s.C]
+				if j := i*s.Stride[2] + at[2]; j < 0 || j >= s.In[2] {
+					clear(pixel)
+				} else {
+					copy(pixel, from[j*s.C:])
+				}
+			}
+		}
+	}}
+}
