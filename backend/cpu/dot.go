@@ -152,9 +152,10 @@ func lowerProduct(l *Lowering, n *ir.Node) {
 	l.product(n, l.write(n.Out(0)), nil)
 }
 
-// dot lowers a canonical product. Its result [batch, rows, cols] may be of any
-// rank; rows are the free elements of x, cols those of y.
-func (l *lowering) dot(n *ir.Node, op ops.DotOp, out ref, after epilogue) {
+// gemm plans a canonical product. Its result [batch, rows, cols] may be of any
+// rank; rows are the free elements of x, cols those of y. A transient one is
+// for the epilogue alone.
+func (l *lowering) gemm(n *ir.Node, op ops.DotOp, transient bool) (*kernel.Gemm, kernel.GemmSpec) {
 	x, y := n.In()[0], n.In()[1]
 	mx := matrix(x, axes(op.XBatch, op.NBatch), axes(op.XContract, op.NContract))
 	my := matrix(y, axes(op.YBatch, op.NBatch), axes(op.YContract, op.NContract))
@@ -163,6 +164,7 @@ func (l *lowering) dot(n *ir.Node, op ops.DotOp, out ref, after epilogue) {
 		TransA: mx.contractFirst, TransB: !my.contractFirst,
 		LdA: mx.contract, LdB: my.free, LdC: my.free,
 		StrideA: mx.free * mx.contract, StrideB: my.free * my.contract, StrideC: mx.free * my.free,
+		Transient: transient,
 	}
 	if s.TransA {
 		s.LdA = s.M
@@ -170,10 +172,14 @@ func (l *lowering) dot(n *ir.Node, op ops.DotOp, out ref, after epilogue) {
 	if s.TransB {
 		s.LdB = s.K
 	}
-	y = stored(y)
-	s.FormatB, s.HalfB = halfOf(y.DType())
-	k := kernel.NewGemm(l.b.set, s, l.b.threads)
-	a, b, scratch := l.read(x), l.read(y), l.scratch(k.Scratch())
+	s.FormatB, s.HalfB = halfOf(stored(y).DType())
+	return kernel.NewGemm(l.b.set, s, l.b.threads), s
+}
+
+// dot lowers a canonical product.
+func (l *lowering) dot(n *ir.Node, op ops.DotOp, out ref, after epilogue) {
+	k, s := l.gemm(n, op, l.units[l.unit].transient)
+	a, b, scratch := l.read(n.In()[0]), l.read(stored(n.In()[1])), l.scratch(k.Scratch())
 	l.step("matmul", n, func(m *memory) []kernel.Phase {
 		run, before := regions(m, after, s.M)
 		if s.HalfB {

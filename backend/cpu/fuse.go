@@ -17,6 +17,12 @@ type unit struct {
 	nodes  []*ir.Node // in order; the anchor not among them
 	anchor *ir.Node
 	fused  bool
+
+	// Nobody but the nodes reads what the anchor makes: it lies in a section of
+	// that size for each worker, rows ld apart, see lowering.passes.
+	transient   bool
+	section, ld int
+
 	lo, hi int   // least and largest place of its nodes, see places
 	last   int   // largest id of its nodes
 	mark   int   // round of the walk that saw it last

@@ -247,7 +247,10 @@ func (l *lowering) group(u *unit) {
 	if u.anchor != nil {
 		// Its result lives at least while the epilogue runs; declared first,
 		// so that the group can write over it.
-		y := l.write(u.anchor.Out(0))
+		y := l.passes(u)
+		if !u.transient {
+			y = l.write(u.anchor.Out(0))
+		}
 		p := l.assemble(u)
 		scratch := l.scratch(p.scratchFloats())
 		after := func(m *memory) (*machine, []kernel.Phase) {
@@ -264,6 +267,30 @@ func (l *lowering) group(u *unit) {
 	l.step("fused", u.nodes[len(u.nodes)-1], func(m *memory) []kernel.Phase {
 		return p.bind(m, m.f32(scratch)).phases()
 	})
+}
+
+// passes makes memory for a gradient that goes from the product which makes it
+// to the update of a parameter and nowhere else: a region for each worker. If
+// there is no such memory, u is not transient.
+func (l *lowering) passes(u *unit) (y ref) {
+	op, ok := u.anchor.Op().(ops.DotOp)
+	if !ok || !slices.ContainsFunc(u.nodes, isUpdate) || l.escapes(u.anchor.Out(0), u) {
+		return 0
+	}
+	k, _ := l.gemm(u.anchor, op, true)
+	floats, section, ld, ok := k.SizeC()
+	if !ok {
+		return 0
+	}
+	u.transient, u.section, u.ld = true, section, ld
+	y = l.scratch(floats)
+	l.refs[u.anchor.Out(0)] = y
+	return y
+}
+
+func isUpdate(n *ir.Node) bool {
+	_, ok := n.Op().(ops.UpdateOp)
+	return ok
 }
 
 // step adds a step.

@@ -19,6 +19,8 @@ type program struct {
 	streams []stream
 	code    []inst
 	regs    int // scratch blocks after the streams
+
+	section, ld int // of a worker's region of a transient stream: elements, and from row to row
 }
 
 // blockLen is the length of a block: three or four of them stay in the first
@@ -38,6 +40,8 @@ type stream struct {
 	kind operandKind
 	elem dtype.DType // in memory; registers hold float32, for a Bool 0 and 1
 	out  bool
+
+	transient bool // only the region that is being worked on is there
 }
 
 // converts reports whether a block of elements is not read or written where it
@@ -90,7 +94,7 @@ type assembler struct {
 func (l *lowering) assemble(u *unit) *program {
 	besideSlopes(u.nodes)
 	first := u.nodes[0].Out(0)
-	p := &program{set: l.b.set, workers: l.b.threads, size: first.Shape().Size()}
+	p := &program{set: l.b.set, workers: l.b.threads, size: first.Shape().Size(), section: u.section, ld: u.ld}
 	a := &assembler{lowering: l, p: p, reg: map[*ir.Value]uint8{}, stream: map[*ir.Value]uint8{}, lastUse: map[*ir.Value]int{}}
 	p.cols = a.columns(u)
 	p.fold = max(1, blockLen/max(p.cols, 1))
@@ -107,7 +111,7 @@ func (l *lowering) assemble(u *unit) *program {
 	for _, n := range u.nodes {
 		for _, v := range n.In() {
 			if !inside[v] {
-				a.operand(v, first)
+				a.operand(u, v, first)
 			}
 		}
 	}
@@ -141,7 +145,7 @@ func (a *assembler) columns(u *unit) int {
 }
 
 // operand makes a stream for a value from outside the group.
-func (a *assembler) operand(v, first *ir.Value) {
+func (a *assembler) operand(u *unit, v, first *ir.Value) {
 	if _, ok := a.stream[v]; ok {
 		return
 	}
@@ -158,6 +162,7 @@ func (a *assembler) operand(v, first *ir.Value) {
 		s.kind, k.v = full, v
 	}
 	s.ref = a.read(k.v)
+	s.transient = u.transient && plain(k.v) == u.anchor.Out(0)
 	a.stream[v] = uint8(len(a.p.streams))
 	a.p.streams = append(a.p.streams, s)
 }
@@ -183,7 +188,7 @@ func (a *assembler) result(u *unit, i, k int) {
 			safe[s.ref] = false
 			continue
 		}
-		ok := s.kind == full && a.lastUse[in] <= i && replaced(in)
+		ok := s.kind == full && !s.transient && a.lastUse[in] <= i && replaced(in)
 		if old, seen := safe[s.ref]; seen {
 			ok = ok && old
 		}
@@ -602,7 +607,7 @@ func (x *machine) phases() []kernel.Phase {
 	}
 	run := func(worker, chunk int) {
 		for b := chunk * per; b < min((chunk+1)*per, blocks); b++ {
-			x.flat(worker, b*step, min((b+1)*step, x.size))
+			x.flat(worker, b*step, min((b+1)*step, x.size), 0)
 		}
 	}
 	return append(x.prepare(), kernel.Phase{Chunks: (blocks + per - 1) / per, Run: run})
@@ -611,34 +616,36 @@ func (x *machine) phases() []kernel.Phase {
 // region runs the program over rows r0..r1 and columns c0..c1; it serves as
 // the epilogue of a product, whose matrices of rows lie one after another.
 func (x *machine) region(worker, r0, r1, c0, c1 int) {
-	if c0 == 0 && c1 == x.cols {
+	at := worker * x.section // in a transient stream
+	if c0 == 0 && c1 == x.cols && (x.ld == 0 || x.ld == x.cols) {
 		step := x.fold * x.cols
 		for lo := r0 * x.cols; lo < r1*x.cols; lo += step {
-			x.flat(worker, lo, min(lo+step, r1*x.cols))
+			x.flat(worker, lo, min(lo+step, r1*x.cols), at+lo-r0*x.cols)
 		}
 		return
 	}
 	for r := r0; r < r1; r++ {
 		for c := c0; c < c1; c += blockLen {
-			x.block(worker, r*x.cols+c, r*x.cols+min(c+blockLen, c1), c)
+			x.block(worker, r*x.cols+c, r*x.cols+min(c+blockLen, c1), c, at+(r-r0)*x.ld+c-c0)
 		}
 	}
 }
 
 // flat runs whole rows, or one long row in parts.
-func (x *machine) flat(worker, lo, hi int) {
+func (x *machine) flat(worker, lo, hi, passing int) {
 	if x.cols <= blockLen {
-		x.block(worker, lo, hi, 0)
+		x.block(worker, lo, hi, 0, passing)
 		return
 	}
 	for at := lo; at < hi; at += blockLen {
-		x.block(worker, at, min(at+blockLen, hi), at-lo)
+		x.block(worker, at, min(at+blockLen, hi), at-lo, passing+at-lo)
 	}
 }
 
 // block runs the program over elements lo..hi, the first of which is in column
-// col. They are within one row or begin a row.
-func (x *machine) block(worker, lo, hi, col int) {
+// col. They are within one row or begin a row. Passing is where they begin in a
+// transient stream.
+func (x *machine) block(worker, lo, hi, col, passing int) {
 	regs, n := x.reg[worker], hi-lo
 	for i := range x.streams {
 		s := &x.streams[i]
@@ -650,6 +657,8 @@ func (x *machine) block(worker, lo, hi, col int) {
 			x.spread(regs[i], i, lo, n)
 		case s.converts():
 			x.load(regs[i][:n], i, lo)
+		case s.transient:
+			regs[i] = x.f32[i][passing : passing+n]
 		default:
 			regs[i] = x.f32[i][lo:hi]
 		}

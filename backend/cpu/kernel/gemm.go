@@ -16,6 +16,10 @@ type GemmSpec struct {
 	// batch to the next. Zero for A or B: one matrix serves the whole batch.
 	StrideA, StrideB, StrideC int
 	Accumulate                bool
+	// Transient says that nobody but the epilogue reads C. It may then lie in
+	// memory that is used again for every region, see [Gemm.SizeC]. It excludes
+	// Accumulate.
+	Transient bool
 	// HalfB says that B is stored in floats of 16 bits, of format FormatB. They
 	// are made float32 when B is packed: no bit of the result differs from that
 	// of a B in float32.
@@ -174,6 +178,18 @@ func (g *Gemm) Scratch() int {
 		return n + alignment
 	}
 	return 0
+}
+
+// SizeC returns the number of floats of the C that Bind wants. If passing, C
+// is transient memory: when the epilogue runs, worker w finds row r and column
+// c of its region, which begins in row r0 and column c0, at
+// w*section + (r-r0)*ld + c-c0.
+func (g *Gemm) SizeC() (floats, section, ld int, passing bool) {
+	s := &g.spec
+	if !s.Transient || g.way != byRegions || s.K == 0 {
+		return (s.Batch-1)*s.StrideC + s.M*s.LdC, 0, 0, false
+	}
+	return g.workers * g.regions.sizeC, g.regions.sizeC, g.regions.ldC, true
 }
 
 // wideSteps is the number of steps of a transposed B that are made float32 at a

@@ -8,6 +8,7 @@ type regionPlan struct {
 	rows, cols int // most of a region
 	sizeA      int // floats of A packed by one worker: a region's rows, one block of K
 	sizeB      int // floats of the packed part of B
+	sizeC, ldC int // floats of a transient region, and from one of its rows to the next
 }
 
 const (
@@ -47,6 +48,8 @@ func (g *Gemm) planRegions() {
 	r.down = min(blocks, max(1, regions/ceil(r.partN, r.cols)))
 	r.rows = ceil(blocks, r.down) * t.Rows
 	width := min(r.cols, r.partN)
+	r.ldC = roundUp(width, alignment)
+	r.sizeC = r.rows * r.ldC
 	g.packA = width >= packedColumns || s.TransA && collide(s.LdA) && width > t.Cols
 	if g.packA {
 		r.sizeA = r.rows * g.depth
@@ -154,6 +157,12 @@ func (v *regionRun) run(worker, chunk int) {
 				v.fetchAhead(g, chunk, j, p)
 			} else {
 				g.b, g.rsb = at(v.b, v.batch*s.StrideB+k0*s.LdB+v.j+j), s.LdB*floatBytes
+			}
+			if s.Transient {
+				g.k, g.nseg, g.acc = k, 1, min(p, 1)
+				g.c, g.ldc = at(v.c, worker*r.sizeC+j-j0), r.ldC*floatBytes
+				t.rows(m, min(t.Cols, j0+n-j), g)
+				continue
 			}
 			v.multiply(g, v.batch, i0, m, v.j+j, min(t.Cols, j0+n-j), p, k)
 		}

@@ -218,6 +218,52 @@ func TestGemmLarge(t *testing.T) {
 	})
 }
 
+// TestGemmTransient gives the epilogue of a transient product the bits that an
+// ordinary one leaves in memory.
+func TestGemmTransient(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(13, 14))
+		passed := false
+		for _, s := range []GemmSpec{
+			dense(700, 1400, 200, true, false), dense(611, 900, 700, false, true), // by regions; K in two blocks
+			dense(611, 170, 333, true, false), dense(30, 20, 10, true, false),
+		} {
+			la, lb, lc := s.lens()
+			a, b, want := randomGuarded(r, la), randomGuarded(r, lb), make([]float32, lc)
+			g := NewGemm(set, s, 1)
+			runPhases(g.Bind(a.s, b.s, want, make([]float32, g.Scratch()), nil), 1)
+			s.Transient = true
+			for _, workers := range []int{1, 2, 5} {
+				g := NewGemm(set, s, workers)
+				floats, section, ld, passing := g.SizeC()
+				passed = passed || passing
+				c, scratch, got := newGuarded(floats), newGuarded(g.Scratch()), make([]float32, lc)
+				after := func(worker, batch, r0, r1, c0, c1 int) {
+					for i := r0; i < r1; i++ {
+						at := batch*s.StrideC + i*s.LdC + c0
+						from := at
+						if passing {
+							from = worker*section + (i-r0)*ld
+						}
+						copy(got[at:at+c1-c0], c.s[from:])
+					}
+				}
+				runPhases(g.Bind(a.s, b.s, c.s, scratch.s, after), workers)
+				c.check(t, "C")
+				scratch.check(t, "scratch")
+				for i, x := range got {
+					if math.Float32bits(x) != math.Float32bits(want[i]) {
+						t.Fatalf("%+v: element %d is %g, want %g", s, i, x, want[i])
+					}
+				}
+			}
+		}
+		if !passed {
+			t.Error("no product was transient")
+		}
+	})
+}
+
 // TestGemmParts has operands that exceed the scratch memory of one part.
 func TestGemmParts(t *testing.T) {
 	if testing.Short() {
