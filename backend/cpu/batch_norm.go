@@ -1,8 +1,6 @@
 package cpu
 
 import (
-	"math"
-
 	"github.com/gradus-ml/gradus/backend/cpu/kernel"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
@@ -18,11 +16,10 @@ func (l *lowering) batchNorm(n *ir.Node, y ref, after epilogue) {
 	k := kernel.NewBatchNorm(l.b.set, rows, cols, l.b.threads)
 	rx, w, b := l.read(x), l.read(n.In()[1]), l.read(n.In()[2])
 	mean, variance := l.write(n.Out(1)), l.write(n.Out(2))
-	scratch := l.scratch(k.Scratch() + cols)
+	scratch := l.scratch(k.Scratch())
 	l.step("batch_norm", n, func(m *memory) []kernel.Phase {
-		s := m.f32(scratch)
 		run, before := regions(m, after, rows)
-		return append(before, k.Bind(m.f32(y), m.f32(rx), m.f32(w), m.f32(b), m.f32(mean), m.f32(variance), s[:cols], float32(op.Eps), s[cols:], run)...)
+		return append(before, k.Bind(m.f32(y), m.f32(rx), m.f32(w), m.f32(b), m.f32(mean), m.f32(variance), float32(op.Eps), m.f32(scratch), run)...)
 	})
 }
 
@@ -33,15 +30,8 @@ func lowerBatchNormGrad(l *Lowering, n *ir.Node) {
 	k := kernel.NewBatchNorm(l.b.set, rows, cols, l.b.threads)
 	x, w, mean, variance, dy := l.read(in[0]), l.read(in[1]), l.read(in[2]), l.read(in[3]), l.read(in[4])
 	dx, dw, db := l.write(n.Out(0)), l.write(n.Out(1)), l.write(n.Out(2))
-	scratch := l.scratch(k.Scratch() + cols)
+	scratch := l.scratch(k.Scratch())
 	l.step("batch_norm_grad", n, func(m *memory) []kernel.Phase {
-		s := m.f32(scratch)
-		rstd, v := s[:cols], m.f32(variance)
-		before := kernel.Phase{Chunks: 1, Run: func(_, _ int) {
-			for i, x := range v {
-				rstd[i] = float32(1 / math.Sqrt(float64(x)+float64(float32(op.Eps))))
-			}
-		}}
-		return append([]kernel.Phase{before}, k.BindGrad(m.f32(dx), m.f32(dw), m.f32(db), m.f32(dy), m.f32(x), m.f32(w), m.f32(mean), rstd, s[cols:])...)
+		return k.BindGrad(m.f32(dx), m.f32(dw), m.f32(db), m.f32(dy), m.f32(x), m.f32(w), m.f32(mean), m.f32(variance), float32(op.Eps), m.f32(scratch))
 	})
 }

@@ -5,27 +5,27 @@ import "math"
 // A BatchNorm plans batch normalisation of a matrix x [rows, cols] over its
 // rows, one column a channel: an image with channels last.
 //
-// Rows are cut in chunks that depend on the shape alone. Within a chunk the
-// mean and the squared deviations from it are found in two passes, in float32;
-// chunks combine in order in float64 (Chan, Golub, LeVeque 1979). The result
-// does not depend on the number of workers and stays precise where the mean is
+// Each pass reads the matrix once. Rows are cut in chunks that depend on the
+// shape alone; within a chunk columns are added up in float32, from the first
+// row to the last, and the chunks' sums fold in halves. So the result does not
+// depend on the number of workers. The variance is taken around the mean of a
+// few rows from all over the matrix, so that it stays precise where the mean is
 // much larger than the deviation.
 //
-// Rows are narrow, so kernels run over several at a time: fold rows form one
-// wide row, and values by column are repeated fold times.
+// Rows are narrow, so kernels see several as one: fold rows form one wide row,
+// and values by column are repeated fold times.
 type BatchNorm struct {
 	v          *Vec
 	rows, cols int
 	fold, wide int // rows in a wide row; its length fold*cols
-	chunkRows  int // rows of a chunk, a multiple of fold
 	chunks     int
 	workers    int
 }
 
 const (
-	wideLen  = 512     // least length of a wide row
-	chunkLen = 1 << 14 // elements of a chunk, about
-	colChunk = 128     // columns that one chunk of the combining phase takes
+	wideLen    = 128     // length of a wide row, about
+	chunkLen   = 1 << 14 // elements of a chunk, about
+	sampleRows = 8       // rows from whose mean deviations are taken
 )
 
 // NewBatchNorm plans for x [rows, cols] and that many workers.
@@ -33,22 +33,25 @@ func NewBatchNorm(set *Set, rows, cols, workers int) *BatchNorm {
 	b := &BatchNorm{v: &set.Vec, rows: rows, cols: cols, workers: workers}
 	b.fold = max(1, wideLen/max(cols, 1))
 	b.wide = b.fold * cols
-	b.chunkRows = b.fold * max(1, chunkLen/max(b.wide, 1))
-	b.chunks = (rows + b.chunkRows - 1) / b.chunkRows
+	b.chunks = (rows*cols + chunkLen - 1) / chunkLen
+	if b.chunks > 1 { // as many for each of a few workers
+		b.chunks = (b.chunks + 3) / 4 * 4
+	}
 	return b
 }
 
 // Scratch returns the number of floats of scratch memory that a Bind needs.
 // Their contents need not be kept between runs.
 func (b *BatchNorm) Scratch() int {
-	return 3*b.chunks*b.cols + 3*b.wide + 3*b.workers*b.wide
+	return 2*max(b.chunks, 1)*b.cols + 3*b.wide + 2*b.workers*b.wide + b.cols
 }
 
 // A bnScratch is the scratch memory, cut.
 type bnScratch struct {
-	partial [][3][]float32 // [chunk] three values by column
-	param   [3][]float32   // three values by column, repeated
-	worker  [][3][]float32 // [worker] three wide rows
+	partial []float32    // for each chunk two sums by column
+	param   [3][]float32 // three values by column, repeated
+	worker  [][]float32  // [worker] two sums along a wide row
+	rstd    []float32    // by column
 }
 
 func (b *BatchNorm) cut(mem []float32) (s bnScratch) {
@@ -57,220 +60,254 @@ func (b *BatchNorm) cut(mem []float32) (s bnScratch) {
 		mem = mem[n:]
 		return p
 	}
-	for range b.chunks {
-		s.partial = append(s.partial, [3][]float32{take(b.cols), take(b.cols), take(b.cols)})
-	}
+	s.partial = take(2 * max(b.chunks, 1) * b.cols)
 	for i := range s.param {
 		s.param[i] = take(b.wide)
 	}
 	for range b.workers {
-		s.worker = append(s.worker, [3][]float32{take(b.wide), take(b.wide), take(b.wide)})
+		s.worker = append(s.worker, take(2*b.wide))
 	}
+	s.rstd = take(b.cols)
 	return s
 }
 
-// span returns the elements of x in a chunk.
+// span returns the rows of a chunk: whole wide rows, but for the last chunk.
 func (b *BatchNorm) span(chunk int) (from, to int) {
-	return chunk * b.chunkRows * b.cols, min((chunk+1)*b.chunkRows, b.rows) * b.cols
+	n := (b.rows + b.fold - 1) / b.fold
+	return min(chunk*n/b.chunks*b.fold, b.rows), min((chunk+1)*n/b.chunks*b.fold, b.rows)
 }
 
-// columnPhase runs f for every column.
-func (b *BatchNorm) columnPhase(f func(c int)) Phase {
-	return Phase{Chunks: (b.cols + colChunk - 1) / colChunk, Run: func(_, chunk int) {
-		for c := chunk * colChunk; c < min((chunk+1)*colChunk, b.cols); c++ {
-			f(c)
-		}
+// phase runs f for every chunk: rows from..to.
+func (b *BatchNorm) phase(f func(worker, chunk, from, to int)) Phase {
+	return Phase{Chunks: b.chunks, Run: func(worker, chunk int) {
+		from, to := b.span(chunk)
+		f(worker, chunk, from, to)
 	}}
 }
 
-// repeat sets a column's value in a wide row.
-func (b *BatchNorm) repeat(wide []float32, c int, x float32) {
-	for i := c; i < b.wide; i += b.cols {
-		wide[i] = x
+// once is a phase of one chunk.
+func once(f func()) Phase { return Phase{Chunks: 1, Run: func(_, _ int) { f() }} }
+
+// repeat repeats the columns c0..c1 along a wide row.
+func (b *BatchNorm) repeat(wide []float32, c0, c1 int) {
+	for at := b.cols; at < b.wide; at += b.cols {
+		copy(wide[at+c0:at+c1], wide[c0:c1])
+	}
+}
+
+// center sets wide to the mean of a few rows of x, repeated.
+func (b *BatchNorm) center(wide, x []float32) {
+	rows := len(x) / b.cols
+	n := min(rows, sampleRows)
+	mean := wide[:b.cols]
+	clear(mean)
+	for i := range n {
+		b.v.AddTo(mean, x[i*rows/n*b.cols:][:b.cols])
+	}
+	b.v.Run(MulS, mean, mean, nil, nil, float32(1/float64(n)), 0)
+	b.repeat(wide, 0, b.cols)
+}
+
+// columnSums sets part, two sums by column, to what the kernel adds up over the
+// rows in which x and y lie; sum is memory for a worker, wide an operand.
+func (b *BatchNorm) columnSums(part, sum, x []float32, kernel func(at, col, rows, cols int, s, s2 *float32)) {
+	clear(sum)
+	b.wideRows(0, len(x)/b.cols, func(at, col, rows, cols int) {
+		kernel(at, col, rows, cols, &sum[col], &sum[b.wide+col])
+	})
+	for i := range 2 {
+		b.foldInto(part[i*b.cols:(i+1)*b.cols], sum[i*b.wide:(i+1)*b.wide])
 	}
 }
 
 // foldInto sets dst[c] to the sum of the repetitions of column c in wide.
 func (b *BatchNorm) foldInto(dst, wide []float32) {
-	copy(dst, wide[:b.cols])
-	for i := b.cols; i < b.wide; i += b.cols {
-		b.v.AddTo(dst, wide[i:i+b.cols])
+	for n := b.fold; n > 1; n -= n / 2 {
+		h := n / 2
+		b.v.AddTo(wide[:h*b.cols], wide[(n-h)*b.cols:n*b.cols])
+	}
+	copy(dst, wide)
+}
+
+// devs adds up the deviations of x from center, a wide row, and their squares.
+func (b *BatchNorm) devs(part, sum, x, center []float32) {
+	b.columnSums(part, sum, x, func(at, col, rows, cols int, s, sq *float32) {
+		b.v.columnDevs(rows, cols, b.wide, &x[at], &center[col], s, sq, nil, nil)
+	})
+}
+
+// gradSums adds up dy and dy*(x-mean), mean a wide row.
+func (b *BatchNorm) gradSums(part, sum, dy, x, mean []float32) {
+	b.columnSums(part, sum, x, func(at, col, rows, cols int, s, sx *float32) {
+		b.v.columnSums(rows, cols, b.wide, &dy[at], &x[at], &mean[col], s, sx, nil)
+	})
+}
+
+// joined adds up the sums of all chunks and returns both.
+func (b *BatchNorm) joined(partial []float32) (s, s2 []float32) {
+	size := 2 * b.cols
+	if b.chunks == 0 {
+		clear(partial[:size])
+	}
+	for n := b.chunks; n > 1; n -= n / 2 {
+		h := n / 2
+		b.v.AddTo(partial[:h*size], partial[(n-h)*size:n*size])
+	}
+	return partial[:b.cols], partial[b.cols:size]
+}
+
+// Bind normalises by the statistics of x itself:
+//
+//	mean[c], variance[c] = of column c, the variance biased
+//	y = (x-mean)/sqrt(variance+eps)*weight + bias
+//
+// weight, bias and after may be nil; y may be x. Without rows the means are NaN.
+func (b *BatchNorm) Bind(y, x, weight, bias, mean, variance []float32, eps float32, scratch []float32, after Epilogue) []Phase {
+	s, v := b.cut(scratch), b.v
+	return []Phase{
+		once(func() {
+			if b.rows > 0 {
+				b.center(s.param[0], x[:b.rows*b.cols])
+			}
+		}),
+		b.phase(func(worker, chunk, from, to int) {
+			b.devs(s.partial[2*chunk*b.cols:], s.worker[worker], x[from*b.cols:to*b.cols], s.param[0])
+		}),
+		once(func() {
+			d, sq := b.joined(s.partial)
+			per := float32(1 / float64(b.rows))
+			v.Run(MulS, d, d, nil, nil, per, 0)
+			v.Run(MulS, sq, sq, nil, nil, per, 0)
+			v.Run(Add, mean[:b.cols], s.param[0], d, nil, 0, 0)
+			v.Run(Square, d, d, nil, nil, 0, 0)
+			v.Run(Sub, d, sq, d, nil, 0, 0)
+			v.Run(MaxS, variance[:b.cols], d, nil, nil, 0, 0)
+			b.rstd(s.rstd, variance, eps)
+			// y = (x-mean)*scale + shift
+			center, scale, shift := s.param[0][:b.cols], s.param[1][:b.cols], s.param[2][:b.cols]
+			copy(center, mean)
+			copy(scale, s.rstd)
+			if weight != nil {
+				v.Run(Mul, scale, scale, weight, nil, 0, 0)
+			}
+			clear(shift)
+			if bias != nil {
+				copy(shift, bias)
+			}
+			for _, p := range s.param {
+				b.repeat(p, 0, b.cols)
+			}
+		}),
+		b.phase(func(worker, _, from, to int) { b.scale(worker, 0, y, x, s.param, from, to, after) }),
 	}
 }
 
-// stats computes for each chunk a mean, near the exact one, and the sums of the
-// deviations from it and of their squares.
-func (b *BatchNorm) stats(x []float32, s bnScratch) Phase {
-	return Phase{Chunks: b.chunks, Run: func(worker, chunk int) {
-		from, to := b.span(chunk)
-		b.chunkStats(x[from:to], s.partial[chunk], s.worker[worker])
-	}}
+// rstd sets dst = 1/sqrt(variance+eps).
+func (b *BatchNorm) rstd(dst, variance []float32, eps float32) {
+	b.v.Run(AddS, dst, variance, nil, nil, eps, 0)
+	b.v.Run(Rsqrt, dst, dst, nil, nil, 0, 0)
 }
 
-// chunkStats is the part of stats for the rows of one chunk.
-func (b *BatchNorm) chunkStats(x []float32, part, worker [3][]float32) {
-	v := b.v
-	sum, sumSq, mean := worker[0], worker[1], worker[2]
-	clear(sum)
-	for i := 0; i < len(x); i += b.wide {
-		n := min(b.wide, len(x)-i)
-		v.Run(Add, sum[:n], sum, x[i:], nil, 0, 0)
-	}
-	b.foldInto(part[0], sum)
-	v.Run(MulS, part[0], part[0], nil, nil, float32(1/float64(len(x)/b.cols)), 0)
-	for i := 0; i < b.wide; i += b.cols {
-		copy(mean[i:], part[0])
-	}
-	clear(sum)
-	clear(sumSq)
-	for i := 0; i < len(x); i += b.wide {
-		n := min(b.wide, len(x)-i)
-		for j := 0; j < n; j += maxCall {
-			v.columnDevs(min(maxCall, n-j), &sum[j], &sumSq[j], &x[i+j], &mean[j], nil, nil, 0, 0, 0, 0, 0, 0, 0, 0)
+// scale sets y = (x-param[0])*param[1] + param[2] in rows from..to, calling after while a
+// block is in the first cache. Matrices of the plan's rows may lie one behind the
+// other; the rows are all in that one.
+func (b *BatchNorm) scale(worker, matrix int, y, x []float32, param [3][]float32, from, to int, after Epilogue) {
+	b.wideRows(from, to, func(at, col, rows, cols int) {
+		b.v.columnNorm(rows, cols, b.wide, &y[at], &x[at], &param[0][col], &param[1][col], &param[2][col], nil)
+		if after == nil {
+			return
 		}
-	}
-	b.foldInto(part[1], sum)
-	b.foldInto(part[2], sumSq)
+		r0 := at/b.cols - matrix*b.rows
+		if b.fold > 1 {
+			after(worker, matrix, r0, r0+((rows-1)*b.wide+cols)/b.cols, 0, b.cols)
+		} else {
+			after(worker, matrix, r0, r0+rows, col, col+cols)
+		}
+	})
 }
 
-// combine returns mean and biased variance of column c from all chunks.
-func (b *BatchNorm) combine(s bnScratch, c int) (mean, variance float64) {
-	var m moments
-	for chunk, part := range s.partial {
-		from, to := b.span(chunk)
-		m.add(float64((to-from)/b.cols), part, c)
+// wideRows calls f for blocks of the rows from..to, seen as wide rows, and for
+// what is left of them, a part of a wide row: at is the first element of x, col
+// its place in a wide row.
+func (b *BatchNorm) wideRows(from, to int, f func(at, col, rows, cols int)) {
+	first, whole := from*b.cols, (to-from)/b.fold
+	columnBlocks(whole, b.wide, func(at, col, rows, cols int) { f(first+at, col, rows, cols) })
+	if at := first + whole*b.wide; at < to*b.cols {
+		f(at, 0, 1, to*b.cols-at)
 	}
-	return m.mean, m.m2 / m.count
+}
+
+// BindGrad computes the gradients of [BatchNorm.Bind]: with
+// r = 1/sqrt(variance+eps) and h = (x-mean)*r,
+//
+//	dbias[c] = sum over rows of dy
+//	dweight[c] = sum over rows of dy*h
+//	dx = weight*r * (dy - dbias/rows - h*dweight/rows)
+//
+// weight, dweight and dbias may be nil. dx may be dy or x.
+func (b *BatchNorm) BindGrad(dx, dweight, dbias, dy, x, weight, mean, variance []float32, eps float32, scratch []float32) []Phase {
+	s, v := b.cut(scratch), b.v
+	return []Phase{
+		once(func() {
+			copy(s.param[0], mean[:b.cols])
+			b.repeat(s.param[0], 0, b.cols)
+		}),
+		b.phase(func(worker, chunk, from, to int) {
+			lo, hi := from*b.cols, to*b.cols
+			b.gradSums(s.partial[2*chunk*b.cols:], s.worker[worker], dy[lo:hi], x[lo:hi], s.param[0])
+		}),
+		once(func() {
+			sum, sumX := b.joined(s.partial)
+			if dbias != nil {
+				copy(dbias, sum)
+			}
+			b.rstd(s.rstd, variance, eps)
+			v.Run(Mul, sumX, sumX, s.rstd, nil, 0, 0)
+			if dweight != nil {
+				copy(dweight, sumX)
+			}
+			// dx = scale*dy + (slope*x + shift)
+			per := float32(-1 / float64(b.rows))
+			scale, slope, shift := s.param[0][:b.cols], s.param[1][:b.cols], s.param[2][:b.cols]
+			copy(scale, s.rstd)
+			if weight != nil {
+				v.Run(Mul, scale, scale, weight, nil, 0, 0)
+			}
+			v.Run(Mul, slope, s.rstd, sumX, nil, 0, 0)
+			v.Run(Mul, slope, slope, scale, nil, 0, 0)
+			v.Run(MulS, slope, slope, nil, nil, per, 0)
+			v.Run(Mul, sum, sum, scale, nil, 0, 0)
+			v.Run(MulS, sum, sum, nil, nil, per, 0)
+			v.Run(Mul, shift, slope, mean, nil, 0, 0)
+			v.Run(Sub, shift, sum, shift, nil, 0, 0)
+			for _, p := range s.param {
+				b.repeat(p, 0, b.cols)
+			}
+		}),
+		b.phase(func(_, _, from, to int) { b.grad(dx, dy, x, s.param, from, to) }),
+	}
+}
+
+// grad sets dx = param[0]*dy + (param[1]*x + param[2]) in rows from..to.
+func (b *BatchNorm) grad(dx, dy, x []float32, param [3][]float32, from, to int) {
+	b.wideRows(from, to, func(at, col, rows, cols int) {
+		b.v.columnGrad(rows, cols, b.wide, &dx[at], &dy[at], &x[at], &param[0][col], &param[1][col], &param[2][col])
+	})
 }
 
 // moments are the mean and the squared deviations from it of count numbers.
 type moments struct{ count, mean, m2 float64 }
 
-// add joins n numbers whose chunkStats are those of column c of part.
-func (m *moments) add(n float64, part [3][]float32, c int) {
-	off, at := float64(part[1][c])/n, float64(part[0][c])
+// add joins n numbers that deviate from center by sum, their squares by sumSq
+// (Chan, Golub, LeVeque 1979).
+func (m *moments) add(n, center, sum, sumSq float64) {
+	off, at := sum/n, center
 	if !math.IsInf(at, 0) {
 		at += off // which is NaN for an infinite mean
 	}
 	delta := at - m.mean
 	total := m.count + n
 	m.mean = float64(m.mean*(m.count/total)) + float64(at*(n/total))
-	m.m2 += float64(part[2][c]) - float64(off*off*n) + float64(delta*delta*(m.count*n/total))
+	m.m2 += sumSq - float64(off*off*n) + float64(delta*delta*(m.count*n/total))
 	m.count = total
-}
-
-// normalize sets y = x*param0 + param1.
-func (b *BatchNorm) normalize(y, x []float32, s bnScratch, after Epilogue) Phase {
-	return Phase{Chunks: b.chunks, Run: func(worker, chunk int) {
-		from, to := b.span(chunk)
-		for i := from; i < to; i += b.wide {
-			n := min(b.wide, to-i)
-			b.v.Run(Fma, y[i:i+n], x[i:], s.param[0], s.param[1], 0, 0)
-		}
-		if after != nil {
-			after(worker, 0, from/b.cols, to/b.cols, 0, b.cols)
-		}
-	}}
-}
-
-func (b *BatchNorm) scaleShift(s bnScratch, weight, bias []float32, c int, mean, rstd float64) {
-	w, shift := 1.0, 0.0
-	if weight != nil {
-		w = float64(weight[c])
-	}
-	if bias != nil {
-		shift = float64(bias[c])
-	}
-	b.repeat(s.param[0], c, float32(w*rstd))
-	b.repeat(s.param[1], c, float32(shift-float64(mean*w*rstd)))
-}
-
-// Bind normalises by the statistics of x itself:
-//
-//	mean[c], variance[c] = of column c, the variance biased
-//	rstd[c] = 1/sqrt(variance[c]+eps)
-//	y = (x-mean)*rstd*weight + bias
-//
-// weight, bias and after may be nil; y may be x. Without rows the means are NaN.
-func (b *BatchNorm) Bind(y, x, weight, bias, mean, variance, rstd []float32, eps float32, scratch []float32, after Epilogue) []Phase {
-	s := b.cut(scratch)
-	return []Phase{
-		b.stats(x, s),
-		b.columnPhase(func(c int) {
-			m, va := b.combine(s, c)
-			r := 1 / math.Sqrt(va+float64(eps))
-			mean[c], variance[c], rstd[c] = float32(m), float32(va), float32(r)
-			b.scaleShift(s, weight, bias, c, m, r)
-		}),
-		b.normalize(y, x, s, after),
-	}
-}
-
-// BindGrad computes the gradients of [BatchNorm.Bind]: with h = (x-mean)*rstd,
-//
-//	dbias[c] = sum over rows of dy
-//	dweight[c] = sum over rows of dy*h
-//	dx = weight*rstd * (dy - dbias/rows - h*dweight/rows)
-//
-// weight, dweight and dbias may be nil. dx may be dy or x.
-func (b *BatchNorm) BindGrad(dx, dweight, dbias, dy, x, weight, mean, rstd, scratch []float32) []Phase {
-	s := b.cut(scratch)
-	sums := Phase{Chunks: b.chunks, Run: func(worker, chunk int) {
-		sum, sumX, center := s.worker[worker][0], s.worker[worker][1], s.worker[worker][2]
-		from, to := b.span(chunk)
-		for i := 0; i < b.wide; i += b.cols {
-			copy(center[i:], mean[:b.cols])
-		}
-		clear(sum)
-		clear(sumX)
-		for i := from; i < to; i += b.wide {
-			b.addSums(sum[:min(b.wide, to-i)], sumX, dy[i:], x[i:], center)
-		}
-		b.foldInto(s.partial[chunk][0], sum)
-		b.foldInto(s.partial[chunk][1], sumX)
-	}}
-	combine := b.columnPhase(func(c int) {
-		var sum, sumX float64
-		for _, part := range s.partial {
-			sum += float64(part[0][c])
-			sumX += float64(part[1][c])
-		}
-		r := float64(rstd[c])
-		if dbias != nil {
-			dbias[c] = float32(sum)
-		}
-		if dweight != nil {
-			dweight[c] = float32(sumX * r)
-		}
-		// dx = scale*dy + (slope*x + shift)
-		scale := r
-		if weight != nil {
-			scale *= float64(weight[c])
-		}
-		slope := -scale * r * r * sumX / float64(b.rows)
-		b.repeat(s.param[0], c, float32(scale))
-		b.repeat(s.param[1], c, float32(slope))
-		b.repeat(s.param[2], c, float32(float64(-scale*sum/float64(b.rows))-float64(slope*float64(mean[c]))))
-	})
-	grad := Phase{Chunks: b.chunks, Run: func(_, chunk int) {
-		from, to := b.span(chunk)
-		for i := from; i < to; i += b.wide {
-			b.wideGrad(dx[i:i+min(b.wide, to-i)], dy[i:], x[i:], s.param)
-		}
-	}}
-	return []Phase{sums, combine, grad}
-}
-
-// addSums adds dy to sum and dy*(x-center) to sumX, along a wide row.
-func (b *BatchNorm) addSums(sum, sumX, dy, x, center []float32) {
-	for j := 0; j < len(sum); j += maxCall {
-		b.v.columnSums(min(maxCall, len(sum)-j), &sum[j], &sumX[j], &dy[j], &x[j], &center[j], nil, 0, 0, 0, 0, 0, 0, 0, 0)
-	}
-}
-
-// wideGrad sets dx = param[0]*dy + (param[1]*x + param[2]) along a wide row.
-func (b *BatchNorm) wideGrad(dx, dy, x []float32, param [3][]float32) {
-	for j := 0; j < len(dx); j += maxCall {
-		b.v.columnGrad(min(maxCall, len(dx)-j), &dx[j], &dy[j], &x[j], &param[0][j], &param[1][j], &param[2][j], 0, 0, 0, 0, 0, 0, 0, 0)
-	}
 }

@@ -36,19 +36,19 @@ func testBatchNorm(t *testing.T, s *Set, rows, cols int, center float64) {
 		w[c], bias[c] = float32(1+r.NormFloat64()/3), float32(r.NormFloat64())
 	}
 	type result struct {
-		y, dx                        padded
-		mean, variance, rstd, dw, db []float32
+		y, dx                  padded
+		mean, variance, dw, db []float32
 	}
 	compute := func(workers int) result {
 		col := func() []float32 { return make([]float32, cols) }
-		o := result{newPadded(n, 1), newPadded(n, 2), col(), col(), col(), col(), col()}
+		o := result{newPadded(n, 1), newPadded(n, 2), col(), col(), col(), col()}
 		b := NewBatchNorm(s, rows, cols, workers)
 		scratch := make([]float32, b.Scratch())
 		for i := range scratch {
 			scratch[i] = float32(math.NaN())
 		}
 		calls := make([]int, rows) // of the epilogue, which comes once to each row
-		phases := b.Bind(o.y.data, x.data, w, bias, o.mean, o.variance, o.rstd, 1e-5, scratch, func(_, _, r0, r1, c0, c1 int) {
+		phases := b.Bind(o.y.data, x.data, w, bias, o.mean, o.variance, 1e-5, scratch, func(_, _, r0, r1, c0, c1 int) {
 			for r := r0; r < r1; r++ {
 				calls[r] += c1 - c0
 			}
@@ -59,7 +59,7 @@ func testBatchNorm(t *testing.T, s *Set, rows, cols int, center float64) {
 				t.Fatalf("%s: the epilogue came to %d elements of row %d", what, n, r)
 			}
 		}
-		runPhases(b.BindGrad(o.dx.data, o.dw, o.db, dy.data, x.data, w, o.mean, o.rstd, scratch), workers)
+		runPhases(b.BindGrad(o.dx.data, o.dw, o.db, dy.data, x.data, w, o.mean, o.variance, 1e-5, scratch), workers)
 		o.y.check(t, what)
 		o.dx.check(t, what)
 		x.check(t, what)
@@ -67,7 +67,7 @@ func testBatchNorm(t *testing.T, s *Set, rows, cols int, center float64) {
 	}
 	got, again := compute(1), compute(3)
 	for _, pair := range [][2][]float32{{got.y.data, again.y.data}, {got.dx.data, again.dx.data}, {got.mean, again.mean},
-		{got.variance, again.variance}, {got.rstd, again.rstd}, {got.dw, again.dw}, {got.db, again.db}} {
+		{got.variance, again.variance}, {got.dw, again.dw}, {got.db, again.db}} {
 		if !slices.EqualFunc(pair[0], pair[1], same) {
 			t.Fatalf("%s: three workers give other bits than one", what)
 		}
@@ -83,7 +83,6 @@ func testBatchNorm(t *testing.T, s *Set, rows, cols int, center float64) {
 		rs := 1 / math.Sqrt(va+1e-5)
 		closeTo(t, what+" mean", got.mean[c:c+1], []float64{m}, 1.2e-7, 3e-7)
 		closeTo(t, what+" variance", got.variance[c:c+1], []float64{va}, 2e-6, 1e-12)
-		closeTo(t, what+" rstd", got.rstd[c:c+1], []float64{rs}, 2e-6, 0)
 		// y and dx carry the rounding of x*scale, of the size of x*rstd.
 		off := rs*ulp(center+2)*2 + 1e-6
 		var sum, sumH, size float64

@@ -24,44 +24,42 @@ func NewGroupNorm(set *Set, images, channels, groups, pixels int, last bool, wor
 // Scratch returns the number of floats of scratch memory that a Bind needs.
 func (g *GroupNorm) Scratch() int {
 	if g.last {
-		return g.images*3*(g.b.chunks*g.channels+g.b.wide) + 3*g.b.workers*g.b.wide
+		return 3 * (g.images*(g.b.chunks*g.channels+g.b.wide) + g.b.workers*g.b.wide)
 	}
 	return g.images * 4 * g.channels
 }
 
 // A gnScratch is the scratch memory with channels last, cut.
 type gnScratch struct {
-	partial [][3][]float32 // [image*chunks+chunk] three values by channel
+	partial [][]float32    // [image*chunks+chunk] three values by channel
 	param   [][3][]float32 // [image] three values by channel, repeated
-	worker  [][3][]float32 // [worker] three wide rows
+	worker  [][]float32    // [worker] three wide rows
 }
 
 func (g *GroupNorm) cut(mem []float32) (s gnScratch) {
-	three := func(n int) (p [3][]float32) {
-		for i := range p {
-			p[i], mem = mem[:n:n], mem[n:]
-		}
+	take := func(n int) (p []float32) {
+		p, mem = mem[:n:n], mem[n:]
 		return p
 	}
+	wide := g.b.wide
 	for range g.images * g.b.chunks {
-		s.partial = append(s.partial, three(g.channels))
+		s.partial = append(s.partial, take(3*g.channels))
 	}
 	for range g.images {
-		s.param = append(s.param, three(g.b.wide))
+		s.param = append(s.param, [3][]float32{take(wide), take(wide), take(wide)})
 	}
 	for range g.b.workers {
-		s.worker = append(s.worker, three(g.b.wide))
+		s.worker = append(s.worker, take(3*wide))
 	}
 	return s
 }
 
-// chunkPhase runs f for every chunk of rows of every image: x[from:to].
+// chunkPhase runs f for every chunk of rows of every image, rows from..to of all.
 func (g *GroupNorm) chunkPhase(f func(worker, image, chunk, from, to int)) Phase {
 	return Phase{Chunks: g.images * g.b.chunks, Run: func(worker, i int) {
 		image := i / g.b.chunks
 		from, to := g.b.span(i % g.b.chunks)
-		at := image * g.pixels * g.channels
-		f(worker, image, i, at+from, at+to)
+		f(worker, image, i, image*g.pixels+from, image*g.pixels+to)
 	}}
 }
 
@@ -110,36 +108,35 @@ func (g *GroupNorm) bindLast(y, x, weight, bias, mean, variance []float32, eps f
 	s, b, per := g.cut(scratch), g.b, g.channels/g.groups
 	return []Phase{
 		g.chunkPhase(func(worker, _, chunk, from, to int) {
-			b.chunkStats(x[from:to], s.partial[chunk], s.worker[worker])
+			part, sums, center := s.partial[chunk], s.worker[worker][:2*b.wide], s.worker[worker][2*b.wide:]
+			rows := x[from*g.channels : to*g.channels]
+			b.center(center, rows)
+			copy(part[2*g.channels:], center[:g.channels])
+			b.devs(part, sums, rows, center)
 		}),
-		rowPhase(g.images*g.groups, b.wide/g.groups, func(r int) {
+		rowPhase(g.images*g.groups, b.chunks*per, func(r int) {
 			image, group := r/g.groups, r%g.groups
 			var m moments
 			for chunk := range b.chunks {
 				from, to := b.span(chunk)
+				part := s.partial[image*b.chunks+chunk]
 				for c := group * per; c < (group+1)*per; c++ {
-					m.add(float64((to-from)/g.channels), s.partial[image*b.chunks+chunk], c)
+					m.add(float64(to-from), float64(part[2*g.channels+c]), float64(part[c]), float64(part[g.channels+c]))
 				}
 			}
 			va := max(m.m2/m.count, 0)
 			mean[r], variance[r] = float32(m.mean), float32(va)
 			rstd := 1 / math.Sqrt(va+eps)
 			for c := group * per; c < (group+1)*per; c++ {
-				b.repeat(s.param[image][0], c, mean[r])
-				b.repeat(s.param[image][1], c, float32(float64(weight[c])*rstd))
-				b.repeat(s.param[image][2], c, bias[c])
+				p := &s.param[image]
+				p[0][c], p[1][c], p[2][c] = mean[r], float32(float64(weight[c])*rstd), bias[c]
+			}
+			for _, p := range s.param[image] {
+				b.repeat(p, group*per, (group+1)*per)
 			}
 		}),
 		g.chunkPhase(func(worker, image, _, from, to int) {
-			p := &s.param[image]
-			for i := from; i < to; i += b.wide {
-				row := y[i : i+min(b.wide, to-i)]
-				g.v.Run(Sub, row, x[i:], p[0], nil, 0, 0)
-				g.v.Run(Fma, row, row, p[1], p[2], 0, 0)
-			}
-			if first := image * g.pixels; after != nil {
-				after(worker, image, from/g.channels-first, to/g.channels-first, 0, g.channels)
-			}
+			b.scale(worker, image, y, x, s.param[image], from, to, after)
 		}),
 	}
 }
@@ -214,37 +211,29 @@ func (g *GroupNorm) bindGradLast(dx, dy, x, mean, scratch []float32,
 	center := func(image, c int) float32 { return mean[image*g.groups+c/per] }
 	return []Phase{
 		g.chunkPhase(func(worker, image, chunk, from, to int) {
-			sum, sumX, at := s.worker[worker][0], s.worker[worker][1], s.worker[worker][2]
+			sums, at := s.worker[worker][:2*b.wide], s.worker[worker][2*b.wide:]
 			for c := range g.channels {
 				at[c] = center(image, c)
 			}
-			for i := g.channels; i < b.wide; i += g.channels {
-				copy(at[i:], at[:g.channels])
-			}
-			clear(sum)
-			clear(sumX)
-			for i := from; i < to; i += b.wide {
-				b.addSums(sum[:min(b.wide, to-i)], sumX, dy[i:], x[i:], at)
-			}
-			b.foldInto(s.partial[chunk][0], sum)
-			b.foldInto(s.partial[chunk][1], sumX)
+			b.repeat(at, 0, g.channels)
+			lo, hi := from*g.channels, to*g.channels
+			b.gradSums(s.partial[chunk], sums, dy[lo:hi], x[lo:hi], at)
 		}),
 		join(func(image, c int) (sum, sumX float64) {
 			for _, p := range s.partial[image*b.chunks : (image+1)*b.chunks] {
-				sum += float64(p[0][c])
-				sumX += float64(p[1][c])
+				sum += float64(p[c])
+				sumX += float64(p[g.channels+c])
 			}
 			return sum, sumX
 		}, func(image, c int, scale, slope, shift float64) {
 			// dx = scale*dy + (-slope*x + (slope*mean - shift))
-			b.repeat(s.param[image][0], c, float32(scale))
-			b.repeat(s.param[image][1], c, float32(-slope))
-			b.repeat(s.param[image][2], c, float32(float64(slope*float64(center(image, c)))-shift))
-		}),
-		g.chunkPhase(func(_, image, _, from, to int) {
-			for i := from; i < to; i += b.wide {
-				b.wideGrad(dx[i:i+min(b.wide, to-i)], dy[i:], x[i:], s.param[image])
+			p := &s.param[image]
+			p[0][c], p[1][c] = float32(scale), float32(-slope)
+			p[2][c] = float32(float64(slope*float64(center(image, c))) - shift)
+			for _, p := range p {
+				b.repeat(p, c, c+1)
 			}
 		}),
+		g.chunkPhase(func(_, image, _, from, to int) { b.grad(dx, dy, x, s.param[image], from, to) }),
 	}
 }

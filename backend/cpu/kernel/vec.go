@@ -190,6 +190,10 @@ type elementwise func(n int, d, a, b, c *float32, s0, s1 float32)
 // A fused kernel updates several vectors of n elements in one pass.
 type fused func(n int, p0, p1, p2, p3, p4, p5 *float32, s0, s1, s2, s3, s4, s5, s6, s7 float32)
 
+// A columns kernel goes down the rows of matrices of cols columns, rows that are
+// stride elements apart: see column.go.
+type columns func(rows, cols, stride int, p0, p1, p2, p3, p4, p5 *float32)
+
 // A reduction gives one number for at most blockLen elements.
 type reduction func(n int, a, b *float32, s0 float32) float32
 
@@ -218,8 +222,8 @@ type Vec struct {
 	sgd, sgdMomentum, sgdNesterov fused
 	adaGrad, adam                 fused
 	rmsProp                       [4]fused // bit 0 centered, bit 1 momentum
-	columnDevs                    fused    // see columnDevsGeneric
-	columnSums, columnGrad        fused    // see columnSumsGeneric
+
+	columnDevs, columnSums, columnNorm, columnGrad columns
 
 	maxPool     func(channels, pixels, xStep, taps int, offsets *int, ids *int32, x, y *float32, index *int32)
 	maxPoolGrad func(channels, pixels, yStep, xStep, taps int, offsets *int, ids *int32, dy *float32, index *int32, dx *float32)

@@ -101,7 +101,7 @@ var avx2Vec = Vec{
 		vecRmsPropAVX2, vecRmsPropCenteredAVX2,
 		vecRmsPropMomentumAVX2, vecRmsPropCenteredMomentumAVX2,
 	},
-	columnDevs: vecColumnDevsAVX2, columnSums: vecColumnSumsAVX2, columnGrad: vecColumnGradAVX2,
+	columnDevs: vecColumnDevsAVX2, columnSums: vecColumnSumsAVX2, columnNorm: vecColumnNormAVX2, columnGrad: vecColumnGradAVX2,
 
 	maxPool: vecMaxPoolAVX2, maxPoolGrad: vecMaxPoolGradAVX2,
 	depthwise: vecDepthwiseAVX2, depthwiseWeight: vecDepthwiseWeightAVX2,
@@ -220,7 +220,7 @@ var avx512Vec = Vec{
 		vecRmsPropAVX512, vecRmsPropCenteredAVX512,
 		vecRmsPropMomentumAVX512, vecRmsPropCenteredMomentumAVX512,
 	},
-	columnDevs: vecColumnDevsAVX512, columnSums: vecColumnSumsAVX512, columnGrad: vecColumnGradAVX512,
+	columnDevs: vecColumnDevsAVX512, columnSums: vecColumnSumsAVX512, columnNorm: vecColumnNormAVX512, columnGrad: vecColumnGradAVX512,
 
 	maxPool: vecMaxPoolAVX512, maxPoolGrad: vecMaxPoolGradAVX512,
 	depthwise: vecDepthwiseAVX512, depthwiseWeight: vecDepthwiseWeightAVX512,

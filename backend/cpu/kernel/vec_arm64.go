@@ -19,7 +19,7 @@ var neonVec = func() Vec {
 		vecRmsPropNEON, vecRmsPropCenteredNEON,
 		vecRmsPropMomentumNEON, vecRmsPropCenteredMomentumNEON,
 	}
-	v.columnDevs, v.columnSums, v.columnGrad = vecColumnDevsNEON, vecColumnSumsNEON, vecColumnGradNEON
+	v.columnDevs, v.columnSums, v.columnNorm, v.columnGrad = vecColumnDevsNEON, vecColumnSumsNEON, vecColumnNormNEON, vecColumnGradNEON
 	v.maxPool, v.maxPoolGrad = vecMaxPoolNEON, vecMaxPoolGradNEON
 	v.depthwise, v.depthwiseWeight = vecDepthwiseNEON, vecDepthwiseWeightNEON
 	v.cells, v.attention = cellsNEON, attentionNEON

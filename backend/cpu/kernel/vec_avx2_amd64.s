@@ -10922,253 +10922,6 @@ done4:
 	VZEROUPPER
 	RET
 
-// func vecColumnDevsAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX
-TEXT ·vecColumnDevsAVX2(SB), NOSPLIT, $0-88
-	MOVQ n+0(FP), AX
-	MOVQ p0+8(FP), CX
-	MOVQ p1+16(FP), DX
-	MOVQ p2+24(FP), BX
-	MOVQ p3+32(FP), SI
-	XORQ DI, DI
-	MOVQ AX, R8
-	SUBQ $0x10, R8
-	JL   single2
-
-many1:
-	VMOVUPS (CX)(DI*4), Y0
-	VMOVUPS (DX)(DI*4), Y1
-	VMOVUPS (BX)(DI*4), Y2
-	VMOVUPS (SI)(DI*4), Y3
-	VSUBPS  Y3, Y2, Y2
-	VADDPS  Y2, Y0, Y0
-	VMULPS  Y2, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS Y0, (CX)(DI*4)
-	VMOVUPS Y1, (DX)(DI*4)
-	VMOVUPS 32(CX)(DI*4), Y0
-	VMOVUPS 32(DX)(DI*4), Y1
-	VMOVUPS 32(BX)(DI*4), Y2
-	VMOVUPS 32(SI)(DI*4), Y3
-	VSUBPS  Y3, Y2, Y2
-	VADDPS  Y2, Y0, Y0
-	VMULPS  Y2, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS Y0, 32(CX)(DI*4)
-	VMOVUPS Y1, 32(DX)(DI*4)
-	ADDQ    $0x10, DI
-	CMPQ    DI, R8
-	JLE     many1
-
-single2:
-	MOVQ AX, R8
-	SUBQ $0x08, R8
-
-one5:
-	CMPQ    DI, R8
-	JG      rest3
-	VMOVUPS (CX)(DI*4), Y0
-	VMOVUPS (DX)(DI*4), Y1
-	VMOVUPS (BX)(DI*4), Y2
-	VMOVUPS (SI)(DI*4), Y3
-	VSUBPS  Y3, Y2, Y2
-	VADDPS  Y2, Y0, Y0
-	VMULPS  Y2, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS Y0, (CX)(DI*4)
-	VMOVUPS Y1, (DX)(DI*4)
-	ADDQ    $0x08, DI
-	JMP     one5
-
-rest3:
-	MOVQ       AX, R8
-	SUBQ       DI, R8
-	JZ         done4
-	NEGQ       R8
-	LEAQ       lanesAVX2<>+0(SB), AX
-	VMOVUPS    32(AX)(R8*4), Y0
-	VMASKMOVPS (CX)(DI*4), Y0, Y1
-	VMASKMOVPS (DX)(DI*4), Y0, Y2
-	VMASKMOVPS (BX)(DI*4), Y0, Y3
-	VMASKMOVPS (SI)(DI*4), Y0, Y4
-	VSUBPS     Y4, Y3, Y3
-	VADDPS     Y3, Y1, Y1
-	VMULPS     Y3, Y3, Y3
-	VADDPS     Y3, Y2, Y2
-	VMASKMOVPS Y1, Y0, (CX)(DI*4)
-	VMASKMOVPS Y2, Y0, (DX)(DI*4)
-
-done4:
-	VZEROUPPER
-	RET
-
-// func vecColumnSumsAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX
-TEXT ·vecColumnSumsAVX2(SB), NOSPLIT, $0-88
-	MOVQ n+0(FP), AX
-	MOVQ p0+8(FP), CX
-	MOVQ p1+16(FP), DX
-	MOVQ p2+24(FP), BX
-	MOVQ p3+32(FP), SI
-	MOVQ p4+40(FP), DI
-	XORQ R8, R8
-	MOVQ AX, R9
-	SUBQ $0x10, R9
-	JL   single2
-
-many1:
-	VMOVUPS (CX)(R8*4), Y0
-	VMOVUPS (DX)(R8*4), Y1
-	VMOVUPS (BX)(R8*4), Y2
-	VMOVUPS (SI)(R8*4), Y3
-	VMOVUPS (DI)(R8*4), Y4
-	VADDPS  Y2, Y0, Y0
-	VSUBPS  Y4, Y3, Y3
-	VMULPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS Y0, (CX)(R8*4)
-	VMOVUPS Y1, (DX)(R8*4)
-	VMOVUPS 32(CX)(R8*4), Y0
-	VMOVUPS 32(DX)(R8*4), Y1
-	VMOVUPS 32(BX)(R8*4), Y2
-	VMOVUPS 32(SI)(R8*4), Y3
-	VMOVUPS 32(DI)(R8*4), Y4
-	VADDPS  Y2, Y0, Y0
-	VSUBPS  Y4, Y3, Y3
-	VMULPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS Y0, 32(CX)(R8*4)
-	VMOVUPS Y1, 32(DX)(R8*4)
-	ADDQ    $0x10, R8
-	CMPQ    R8, R9
-	JLE     many1
-
-single2:
-	MOVQ AX, R9
-	SUBQ $0x08, R9
-
-one5:
-	CMPQ    R8, R9
-	JG      rest3
-	VMOVUPS (CX)(R8*4), Y0
-	VMOVUPS (DX)(R8*4), Y1
-	VMOVUPS (BX)(R8*4), Y2
-	VMOVUPS (SI)(R8*4), Y3
-	VMOVUPS (DI)(R8*4), Y4
-	VADDPS  Y2, Y0, Y0
-	VSUBPS  Y4, Y3, Y3
-	VMULPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS Y0, (CX)(R8*4)
-	VMOVUPS Y1, (DX)(R8*4)
-	ADDQ    $0x08, R8
-	JMP     one5
-
-rest3:
-	MOVQ       AX, R9
-	SUBQ       R8, R9
-	JZ         done4
-	NEGQ       R9
-	LEAQ       lanesAVX2<>+0(SB), AX
-	VMOVUPS    32(AX)(R9*4), Y0
-	VMASKMOVPS (CX)(R8*4), Y0, Y1
-	VMASKMOVPS (DX)(R8*4), Y0, Y2
-	VMASKMOVPS (BX)(R8*4), Y0, Y3
-	VMASKMOVPS (SI)(R8*4), Y0, Y4
-	VMASKMOVPS (DI)(R8*4), Y0, Y5
-	VADDPS     Y3, Y1, Y1
-	VSUBPS     Y5, Y4, Y4
-	VMULPS     Y4, Y3, Y3
-	VADDPS     Y3, Y2, Y2
-	VMASKMOVPS Y1, Y0, (CX)(R8*4)
-	VMASKMOVPS Y2, Y0, (DX)(R8*4)
-
-done4:
-	VZEROUPPER
-	RET
-
-// func vecColumnGradAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX
-TEXT ·vecColumnGradAVX2(SB), NOSPLIT, $0-88
-	MOVQ n+0(FP), AX
-	MOVQ p1+16(FP), CX
-	MOVQ p2+24(FP), DX
-	MOVQ p3+32(FP), BX
-	MOVQ p4+40(FP), SI
-	MOVQ p5+48(FP), DI
-	MOVQ p0+8(FP), R8
-	XORQ R9, R9
-	MOVQ AX, R10
-	SUBQ $0x10, R10
-	JL   single2
-
-many1:
-	VMOVUPS (CX)(R9*4), Y0
-	VMOVUPS (DX)(R9*4), Y1
-	VMOVUPS (BX)(R9*4), Y2
-	VMOVUPS (SI)(R9*4), Y3
-	VMOVUPS (DI)(R9*4), Y4
-	VMULPS  Y0, Y2, Y0
-	VMULPS  Y1, Y3, Y1
-	VADDPS  Y4, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (R8)(R9*4)
-	VMOVUPS 32(CX)(R9*4), Y0
-	VMOVUPS 32(DX)(R9*4), Y1
-	VMOVUPS 32(BX)(R9*4), Y2
-	VMOVUPS 32(SI)(R9*4), Y3
-	VMOVUPS 32(DI)(R9*4), Y4
-	VMULPS  Y0, Y2, Y0
-	VMULPS  Y1, Y3, Y1
-	VADDPS  Y4, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(R8)(R9*4)
-	ADDQ    $0x10, R9
-	CMPQ    R9, R10
-	JLE     many1
-
-single2:
-	MOVQ AX, R10
-	SUBQ $0x08, R10
-
-one5:
-	CMPQ    R9, R10
-	JG      rest3
-	VMOVUPS (CX)(R9*4), Y0
-	VMOVUPS (DX)(R9*4), Y1
-	VMOVUPS (BX)(R9*4), Y2
-	VMOVUPS (SI)(R9*4), Y3
-	VMOVUPS (DI)(R9*4), Y4
-	VMULPS  Y0, Y2, Y0
-	VMULPS  Y1, Y3, Y1
-	VADDPS  Y4, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (R8)(R9*4)
-	ADDQ    $0x08, R9
-	JMP     one5
-
-rest3:
-	MOVQ       AX, R10
-	SUBQ       R9, R10
-	JZ         done4
-	NEGQ       R10
-	LEAQ       lanesAVX2<>+0(SB), AX
-	VMOVUPS    32(AX)(R10*4), Y0
-	VMASKMOVPS (CX)(R9*4), Y0, Y1
-	VMASKMOVPS (DX)(R9*4), Y0, Y2
-	VMASKMOVPS (BX)(R9*4), Y0, Y3
-	VMASKMOVPS (SI)(R9*4), Y0, Y4
-	VMASKMOVPS (DI)(R9*4), Y0, Y5
-	VMULPS     Y1, Y3, Y1
-	VMULPS     Y2, Y4, Y2
-	VADDPS     Y5, Y2, Y2
-	VADDPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (R8)(R9*4)
-
-done4:
-	VZEROUPPER
-	RET
-
 // func vecSgdAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
 // Requires: AVX
 TEXT ·vecSgdAVX2(SB), NOSPLIT, $0-88
@@ -11923,6 +11676,964 @@ rest3:
 	VMASKMOVPS Y1, Y8, (SI)(DI*4)
 
 done4:
+	VZEROUPPER
+	RET
+
+// func vecColumnDevsAVX2(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+// Requires: AVX
+TEXT ·vecColumnDevsAVX2(SB), NOSPLIT, $0-72
+	MOVQ p0+24(FP), AX
+	MOVQ p1+32(FP), CX
+	MOVQ p2+40(FP), DX
+	MOVQ p3+48(FP), BX
+	MOVQ stride+16(FP), SI
+	SHLQ $0x02, SI
+	MOVQ cols+8(FP), DI
+	XORQ R8, R8
+	SUBQ $0x20, DI
+	JL   rest2
+
+strip1:
+	LEAQ    (AX)(R8*1), R9
+	VMOVUPS (DX)(R8*1), Y0
+	VMOVUPS (BX)(R8*1), Y1
+	VMOVUPS 32(DX)(R8*1), Y2
+	VMOVUPS 32(BX)(R8*1), Y3
+	VMOVUPS 64(DX)(R8*1), Y4
+	VMOVUPS 64(BX)(R8*1), Y5
+	VMOVUPS 96(DX)(R8*1), Y6
+	VMOVUPS 96(BX)(R8*1), Y7
+	MOVQ    rows+0(FP), R10
+
+row4:
+	VMOVUPS (R9), Y8
+	VMOVUPS (CX)(R8*1), Y9
+	VSUBPS  Y9, Y8, Y8
+	VADDPS  Y8, Y0, Y0
+	VMULPS  Y8, Y8, Y8
+	VADDPS  Y8, Y1, Y1
+	VMOVUPS 32(R9), Y8
+	VMOVUPS 32(CX)(R8*1), Y9
+	VSUBPS  Y9, Y8, Y8
+	VADDPS  Y8, Y2, Y2
+	VMULPS  Y8, Y8, Y8
+	VADDPS  Y8, Y3, Y3
+	VMOVUPS 64(R9), Y8
+	VMOVUPS 64(CX)(R8*1), Y9
+	VSUBPS  Y9, Y8, Y8
+	VADDPS  Y8, Y4, Y4
+	VMULPS  Y8, Y8, Y8
+	VADDPS  Y8, Y5, Y5
+	VMOVUPS 96(R9), Y8
+	VMOVUPS 96(CX)(R8*1), Y9
+	VSUBPS  Y9, Y8, Y8
+	VADDPS  Y8, Y6, Y6
+	VMULPS  Y8, Y8, Y8
+	VADDPS  Y8, Y7, Y7
+	ADDQ    SI, R9
+	DECQ    R10
+	JNZ     row4
+	VMOVUPS Y0, (DX)(R8*1)
+	VMOVUPS Y1, (BX)(R8*1)
+	VMOVUPS Y2, 32(DX)(R8*1)
+	VMOVUPS Y3, 32(BX)(R8*1)
+	VMOVUPS Y4, 64(DX)(R8*1)
+	VMOVUPS Y5, 64(BX)(R8*1)
+	VMOVUPS Y6, 96(DX)(R8*1)
+	VMOVUPS Y7, 96(BX)(R8*1)
+	ADDQ    $0x00000080, R8
+	SUBQ    $0x20, DI
+	JGE     strip1
+
+rest2:
+	ADDQ       $0x20, DI
+	JZ         done3
+	CMPQ       DI, $0x08
+	JG         more5
+	NEGQ       DI
+	LEAQ       lanesAVX2<>+0(SB), R9
+	VMOVUPS    32(R9)(DI*4), Y0
+	LEAQ       (AX)(R8*1), AX
+	VMASKMOVPS (DX)(R8*1), Y0, Y1
+	VMASKMOVPS (BX)(R8*1), Y0, Y2
+	MOVQ       rows+0(FP), DI
+
+row6:
+	VMASKMOVPS (AX), Y0, Y3
+	VMASKMOVPS (CX)(R8*1), Y0, Y4
+	VSUBPS     Y4, Y3, Y3
+	VADDPS     Y3, Y1, Y1
+	VMULPS     Y3, Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	ADDQ       SI, AX
+	DECQ       DI
+	JNZ        row6
+	VMASKMOVPS Y1, Y0, (DX)(R8*1)
+	VMASKMOVPS Y2, Y0, (BX)(R8*1)
+	JMP        done3
+
+more5:
+	CMPQ       DI, $0x10
+	JG         more7
+	SUBQ       $0x08, DI
+	NEGQ       DI
+	LEAQ       lanesAVX2<>+0(SB), R9
+	VMOVUPS    32(R9)(DI*4), Y0
+	LEAQ       (AX)(R8*1), AX
+	VMOVUPS    (DX)(R8*1), Y1
+	VMOVUPS    (BX)(R8*1), Y2
+	VMASKMOVPS 32(DX)(R8*1), Y0, Y3
+	VMASKMOVPS 32(BX)(R8*1), Y0, Y4
+	MOVQ       rows+0(FP), DI
+
+row8:
+	VMOVUPS    (AX), Y5
+	VMOVUPS    (CX)(R8*1), Y6
+	VSUBPS     Y6, Y5, Y5
+	VADDPS     Y5, Y1, Y1
+	VMULPS     Y5, Y5, Y5
+	VADDPS     Y5, Y2, Y2
+	VMASKMOVPS 32(AX), Y0, Y5
+	VMASKMOVPS 32(CX)(R8*1), Y0, Y6
+	VSUBPS     Y6, Y5, Y5
+	VADDPS     Y5, Y3, Y3
+	VMULPS     Y5, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	ADDQ       SI, AX
+	DECQ       DI
+	JNZ        row8
+	VMOVUPS    Y1, (DX)(R8*1)
+	VMOVUPS    Y2, (BX)(R8*1)
+	VMASKMOVPS Y3, Y0, 32(DX)(R8*1)
+	VMASKMOVPS Y4, Y0, 32(BX)(R8*1)
+	JMP        done3
+
+more7:
+	CMPQ       DI, $0x18
+	JG         more9
+	SUBQ       $0x10, DI
+	NEGQ       DI
+	LEAQ       lanesAVX2<>+0(SB), R9
+	VMOVUPS    32(R9)(DI*4), Y0
+	LEAQ       (AX)(R8*1), AX
+	VMOVUPS    (DX)(R8*1), Y1
+	VMOVUPS    (BX)(R8*1), Y2
+	VMOVUPS    32(DX)(R8*1), Y3
+	VMOVUPS    32(BX)(R8*1), Y4
+	VMASKMOVPS 64(DX)(R8*1), Y0, Y5
+	VMASKMOVPS 64(BX)(R8*1), Y0, Y6
+	MOVQ       rows+0(FP), DI
+
+row10:
+	VMOVUPS    (AX), Y7
+	VMOVUPS    (CX)(R8*1), Y8
+	VSUBPS     Y8, Y7, Y7
+	VADDPS     Y7, Y1, Y1
+	VMULPS     Y7, Y7, Y7
+	VADDPS     Y7, Y2, Y2
+	VMOVUPS    32(AX), Y7
+	VMOVUPS    32(CX)(R8*1), Y8
+	VSUBPS     Y8, Y7, Y7
+	VADDPS     Y7, Y3, Y3
+	VMULPS     Y7, Y7, Y7
+	VADDPS     Y7, Y4, Y4
+	VMASKMOVPS 64(AX), Y0, Y7
+	VMASKMOVPS 64(CX)(R8*1), Y0, Y8
+	VSUBPS     Y8, Y7, Y7
+	VADDPS     Y7, Y5, Y5
+	VMULPS     Y7, Y7, Y7
+	VADDPS     Y7, Y6, Y6
+	ADDQ       SI, AX
+	DECQ       DI
+	JNZ        row10
+	VMOVUPS    Y1, (DX)(R8*1)
+	VMOVUPS    Y2, (BX)(R8*1)
+	VMOVUPS    Y3, 32(DX)(R8*1)
+	VMOVUPS    Y4, 32(BX)(R8*1)
+	VMASKMOVPS Y5, Y0, 64(DX)(R8*1)
+	VMASKMOVPS Y6, Y0, 64(BX)(R8*1)
+	JMP        done3
+
+more9:
+	SUBQ       $0x18, DI
+	NEGQ       DI
+	LEAQ       lanesAVX2<>+0(SB), R9
+	VMOVUPS    32(R9)(DI*4), Y0
+	LEAQ       (AX)(R8*1), AX
+	VMOVUPS    (DX)(R8*1), Y1
+	VMOVUPS    (BX)(R8*1), Y2
+	VMOVUPS    32(DX)(R8*1), Y3
+	VMOVUPS    32(BX)(R8*1), Y4
+	VMOVUPS    64(DX)(R8*1), Y5
+	VMOVUPS    64(BX)(R8*1), Y6
+	VMASKMOVPS 96(DX)(R8*1), Y0, Y7
+	VMASKMOVPS 96(BX)(R8*1), Y0, Y8
+	MOVQ       rows+0(FP), DI
+
+row12:
+	VMOVUPS    (AX), Y9
+	VMOVUPS    (CX)(R8*1), Y10
+	VSUBPS     Y10, Y9, Y9
+	VADDPS     Y9, Y1, Y1
+	VMULPS     Y9, Y9, Y9
+	VADDPS     Y9, Y2, Y2
+	VMOVUPS    32(AX), Y9
+	VMOVUPS    32(CX)(R8*1), Y10
+	VSUBPS     Y10, Y9, Y9
+	VADDPS     Y9, Y3, Y3
+	VMULPS     Y9, Y9, Y9
+	VADDPS     Y9, Y4, Y4
+	VMOVUPS    64(AX), Y9
+	VMOVUPS    64(CX)(R8*1), Y10
+	VSUBPS     Y10, Y9, Y9
+	VADDPS     Y9, Y5, Y5
+	VMULPS     Y9, Y9, Y9
+	VADDPS     Y9, Y6, Y6
+	VMASKMOVPS 96(AX), Y0, Y9
+	VMASKMOVPS 96(CX)(R8*1), Y0, Y10
+	VSUBPS     Y10, Y9, Y9
+	VADDPS     Y9, Y7, Y7
+	VMULPS     Y9, Y9, Y9
+	VADDPS     Y9, Y8, Y8
+	ADDQ       SI, AX
+	DECQ       DI
+	JNZ        row12
+	VMOVUPS    Y1, (DX)(R8*1)
+	VMOVUPS    Y2, (BX)(R8*1)
+	VMOVUPS    Y3, 32(DX)(R8*1)
+	VMOVUPS    Y4, 32(BX)(R8*1)
+	VMOVUPS    Y5, 64(DX)(R8*1)
+	VMOVUPS    Y6, 64(BX)(R8*1)
+	VMASKMOVPS Y7, Y0, 96(DX)(R8*1)
+	VMASKMOVPS Y8, Y0, 96(BX)(R8*1)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func vecColumnSumsAVX2(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+// Requires: AVX
+TEXT ·vecColumnSumsAVX2(SB), NOSPLIT, $0-72
+	MOVQ p0+24(FP), AX
+	MOVQ p1+32(FP), CX
+	MOVQ p2+40(FP), DX
+	MOVQ p3+48(FP), BX
+	MOVQ p4+56(FP), SI
+	MOVQ stride+16(FP), DI
+	SHLQ $0x02, DI
+	MOVQ cols+8(FP), R8
+	XORQ R9, R9
+	SUBQ $0x20, R8
+	JL   rest2
+
+strip1:
+	LEAQ    (AX)(R9*1), R10
+	LEAQ    (CX)(R9*1), R11
+	VMOVUPS (BX)(R9*1), Y0
+	VMOVUPS (SI)(R9*1), Y1
+	VMOVUPS 32(BX)(R9*1), Y2
+	VMOVUPS 32(SI)(R9*1), Y3
+	VMOVUPS 64(BX)(R9*1), Y4
+	VMOVUPS 64(SI)(R9*1), Y5
+	VMOVUPS 96(BX)(R9*1), Y6
+	VMOVUPS 96(SI)(R9*1), Y7
+	MOVQ    rows+0(FP), R12
+
+row4:
+	VMOVUPS (R10), Y8
+	VMOVUPS (R11), Y9
+	VMOVUPS (DX)(R9*1), Y10
+	VADDPS  Y8, Y0, Y0
+	VSUBPS  Y10, Y9, Y9
+	VMULPS  Y9, Y8, Y8
+	VADDPS  Y8, Y1, Y1
+	VMOVUPS 32(R10), Y8
+	VMOVUPS 32(R11), Y9
+	VMOVUPS 32(DX)(R9*1), Y10
+	VADDPS  Y8, Y2, Y2
+	VSUBPS  Y10, Y9, Y9
+	VMULPS  Y9, Y8, Y8
+	VADDPS  Y8, Y3, Y3
+	VMOVUPS 64(R10), Y8
+	VMOVUPS 64(R11), Y9
+	VMOVUPS 64(DX)(R9*1), Y10
+	VADDPS  Y8, Y4, Y4
+	VSUBPS  Y10, Y9, Y9
+	VMULPS  Y9, Y8, Y8
+	VADDPS  Y8, Y5, Y5
+	VMOVUPS 96(R10), Y8
+	VMOVUPS 96(R11), Y9
+	VMOVUPS 96(DX)(R9*1), Y10
+	VADDPS  Y8, Y6, Y6
+	VSUBPS  Y10, Y9, Y9
+	VMULPS  Y9, Y8, Y8
+	VADDPS  Y8, Y7, Y7
+	ADDQ    DI, R10
+	ADDQ    DI, R11
+	DECQ    R12
+	JNZ     row4
+	VMOVUPS Y0, (BX)(R9*1)
+	VMOVUPS Y1, (SI)(R9*1)
+	VMOVUPS Y2, 32(BX)(R9*1)
+	VMOVUPS Y3, 32(SI)(R9*1)
+	VMOVUPS Y4, 64(BX)(R9*1)
+	VMOVUPS Y5, 64(SI)(R9*1)
+	VMOVUPS Y6, 96(BX)(R9*1)
+	VMOVUPS Y7, 96(SI)(R9*1)
+	ADDQ    $0x00000080, R9
+	SUBQ    $0x20, R8
+	JGE     strip1
+
+rest2:
+	ADDQ       $0x20, R8
+	JZ         done3
+	CMPQ       R8, $0x08
+	JG         more5
+	NEGQ       R8
+	LEAQ       lanesAVX2<>+0(SB), R10
+	VMOVUPS    32(R10)(R8*4), Y0
+	LEAQ       (AX)(R9*1), AX
+	LEAQ       (CX)(R9*1), CX
+	VMASKMOVPS (BX)(R9*1), Y0, Y1
+	VMASKMOVPS (SI)(R9*1), Y0, Y2
+	MOVQ       rows+0(FP), R8
+
+row6:
+	VMASKMOVPS (AX), Y0, Y3
+	VMASKMOVPS (CX), Y0, Y4
+	VMASKMOVPS (DX)(R9*1), Y0, Y5
+	VADDPS     Y3, Y1, Y1
+	VSUBPS     Y5, Y4, Y4
+	VMULPS     Y4, Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+	DECQ       R8
+	JNZ        row6
+	VMASKMOVPS Y1, Y0, (BX)(R9*1)
+	VMASKMOVPS Y2, Y0, (SI)(R9*1)
+	JMP        done3
+
+more5:
+	CMPQ       R8, $0x10
+	JG         more7
+	SUBQ       $0x08, R8
+	NEGQ       R8
+	LEAQ       lanesAVX2<>+0(SB), R10
+	VMOVUPS    32(R10)(R8*4), Y0
+	LEAQ       (AX)(R9*1), AX
+	LEAQ       (CX)(R9*1), CX
+	VMOVUPS    (BX)(R9*1), Y1
+	VMOVUPS    (SI)(R9*1), Y2
+	VMASKMOVPS 32(BX)(R9*1), Y0, Y3
+	VMASKMOVPS 32(SI)(R9*1), Y0, Y4
+	MOVQ       rows+0(FP), R8
+
+row8:
+	VMOVUPS    (AX), Y5
+	VMOVUPS    (CX), Y6
+	VMOVUPS    (DX)(R9*1), Y7
+	VADDPS     Y5, Y1, Y1
+	VSUBPS     Y7, Y6, Y6
+	VMULPS     Y6, Y5, Y5
+	VADDPS     Y5, Y2, Y2
+	VMASKMOVPS 32(AX), Y0, Y5
+	VMASKMOVPS 32(CX), Y0, Y6
+	VMASKMOVPS 32(DX)(R9*1), Y0, Y7
+	VADDPS     Y5, Y3, Y3
+	VSUBPS     Y7, Y6, Y6
+	VMULPS     Y6, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+	DECQ       R8
+	JNZ        row8
+	VMOVUPS    Y1, (BX)(R9*1)
+	VMOVUPS    Y2, (SI)(R9*1)
+	VMASKMOVPS Y3, Y0, 32(BX)(R9*1)
+	VMASKMOVPS Y4, Y0, 32(SI)(R9*1)
+	JMP        done3
+
+more7:
+	CMPQ       R8, $0x18
+	JG         more9
+	SUBQ       $0x10, R8
+	NEGQ       R8
+	LEAQ       lanesAVX2<>+0(SB), R10
+	VMOVUPS    32(R10)(R8*4), Y0
+	LEAQ       (AX)(R9*1), AX
+	LEAQ       (CX)(R9*1), CX
+	VMOVUPS    (BX)(R9*1), Y1
+	VMOVUPS    (SI)(R9*1), Y2
+	VMOVUPS    32(BX)(R9*1), Y3
+	VMOVUPS    32(SI)(R9*1), Y4
+	VMASKMOVPS 64(BX)(R9*1), Y0, Y5
+	VMASKMOVPS 64(SI)(R9*1), Y0, Y6
+	MOVQ       rows+0(FP), R8
+
+row10:
+	VMOVUPS    (AX), Y7
+	VMOVUPS    (CX), Y8
+	VMOVUPS    (DX)(R9*1), Y9
+	VADDPS     Y7, Y1, Y1
+	VSUBPS     Y9, Y8, Y8
+	VMULPS     Y8, Y7, Y7
+	VADDPS     Y7, Y2, Y2
+	VMOVUPS    32(AX), Y7
+	VMOVUPS    32(CX), Y8
+	VMOVUPS    32(DX)(R9*1), Y9
+	VADDPS     Y7, Y3, Y3
+	VSUBPS     Y9, Y8, Y8
+	VMULPS     Y8, Y7, Y7
+	VADDPS     Y7, Y4, Y4
+	VMASKMOVPS 64(AX), Y0, Y7
+	VMASKMOVPS 64(CX), Y0, Y8
+	VMASKMOVPS 64(DX)(R9*1), Y0, Y9
+	VADDPS     Y7, Y5, Y5
+	VSUBPS     Y9, Y8, Y8
+	VMULPS     Y8, Y7, Y7
+	VADDPS     Y7, Y6, Y6
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+	DECQ       R8
+	JNZ        row10
+	VMOVUPS    Y1, (BX)(R9*1)
+	VMOVUPS    Y2, (SI)(R9*1)
+	VMOVUPS    Y3, 32(BX)(R9*1)
+	VMOVUPS    Y4, 32(SI)(R9*1)
+	VMASKMOVPS Y5, Y0, 64(BX)(R9*1)
+	VMASKMOVPS Y6, Y0, 64(SI)(R9*1)
+	JMP        done3
+
+more9:
+	SUBQ       $0x18, R8
+	NEGQ       R8
+	LEAQ       lanesAVX2<>+0(SB), R10
+	VMOVUPS    32(R10)(R8*4), Y0
+	LEAQ       (AX)(R9*1), AX
+	LEAQ       (CX)(R9*1), CX
+	VMOVUPS    (BX)(R9*1), Y1
+	VMOVUPS    (SI)(R9*1), Y2
+	VMOVUPS    32(BX)(R9*1), Y3
+	VMOVUPS    32(SI)(R9*1), Y4
+	VMOVUPS    64(BX)(R9*1), Y5
+	VMOVUPS    64(SI)(R9*1), Y6
+	VMASKMOVPS 96(BX)(R9*1), Y0, Y7
+	VMASKMOVPS 96(SI)(R9*1), Y0, Y8
+	MOVQ       rows+0(FP), R8
+
+row12:
+	VMOVUPS    (AX), Y9
+	VMOVUPS    (CX), Y10
+	VMOVUPS    (DX)(R9*1), Y11
+	VADDPS     Y9, Y1, Y1
+	VSUBPS     Y11, Y10, Y10
+	VMULPS     Y10, Y9, Y9
+	VADDPS     Y9, Y2, Y2
+	VMOVUPS    32(AX), Y9
+	VMOVUPS    32(CX), Y10
+	VMOVUPS    32(DX)(R9*1), Y11
+	VADDPS     Y9, Y3, Y3
+	VSUBPS     Y11, Y10, Y10
+	VMULPS     Y10, Y9, Y9
+	VADDPS     Y9, Y4, Y4
+	VMOVUPS    64(AX), Y9
+	VMOVUPS    64(CX), Y10
+	VMOVUPS    64(DX)(R9*1), Y11
+	VADDPS     Y9, Y5, Y5
+	VSUBPS     Y11, Y10, Y10
+	VMULPS     Y10, Y9, Y9
+	VADDPS     Y9, Y6, Y6
+	VMASKMOVPS 96(AX), Y0, Y9
+	VMASKMOVPS 96(CX), Y0, Y10
+	VMASKMOVPS 96(DX)(R9*1), Y0, Y11
+	VADDPS     Y9, Y7, Y7
+	VSUBPS     Y11, Y10, Y10
+	VMULPS     Y10, Y9, Y9
+	VADDPS     Y9, Y8, Y8
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+	DECQ       R8
+	JNZ        row12
+	VMOVUPS    Y1, (BX)(R9*1)
+	VMOVUPS    Y2, (SI)(R9*1)
+	VMOVUPS    Y3, 32(BX)(R9*1)
+	VMOVUPS    Y4, 32(SI)(R9*1)
+	VMOVUPS    Y5, 64(BX)(R9*1)
+	VMOVUPS    Y6, 64(SI)(R9*1)
+	VMASKMOVPS Y7, Y0, 96(BX)(R9*1)
+	VMASKMOVPS Y8, Y0, 96(SI)(R9*1)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func vecColumnNormAVX2(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+// Requires: AVX, FMA3
+TEXT ·vecColumnNormAVX2(SB), NOSPLIT, $0-72
+	MOVQ p1+32(FP), AX
+	MOVQ p0+24(FP), CX
+	MOVQ p2+40(FP), DX
+	MOVQ p3+48(FP), BX
+	MOVQ p4+56(FP), SI
+	MOVQ stride+16(FP), DI
+	SHLQ $0x02, DI
+	MOVQ cols+8(FP), R8
+	XORQ R9, R9
+	SUBQ $0x20, R8
+	JL   rest2
+
+strip1:
+	LEAQ (AX)(R9*1), R10
+	LEAQ (CX)(R9*1), R11
+	MOVQ rows+0(FP), R12
+
+row4:
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (DX)(R9*1), Y1
+	VMOVUPS     (BX)(R9*1), Y2
+	VMOVUPS     (SI)(R9*1), Y3
+	VSUBPS      Y1, Y0, Y0
+	VMOVUPS     Y3, Y1
+	VFMADD231PS Y2, Y0, Y1
+	VMOVUPS     Y1, (R11)
+	VMOVUPS     32(R10), Y0
+	VMOVUPS     32(DX)(R9*1), Y1
+	VMOVUPS     32(BX)(R9*1), Y2
+	VMOVUPS     32(SI)(R9*1), Y3
+	VSUBPS      Y1, Y0, Y0
+	VMOVUPS     Y3, Y1
+	VFMADD231PS Y2, Y0, Y1
+	VMOVUPS     Y1, 32(R11)
+	VMOVUPS     64(R10), Y0
+	VMOVUPS     64(DX)(R9*1), Y1
+	VMOVUPS     64(BX)(R9*1), Y2
+	VMOVUPS     64(SI)(R9*1), Y3
+	VSUBPS      Y1, Y0, Y0
+	VMOVUPS     Y3, Y1
+	VFMADD231PS Y2, Y0, Y1
+	VMOVUPS     Y1, 64(R11)
+	VMOVUPS     96(R10), Y0
+	VMOVUPS     96(DX)(R9*1), Y1
+	VMOVUPS     96(BX)(R9*1), Y2
+	VMOVUPS     96(SI)(R9*1), Y3
+	VSUBPS      Y1, Y0, Y0
+	VMOVUPS     Y3, Y1
+	VFMADD231PS Y2, Y0, Y1
+	VMOVUPS     Y1, 96(R11)
+	ADDQ        DI, R10
+	ADDQ        DI, R11
+	DECQ        R12
+	JNZ         row4
+	ADDQ        $0x00000080, R9
+	SUBQ        $0x20, R8
+	JGE         strip1
+
+rest2:
+	ADDQ    $0x20, R8
+	JZ      done3
+	CMPQ    R8, $0x08
+	JG      more5
+	NEGQ    R8
+	LEAQ    lanesAVX2<>+0(SB), R10
+	VMOVUPS 32(R10)(R8*4), Y0
+	LEAQ    (AX)(R9*1), AX
+	LEAQ    (CX)(R9*1), CX
+	MOVQ    rows+0(FP), R8
+
+row6:
+	VMASKMOVPS  (AX), Y0, Y1
+	VMASKMOVPS  (DX)(R9*1), Y0, Y2
+	VMASKMOVPS  (BX)(R9*1), Y0, Y3
+	VMASKMOVPS  (SI)(R9*1), Y0, Y4
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y4, Y2
+	VFMADD231PS Y3, Y1, Y2
+	VMASKMOVPS  Y2, Y0, (CX)
+	ADDQ        DI, AX
+	ADDQ        DI, CX
+	DECQ        R8
+	JNZ         row6
+	JMP         done3
+
+more5:
+	CMPQ    R8, $0x10
+	JG      more7
+	SUBQ    $0x08, R8
+	NEGQ    R8
+	LEAQ    lanesAVX2<>+0(SB), R10
+	VMOVUPS 32(R10)(R8*4), Y0
+	LEAQ    (AX)(R9*1), AX
+	LEAQ    (CX)(R9*1), CX
+	MOVQ    rows+0(FP), R8
+
+row8:
+	VMOVUPS     (AX), Y1
+	VMOVUPS     (DX)(R9*1), Y2
+	VMOVUPS     (BX)(R9*1), Y3
+	VMOVUPS     (SI)(R9*1), Y4
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y4, Y2
+	VFMADD231PS Y3, Y1, Y2
+	VMOVUPS     Y2, (CX)
+	VMASKMOVPS  32(AX), Y0, Y1
+	VMASKMOVPS  32(DX)(R9*1), Y0, Y2
+	VMASKMOVPS  32(BX)(R9*1), Y0, Y3
+	VMASKMOVPS  32(SI)(R9*1), Y0, Y4
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y4, Y2
+	VFMADD231PS Y3, Y1, Y2
+	VMASKMOVPS  Y2, Y0, 32(CX)
+	ADDQ        DI, AX
+	ADDQ        DI, CX
+	DECQ        R8
+	JNZ         row8
+	JMP         done3
+
+more7:
+	CMPQ    R8, $0x18
+	JG      more9
+	SUBQ    $0x10, R8
+	NEGQ    R8
+	LEAQ    lanesAVX2<>+0(SB), R10
+	VMOVUPS 32(R10)(R8*4), Y0
+	LEAQ    (AX)(R9*1), AX
+	LEAQ    (CX)(R9*1), CX
+	MOVQ    rows+0(FP), R8
+
+row10:
+	VMOVUPS     (AX), Y1
+	VMOVUPS     (DX)(R9*1), Y2
+	VMOVUPS     (BX)(R9*1), Y3
+	VMOVUPS     (SI)(R9*1), Y4
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y4, Y2
+	VFMADD231PS Y3, Y1, Y2
+	VMOVUPS     Y2, (CX)
+	VMOVUPS     32(AX), Y1
+	VMOVUPS     32(DX)(R9*1), Y2
+	VMOVUPS     32(BX)(R9*1), Y3
+	VMOVUPS     32(SI)(R9*1), Y4
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y4, Y2
+	VFMADD231PS Y3, Y1, Y2
+	VMOVUPS     Y2, 32(CX)
+	VMASKMOVPS  64(AX), Y0, Y1
+	VMASKMOVPS  64(DX)(R9*1), Y0, Y2
+	VMASKMOVPS  64(BX)(R9*1), Y0, Y3
+	VMASKMOVPS  64(SI)(R9*1), Y0, Y4
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y4, Y2
+	VFMADD231PS Y3, Y1, Y2
+	VMASKMOVPS  Y2, Y0, 64(CX)
+	ADDQ        DI, AX
+	ADDQ        DI, CX
+	DECQ        R8
+	JNZ         row10
+	JMP         done3
+
+more9:
+	SUBQ    $0x18, R8
+	NEGQ    R8
+	LEAQ    lanesAVX2<>+0(SB), R10
+	VMOVUPS 32(R10)(R8*4), Y0
+	LEAQ    (AX)(R9*1), AX
+	LEAQ    (CX)(R9*1), CX
+	MOVQ    rows+0(FP), R8
+
+row12:
+	VMOVUPS     (AX), Y1
+	VMOVUPS     (DX)(R9*1), Y2
+	VMOVUPS     (BX)(R9*1), Y3
+	VMOVUPS     (SI)(R9*1), Y4
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y4, Y2
+	VFMADD231PS Y3, Y1, Y2
+	VMOVUPS     Y2, (CX)
+	VMOVUPS     32(AX), Y1
+	VMOVUPS     32(DX)(R9*1), Y2
+	VMOVUPS     32(BX)(R9*1), Y3
+	VMOVUPS     32(SI)(R9*1), Y4
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y4, Y2
+	VFMADD231PS Y3, Y1, Y2
+	VMOVUPS     Y2, 32(CX)
+	VMOVUPS     64(AX), Y1
+	VMOVUPS     64(DX)(R9*1), Y2
+	VMOVUPS     64(BX)(R9*1), Y3
+	VMOVUPS     64(SI)(R9*1), Y4
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y4, Y2
+	VFMADD231PS Y3, Y1, Y2
+	VMOVUPS     Y2, 64(CX)
+	VMASKMOVPS  96(AX), Y0, Y1
+	VMASKMOVPS  96(DX)(R9*1), Y0, Y2
+	VMASKMOVPS  96(BX)(R9*1), Y0, Y3
+	VMASKMOVPS  96(SI)(R9*1), Y0, Y4
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y4, Y2
+	VFMADD231PS Y3, Y1, Y2
+	VMASKMOVPS  Y2, Y0, 96(CX)
+	ADDQ        DI, AX
+	ADDQ        DI, CX
+	DECQ        R8
+	JNZ         row12
+
+done3:
+	VZEROUPPER
+	RET
+
+// func vecColumnGradAVX2(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+// Requires: AVX
+TEXT ·vecColumnGradAVX2(SB), NOSPLIT, $0-72
+	MOVQ p1+32(FP), AX
+	MOVQ p2+40(FP), CX
+	MOVQ p0+24(FP), DX
+	MOVQ p3+48(FP), BX
+	MOVQ p4+56(FP), SI
+	MOVQ p5+64(FP), DI
+	MOVQ stride+16(FP), R8
+	SHLQ $0x02, R8
+	MOVQ cols+8(FP), R9
+	XORQ R10, R10
+	SUBQ $0x20, R9
+	JL   rest2
+
+strip1:
+	LEAQ (AX)(R10*1), R11
+	LEAQ (CX)(R10*1), R12
+	LEAQ (DX)(R10*1), R13
+	MOVQ rows+0(FP), R14
+
+row4:
+	VMOVUPS (R11), Y0
+	VMOVUPS (R12), Y1
+	VMOVUPS (BX)(R10*1), Y2
+	VMOVUPS (SI)(R10*1), Y3
+	VMOVUPS (DI)(R10*1), Y4
+	VMULPS  Y0, Y2, Y0
+	VMULPS  Y1, Y3, Y1
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (R13)
+	VMOVUPS 32(R11), Y0
+	VMOVUPS 32(R12), Y1
+	VMOVUPS 32(BX)(R10*1), Y2
+	VMOVUPS 32(SI)(R10*1), Y3
+	VMOVUPS 32(DI)(R10*1), Y4
+	VMULPS  Y0, Y2, Y0
+	VMULPS  Y1, Y3, Y1
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(R13)
+	VMOVUPS 64(R11), Y0
+	VMOVUPS 64(R12), Y1
+	VMOVUPS 64(BX)(R10*1), Y2
+	VMOVUPS 64(SI)(R10*1), Y3
+	VMOVUPS 64(DI)(R10*1), Y4
+	VMULPS  Y0, Y2, Y0
+	VMULPS  Y1, Y3, Y1
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(R13)
+	VMOVUPS 96(R11), Y0
+	VMOVUPS 96(R12), Y1
+	VMOVUPS 96(BX)(R10*1), Y2
+	VMOVUPS 96(SI)(R10*1), Y3
+	VMOVUPS 96(DI)(R10*1), Y4
+	VMULPS  Y0, Y2, Y0
+	VMULPS  Y1, Y3, Y1
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(R13)
+	ADDQ    R8, R11
+	ADDQ    R8, R12
+	ADDQ    R8, R13
+	DECQ    R14
+	JNZ     row4
+	ADDQ    $0x00000080, R10
+	SUBQ    $0x20, R9
+	JGE     strip1
+
+rest2:
+	ADDQ    $0x20, R9
+	JZ      done3
+	CMPQ    R9, $0x08
+	JG      more5
+	NEGQ    R9
+	LEAQ    lanesAVX2<>+0(SB), R11
+	VMOVUPS 32(R11)(R9*4), Y0
+	LEAQ    (AX)(R10*1), AX
+	LEAQ    (CX)(R10*1), CX
+	LEAQ    (DX)(R10*1), DX
+	MOVQ    rows+0(FP), R9
+
+row6:
+	VMASKMOVPS (AX), Y0, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMASKMOVPS (BX)(R10*1), Y0, Y3
+	VMASKMOVPS (SI)(R10*1), Y0, Y4
+	VMASKMOVPS (DI)(R10*1), Y0, Y5
+	VMULPS     Y1, Y3, Y1
+	VMULPS     Y2, Y4, Y2
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (DX)
+	ADDQ       R8, AX
+	ADDQ       R8, CX
+	ADDQ       R8, DX
+	DECQ       R9
+	JNZ        row6
+	JMP        done3
+
+more5:
+	CMPQ    R9, $0x10
+	JG      more7
+	SUBQ    $0x08, R9
+	NEGQ    R9
+	LEAQ    lanesAVX2<>+0(SB), R11
+	VMOVUPS 32(R11)(R9*4), Y0
+	LEAQ    (AX)(R10*1), AX
+	LEAQ    (CX)(R10*1), CX
+	LEAQ    (DX)(R10*1), DX
+	MOVQ    rows+0(FP), R9
+
+row8:
+	VMOVUPS    (AX), Y1
+	VMOVUPS    (CX), Y2
+	VMOVUPS    (BX)(R10*1), Y3
+	VMOVUPS    (SI)(R10*1), Y4
+	VMOVUPS    (DI)(R10*1), Y5
+	VMULPS     Y1, Y3, Y1
+	VMULPS     Y2, Y4, Y2
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMOVUPS    Y1, (DX)
+	VMASKMOVPS 32(AX), Y0, Y1
+	VMASKMOVPS 32(CX), Y0, Y2
+	VMASKMOVPS 32(BX)(R10*1), Y0, Y3
+	VMASKMOVPS 32(SI)(R10*1), Y0, Y4
+	VMASKMOVPS 32(DI)(R10*1), Y0, Y5
+	VMULPS     Y1, Y3, Y1
+	VMULPS     Y2, Y4, Y2
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, 32(DX)
+	ADDQ       R8, AX
+	ADDQ       R8, CX
+	ADDQ       R8, DX
+	DECQ       R9
+	JNZ        row8
+	JMP        done3
+
+more7:
+	CMPQ    R9, $0x18
+	JG      more9
+	SUBQ    $0x10, R9
+	NEGQ    R9
+	LEAQ    lanesAVX2<>+0(SB), R11
+	VMOVUPS 32(R11)(R9*4), Y0
+	LEAQ    (AX)(R10*1), AX
+	LEAQ    (CX)(R10*1), CX
+	LEAQ    (DX)(R10*1), DX
+	MOVQ    rows+0(FP), R9
+
+row10:
+	VMOVUPS    (AX), Y1
+	VMOVUPS    (CX), Y2
+	VMOVUPS    (BX)(R10*1), Y3
+	VMOVUPS    (SI)(R10*1), Y4
+	VMOVUPS    (DI)(R10*1), Y5
+	VMULPS     Y1, Y3, Y1
+	VMULPS     Y2, Y4, Y2
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMOVUPS    Y1, (DX)
+	VMOVUPS    32(AX), Y1
+	VMOVUPS    32(CX), Y2
+	VMOVUPS    32(BX)(R10*1), Y3
+	VMOVUPS    32(SI)(R10*1), Y4
+	VMOVUPS    32(DI)(R10*1), Y5
+	VMULPS     Y1, Y3, Y1
+	VMULPS     Y2, Y4, Y2
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMOVUPS    Y1, 32(DX)
+	VMASKMOVPS 64(AX), Y0, Y1
+	VMASKMOVPS 64(CX), Y0, Y2
+	VMASKMOVPS 64(BX)(R10*1), Y0, Y3
+	VMASKMOVPS 64(SI)(R10*1), Y0, Y4
+	VMASKMOVPS 64(DI)(R10*1), Y0, Y5
+	VMULPS     Y1, Y3, Y1
+	VMULPS     Y2, Y4, Y2
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, 64(DX)
+	ADDQ       R8, AX
+	ADDQ       R8, CX
+	ADDQ       R8, DX
+	DECQ       R9
+	JNZ        row10
+	JMP        done3
+
+more9:
+	SUBQ    $0x18, R9
+	NEGQ    R9
+	LEAQ    lanesAVX2<>+0(SB), R11
+	VMOVUPS 32(R11)(R9*4), Y0
+	LEAQ    (AX)(R10*1), AX
+	LEAQ    (CX)(R10*1), CX
+	LEAQ    (DX)(R10*1), DX
+	MOVQ    rows+0(FP), R9
+
+row12:
+	VMOVUPS    (AX), Y1
+	VMOVUPS    (CX), Y2
+	VMOVUPS    (BX)(R10*1), Y3
+	VMOVUPS    (SI)(R10*1), Y4
+	VMOVUPS    (DI)(R10*1), Y5
+	VMULPS     Y1, Y3, Y1
+	VMULPS     Y2, Y4, Y2
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMOVUPS    Y1, (DX)
+	VMOVUPS    32(AX), Y1
+	VMOVUPS    32(CX), Y2
+	VMOVUPS    32(BX)(R10*1), Y3
+	VMOVUPS    32(SI)(R10*1), Y4
+	VMOVUPS    32(DI)(R10*1), Y5
+	VMULPS     Y1, Y3, Y1
+	VMULPS     Y2, Y4, Y2
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMOVUPS    Y1, 32(DX)
+	VMOVUPS    64(AX), Y1
+	VMOVUPS    64(CX), Y2
+	VMOVUPS    64(BX)(R10*1), Y3
+	VMOVUPS    64(SI)(R10*1), Y4
+	VMOVUPS    64(DI)(R10*1), Y5
+	VMULPS     Y1, Y3, Y1
+	VMULPS     Y2, Y4, Y2
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMOVUPS    Y1, 64(DX)
+	VMASKMOVPS 96(AX), Y0, Y1
+	VMASKMOVPS 96(CX), Y0, Y2
+	VMASKMOVPS 96(BX)(R10*1), Y0, Y3
+	VMASKMOVPS 96(SI)(R10*1), Y0, Y4
+	VMASKMOVPS 96(DI)(R10*1), Y0, Y5
+	VMULPS     Y1, Y3, Y1
+	VMULPS     Y2, Y4, Y2
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, 96(DX)
+	ADDQ       R8, AX
+	ADDQ       R8, CX
+	ADDQ       R8, DX
+	DECQ       R9
+	JNZ        row12
+
+done3:
 	VZEROUPPER
 	RET
 

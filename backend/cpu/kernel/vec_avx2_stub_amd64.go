@@ -459,21 +459,6 @@ func vecNormGradAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, 
 //go:noescape
 func vecNormGradWeightAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
 
-// vecColumnDevsAVX2 is one pass over n elements; see the portable version.
-//
-//go:noescape
-func vecColumnDevsAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-
-// vecColumnSumsAVX2 is one pass over n elements; see the portable version.
-//
-//go:noescape
-func vecColumnSumsAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-
-// vecColumnGradAVX2 is one pass over n elements; see the portable version.
-//
-//go:noescape
-func vecColumnGradAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-
 // vecSgdAVX2 is one pass over n elements; see the portable version.
 //
 //go:noescape
@@ -518,6 +503,26 @@ func vecRmsPropCenteredMomentumAVX2(n int, p0 *float32, p1 *float32, p2 *float32
 //
 //go:noescape
 func vecAdamAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
+
+// vecColumnDevsAVX2 goes down the rows of matrices; see the portable version.
+//
+//go:noescape
+func vecColumnDevsAVX2(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+
+// vecColumnSumsAVX2 goes down the rows of matrices; see the portable version.
+//
+//go:noescape
+func vecColumnSumsAVX2(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+
+// vecColumnNormAVX2 goes down the rows of matrices; see the portable version.
+//
+//go:noescape
+func vecColumnNormAVX2(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+
+// vecColumnGradAVX2 goes down the rows of matrices; see the portable version.
+//
+//go:noescape
+func vecColumnGradAVX2(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
 
 // vecMaxPoolAVX2 finds the maxima of a run of pixels; see the portable version.
 //

@@ -9682,253 +9682,6 @@ done4:
 	VZEROUPPER
 	RET
 
-// func vecColumnDevsAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·vecColumnDevsAVX512(SB), NOSPLIT, $0-88
-	MOVQ n+0(FP), AX
-	MOVQ p0+8(FP), CX
-	MOVQ p1+16(FP), DX
-	MOVQ p2+24(FP), BX
-	MOVQ p3+32(FP), SI
-	XORQ DI, DI
-	MOVQ AX, R8
-	SUBQ $0x20, R8
-	JL   single2
-
-many1:
-	VMOVUPS (CX)(DI*4), Z0
-	VMOVUPS (DX)(DI*4), Z1
-	VMOVUPS (BX)(DI*4), Z2
-	VMOVUPS (SI)(DI*4), Z3
-	VSUBPS  Z3, Z2, Z2
-	VADDPS  Z2, Z0, Z0
-	VMULPS  Z2, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS Z0, (CX)(DI*4)
-	VMOVUPS Z1, (DX)(DI*4)
-	VMOVUPS 64(CX)(DI*4), Z0
-	VMOVUPS 64(DX)(DI*4), Z1
-	VMOVUPS 64(BX)(DI*4), Z2
-	VMOVUPS 64(SI)(DI*4), Z3
-	VSUBPS  Z3, Z2, Z2
-	VADDPS  Z2, Z0, Z0
-	VMULPS  Z2, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS Z0, 64(CX)(DI*4)
-	VMOVUPS Z1, 64(DX)(DI*4)
-	ADDQ    $0x20, DI
-	CMPQ    DI, R8
-	JLE     many1
-
-single2:
-	MOVQ AX, R8
-	SUBQ $0x10, R8
-
-one5:
-	CMPQ    DI, R8
-	JG      rest3
-	VMOVUPS (CX)(DI*4), Z0
-	VMOVUPS (DX)(DI*4), Z1
-	VMOVUPS (BX)(DI*4), Z2
-	VMOVUPS (SI)(DI*4), Z3
-	VSUBPS  Z3, Z2, Z2
-	VADDPS  Z2, Z0, Z0
-	VMULPS  Z2, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS Z0, (CX)(DI*4)
-	VMOVUPS Z1, (DX)(DI*4)
-	ADDQ    $0x10, DI
-	JMP     one5
-
-rest3:
-	MOVQ      AX, R8
-	SUBQ      DI, R8
-	JZ        done4
-	MOVL      $-1, AX
-	BZHIL     R8, AX, AX
-	KMOVW     AX, K1
-	VMOVUPS.Z (CX)(DI*4), K1, Z0
-	VMOVUPS.Z (DX)(DI*4), K1, Z1
-	VMOVUPS.Z (BX)(DI*4), K1, Z2
-	VMOVUPS.Z (SI)(DI*4), K1, Z3
-	VSUBPS    Z3, Z2, Z2
-	VADDPS    Z2, Z0, Z0
-	VMULPS    Z2, Z2, Z2
-	VADDPS    Z2, Z1, Z1
-	VMOVUPS   Z0, K1, (CX)(DI*4)
-	VMOVUPS   Z1, K1, (DX)(DI*4)
-
-done4:
-	VZEROUPPER
-	RET
-
-// func vecColumnSumsAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·vecColumnSumsAVX512(SB), NOSPLIT, $0-88
-	MOVQ n+0(FP), AX
-	MOVQ p0+8(FP), CX
-	MOVQ p1+16(FP), DX
-	MOVQ p2+24(FP), BX
-	MOVQ p3+32(FP), SI
-	MOVQ p4+40(FP), DI
-	XORQ R8, R8
-	MOVQ AX, R9
-	SUBQ $0x20, R9
-	JL   single2
-
-many1:
-	VMOVUPS (CX)(R8*4), Z0
-	VMOVUPS (DX)(R8*4), Z1
-	VMOVUPS (BX)(R8*4), Z2
-	VMOVUPS (SI)(R8*4), Z3
-	VMOVUPS (DI)(R8*4), Z4
-	VADDPS  Z2, Z0, Z0
-	VSUBPS  Z4, Z3, Z3
-	VMULPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS Z0, (CX)(R8*4)
-	VMOVUPS Z1, (DX)(R8*4)
-	VMOVUPS 64(CX)(R8*4), Z0
-	VMOVUPS 64(DX)(R8*4), Z1
-	VMOVUPS 64(BX)(R8*4), Z2
-	VMOVUPS 64(SI)(R8*4), Z3
-	VMOVUPS 64(DI)(R8*4), Z4
-	VADDPS  Z2, Z0, Z0
-	VSUBPS  Z4, Z3, Z3
-	VMULPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS Z0, 64(CX)(R8*4)
-	VMOVUPS Z1, 64(DX)(R8*4)
-	ADDQ    $0x20, R8
-	CMPQ    R8, R9
-	JLE     many1
-
-single2:
-	MOVQ AX, R9
-	SUBQ $0x10, R9
-
-one5:
-	CMPQ    R8, R9
-	JG      rest3
-	VMOVUPS (CX)(R8*4), Z0
-	VMOVUPS (DX)(R8*4), Z1
-	VMOVUPS (BX)(R8*4), Z2
-	VMOVUPS (SI)(R8*4), Z3
-	VMOVUPS (DI)(R8*4), Z4
-	VADDPS  Z2, Z0, Z0
-	VSUBPS  Z4, Z3, Z3
-	VMULPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS Z0, (CX)(R8*4)
-	VMOVUPS Z1, (DX)(R8*4)
-	ADDQ    $0x10, R8
-	JMP     one5
-
-rest3:
-	MOVQ      AX, R9
-	SUBQ      R8, R9
-	JZ        done4
-	MOVL      $-1, AX
-	BZHIL     R9, AX, AX
-	KMOVW     AX, K1
-	VMOVUPS.Z (CX)(R8*4), K1, Z0
-	VMOVUPS.Z (DX)(R8*4), K1, Z1
-	VMOVUPS.Z (BX)(R8*4), K1, Z2
-	VMOVUPS.Z (SI)(R8*4), K1, Z3
-	VMOVUPS.Z (DI)(R8*4), K1, Z4
-	VADDPS    Z2, Z0, Z0
-	VSUBPS    Z4, Z3, Z3
-	VMULPS    Z3, Z2, Z2
-	VADDPS    Z2, Z1, Z1
-	VMOVUPS   Z0, K1, (CX)(R8*4)
-	VMOVUPS   Z1, K1, (DX)(R8*4)
-
-done4:
-	VZEROUPPER
-	RET
-
-// func vecColumnGradAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·vecColumnGradAVX512(SB), NOSPLIT, $0-88
-	MOVQ n+0(FP), AX
-	MOVQ p1+16(FP), CX
-	MOVQ p2+24(FP), DX
-	MOVQ p3+32(FP), BX
-	MOVQ p4+40(FP), SI
-	MOVQ p5+48(FP), DI
-	MOVQ p0+8(FP), R8
-	XORQ R9, R9
-	MOVQ AX, R10
-	SUBQ $0x20, R10
-	JL   single2
-
-many1:
-	VMOVUPS (CX)(R9*4), Z0
-	VMOVUPS (DX)(R9*4), Z1
-	VMOVUPS (BX)(R9*4), Z2
-	VMOVUPS (SI)(R9*4), Z3
-	VMOVUPS (DI)(R9*4), Z4
-	VMULPS  Z0, Z2, Z0
-	VMULPS  Z1, Z3, Z1
-	VADDPS  Z4, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (R8)(R9*4)
-	VMOVUPS 64(CX)(R9*4), Z0
-	VMOVUPS 64(DX)(R9*4), Z1
-	VMOVUPS 64(BX)(R9*4), Z2
-	VMOVUPS 64(SI)(R9*4), Z3
-	VMOVUPS 64(DI)(R9*4), Z4
-	VMULPS  Z0, Z2, Z0
-	VMULPS  Z1, Z3, Z1
-	VADDPS  Z4, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, 64(R8)(R9*4)
-	ADDQ    $0x20, R9
-	CMPQ    R9, R10
-	JLE     many1
-
-single2:
-	MOVQ AX, R10
-	SUBQ $0x10, R10
-
-one5:
-	CMPQ    R9, R10
-	JG      rest3
-	VMOVUPS (CX)(R9*4), Z0
-	VMOVUPS (DX)(R9*4), Z1
-	VMOVUPS (BX)(R9*4), Z2
-	VMOVUPS (SI)(R9*4), Z3
-	VMOVUPS (DI)(R9*4), Z4
-	VMULPS  Z0, Z2, Z0
-	VMULPS  Z1, Z3, Z1
-	VADDPS  Z4, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (R8)(R9*4)
-	ADDQ    $0x10, R9
-	JMP     one5
-
-rest3:
-	MOVQ      AX, R10
-	SUBQ      R9, R10
-	JZ        done4
-	MOVL      $-1, AX
-	BZHIL     R10, AX, AX
-	KMOVW     AX, K1
-	VMOVUPS.Z (CX)(R9*4), K1, Z0
-	VMOVUPS.Z (DX)(R9*4), K1, Z1
-	VMOVUPS.Z (BX)(R9*4), K1, Z2
-	VMOVUPS.Z (SI)(R9*4), K1, Z3
-	VMOVUPS.Z (DI)(R9*4), K1, Z4
-	VMULPS    Z0, Z2, Z0
-	VMULPS    Z1, Z3, Z1
-	VADDPS    Z4, Z1, Z1
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (R8)(R9*4)
-
-done4:
-	VZEROUPPER
-	RET
-
 // func vecSgdAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·vecSgdAVX512(SB), NOSPLIT, $0-88
@@ -10683,6 +10436,964 @@ rest3:
 	VMOVUPS   Z1, K1, (SI)(DI*4)
 
 done4:
+	VZEROUPPER
+	RET
+
+// func vecColumnDevsAVX512(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecColumnDevsAVX512(SB), NOSPLIT, $0-72
+	MOVQ p0+24(FP), AX
+	MOVQ p1+32(FP), CX
+	MOVQ p2+40(FP), DX
+	MOVQ p3+48(FP), BX
+	MOVQ stride+16(FP), SI
+	SHLQ $0x02, SI
+	MOVQ cols+8(FP), DI
+	XORQ R8, R8
+	SUBQ $0x40, DI
+	JL   rest2
+
+strip1:
+	LEAQ    (AX)(R8*1), R9
+	VMOVUPS (CX)(R8*1), Z0
+	VMOVUPS (DX)(R8*1), Z1
+	VMOVUPS (BX)(R8*1), Z2
+	VMOVUPS 64(CX)(R8*1), Z3
+	VMOVUPS 64(DX)(R8*1), Z4
+	VMOVUPS 64(BX)(R8*1), Z5
+	VMOVUPS 128(CX)(R8*1), Z6
+	VMOVUPS 128(DX)(R8*1), Z7
+	VMOVUPS 128(BX)(R8*1), Z8
+	VMOVUPS 192(CX)(R8*1), Z9
+	VMOVUPS 192(DX)(R8*1), Z10
+	VMOVUPS 192(BX)(R8*1), Z11
+	MOVQ    rows+0(FP), R10
+
+row4:
+	VMOVUPS (R9), Z12
+	VSUBPS  Z0, Z12, Z12
+	VADDPS  Z12, Z1, Z1
+	VMULPS  Z12, Z12, Z12
+	VADDPS  Z12, Z2, Z2
+	VMOVUPS 64(R9), Z12
+	VSUBPS  Z3, Z12, Z12
+	VADDPS  Z12, Z4, Z4
+	VMULPS  Z12, Z12, Z12
+	VADDPS  Z12, Z5, Z5
+	VMOVUPS 128(R9), Z12
+	VSUBPS  Z6, Z12, Z12
+	VADDPS  Z12, Z7, Z7
+	VMULPS  Z12, Z12, Z12
+	VADDPS  Z12, Z8, Z8
+	VMOVUPS 192(R9), Z12
+	VSUBPS  Z9, Z12, Z12
+	VADDPS  Z12, Z10, Z10
+	VMULPS  Z12, Z12, Z12
+	VADDPS  Z12, Z11, Z11
+	ADDQ    SI, R9
+	DECQ    R10
+	JNZ     row4
+	VMOVUPS Z1, (DX)(R8*1)
+	VMOVUPS Z2, (BX)(R8*1)
+	VMOVUPS Z4, 64(DX)(R8*1)
+	VMOVUPS Z5, 64(BX)(R8*1)
+	VMOVUPS Z7, 128(DX)(R8*1)
+	VMOVUPS Z8, 128(BX)(R8*1)
+	VMOVUPS Z10, 192(DX)(R8*1)
+	VMOVUPS Z11, 192(BX)(R8*1)
+	ADDQ    $0x00000100, R8
+	SUBQ    $0x40, DI
+	JGE     strip1
+
+rest2:
+	ADDQ      $0x40, DI
+	JZ        done3
+	CMPQ      DI, $0x10
+	JG        more5
+	MOVL      $-1, R9
+	BZHIL     DI, R9, R9
+	KMOVW     R9, K1
+	LEAQ      (AX)(R8*1), AX
+	VMOVUPS.Z (CX)(R8*1), K1, Z0
+	VMOVUPS.Z (DX)(R8*1), K1, Z1
+	VMOVUPS.Z (BX)(R8*1), K1, Z2
+	MOVQ      rows+0(FP), CX
+
+row6:
+	VMOVUPS.Z (AX), K1, Z3
+	VSUBPS    Z0, Z3, Z3
+	VADDPS    Z3, Z1, Z1
+	VMULPS    Z3, Z3, Z3
+	VADDPS    Z3, Z2, Z2
+	ADDQ      SI, AX
+	DECQ      CX
+	JNZ       row6
+	VMOVUPS   Z1, K1, (DX)(R8*1)
+	VMOVUPS   Z2, K1, (BX)(R8*1)
+	JMP       done3
+
+more5:
+	CMPQ      DI, $0x20
+	JG        more7
+	SUBQ      $0x10, DI
+	MOVL      $-1, R9
+	BZHIL     DI, R9, R9
+	KMOVW     R9, K1
+	LEAQ      (AX)(R8*1), AX
+	VMOVUPS   (CX)(R8*1), Z0
+	VMOVUPS   (DX)(R8*1), Z1
+	VMOVUPS   (BX)(R8*1), Z2
+	VMOVUPS.Z 64(CX)(R8*1), K1, Z3
+	VMOVUPS.Z 64(DX)(R8*1), K1, Z4
+	VMOVUPS.Z 64(BX)(R8*1), K1, Z5
+	MOVQ      rows+0(FP), CX
+
+row8:
+	VMOVUPS   (AX), Z6
+	VSUBPS    Z0, Z6, Z6
+	VADDPS    Z6, Z1, Z1
+	VMULPS    Z6, Z6, Z6
+	VADDPS    Z6, Z2, Z2
+	VMOVUPS.Z 64(AX), K1, Z6
+	VSUBPS    Z3, Z6, Z6
+	VADDPS    Z6, Z4, Z4
+	VMULPS    Z6, Z6, Z6
+	VADDPS    Z6, Z5, Z5
+	ADDQ      SI, AX
+	DECQ      CX
+	JNZ       row8
+	VMOVUPS   Z1, (DX)(R8*1)
+	VMOVUPS   Z2, (BX)(R8*1)
+	VMOVUPS   Z4, K1, 64(DX)(R8*1)
+	VMOVUPS   Z5, K1, 64(BX)(R8*1)
+	JMP       done3
+
+more7:
+	CMPQ      DI, $0x30
+	JG        more9
+	SUBQ      $0x20, DI
+	MOVL      $-1, R9
+	BZHIL     DI, R9, R9
+	KMOVW     R9, K1
+	LEAQ      (AX)(R8*1), AX
+	VMOVUPS   (CX)(R8*1), Z0
+	VMOVUPS   (DX)(R8*1), Z1
+	VMOVUPS   (BX)(R8*1), Z2
+	VMOVUPS   64(CX)(R8*1), Z3
+	VMOVUPS   64(DX)(R8*1), Z4
+	VMOVUPS   64(BX)(R8*1), Z5
+	VMOVUPS.Z 128(CX)(R8*1), K1, Z6
+	VMOVUPS.Z 128(DX)(R8*1), K1, Z7
+	VMOVUPS.Z 128(BX)(R8*1), K1, Z8
+	MOVQ      rows+0(FP), CX
+
+row10:
+	VMOVUPS   (AX), Z9
+	VSUBPS    Z0, Z9, Z9
+	VADDPS    Z9, Z1, Z1
+	VMULPS    Z9, Z9, Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS   64(AX), Z9
+	VSUBPS    Z3, Z9, Z9
+	VADDPS    Z9, Z4, Z4
+	VMULPS    Z9, Z9, Z9
+	VADDPS    Z9, Z5, Z5
+	VMOVUPS.Z 128(AX), K1, Z9
+	VSUBPS    Z6, Z9, Z9
+	VADDPS    Z9, Z7, Z7
+	VMULPS    Z9, Z9, Z9
+	VADDPS    Z9, Z8, Z8
+	ADDQ      SI, AX
+	DECQ      CX
+	JNZ       row10
+	VMOVUPS   Z1, (DX)(R8*1)
+	VMOVUPS   Z2, (BX)(R8*1)
+	VMOVUPS   Z4, 64(DX)(R8*1)
+	VMOVUPS   Z5, 64(BX)(R8*1)
+	VMOVUPS   Z7, K1, 128(DX)(R8*1)
+	VMOVUPS   Z8, K1, 128(BX)(R8*1)
+	JMP       done3
+
+more9:
+	SUBQ      $0x30, DI
+	MOVL      $-1, R9
+	BZHIL     DI, R9, R9
+	KMOVW     R9, K1
+	LEAQ      (AX)(R8*1), AX
+	VMOVUPS   (CX)(R8*1), Z0
+	VMOVUPS   (DX)(R8*1), Z1
+	VMOVUPS   (BX)(R8*1), Z2
+	VMOVUPS   64(CX)(R8*1), Z3
+	VMOVUPS   64(DX)(R8*1), Z4
+	VMOVUPS   64(BX)(R8*1), Z5
+	VMOVUPS   128(CX)(R8*1), Z6
+	VMOVUPS   128(DX)(R8*1), Z7
+	VMOVUPS   128(BX)(R8*1), Z8
+	VMOVUPS.Z 192(CX)(R8*1), K1, Z9
+	VMOVUPS.Z 192(DX)(R8*1), K1, Z10
+	VMOVUPS.Z 192(BX)(R8*1), K1, Z11
+	MOVQ      rows+0(FP), CX
+
+row12:
+	VMOVUPS   (AX), Z12
+	VSUBPS    Z0, Z12, Z12
+	VADDPS    Z12, Z1, Z1
+	VMULPS    Z12, Z12, Z12
+	VADDPS    Z12, Z2, Z2
+	VMOVUPS   64(AX), Z12
+	VSUBPS    Z3, Z12, Z12
+	VADDPS    Z12, Z4, Z4
+	VMULPS    Z12, Z12, Z12
+	VADDPS    Z12, Z5, Z5
+	VMOVUPS   128(AX), Z12
+	VSUBPS    Z6, Z12, Z12
+	VADDPS    Z12, Z7, Z7
+	VMULPS    Z12, Z12, Z12
+	VADDPS    Z12, Z8, Z8
+	VMOVUPS.Z 192(AX), K1, Z12
+	VSUBPS    Z9, Z12, Z12
+	VADDPS    Z12, Z10, Z10
+	VMULPS    Z12, Z12, Z12
+	VADDPS    Z12, Z11, Z11
+	ADDQ      SI, AX
+	DECQ      CX
+	JNZ       row12
+	VMOVUPS   Z1, (DX)(R8*1)
+	VMOVUPS   Z2, (BX)(R8*1)
+	VMOVUPS   Z4, 64(DX)(R8*1)
+	VMOVUPS   Z5, 64(BX)(R8*1)
+	VMOVUPS   Z7, 128(DX)(R8*1)
+	VMOVUPS   Z8, 128(BX)(R8*1)
+	VMOVUPS   Z10, K1, 192(DX)(R8*1)
+	VMOVUPS   Z11, K1, 192(BX)(R8*1)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func vecColumnSumsAVX512(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecColumnSumsAVX512(SB), NOSPLIT, $0-72
+	MOVQ p0+24(FP), AX
+	MOVQ p1+32(FP), CX
+	MOVQ p2+40(FP), DX
+	MOVQ p3+48(FP), BX
+	MOVQ p4+56(FP), SI
+	MOVQ stride+16(FP), DI
+	SHLQ $0x02, DI
+	MOVQ cols+8(FP), R8
+	XORQ R9, R9
+	SUBQ $0x40, R8
+	JL   rest2
+
+strip1:
+	LEAQ    (AX)(R9*1), R10
+	LEAQ    (CX)(R9*1), R11
+	VMOVUPS (DX)(R9*1), Z0
+	VMOVUPS (BX)(R9*1), Z1
+	VMOVUPS (SI)(R9*1), Z2
+	VMOVUPS 64(DX)(R9*1), Z3
+	VMOVUPS 64(BX)(R9*1), Z4
+	VMOVUPS 64(SI)(R9*1), Z5
+	VMOVUPS 128(DX)(R9*1), Z6
+	VMOVUPS 128(BX)(R9*1), Z7
+	VMOVUPS 128(SI)(R9*1), Z8
+	VMOVUPS 192(DX)(R9*1), Z9
+	VMOVUPS 192(BX)(R9*1), Z10
+	VMOVUPS 192(SI)(R9*1), Z11
+	MOVQ    rows+0(FP), R12
+
+row4:
+	VMOVUPS (R10), Z12
+	VMOVUPS (R11), Z13
+	VADDPS  Z12, Z1, Z1
+	VSUBPS  Z0, Z13, Z13
+	VMULPS  Z13, Z12, Z12
+	VADDPS  Z12, Z2, Z2
+	VMOVUPS 64(R10), Z12
+	VMOVUPS 64(R11), Z13
+	VADDPS  Z12, Z4, Z4
+	VSUBPS  Z3, Z13, Z13
+	VMULPS  Z13, Z12, Z12
+	VADDPS  Z12, Z5, Z5
+	VMOVUPS 128(R10), Z12
+	VMOVUPS 128(R11), Z13
+	VADDPS  Z12, Z7, Z7
+	VSUBPS  Z6, Z13, Z13
+	VMULPS  Z13, Z12, Z12
+	VADDPS  Z12, Z8, Z8
+	VMOVUPS 192(R10), Z12
+	VMOVUPS 192(R11), Z13
+	VADDPS  Z12, Z10, Z10
+	VSUBPS  Z9, Z13, Z13
+	VMULPS  Z13, Z12, Z12
+	VADDPS  Z12, Z11, Z11
+	ADDQ    DI, R10
+	ADDQ    DI, R11
+	DECQ    R12
+	JNZ     row4
+	VMOVUPS Z1, (BX)(R9*1)
+	VMOVUPS Z2, (SI)(R9*1)
+	VMOVUPS Z4, 64(BX)(R9*1)
+	VMOVUPS Z5, 64(SI)(R9*1)
+	VMOVUPS Z7, 128(BX)(R9*1)
+	VMOVUPS Z8, 128(SI)(R9*1)
+	VMOVUPS Z10, 192(BX)(R9*1)
+	VMOVUPS Z11, 192(SI)(R9*1)
+	ADDQ    $0x00000100, R9
+	SUBQ    $0x40, R8
+	JGE     strip1
+
+rest2:
+	ADDQ      $0x40, R8
+	JZ        done3
+	CMPQ      R8, $0x10
+	JG        more5
+	MOVL      $-1, R10
+	BZHIL     R8, R10, R10
+	KMOVW     R10, K1
+	LEAQ      (AX)(R9*1), AX
+	LEAQ      (CX)(R9*1), CX
+	VMOVUPS.Z (DX)(R9*1), K1, Z0
+	VMOVUPS.Z (BX)(R9*1), K1, Z1
+	VMOVUPS.Z (SI)(R9*1), K1, Z2
+	MOVQ      rows+0(FP), DX
+
+row6:
+	VMOVUPS.Z (AX), K1, Z3
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z3, Z1, Z1
+	VSUBPS    Z0, Z4, Z4
+	VMULPS    Z4, Z3, Z3
+	VADDPS    Z3, Z2, Z2
+	ADDQ      DI, AX
+	ADDQ      DI, CX
+	DECQ      DX
+	JNZ       row6
+	VMOVUPS   Z1, K1, (BX)(R9*1)
+	VMOVUPS   Z2, K1, (SI)(R9*1)
+	JMP       done3
+
+more5:
+	CMPQ      R8, $0x20
+	JG        more7
+	SUBQ      $0x10, R8
+	MOVL      $-1, R10
+	BZHIL     R8, R10, R10
+	KMOVW     R10, K1
+	LEAQ      (AX)(R9*1), AX
+	LEAQ      (CX)(R9*1), CX
+	VMOVUPS   (DX)(R9*1), Z0
+	VMOVUPS   (BX)(R9*1), Z1
+	VMOVUPS   (SI)(R9*1), Z2
+	VMOVUPS.Z 64(DX)(R9*1), K1, Z3
+	VMOVUPS.Z 64(BX)(R9*1), K1, Z4
+	VMOVUPS.Z 64(SI)(R9*1), K1, Z5
+	MOVQ      rows+0(FP), DX
+
+row8:
+	VMOVUPS   (AX), Z6
+	VMOVUPS   (CX), Z7
+	VADDPS    Z6, Z1, Z1
+	VSUBPS    Z0, Z7, Z7
+	VMULPS    Z7, Z6, Z6
+	VADDPS    Z6, Z2, Z2
+	VMOVUPS.Z 64(AX), K1, Z6
+	VMOVUPS.Z 64(CX), K1, Z7
+	VADDPS    Z6, Z4, Z4
+	VSUBPS    Z3, Z7, Z7
+	VMULPS    Z7, Z6, Z6
+	VADDPS    Z6, Z5, Z5
+	ADDQ      DI, AX
+	ADDQ      DI, CX
+	DECQ      DX
+	JNZ       row8
+	VMOVUPS   Z1, (BX)(R9*1)
+	VMOVUPS   Z2, (SI)(R9*1)
+	VMOVUPS   Z4, K1, 64(BX)(R9*1)
+	VMOVUPS   Z5, K1, 64(SI)(R9*1)
+	JMP       done3
+
+more7:
+	CMPQ      R8, $0x30
+	JG        more9
+	SUBQ      $0x20, R8
+	MOVL      $-1, R10
+	BZHIL     R8, R10, R10
+	KMOVW     R10, K1
+	LEAQ      (AX)(R9*1), AX
+	LEAQ      (CX)(R9*1), CX
+	VMOVUPS   (DX)(R9*1), Z0
+	VMOVUPS   (BX)(R9*1), Z1
+	VMOVUPS   (SI)(R9*1), Z2
+	VMOVUPS   64(DX)(R9*1), Z3
+	VMOVUPS   64(BX)(R9*1), Z4
+	VMOVUPS   64(SI)(R9*1), Z5
+	VMOVUPS.Z 128(DX)(R9*1), K1, Z6
+	VMOVUPS.Z 128(BX)(R9*1), K1, Z7
+	VMOVUPS.Z 128(SI)(R9*1), K1, Z8
+	MOVQ      rows+0(FP), DX
+
+row10:
+	VMOVUPS   (AX), Z9
+	VMOVUPS   (CX), Z10
+	VADDPS    Z9, Z1, Z1
+	VSUBPS    Z0, Z10, Z10
+	VMULPS    Z10, Z9, Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS   64(AX), Z9
+	VMOVUPS   64(CX), Z10
+	VADDPS    Z9, Z4, Z4
+	VSUBPS    Z3, Z10, Z10
+	VMULPS    Z10, Z9, Z9
+	VADDPS    Z9, Z5, Z5
+	VMOVUPS.Z 128(AX), K1, Z9
+	VMOVUPS.Z 128(CX), K1, Z10
+	VADDPS    Z9, Z7, Z7
+	VSUBPS    Z6, Z10, Z10
+	VMULPS    Z10, Z9, Z9
+	VADDPS    Z9, Z8, Z8
+	ADDQ      DI, AX
+	ADDQ      DI, CX
+	DECQ      DX
+	JNZ       row10
+	VMOVUPS   Z1, (BX)(R9*1)
+	VMOVUPS   Z2, (SI)(R9*1)
+	VMOVUPS   Z4, 64(BX)(R9*1)
+	VMOVUPS   Z5, 64(SI)(R9*1)
+	VMOVUPS   Z7, K1, 128(BX)(R9*1)
+	VMOVUPS   Z8, K1, 128(SI)(R9*1)
+	JMP       done3
+
+more9:
+	SUBQ      $0x30, R8
+	MOVL      $-1, R10
+	BZHIL     R8, R10, R10
+	KMOVW     R10, K1
+	LEAQ      (AX)(R9*1), AX
+	LEAQ      (CX)(R9*1), CX
+	VMOVUPS   (DX)(R9*1), Z0
+	VMOVUPS   (BX)(R9*1), Z1
+	VMOVUPS   (SI)(R9*1), Z2
+	VMOVUPS   64(DX)(R9*1), Z3
+	VMOVUPS   64(BX)(R9*1), Z4
+	VMOVUPS   64(SI)(R9*1), Z5
+	VMOVUPS   128(DX)(R9*1), Z6
+	VMOVUPS   128(BX)(R9*1), Z7
+	VMOVUPS   128(SI)(R9*1), Z8
+	VMOVUPS.Z 192(DX)(R9*1), K1, Z9
+	VMOVUPS.Z 192(BX)(R9*1), K1, Z10
+	VMOVUPS.Z 192(SI)(R9*1), K1, Z11
+	MOVQ      rows+0(FP), DX
+
+row12:
+	VMOVUPS   (AX), Z12
+	VMOVUPS   (CX), Z13
+	VADDPS    Z12, Z1, Z1
+	VSUBPS    Z0, Z13, Z13
+	VMULPS    Z13, Z12, Z12
+	VADDPS    Z12, Z2, Z2
+	VMOVUPS   64(AX), Z12
+	VMOVUPS   64(CX), Z13
+	VADDPS    Z12, Z4, Z4
+	VSUBPS    Z3, Z13, Z13
+	VMULPS    Z13, Z12, Z12
+	VADDPS    Z12, Z5, Z5
+	VMOVUPS   128(AX), Z12
+	VMOVUPS   128(CX), Z13
+	VADDPS    Z12, Z7, Z7
+	VSUBPS    Z6, Z13, Z13
+	VMULPS    Z13, Z12, Z12
+	VADDPS    Z12, Z8, Z8
+	VMOVUPS.Z 192(AX), K1, Z12
+	VMOVUPS.Z 192(CX), K1, Z13
+	VADDPS    Z12, Z10, Z10
+	VSUBPS    Z9, Z13, Z13
+	VMULPS    Z13, Z12, Z12
+	VADDPS    Z12, Z11, Z11
+	ADDQ      DI, AX
+	ADDQ      DI, CX
+	DECQ      DX
+	JNZ       row12
+	VMOVUPS   Z1, (BX)(R9*1)
+	VMOVUPS   Z2, (SI)(R9*1)
+	VMOVUPS   Z4, 64(BX)(R9*1)
+	VMOVUPS   Z5, 64(SI)(R9*1)
+	VMOVUPS   Z7, 128(BX)(R9*1)
+	VMOVUPS   Z8, 128(SI)(R9*1)
+	VMOVUPS   Z10, K1, 192(BX)(R9*1)
+	VMOVUPS   Z11, K1, 192(SI)(R9*1)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func vecColumnNormAVX512(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecColumnNormAVX512(SB), NOSPLIT, $0-72
+	MOVQ p1+32(FP), AX
+	MOVQ p0+24(FP), CX
+	MOVQ p2+40(FP), DX
+	MOVQ p3+48(FP), BX
+	MOVQ p4+56(FP), SI
+	MOVQ stride+16(FP), DI
+	SHLQ $0x02, DI
+	MOVQ cols+8(FP), R8
+	XORQ R9, R9
+	SUBQ $0x40, R8
+	JL   rest2
+
+strip1:
+	LEAQ    (AX)(R9*1), R10
+	LEAQ    (CX)(R9*1), R11
+	VMOVUPS (DX)(R9*1), Z0
+	VMOVUPS (BX)(R9*1), Z1
+	VMOVUPS (SI)(R9*1), Z2
+	VMOVUPS 64(DX)(R9*1), Z3
+	VMOVUPS 64(BX)(R9*1), Z4
+	VMOVUPS 64(SI)(R9*1), Z5
+	VMOVUPS 128(DX)(R9*1), Z6
+	VMOVUPS 128(BX)(R9*1), Z7
+	VMOVUPS 128(SI)(R9*1), Z8
+	VMOVUPS 192(DX)(R9*1), Z9
+	VMOVUPS 192(BX)(R9*1), Z10
+	VMOVUPS 192(SI)(R9*1), Z11
+	MOVQ    rows+0(FP), R12
+
+row4:
+	VMOVUPS     (R10), Z12
+	VSUBPS      Z0, Z12, Z12
+	VMOVUPS     Z2, Z13
+	VFMADD231PS Z1, Z12, Z13
+	VMOVUPS     Z13, (R11)
+	VMOVUPS     64(R10), Z12
+	VSUBPS      Z3, Z12, Z12
+	VMOVUPS     Z5, Z13
+	VFMADD231PS Z4, Z12, Z13
+	VMOVUPS     Z13, 64(R11)
+	VMOVUPS     128(R10), Z12
+	VSUBPS      Z6, Z12, Z12
+	VMOVUPS     Z8, Z13
+	VFMADD231PS Z7, Z12, Z13
+	VMOVUPS     Z13, 128(R11)
+	VMOVUPS     192(R10), Z12
+	VSUBPS      Z9, Z12, Z12
+	VMOVUPS     Z11, Z13
+	VFMADD231PS Z10, Z12, Z13
+	VMOVUPS     Z13, 192(R11)
+	ADDQ        DI, R10
+	ADDQ        DI, R11
+	DECQ        R12
+	JNZ         row4
+	ADDQ        $0x00000100, R9
+	SUBQ        $0x40, R8
+	JGE         strip1
+
+rest2:
+	ADDQ      $0x40, R8
+	JZ        done3
+	CMPQ      R8, $0x10
+	JG        more5
+	MOVL      $-1, R10
+	BZHIL     R8, R10, R10
+	KMOVW     R10, K1
+	LEAQ      (AX)(R9*1), AX
+	LEAQ      (CX)(R9*1), CX
+	VMOVUPS.Z (DX)(R9*1), K1, Z0
+	VMOVUPS.Z (BX)(R9*1), K1, Z1
+	VMOVUPS.Z (SI)(R9*1), K1, Z2
+	MOVQ      rows+0(FP), DX
+
+row6:
+	VMOVUPS.Z   (AX), K1, Z3
+	VSUBPS      Z0, Z3, Z3
+	VMOVUPS     Z2, Z4
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z4, K1, (CX)
+	ADDQ        DI, AX
+	ADDQ        DI, CX
+	DECQ        DX
+	JNZ         row6
+	JMP         done3
+
+more5:
+	CMPQ      R8, $0x20
+	JG        more7
+	SUBQ      $0x10, R8
+	MOVL      $-1, R10
+	BZHIL     R8, R10, R10
+	KMOVW     R10, K1
+	LEAQ      (AX)(R9*1), AX
+	LEAQ      (CX)(R9*1), CX
+	VMOVUPS   (DX)(R9*1), Z0
+	VMOVUPS   (BX)(R9*1), Z1
+	VMOVUPS   (SI)(R9*1), Z2
+	VMOVUPS.Z 64(DX)(R9*1), K1, Z3
+	VMOVUPS.Z 64(BX)(R9*1), K1, Z4
+	VMOVUPS.Z 64(SI)(R9*1), K1, Z5
+	MOVQ      rows+0(FP), DX
+
+row8:
+	VMOVUPS     (AX), Z6
+	VSUBPS      Z0, Z6, Z6
+	VMOVUPS     Z2, Z7
+	VFMADD231PS Z1, Z6, Z7
+	VMOVUPS     Z7, (CX)
+	VMOVUPS.Z   64(AX), K1, Z6
+	VSUBPS      Z3, Z6, Z6
+	VMOVUPS     Z5, Z7
+	VFMADD231PS Z4, Z6, Z7
+	VMOVUPS     Z7, K1, 64(CX)
+	ADDQ        DI, AX
+	ADDQ        DI, CX
+	DECQ        DX
+	JNZ         row8
+	JMP         done3
+
+more7:
+	CMPQ      R8, $0x30
+	JG        more9
+	SUBQ      $0x20, R8
+	MOVL      $-1, R10
+	BZHIL     R8, R10, R10
+	KMOVW     R10, K1
+	LEAQ      (AX)(R9*1), AX
+	LEAQ      (CX)(R9*1), CX
+	VMOVUPS   (DX)(R9*1), Z0
+	VMOVUPS   (BX)(R9*1), Z1
+	VMOVUPS   (SI)(R9*1), Z2
+	VMOVUPS   64(DX)(R9*1), Z3
+	VMOVUPS   64(BX)(R9*1), Z4
+	VMOVUPS   64(SI)(R9*1), Z5
+	VMOVUPS.Z 128(DX)(R9*1), K1, Z6
+	VMOVUPS.Z 128(BX)(R9*1), K1, Z7
+	VMOVUPS.Z 128(SI)(R9*1), K1, Z8
+	MOVQ      rows+0(FP), DX
+
+row10:
+	VMOVUPS     (AX), Z9
+	VSUBPS      Z0, Z9, Z9
+	VMOVUPS     Z2, Z10
+	VFMADD231PS Z1, Z9, Z10
+	VMOVUPS     Z10, (CX)
+	VMOVUPS     64(AX), Z9
+	VSUBPS      Z3, Z9, Z9
+	VMOVUPS     Z5, Z10
+	VFMADD231PS Z4, Z9, Z10
+	VMOVUPS     Z10, 64(CX)
+	VMOVUPS.Z   128(AX), K1, Z9
+	VSUBPS      Z6, Z9, Z9
+	VMOVUPS     Z8, Z10
+	VFMADD231PS Z7, Z9, Z10
+	VMOVUPS     Z10, K1, 128(CX)
+	ADDQ        DI, AX
+	ADDQ        DI, CX
+	DECQ        DX
+	JNZ         row10
+	JMP         done3
+
+more9:
+	SUBQ      $0x30, R8
+	MOVL      $-1, R10
+	BZHIL     R8, R10, R10
+	KMOVW     R10, K1
+	LEAQ      (AX)(R9*1), AX
+	LEAQ      (CX)(R9*1), CX
+	VMOVUPS   (DX)(R9*1), Z0
+	VMOVUPS   (BX)(R9*1), Z1
+	VMOVUPS   (SI)(R9*1), Z2
+	VMOVUPS   64(DX)(R9*1), Z3
+	VMOVUPS   64(BX)(R9*1), Z4
+	VMOVUPS   64(SI)(R9*1), Z5
+	VMOVUPS   128(DX)(R9*1), Z6
+	VMOVUPS   128(BX)(R9*1), Z7
+	VMOVUPS   128(SI)(R9*1), Z8
+	VMOVUPS.Z 192(DX)(R9*1), K1, Z9
+	VMOVUPS.Z 192(BX)(R9*1), K1, Z10
+	VMOVUPS.Z 192(SI)(R9*1), K1, Z11
+	MOVQ      rows+0(FP), DX
+
+row12:
+	VMOVUPS     (AX), Z12
+	VSUBPS      Z0, Z12, Z12
+	VMOVUPS     Z2, Z13
+	VFMADD231PS Z1, Z12, Z13
+	VMOVUPS     Z13, (CX)
+	VMOVUPS     64(AX), Z12
+	VSUBPS      Z3, Z12, Z12
+	VMOVUPS     Z5, Z13
+	VFMADD231PS Z4, Z12, Z13
+	VMOVUPS     Z13, 64(CX)
+	VMOVUPS     128(AX), Z12
+	VSUBPS      Z6, Z12, Z12
+	VMOVUPS     Z8, Z13
+	VFMADD231PS Z7, Z12, Z13
+	VMOVUPS     Z13, 128(CX)
+	VMOVUPS.Z   192(AX), K1, Z12
+	VSUBPS      Z9, Z12, Z12
+	VMOVUPS     Z11, Z13
+	VFMADD231PS Z10, Z12, Z13
+	VMOVUPS     Z13, K1, 192(CX)
+	ADDQ        DI, AX
+	ADDQ        DI, CX
+	DECQ        DX
+	JNZ         row12
+
+done3:
+	VZEROUPPER
+	RET
+
+// func vecColumnGradAVX512(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecColumnGradAVX512(SB), NOSPLIT, $0-72
+	MOVQ p1+32(FP), AX
+	MOVQ p2+40(FP), CX
+	MOVQ p0+24(FP), DX
+	MOVQ p3+48(FP), BX
+	MOVQ p4+56(FP), SI
+	MOVQ p5+64(FP), DI
+	MOVQ stride+16(FP), R8
+	SHLQ $0x02, R8
+	MOVQ cols+8(FP), R9
+	XORQ R10, R10
+	SUBQ $0x40, R9
+	JL   rest2
+
+strip1:
+	LEAQ    (AX)(R10*1), R11
+	LEAQ    (CX)(R10*1), R12
+	LEAQ    (DX)(R10*1), R13
+	VMOVUPS (BX)(R10*1), Z0
+	VMOVUPS (SI)(R10*1), Z1
+	VMOVUPS (DI)(R10*1), Z2
+	VMOVUPS 64(BX)(R10*1), Z3
+	VMOVUPS 64(SI)(R10*1), Z4
+	VMOVUPS 64(DI)(R10*1), Z5
+	VMOVUPS 128(BX)(R10*1), Z6
+	VMOVUPS 128(SI)(R10*1), Z7
+	VMOVUPS 128(DI)(R10*1), Z8
+	VMOVUPS 192(BX)(R10*1), Z9
+	VMOVUPS 192(SI)(R10*1), Z10
+	VMOVUPS 192(DI)(R10*1), Z11
+	MOVQ    rows+0(FP), R14
+
+row4:
+	VMOVUPS (R11), Z12
+	VMOVUPS (R12), Z13
+	VMULPS  Z12, Z0, Z12
+	VMULPS  Z13, Z1, Z13
+	VADDPS  Z2, Z13, Z13
+	VADDPS  Z13, Z12, Z12
+	VMOVUPS Z12, (R13)
+	VMOVUPS 64(R11), Z12
+	VMOVUPS 64(R12), Z13
+	VMULPS  Z12, Z3, Z12
+	VMULPS  Z13, Z4, Z13
+	VADDPS  Z5, Z13, Z13
+	VADDPS  Z13, Z12, Z12
+	VMOVUPS Z12, 64(R13)
+	VMOVUPS 128(R11), Z12
+	VMOVUPS 128(R12), Z13
+	VMULPS  Z12, Z6, Z12
+	VMULPS  Z13, Z7, Z13
+	VADDPS  Z8, Z13, Z13
+	VADDPS  Z13, Z12, Z12
+	VMOVUPS Z12, 128(R13)
+	VMOVUPS 192(R11), Z12
+	VMOVUPS 192(R12), Z13
+	VMULPS  Z12, Z9, Z12
+	VMULPS  Z13, Z10, Z13
+	VADDPS  Z11, Z13, Z13
+	VADDPS  Z13, Z12, Z12
+	VMOVUPS Z12, 192(R13)
+	ADDQ    R8, R11
+	ADDQ    R8, R12
+	ADDQ    R8, R13
+	DECQ    R14
+	JNZ     row4
+	ADDQ    $0x00000100, R10
+	SUBQ    $0x40, R9
+	JGE     strip1
+
+rest2:
+	ADDQ      $0x40, R9
+	JZ        done3
+	CMPQ      R9, $0x10
+	JG        more5
+	MOVL      $-1, R11
+	BZHIL     R9, R11, R11
+	KMOVW     R11, K1
+	LEAQ      (AX)(R10*1), AX
+	LEAQ      (CX)(R10*1), CX
+	LEAQ      (DX)(R10*1), DX
+	VMOVUPS.Z (BX)(R10*1), K1, Z0
+	VMOVUPS.Z (SI)(R10*1), K1, Z1
+	VMOVUPS.Z (DI)(R10*1), K1, Z2
+	MOVQ      rows+0(FP), BX
+
+row6:
+	VMOVUPS.Z (AX), K1, Z3
+	VMOVUPS.Z (CX), K1, Z4
+	VMULPS    Z3, Z0, Z3
+	VMULPS    Z4, Z1, Z4
+	VADDPS    Z2, Z4, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS   Z3, K1, (DX)
+	ADDQ      R8, AX
+	ADDQ      R8, CX
+	ADDQ      R8, DX
+	DECQ      BX
+	JNZ       row6
+	JMP       done3
+
+more5:
+	CMPQ      R9, $0x20
+	JG        more7
+	SUBQ      $0x10, R9
+	MOVL      $-1, R11
+	BZHIL     R9, R11, R11
+	KMOVW     R11, K1
+	LEAQ      (AX)(R10*1), AX
+	LEAQ      (CX)(R10*1), CX
+	LEAQ      (DX)(R10*1), DX
+	VMOVUPS   (BX)(R10*1), Z0
+	VMOVUPS   (SI)(R10*1), Z1
+	VMOVUPS   (DI)(R10*1), Z2
+	VMOVUPS.Z 64(BX)(R10*1), K1, Z3
+	VMOVUPS.Z 64(SI)(R10*1), K1, Z4
+	VMOVUPS.Z 64(DI)(R10*1), K1, Z5
+	MOVQ      rows+0(FP), BX
+
+row8:
+	VMOVUPS   (AX), Z6
+	VMOVUPS   (CX), Z7
+	VMULPS    Z6, Z0, Z6
+	VMULPS    Z7, Z1, Z7
+	VADDPS    Z2, Z7, Z7
+	VADDPS    Z7, Z6, Z6
+	VMOVUPS   Z6, (DX)
+	VMOVUPS.Z 64(AX), K1, Z6
+	VMOVUPS.Z 64(CX), K1, Z7
+	VMULPS    Z6, Z3, Z6
+	VMULPS    Z7, Z4, Z7
+	VADDPS    Z5, Z7, Z7
+	VADDPS    Z7, Z6, Z6
+	VMOVUPS   Z6, K1, 64(DX)
+	ADDQ      R8, AX
+	ADDQ      R8, CX
+	ADDQ      R8, DX
+	DECQ      BX
+	JNZ       row8
+	JMP       done3
+
+more7:
+	CMPQ      R9, $0x30
+	JG        more9
+	SUBQ      $0x20, R9
+	MOVL      $-1, R11
+	BZHIL     R9, R11, R11
+	KMOVW     R11, K1
+	LEAQ      (AX)(R10*1), AX
+	LEAQ      (CX)(R10*1), CX
+	LEAQ      (DX)(R10*1), DX
+	VMOVUPS   (BX)(R10*1), Z0
+	VMOVUPS   (SI)(R10*1), Z1
+	VMOVUPS   (DI)(R10*1), Z2
+	VMOVUPS   64(BX)(R10*1), Z3
+	VMOVUPS   64(SI)(R10*1), Z4
+	VMOVUPS   64(DI)(R10*1), Z5
+	VMOVUPS.Z 128(BX)(R10*1), K1, Z6
+	VMOVUPS.Z 128(SI)(R10*1), K1, Z7
+	VMOVUPS.Z 128(DI)(R10*1), K1, Z8
+	MOVQ      rows+0(FP), BX
+
+row10:
+	VMOVUPS   (AX), Z9
+	VMOVUPS   (CX), Z10
+	VMULPS    Z9, Z0, Z9
+	VMULPS    Z10, Z1, Z10
+	VADDPS    Z2, Z10, Z10
+	VADDPS    Z10, Z9, Z9
+	VMOVUPS   Z9, (DX)
+	VMOVUPS   64(AX), Z9
+	VMOVUPS   64(CX), Z10
+	VMULPS    Z9, Z3, Z9
+	VMULPS    Z10, Z4, Z10
+	VADDPS    Z5, Z10, Z10
+	VADDPS    Z10, Z9, Z9
+	VMOVUPS   Z9, 64(DX)
+	VMOVUPS.Z 128(AX), K1, Z9
+	VMOVUPS.Z 128(CX), K1, Z10
+	VMULPS    Z9, Z6, Z9
+	VMULPS    Z10, Z7, Z10
+	VADDPS    Z8, Z10, Z10
+	VADDPS    Z10, Z9, Z9
+	VMOVUPS   Z9, K1, 128(DX)
+	ADDQ      R8, AX
+	ADDQ      R8, CX
+	ADDQ      R8, DX
+	DECQ      BX
+	JNZ       row10
+	JMP       done3
+
+more9:
+	SUBQ      $0x30, R9
+	MOVL      $-1, R11
+	BZHIL     R9, R11, R11
+	KMOVW     R11, K1
+	LEAQ      (AX)(R10*1), AX
+	LEAQ      (CX)(R10*1), CX
+	LEAQ      (DX)(R10*1), DX
+	VMOVUPS   (BX)(R10*1), Z0
+	VMOVUPS   (SI)(R10*1), Z1
+	VMOVUPS   (DI)(R10*1), Z2
+	VMOVUPS   64(BX)(R10*1), Z3
+	VMOVUPS   64(SI)(R10*1), Z4
+	VMOVUPS   64(DI)(R10*1), Z5
+	VMOVUPS   128(BX)(R10*1), Z6
+	VMOVUPS   128(SI)(R10*1), Z7
+	VMOVUPS   128(DI)(R10*1), Z8
+	VMOVUPS.Z 192(BX)(R10*1), K1, Z9
+	VMOVUPS.Z 192(SI)(R10*1), K1, Z10
+	VMOVUPS.Z 192(DI)(R10*1), K1, Z11
+	MOVQ      rows+0(FP), BX
+
+row12:
+	VMOVUPS   (AX), Z12
+	VMOVUPS   (CX), Z13
+	VMULPS    Z12, Z0, Z12
+	VMULPS    Z13, Z1, Z13
+	VADDPS    Z2, Z13, Z13
+	VADDPS    Z13, Z12, Z12
+	VMOVUPS   Z12, (DX)
+	VMOVUPS   64(AX), Z12
+	VMOVUPS   64(CX), Z13
+	VMULPS    Z12, Z3, Z12
+	VMULPS    Z13, Z4, Z13
+	VADDPS    Z5, Z13, Z13
+	VADDPS    Z13, Z12, Z12
+	VMOVUPS   Z12, 64(DX)
+	VMOVUPS   128(AX), Z12
+	VMOVUPS   128(CX), Z13
+	VMULPS    Z12, Z6, Z12
+	VMULPS    Z13, Z7, Z13
+	VADDPS    Z8, Z13, Z13
+	VADDPS    Z13, Z12, Z12
+	VMOVUPS   Z12, 128(DX)
+	VMOVUPS.Z 192(AX), K1, Z12
+	VMOVUPS.Z 192(CX), K1, Z13
+	VMULPS    Z12, Z9, Z12
+	VMULPS    Z13, Z10, Z13
+	VADDPS    Z11, Z13, Z13
+	VADDPS    Z13, Z12, Z12
+	VMOVUPS   Z12, K1, 192(DX)
+	ADDQ      R8, AX
+	ADDQ      R8, CX
+	ADDQ      R8, DX
+	DECQ      BX
+	JNZ       row12
+
+done3:
 	VZEROUPPER
 	RET
 

@@ -459,21 +459,6 @@ func vecNormGradAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32
 //go:noescape
 func vecNormGradWeightAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
 
-// vecColumnDevsAVX512 is one pass over n elements; see the portable version.
-//
-//go:noescape
-func vecColumnDevsAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-
-// vecColumnSumsAVX512 is one pass over n elements; see the portable version.
-//
-//go:noescape
-func vecColumnSumsAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-
-// vecColumnGradAVX512 is one pass over n elements; see the portable version.
-//
-//go:noescape
-func vecColumnGradAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-
 // vecSgdAVX512 is one pass over n elements; see the portable version.
 //
 //go:noescape
@@ -518,6 +503,26 @@ func vecRmsPropCenteredMomentumAVX512(n int, p0 *float32, p1 *float32, p2 *float
 //
 //go:noescape
 func vecAdamAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
+
+// vecColumnDevsAVX512 goes down the rows of matrices; see the portable version.
+//
+//go:noescape
+func vecColumnDevsAVX512(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+
+// vecColumnSumsAVX512 goes down the rows of matrices; see the portable version.
+//
+//go:noescape
+func vecColumnSumsAVX512(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+
+// vecColumnNormAVX512 goes down the rows of matrices; see the portable version.
+//
+//go:noescape
+func vecColumnNormAVX512(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
+
+// vecColumnGradAVX512 goes down the rows of matrices; see the portable version.
+//
+//go:noescape
+func vecColumnGradAVX512(rows int, cols int, stride int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32)
 
 // vecMaxPoolAVX512 finds the maxima of a run of pixels; see the portable version.
 //

@@ -132,8 +132,8 @@ func BenchmarkBatchNorm(b *testing.B) {
 		x, y, c := make([]float32, rows*cols), make([]float32, rows*cols), make([]float32, cols)
 		n := NewBatchNorm(s, rows, cols, 1)
 		scratch := make([]float32, n.Scratch())
-		train := n.Bind(y, x, c, c, c, c, c, 1e-5, scratch, nil)
-		grad := n.BindGrad(y, c, c, y, x, c, c, c, scratch)
+		train := n.Bind(y, x, c, c, c, c, 1e-5, scratch, nil)
+		grad := n.BindGrad(y, c, c, y, x, c, c, c, 1e-5, scratch)
 		b.Run("train", func(b *testing.B) {
 			b.SetBytes(3 * 4 * rows * cols)
 			for b.Loop() {

@@ -27,33 +27,6 @@ func normGradWeightGeneric(n int, pdx, pdy, px, pw, _, _ *float32, rstd, mean, s
 	}
 }
 
-// columnDevsGeneric adds x-center to s and its square to sq.
-func columnDevsGeneric(n int, ps, psq, px, pcenter, _, _ *float32, _, _, _, _, _, _, _, _ float32) {
-	s, sq, x, center := unsafe.Slice(ps, n), unsafe.Slice(psq, n), unsafe.Slice(px, n), unsafe.Slice(pcenter, n)
-	for i, c := range center {
-		d := x[i] - c
-		s[i] += d
-		sq[i] += float32(d * d)
-	}
-}
-
-// columnSumsGeneric adds dy to s and dy*(x-mean) to sx.
-func columnSumsGeneric(n int, ps, psx, pdy, px, pmean, _ *float32, _, _, _, _, _, _, _, _ float32) {
-	s, sx, dy, x, mean := unsafe.Slice(ps, n), unsafe.Slice(psx, n), unsafe.Slice(pdy, n), unsafe.Slice(px, n), unsafe.Slice(pmean, n)
-	for i, g := range dy {
-		s[i] += g
-		sx[i] += float32(g * (x[i] - mean[i]))
-	}
-}
-
-// columnGradGeneric sets dx = a*dy + (b*x + c).
-func columnGradGeneric(n int, pdx, pdy, px, pa, pb, pc *float32, _, _, _, _, _, _, _, _ float32) {
-	dx, dy, x, a, b, c := unsafe.Slice(pdx, n), unsafe.Slice(pdy, n), unsafe.Slice(px, n), unsafe.Slice(pa, n), unsafe.Slice(pb, n), unsafe.Slice(pc, n)
-	for i, g := range dy {
-		dx[i] = float32(a[i]*g) + (float32(b[i]*x[i]) + c[i])
-	}
-}
-
 func sgdGeneric(n int, pp, pg, _, _, _, _ *float32, lr, decay, _, _, _, _, _, _ float32) {
 	p, g := unsafe.Slice(pp, n), unsafe.Slice(pg, n)
 	for i, x := range p {

@@ -12585,280 +12585,6 @@ done:
 	RET
 
 // func(n int, p0, p1, p2, p3, p4, p5 *float32, s0, s1, s2, s3, s4, s5, s6, s7 float32)
-TEXT ·vecColumnDevsNEON(SB), NOSPLIT, $0-88
-	MOVD n+0(FP), R0
-	MOVD p0+8(FP), R1
-	MOVD p1+16(FP), R2
-	MOVD p2+24(FP), R3
-	MOVD p3+32(FP), R4
-	SUBS $8, R0, R0
-	BLT few
-
-many:
-	WORD $0x3dc00020 // ldr q0, [x1]
-	WORD $0x3dc00041 // ldr q1, [x2]
-	WORD $0x3dc00062 // ldr q2, [x3]
-	WORD $0x3dc00083 // ldr q3, [x4]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x3d800020 // str q0, [x1]
-	WORD $0x3d800041 // str q1, [x2]
-	WORD $0x3dc00420 // ldr q0, [x1, #16]
-	WORD $0x3dc00441 // ldr q1, [x2, #16]
-	WORD $0x3dc00462 // ldr q2, [x3, #16]
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x3d800420 // str q0, [x1, #16]
-	WORD $0x3d800441 // str q1, [x2, #16]
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $32, R3, R3
-	ADD $32, R4, R4
-	SUBS $8, R0, R0
-	BGE many
-
-few:
-	ADD $8, R0, R0
-	SUBS $4, R0, R0
-	BLT rest
-
-one:
-	WORD $0x3dc00020 // ldr q0, [x1]
-	WORD $0x3dc00041 // ldr q1, [x2]
-	WORD $0x3dc00062 // ldr q2, [x3]
-	WORD $0x3dc00083 // ldr q3, [x4]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x3d800020 // str q0, [x1]
-	WORD $0x3d800041 // str q1, [x2]
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	ADD $16, R3, R3
-	ADD $16, R4, R4
-	SUBS $4, R0, R0
-	BGE one
-
-rest:
-	ADD $4, R0, R0
-	CBZ R0, done
-
-single:
-	WORD $0xbd400020 // ldr s0, [x1]
-	WORD $0xbd400041 // ldr s1, [x2]
-	WORD $0xbd400062 // ldr s2, [x3]
-	WORD $0xbd400083 // ldr s3, [x4]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0xbd000020 // str s0, [x1]
-	WORD $0xbd000041 // str s1, [x2]
-	ADD $4, R1, R1
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R0, R0
-	CBNZ R0, single
-
-done:
-	RET
-
-// func(n int, p0, p1, p2, p3, p4, p5 *float32, s0, s1, s2, s3, s4, s5, s6, s7 float32)
-TEXT ·vecColumnSumsNEON(SB), NOSPLIT, $0-88
-	MOVD n+0(FP), R0
-	MOVD p0+8(FP), R1
-	MOVD p1+16(FP), R2
-	MOVD p2+24(FP), R3
-	MOVD p3+32(FP), R4
-	MOVD p4+40(FP), R5
-	SUBS $8, R0, R0
-	BLT few
-
-many:
-	WORD $0x3dc00020 // ldr q0, [x1]
-	WORD $0x3dc00041 // ldr q1, [x2]
-	WORD $0x3dc00062 // ldr q2, [x3]
-	WORD $0x3dc00083 // ldr q3, [x4]
-	WORD $0x3dc000a4 // ldr q4, [x5]
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x3d800020 // str q0, [x1]
-	WORD $0x3d800041 // str q1, [x2]
-	WORD $0x3dc00420 // ldr q0, [x1, #16]
-	WORD $0x3dc00441 // ldr q1, [x2, #16]
-	WORD $0x3dc00462 // ldr q2, [x3, #16]
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x3d800420 // str q0, [x1, #16]
-	WORD $0x3d800441 // str q1, [x2, #16]
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $32, R3, R3
-	ADD $32, R4, R4
-	ADD $32, R5, R5
-	SUBS $8, R0, R0
-	BGE many
-
-few:
-	ADD $8, R0, R0
-	SUBS $4, R0, R0
-	BLT rest
-
-one:
-	WORD $0x3dc00020 // ldr q0, [x1]
-	WORD $0x3dc00041 // ldr q1, [x2]
-	WORD $0x3dc00062 // ldr q2, [x3]
-	WORD $0x3dc00083 // ldr q3, [x4]
-	WORD $0x3dc000a4 // ldr q4, [x5]
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x3d800020 // str q0, [x1]
-	WORD $0x3d800041 // str q1, [x2]
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	ADD $16, R3, R3
-	ADD $16, R4, R4
-	ADD $16, R5, R5
-	SUBS $4, R0, R0
-	BGE one
-
-rest:
-	ADD $4, R0, R0
-	CBZ R0, done
-
-single:
-	WORD $0xbd400020 // ldr s0, [x1]
-	WORD $0xbd400041 // ldr s1, [x2]
-	WORD $0xbd400062 // ldr s2, [x3]
-	WORD $0xbd400083 // ldr s3, [x4]
-	WORD $0xbd4000a4 // ldr s4, [x5]
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0xbd000020 // str s0, [x1]
-	WORD $0xbd000041 // str s1, [x2]
-	ADD $4, R1, R1
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R0, R0
-	CBNZ R0, single
-
-done:
-	RET
-
-// func(n int, p0, p1, p2, p3, p4, p5 *float32, s0, s1, s2, s3, s4, s5, s6, s7 float32)
-TEXT ·vecColumnGradNEON(SB), NOSPLIT, $0-88
-	MOVD n+0(FP), R0
-	MOVD p1+16(FP), R1
-	MOVD p2+24(FP), R2
-	MOVD p3+32(FP), R3
-	MOVD p4+40(FP), R4
-	MOVD p5+48(FP), R5
-	MOVD p0+8(FP), R6
-	SUBS $8, R0, R0
-	BLT few
-
-many:
-	WORD $0x3dc00020 // ldr q0, [x1]
-	WORD $0x3dc00041 // ldr q1, [x2]
-	WORD $0x3dc00062 // ldr q2, [x3]
-	WORD $0x3dc00083 // ldr q3, [x4]
-	WORD $0x3dc000a4 // ldr q4, [x5]
-	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
-	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3dc00420 // ldr q0, [x1, #16]
-	WORD $0x3dc00441 // ldr q1, [x2, #16]
-	WORD $0x3dc00462 // ldr q2, [x3, #16]
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
-	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
-	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x3d8004c0 // str q0, [x6, #16]
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $32, R3, R3
-	ADD $32, R4, R4
-	ADD $32, R5, R5
-	ADD $32, R6, R6
-	SUBS $8, R0, R0
-	BGE many
-
-few:
-	ADD $8, R0, R0
-	SUBS $4, R0, R0
-	BLT rest
-
-one:
-	WORD $0x3dc00020 // ldr q0, [x1]
-	WORD $0x3dc00041 // ldr q1, [x2]
-	WORD $0x3dc00062 // ldr q2, [x3]
-	WORD $0x3dc00083 // ldr q3, [x4]
-	WORD $0x3dc000a4 // ldr q4, [x5]
-	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
-	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	ADD $16, R3, R3
-	ADD $16, R4, R4
-	ADD $16, R5, R5
-	ADD $16, R6, R6
-	SUBS $4, R0, R0
-	BGE one
-
-rest:
-	ADD $4, R0, R0
-	CBZ R0, done
-
-single:
-	WORD $0xbd400020 // ldr s0, [x1]
-	WORD $0xbd400041 // ldr s1, [x2]
-	WORD $0xbd400062 // ldr s2, [x3]
-	WORD $0xbd400083 // ldr s3, [x4]
-	WORD $0xbd4000a4 // ldr s4, [x5]
-	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
-	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0xbd0000c0 // str s0, [x6]
-	ADD $4, R1, R1
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUB $1, R0, R0
-	CBNZ R0, single
-
-done:
-	RET
-
-// func(n int, p0, p1, p2, p3, p4, p5 *float32, s0, s1, s2, s3, s4, s5, s6, s7 float32)
 TEXT ·vecSgdNEON(SB), NOSPLIT, $0-88
 	MOVD n+0(FP), R0
 	MOVD p0+8(FP), R1
@@ -13683,6 +13409,568 @@ single:
 	CBNZ R0, single
 
 done:
+	RET
+
+// func(rows, cols, stride int, p0, p1, p2, p3, p4, p5 *float32)
+TEXT ·vecColumnDevsNEON(SB), NOSPLIT, $0-72
+	MOVD rows+0(FP), R0
+	MOVD cols+8(FP), R1
+	MOVD stride+16(FP), R2
+	MOVD p0+24(FP), R3
+	MOVD p1+32(FP), R4
+	MOVD p2+40(FP), R5
+	MOVD p3+48(FP), R6
+	LSL $2, R2, R2
+	SUBS $16, R1, R1
+	BLT enough2
+
+strip1:
+	MOVD R3, R7
+	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0x3dc000a1 // ldr q1, [x5]
+	WORD $0x3dc000c2 // ldr q2, [x6]
+	WORD $0x3dc00483 // ldr q3, [x4, #16]
+	WORD $0x3dc004a4 // ldr q4, [x5, #16]
+	WORD $0x3dc004c5 // ldr q5, [x6, #16]
+	WORD $0x3dc00886 // ldr q6, [x4, #32]
+	WORD $0x3dc008a7 // ldr q7, [x5, #32]
+	WORD $0x3dc008c8 // ldr q8, [x6, #32]
+	WORD $0x3dc00c89 // ldr q9, [x4, #48]
+	WORD $0x3dc00caa // ldr q10, [x5, #48]
+	WORD $0x3dc00ccb // ldr q11, [x6, #48]
+	MOVD R0, R8
+
+row3:
+	WORD $0x3dc000ec // ldr q12, [x7]
+	WORD $0x4ea0d58c // fsub v12.4s, v12.4s, v0.4s
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x6e2cdd8c // fmul v12.4s, v12.4s, v12.4s
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x3dc004ec // ldr q12, [x7, #16]
+	WORD $0x4ea3d58c // fsub v12.4s, v12.4s, v3.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x6e2cdd8c // fmul v12.4s, v12.4s, v12.4s
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	WORD $0x3dc008ec // ldr q12, [x7, #32]
+	WORD $0x4ea6d58c // fsub v12.4s, v12.4s, v6.4s
+	WORD $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	WORD $0x6e2cdd8c // fmul v12.4s, v12.4s, v12.4s
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x3dc00cec // ldr q12, [x7, #48]
+	WORD $0x4ea9d58c // fsub v12.4s, v12.4s, v9.4s
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	WORD $0x6e2cdd8c // fmul v12.4s, v12.4s, v12.4s
+	WORD $0x4e2cd56b // fadd v11.4s, v11.4s, v12.4s
+	ADD R2, R7, R7
+	SUB $1, R8, R8
+	CBNZ R8, row3
+	WORD $0x3d8000a1 // str q1, [x5]
+	WORD $0x3d8000c2 // str q2, [x6]
+	WORD $0x3d8004a4 // str q4, [x5, #16]
+	WORD $0x3d8004c5 // str q5, [x6, #16]
+	WORD $0x3d8008a7 // str q7, [x5, #32]
+	WORD $0x3d8008c8 // str q8, [x6, #32]
+	WORD $0x3d800caa // str q10, [x5, #48]
+	WORD $0x3d800ccb // str q11, [x6, #48]
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	SUBS $16, R1, R1
+	BGE strip1
+
+enough2:
+	ADD $16, R1, R1
+	SUBS $4, R1, R1
+	BLT enough5
+
+strip4:
+	MOVD R3, R7
+	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0x3dc000a1 // ldr q1, [x5]
+	WORD $0x3dc000c2 // ldr q2, [x6]
+	MOVD R0, R8
+
+row6:
+	WORD $0x3dc000e3 // ldr q3, [x7]
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	ADD R2, R7, R7
+	SUB $1, R8, R8
+	CBNZ R8, row6
+	WORD $0x3d8000a1 // str q1, [x5]
+	WORD $0x3d8000c2 // str q2, [x6]
+	ADD $16, R3, R3
+	ADD $16, R4, R4
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	SUBS $4, R1, R1
+	BGE strip4
+
+enough5:
+	ADD $4, R1, R1
+	SUBS $1, R1, R1
+	BLT enough8
+
+strip7:
+	MOVD R3, R7
+	WORD $0xbd400080 // ldr s0, [x4]
+	WORD $0xbd4000a1 // ldr s1, [x5]
+	WORD $0xbd4000c2 // ldr s2, [x6]
+	MOVD R0, R8
+
+row9:
+	WORD $0xbd4000e3 // ldr s3, [x7]
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	ADD R2, R7, R7
+	SUB $1, R8, R8
+	CBNZ R8, row9
+	WORD $0xbd0000a1 // str s1, [x5]
+	WORD $0xbd0000c2 // str s2, [x6]
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	SUBS $1, R1, R1
+	BGE strip7
+
+enough8:
+	ADD $1, R1, R1
+	RET
+
+// func(rows, cols, stride int, p0, p1, p2, p3, p4, p5 *float32)
+TEXT ·vecColumnSumsNEON(SB), NOSPLIT, $0-72
+	MOVD rows+0(FP), R0
+	MOVD cols+8(FP), R1
+	MOVD stride+16(FP), R2
+	MOVD p0+24(FP), R3
+	MOVD p1+32(FP), R4
+	MOVD p2+40(FP), R5
+	MOVD p3+48(FP), R6
+	MOVD p4+56(FP), R7
+	LSL $2, R2, R2
+	SUBS $16, R1, R1
+	BLT enough2
+
+strip1:
+	MOVD R3, R8
+	MOVD R4, R9
+	WORD $0x3dc000a0 // ldr q0, [x5]
+	WORD $0x3dc000c1 // ldr q1, [x6]
+	WORD $0x3dc000e2 // ldr q2, [x7]
+	WORD $0x3dc004a3 // ldr q3, [x5, #16]
+	WORD $0x3dc004c4 // ldr q4, [x6, #16]
+	WORD $0x3dc004e5 // ldr q5, [x7, #16]
+	WORD $0x3dc008a6 // ldr q6, [x5, #32]
+	WORD $0x3dc008c7 // ldr q7, [x6, #32]
+	WORD $0x3dc008e8 // ldr q8, [x7, #32]
+	WORD $0x3dc00ca9 // ldr q9, [x5, #48]
+	WORD $0x3dc00cca // ldr q10, [x6, #48]
+	WORD $0x3dc00ceb // ldr q11, [x7, #48]
+	MOVD R0, R10
+
+row3:
+	WORD $0x3dc0010c // ldr q12, [x8]
+	WORD $0x3dc0012d // ldr q13, [x9]
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x4ea0d5ad // fsub v13.4s, v13.4s, v0.4s
+	WORD $0x6e2ddd8c // fmul v12.4s, v12.4s, v13.4s
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x3dc0050c // ldr q12, [x8, #16]
+	WORD $0x3dc0052d // ldr q13, [x9, #16]
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4ea3d5ad // fsub v13.4s, v13.4s, v3.4s
+	WORD $0x6e2ddd8c // fmul v12.4s, v12.4s, v13.4s
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	WORD $0x3dc0090c // ldr q12, [x8, #32]
+	WORD $0x3dc0092d // ldr q13, [x9, #32]
+	WORD $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	WORD $0x4ea6d5ad // fsub v13.4s, v13.4s, v6.4s
+	WORD $0x6e2ddd8c // fmul v12.4s, v12.4s, v13.4s
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x3dc00d0c // ldr q12, [x8, #48]
+	WORD $0x3dc00d2d // ldr q13, [x9, #48]
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	WORD $0x4ea9d5ad // fsub v13.4s, v13.4s, v9.4s
+	WORD $0x6e2ddd8c // fmul v12.4s, v12.4s, v13.4s
+	WORD $0x4e2cd56b // fadd v11.4s, v11.4s, v12.4s
+	ADD R2, R8, R8
+	ADD R2, R9, R9
+	SUB $1, R10, R10
+	CBNZ R10, row3
+	WORD $0x3d8000c1 // str q1, [x6]
+	WORD $0x3d8000e2 // str q2, [x7]
+	WORD $0x3d8004c4 // str q4, [x6, #16]
+	WORD $0x3d8004e5 // str q5, [x7, #16]
+	WORD $0x3d8008c7 // str q7, [x6, #32]
+	WORD $0x3d8008e8 // str q8, [x7, #32]
+	WORD $0x3d800cca // str q10, [x6, #48]
+	WORD $0x3d800ceb // str q11, [x7, #48]
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	ADD $64, R7, R7
+	SUBS $16, R1, R1
+	BGE strip1
+
+enough2:
+	ADD $16, R1, R1
+	SUBS $4, R1, R1
+	BLT enough5
+
+strip4:
+	MOVD R3, R8
+	MOVD R4, R9
+	WORD $0x3dc000a0 // ldr q0, [x5]
+	WORD $0x3dc000c1 // ldr q1, [x6]
+	WORD $0x3dc000e2 // ldr q2, [x7]
+	MOVD R0, R10
+
+row6:
+	WORD $0x3dc00103 // ldr q3, [x8]
+	WORD $0x3dc00124 // ldr q4, [x9]
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	ADD R2, R8, R8
+	ADD R2, R9, R9
+	SUB $1, R10, R10
+	CBNZ R10, row6
+	WORD $0x3d8000c1 // str q1, [x6]
+	WORD $0x3d8000e2 // str q2, [x7]
+	ADD $16, R3, R3
+	ADD $16, R4, R4
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	SUBS $4, R1, R1
+	BGE strip4
+
+enough5:
+	ADD $4, R1, R1
+	SUBS $1, R1, R1
+	BLT enough8
+
+strip7:
+	MOVD R3, R8
+	MOVD R4, R9
+	WORD $0xbd4000a0 // ldr s0, [x5]
+	WORD $0xbd4000c1 // ldr s1, [x6]
+	WORD $0xbd4000e2 // ldr s2, [x7]
+	MOVD R0, R10
+
+row9:
+	WORD $0xbd400103 // ldr s3, [x8]
+	WORD $0xbd400124 // ldr s4, [x9]
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	ADD R2, R8, R8
+	ADD R2, R9, R9
+	SUB $1, R10, R10
+	CBNZ R10, row9
+	WORD $0xbd0000c1 // str s1, [x6]
+	WORD $0xbd0000e2 // str s2, [x7]
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	SUBS $1, R1, R1
+	BGE strip7
+
+enough8:
+	ADD $1, R1, R1
+	RET
+
+// func(rows, cols, stride int, p0, p1, p2, p3, p4, p5 *float32)
+TEXT ·vecColumnNormNEON(SB), NOSPLIT, $0-72
+	MOVD rows+0(FP), R0
+	MOVD cols+8(FP), R1
+	MOVD stride+16(FP), R2
+	MOVD p1+32(FP), R3
+	MOVD p0+24(FP), R4
+	MOVD p2+40(FP), R5
+	MOVD p3+48(FP), R6
+	MOVD p4+56(FP), R7
+	LSL $2, R2, R2
+	SUBS $16, R1, R1
+	BLT enough2
+
+strip1:
+	MOVD R3, R8
+	MOVD R4, R9
+	WORD $0x3dc000a0 // ldr q0, [x5]
+	WORD $0x3dc000c1 // ldr q1, [x6]
+	WORD $0x3dc000e2 // ldr q2, [x7]
+	WORD $0x3dc004a3 // ldr q3, [x5, #16]
+	WORD $0x3dc004c4 // ldr q4, [x6, #16]
+	WORD $0x3dc004e5 // ldr q5, [x7, #16]
+	WORD $0x3dc008a6 // ldr q6, [x5, #32]
+	WORD $0x3dc008c7 // ldr q7, [x6, #32]
+	WORD $0x3dc008e8 // ldr q8, [x7, #32]
+	WORD $0x3dc00ca9 // ldr q9, [x5, #48]
+	WORD $0x3dc00cca // ldr q10, [x6, #48]
+	WORD $0x3dc00ceb // ldr q11, [x7, #48]
+	MOVD R0, R10
+
+row3:
+	WORD $0x3dc0010c // ldr q12, [x8]
+	WORD $0x4ea0d58c // fsub v12.4s, v12.4s, v0.4s
+	WORD $0x4ea21c4d // mov v13.16b, v2.16b
+	WORD $0x4e21cd8d // fmla v13.4s, v12.4s, v1.4s
+	WORD $0x3d80012d // str q13, [x9]
+	WORD $0x3dc0050c // ldr q12, [x8, #16]
+	WORD $0x4ea3d58c // fsub v12.4s, v12.4s, v3.4s
+	WORD $0x4ea51cad // mov v13.16b, v5.16b
+	WORD $0x4e24cd8d // fmla v13.4s, v12.4s, v4.4s
+	WORD $0x3d80052d // str q13, [x9, #16]
+	WORD $0x3dc0090c // ldr q12, [x8, #32]
+	WORD $0x4ea6d58c // fsub v12.4s, v12.4s, v6.4s
+	WORD $0x4ea81d0d // mov v13.16b, v8.16b
+	WORD $0x4e27cd8d // fmla v13.4s, v12.4s, v7.4s
+	WORD $0x3d80092d // str q13, [x9, #32]
+	WORD $0x3dc00d0c // ldr q12, [x8, #48]
+	WORD $0x4ea9d58c // fsub v12.4s, v12.4s, v9.4s
+	WORD $0x4eab1d6d // mov v13.16b, v11.16b
+	WORD $0x4e2acd8d // fmla v13.4s, v12.4s, v10.4s
+	WORD $0x3d800d2d // str q13, [x9, #48]
+	ADD R2, R8, R8
+	ADD R2, R9, R9
+	SUB $1, R10, R10
+	CBNZ R10, row3
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	ADD $64, R7, R7
+	SUBS $16, R1, R1
+	BGE strip1
+
+enough2:
+	ADD $16, R1, R1
+	SUBS $4, R1, R1
+	BLT enough5
+
+strip4:
+	MOVD R3, R8
+	MOVD R4, R9
+	WORD $0x3dc000a0 // ldr q0, [x5]
+	WORD $0x3dc000c1 // ldr q1, [x6]
+	WORD $0x3dc000e2 // ldr q2, [x7]
+	MOVD R0, R10
+
+row6:
+	WORD $0x3dc00103 // ldr q3, [x8]
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3d800124 // str q4, [x9]
+	ADD R2, R8, R8
+	ADD R2, R9, R9
+	SUB $1, R10, R10
+	CBNZ R10, row6
+	ADD $16, R3, R3
+	ADD $16, R4, R4
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	SUBS $4, R1, R1
+	BGE strip4
+
+enough5:
+	ADD $4, R1, R1
+	SUBS $1, R1, R1
+	BLT enough8
+
+strip7:
+	MOVD R3, R8
+	MOVD R4, R9
+	WORD $0xbd4000a0 // ldr s0, [x5]
+	WORD $0xbd4000c1 // ldr s1, [x6]
+	WORD $0xbd4000e2 // ldr s2, [x7]
+	MOVD R0, R10
+
+row9:
+	WORD $0xbd400103 // ldr s3, [x8]
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0xbd000124 // str s4, [x9]
+	ADD R2, R8, R8
+	ADD R2, R9, R9
+	SUB $1, R10, R10
+	CBNZ R10, row9
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	SUBS $1, R1, R1
+	BGE strip7
+
+enough8:
+	ADD $1, R1, R1
+	RET
+
+// func(rows, cols, stride int, p0, p1, p2, p3, p4, p5 *float32)
+TEXT ·vecColumnGradNEON(SB), NOSPLIT, $0-72
+	MOVD rows+0(FP), R0
+	MOVD cols+8(FP), R1
+	MOVD stride+16(FP), R2
+	MOVD p1+32(FP), R3
+	MOVD p2+40(FP), R4
+	MOVD p0+24(FP), R5
+	MOVD p3+48(FP), R6
+	MOVD p4+56(FP), R7
+	MOVD p5+64(FP), R8
+	LSL $2, R2, R2
+	SUBS $16, R1, R1
+	BLT enough2
+
+strip1:
+	MOVD R3, R9
+	MOVD R4, R10
+	MOVD R5, R11
+	WORD $0x3dc000c0 // ldr q0, [x6]
+	WORD $0x3dc000e1 // ldr q1, [x7]
+	WORD $0x3dc00102 // ldr q2, [x8]
+	WORD $0x3dc004c3 // ldr q3, [x6, #16]
+	WORD $0x3dc004e4 // ldr q4, [x7, #16]
+	WORD $0x3dc00505 // ldr q5, [x8, #16]
+	WORD $0x3dc008c6 // ldr q6, [x6, #32]
+	WORD $0x3dc008e7 // ldr q7, [x7, #32]
+	WORD $0x3dc00908 // ldr q8, [x8, #32]
+	WORD $0x3dc00cc9 // ldr q9, [x6, #48]
+	WORD $0x3dc00cea // ldr q10, [x7, #48]
+	WORD $0x3dc00d0b // ldr q11, [x8, #48]
+	MOVD R0, R12
+
+row3:
+	WORD $0x3dc0012c // ldr q12, [x9]
+	WORD $0x3dc0014d // ldr q13, [x10]
+	WORD $0x6e2cdc0c // fmul v12.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc2d // fmul v13.4s, v1.4s, v13.4s
+	WORD $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
+	WORD $0x4e2dd58c // fadd v12.4s, v12.4s, v13.4s
+	WORD $0x3d80016c // str q12, [x11]
+	WORD $0x3dc0052c // ldr q12, [x9, #16]
+	WORD $0x3dc0054d // ldr q13, [x10, #16]
+	WORD $0x6e2cdc6c // fmul v12.4s, v3.4s, v12.4s
+	WORD $0x6e2ddc8d // fmul v13.4s, v4.4s, v13.4s
+	WORD $0x4e25d5ad // fadd v13.4s, v13.4s, v5.4s
+	WORD $0x4e2dd58c // fadd v12.4s, v12.4s, v13.4s
+	WORD $0x3d80056c // str q12, [x11, #16]
+	WORD $0x3dc0092c // ldr q12, [x9, #32]
+	WORD $0x3dc0094d // ldr q13, [x10, #32]
+	WORD $0x6e2cdccc // fmul v12.4s, v6.4s, v12.4s
+	WORD $0x6e2ddced // fmul v13.4s, v7.4s, v13.4s
+	WORD $0x4e28d5ad // fadd v13.4s, v13.4s, v8.4s
+	WORD $0x4e2dd58c // fadd v12.4s, v12.4s, v13.4s
+	WORD $0x3d80096c // str q12, [x11, #32]
+	WORD $0x3dc00d2c // ldr q12, [x9, #48]
+	WORD $0x3dc00d4d // ldr q13, [x10, #48]
+	WORD $0x6e2cdd2c // fmul v12.4s, v9.4s, v12.4s
+	WORD $0x6e2ddd4d // fmul v13.4s, v10.4s, v13.4s
+	WORD $0x4e2bd5ad // fadd v13.4s, v13.4s, v11.4s
+	WORD $0x4e2dd58c // fadd v12.4s, v12.4s, v13.4s
+	WORD $0x3d800d6c // str q12, [x11, #48]
+	ADD R2, R9, R9
+	ADD R2, R10, R10
+	ADD R2, R11, R11
+	SUB $1, R12, R12
+	CBNZ R12, row3
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	ADD $64, R7, R7
+	ADD $64, R8, R8
+	SUBS $16, R1, R1
+	BGE strip1
+
+enough2:
+	ADD $16, R1, R1
+	SUBS $4, R1, R1
+	BLT enough5
+
+strip4:
+	MOVD R3, R9
+	MOVD R4, R10
+	MOVD R5, R11
+	WORD $0x3dc000c0 // ldr q0, [x6]
+	WORD $0x3dc000e1 // ldr q1, [x7]
+	WORD $0x3dc00102 // ldr q2, [x8]
+	MOVD R0, R12
+
+row6:
+	WORD $0x3dc00123 // ldr q3, [x9]
+	WORD $0x3dc00144 // ldr q4, [x10]
+	WORD $0x6e23dc03 // fmul v3.4s, v0.4s, v3.4s
+	WORD $0x6e24dc24 // fmul v4.4s, v1.4s, v4.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x3d800163 // str q3, [x11]
+	ADD R2, R9, R9
+	ADD R2, R10, R10
+	ADD R2, R11, R11
+	SUB $1, R12, R12
+	CBNZ R12, row6
+	ADD $16, R3, R3
+	ADD $16, R4, R4
+	ADD $16, R5, R5
+	ADD $16, R6, R6
+	ADD $16, R7, R7
+	ADD $16, R8, R8
+	SUBS $4, R1, R1
+	BGE strip4
+
+enough5:
+	ADD $4, R1, R1
+	SUBS $1, R1, R1
+	BLT enough8
+
+strip7:
+	MOVD R3, R9
+	MOVD R4, R10
+	MOVD R5, R11
+	WORD $0xbd4000c0 // ldr s0, [x6]
+	WORD $0xbd4000e1 // ldr s1, [x7]
+	WORD $0xbd400102 // ldr s2, [x8]
+	MOVD R0, R12
+
+row9:
+	WORD $0xbd400123 // ldr s3, [x9]
+	WORD $0xbd400144 // ldr s4, [x10]
+	WORD $0x6e23dc03 // fmul v3.4s, v0.4s, v3.4s
+	WORD $0x6e24dc24 // fmul v4.4s, v1.4s, v4.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0xbd000163 // str s3, [x11]
+	ADD R2, R9, R9
+	ADD R2, R10, R10
+	ADD R2, R11, R11
+	SUB $1, R12, R12
+	CBNZ R12, row9
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $4, R7, R7
+	ADD $4, R8, R8
+	SUBS $1, R1, R1
+	BGE strip7
+
+enough8:
+	ADD $1, R1, R1
 	RET
 
 // func(channels, pixels, xStep, taps int, offsets *int, ids *int32, x, y *float32, index *int32)

@@ -459,21 +459,6 @@ func vecNormGradNEON(n int, p0, p1, p2, p3, p4, p5 *float32, s0, s1, s2, s3, s4,
 //go:noescape
 func vecNormGradWeightNEON(n int, p0, p1, p2, p3, p4, p5 *float32, s0, s1, s2, s3, s4, s5, s6, s7 float32)
 
-// vecColumnDevsNEON is one pass over n elements; see the portable version.
-//
-//go:noescape
-func vecColumnDevsNEON(n int, p0, p1, p2, p3, p4, p5 *float32, s0, s1, s2, s3, s4, s5, s6, s7 float32)
-
-// vecColumnSumsNEON is one pass over n elements; see the portable version.
-//
-//go:noescape
-func vecColumnSumsNEON(n int, p0, p1, p2, p3, p4, p5 *float32, s0, s1, s2, s3, s4, s5, s6, s7 float32)
-
-// vecColumnGradNEON is one pass over n elements; see the portable version.
-//
-//go:noescape
-func vecColumnGradNEON(n int, p0, p1, p2, p3, p4, p5 *float32, s0, s1, s2, s3, s4, s5, s6, s7 float32)
-
 // vecSgdNEON is one pass over n elements; see the portable version.
 //
 //go:noescape
@@ -518,6 +503,26 @@ func vecRmsPropCenteredMomentumNEON(n int, p0, p1, p2, p3, p4, p5 *float32, s0, 
 //
 //go:noescape
 func vecAdamNEON(n int, p0, p1, p2, p3, p4, p5 *float32, s0, s1, s2, s3, s4, s5, s6, s7 float32)
+
+// vecColumnDevsNEON goes down the rows of matrices; see the portable version.
+//
+//go:noescape
+func vecColumnDevsNEON(rows, cols, stride int, p0, p1, p2, p3, p4, p5 *float32)
+
+// vecColumnSumsNEON goes down the rows of matrices; see the portable version.
+//
+//go:noescape
+func vecColumnSumsNEON(rows, cols, stride int, p0, p1, p2, p3, p4, p5 *float32)
+
+// vecColumnNormNEON goes down the rows of matrices; see the portable version.
+//
+//go:noescape
+func vecColumnNormNEON(rows, cols, stride int, p0, p1, p2, p3, p4, p5 *float32)
+
+// vecColumnGradNEON goes down the rows of matrices; see the portable version.
+//
+//go:noescape
+func vecColumnGradNEON(rows, cols, stride int, p0, p1, p2, p3, p4, p5 *float32)
 
 // vecMaxPoolNEON finds the maxima of a run of pixels; see the portable version.
 //

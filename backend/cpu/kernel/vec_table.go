@@ -18,7 +18,7 @@ var genericVec = Vec{
 		rmsPropGeneric(false, false), rmsPropGeneric(true, false),
 		rmsPropGeneric(false, true), rmsPropGeneric(true, true),
 	},
-	columnDevs: columnDevsGeneric, columnSums: columnSumsGeneric, columnGrad: columnGradGeneric,
+	columnDevs: columnDevsGeneric, columnSums: columnSumsGeneric, columnNorm: columnNormGeneric, columnGrad: columnGradGeneric,
 
 	maxPool: maxPoolGeneric, maxPoolGrad: maxPoolGradGeneric,
 	depthwise: depthwiseGeneric, depthwiseWeight: depthwiseWeightGeneric,

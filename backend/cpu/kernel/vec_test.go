@@ -420,9 +420,9 @@ func TestPortableBits(t *testing.T) {
 	v.Update(Adam, a, b, c, d, nil, &[8]float32{1, 0, 0.1, 0.99, 0.01, 10, 1e-8, 1})
 	add(a)
 	bn := NewBatchNorm(&generic, 500, 10, 1)
-	col, scratch := make([]float32, 10), make([]float32, bn.Scratch())
-	runPhases(bn.Bind(d, b, a, c, col, col, col, 1e-5, scratch, nil), 1)
-	runPhases(bn.BindGrad(d, col, col, d, b, a, col, col, scratch), 1)
+	mean, variance, scratch := make([]float32, 10), make([]float32, 10), make([]float32, bn.Scratch())
+	runPhases(bn.Bind(d, b, a, c, mean, variance, 1e-5, scratch, nil), 1)
+	runPhases(bn.BindGrad(d, nil, nil, d, b, a, mean, variance, 1e-5, scratch), 1)
 	add(d)
 	if got := h.Sum64(); got != want {
 		t.Errorf("the portable kernels give other bits: %#x, want %#x", got, uint64(want))
@@ -479,8 +479,8 @@ func TestPlansAllocate(t *testing.T) {
 			"max pool gradient":   maxPool.BindGrad(x, y, index),
 			"avg pool":            avgPool.Bind(y, x),
 			"avg pool gradient":   avgPool.BindGrad(x, y),
-			"batch norm":          bn.Bind(x, x, col, col, col, col, col, 1e-5, scratch, nil),
-			"batch norm gradient": bn.BindGrad(x, col, col, x, x, col, col, col, scratch),
+			"batch norm":          bn.Bind(x, x, col, col, col, col, 1e-5, scratch, nil),
+			"batch norm gradient": bn.BindGrad(x, col, col, x, x, col, col, col, 1e-5, scratch),
 		} {
 			if n := testing.AllocsPerRun(20, func() { runPhases(phases, 1) }); n != 0 {
 				t.Errorf("%s: %v allocations", name, n)

@@ -30,6 +30,7 @@ func writeVec(g *vec) {
 	g.elementwiseOps()
 	g.reductions()
 	g.fusedKernels()
+	g.columnKernels()
 	g.pooling()
 	g.depthwiseKernels()
 	g.philox()
@@ -281,7 +282,7 @@ func (g *vec) keep(mask m, a Op) v {
 	return r
 }
 
-// tailMask returns a mask of the first n lanes, 0 < n < width. It overwrites n.
+// tailMask returns a mask of the first n lanes, 0 < n <= width. It overwrites n.
 func (g *vec) tailMask(n reg.GPVirtual) m {
 	if g.wide() {
 		ones, k := g.GP32(), g.K()

@@ -46,20 +46,6 @@ func (g *vec) fusedKernels() {
 	g.fused("normGrad", list(1, 2), list(0), 4, 2, func(x, s []v) []v { return normGrad(x[0], x[1], s) })
 	g.fused("normGradWeight", list(1, 2, 3), list(0), 4, 2, func(x, s []v) []v { return normGrad(g.mul(x[0], x[2]), x[1], s) })
 
-	// pointers s, sq, x, center
-	g.fused("columnDevs", list(0, 1, 2, 3), list(0, 1), 0, 2, func(x, s []v) []v {
-		d := g.sub(x[2], x[3])
-		return []v{g.add(x[0], d), g.add(x[1], g.mul(d, d))}
-	})
-	// pointers s, sx, dy, x, mean
-	g.fused("columnSums", list(0, 1, 2, 3, 4), list(0, 1), 0, 2, func(x, s []v) []v {
-		return []v{g.add(x[0], x[2]), g.add(x[1], g.mul(x[2], g.sub(x[3], x[4])))}
-	})
-	// pointers dx, dy, x, a, b, c
-	g.fused("columnGrad", list(1, 2, 3, 4, 5), list(0), 0, 2, func(x, s []v) []v {
-		return []v{g.add(g.mul(x[2], x[0]), g.add(g.mul(x[3], x[1]), x[4]))}
-	})
-
 	// Optimizers: pointers p, g, then the state; scalars lr, decay, ...
 	decayed := func(x, s []v) v { return g.add(x[1], g.mul(s[1], x[0])) }
 	g.fused("sgd", list(0, 1), list(0), 2, 2, func(x, s []v) []v {

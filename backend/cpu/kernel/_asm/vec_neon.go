@@ -23,6 +23,7 @@ func vectorsNEON(f *neon.File) {
 	g.elementwiseOps()
 	g.reductions()
 	g.fusedKernels()
+	g.columnKernels()
 	g.pooling()
 	g.depthwiseKernels()
 	g.philox()
