@@ -14,6 +14,8 @@ type Profiler interface {
 	Executable
 	// Kernels lists what a run does, in order.
 	Kernels() []Kernel
+	// Memory lists what the plan holds besides variables and arguments.
+	Memory() []Held
 	// Profile is Run, and fills spans, of the length of Kernels. Time between
 	// two kernels counts to the later one.
 	Profile(vars []Buffer, args, outs []*tensor.Tensor, spans []Span) error
@@ -38,6 +40,19 @@ func (k Kernel) Label() string {
 		return strings.Join(k.Ops[:most-1], "+") + fmt.Sprintf("+%d more", len(k.Ops)-most+1)
 	}
 	return strings.Join(k.Ops, "+")
+}
+
+// Held is memory that a plan holds from one kernel to another: a value, or what
+// a kernel works in.
+type Held struct {
+	Op       string // that made it first; later ones may have written over it
+	Path     string // module path of that
+	Backward bool
+	Scratch  bool    // wanted by one kernel alone, no value
+	Type     ir.Type // of the value
+	Bytes    int64
+	First    int // kernels, both included; outputs stay behind the last
+	Last     int
 }
 
 // A Span is when something ran, from the start of its run.

@@ -16,11 +16,13 @@ import (
 	"github.com/gradus-ml/gradus/tensor"
 )
 
-// A Profile is where the time of a step goes, by kernel. [Profile.WriteTable]
-// sums it up by op and by module; [Profile.WriteTrace] writes every kernel of
-// every run for a viewer.
+// A Profile is where the time of a step goes, by kernel, and its memory.
+// [Profile.WriteTable] sums it up by op and by module; [Profile.WriteTrace]
+// writes every kernel of every run for a viewer.
 type Profile struct {
 	Kernels []KernelTime
+	Held    []backend.Held // what the plan holds besides variables and arguments
+	Plan    Plan
 	Wall    time.Duration // mean time of a run, copying arguments and outputs included
 	runs    [][]backend.Span
 	starts  []time.Duration
@@ -46,7 +48,7 @@ func (f *Func) Profile(ctx context.Context, runs int, in ...*tensor.Tensor) (*Pr
 	if !ok {
 		return nil, errors.New("exec: this backend can't measure its kernels")
 	}
-	p := &Profile{}
+	p := &Profile{Held: exe.Memory(), Plan: c.plan}
 	for _, k := range exe.Kernels() {
 		p.Kernels = append(p.Kernels, KernelTime{Kernel: k})
 	}
@@ -140,6 +142,29 @@ func pathPairs(a, b string) (pairs [][2]string) {
 	return pairs
 }
 
+// Peak returns the kernel during which most memory is held, and what is held
+// then, the largest first.
+func (p *Profile) Peak() (kernel int, held []backend.Held) {
+	grows := make([]int64, len(p.Kernels)+2)
+	for _, h := range p.Held {
+		grows[h.First] += h.Bytes
+		grows[h.Last+1] -= h.Bytes
+	}
+	var now, most int64
+	for i, d := range grows {
+		if now += d; now > most {
+			most, kernel = now, i
+		}
+	}
+	for _, h := range p.Held {
+		if h.First <= kernel && kernel <= h.Last {
+			held = append(held, h)
+		}
+	}
+	slices.SortStableFunc(held, func(a, b backend.Held) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	return kernel, held
+}
+
 func (p *Profile) sum(names func(k KernelTime) []string) []Line {
 	var lines []Line
 	at := map[string]int{}
@@ -159,7 +184,7 @@ func (p *Profile) sum(names func(k KernelTime) []string) []Line {
 
 // WriteTable prints the time by op and by module: milliseconds a run in the
 // forward and the backward pass, share of the whole, arithmetic and bytes with
-// the rates that they were done at.
+// the rates that they were done at; and what is in memory when most is.
 func (p *Profile) WriteTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	byOp, byModule := p.ByOp(), p.ByModule()
@@ -191,9 +216,55 @@ func (p *Profile) WriteTable(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	fmt.Fprintln(w)
+	if err := p.writePeak(w); err != nil {
+		return err
+	}
 	_, err := fmt.Fprintf(w, "\n%.3f ms a run, of %d kernels\n", ms(p.Wall), len(p.Kernels))
 	return err
 }
+
+// peakLines is how many of the values held at the peak are listed.
+const peakLines = 12
+
+// writePeak prints what is held when most is.
+func (p *Profile) writePeak(w io.Writer) error {
+	kernel, held := p.Peak()
+	var all int64
+	for _, h := range held {
+		all += h.Bytes
+	}
+	at := "the end"
+	if kernel < len(p.Kernels) {
+		k := p.Kernels[kernel]
+		at = strings.TrimSpace(fmt.Sprintf("kernel %d, %s %s", kernel, k.Label(), k.Path))
+	}
+	fmt.Fprintf(w, "memory: variables %.1f MB, arena %.1f MB; at most %.1f MB of it at once, at %s\n",
+		mb(p.Plan.VariableBytes), mb(p.Plan.ArenaBytes), mb(all), at)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "MB\theld from\tto\top\ttype\tmodule")
+	for i, h := range held {
+		if i == peakLines {
+			var rest int64
+			for _, h := range held[i:] {
+				rest += h.Bytes
+			}
+			fmt.Fprintf(t, "%.2f\t\t\t%d others\n", mb(rest), len(held)-i)
+			break
+		}
+		typ, op := h.Type.String(), h.Op
+		if h.Scratch {
+			typ = "scratch"
+		}
+		if h.Backward {
+			op += ", backward"
+		}
+		fmt.Fprintf(t, "%.2f\t%d\t%d\t%s\t%s\t%s\n", mb(h.Bytes), h.First, h.Last, op, typ, h.Path)
+	}
+	return t.Flush()
+}
+
+func mb(bytes int64) float64 { return float64(bytes) / 1e6 }
 
 func ms(d time.Duration) float64 { return float64(d) / 1e6 }
 

@@ -73,12 +73,40 @@ func TestProfile(t *testing.T) {
 	}
 }
 
+func TestProfilePeak(t *testing.T) {
+	p := profiled(t)
+	kernel, held := p.Peak()
+	sum := func(kernel int) (n int64) {
+		for _, h := range p.Held {
+			if h.First <= kernel && kernel <= h.Last {
+				n += h.Bytes
+			}
+		}
+		return n
+	}
+	var most int64
+	for i, h := range held {
+		most += h.Bytes
+		if i > 0 && h.Bytes > held[i-1].Bytes {
+			t.Errorf("%d bytes behind %d", h.Bytes, held[i-1].Bytes)
+		}
+	}
+	if most == 0 || most != sum(kernel) || most > p.Plan.ArenaBytes {
+		t.Errorf("%d bytes are held at kernel %d, where %d are; the arena has %d", most, kernel, sum(kernel), p.Plan.ArenaBytes)
+	}
+	for i := range len(p.Kernels) + 1 {
+		if n := sum(i); n > most {
+			t.Errorf("%d bytes are held at kernel %d, more than at the peak", n, i)
+		}
+	}
+}
+
 func TestProfileTable(t *testing.T) {
 	var b bytes.Buffer
 	if err := profiled(t).WriteTable(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"forward ms", "conv_weight", "blocks.1", "batch_norm_grad", "ms a run"} {
+	for _, want := range []string{"forward ms", "conv_weight", "blocks.1", "batch_norm_grad", "held from", "ms a run"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}

@@ -26,6 +26,7 @@ type ref int
 // A slot is memory as the planner sees it.
 type slot struct {
 	typ         ir.Type
+	node        *ir.Node // that makes the value; nil for scratch
 	bytes       int
 	place       place
 	index       int // of the variable or argument
@@ -361,7 +362,7 @@ func (l *lowering) writeOver(v *ir.Value, safe map[ref]bool) ref {
 			return cand
 		}
 	}
-	r := l.slot(slot{typ: v.Type(), bytes: v.Type().SizeBytes(), first: l.unit, last: l.endOf(v)})
+	r := l.slot(slot{typ: v.Type(), node: v.Node(), bytes: v.Type().SizeBytes(), first: l.unit, last: l.endOf(v)})
 	l.refs[v] = r
 	return r
 }

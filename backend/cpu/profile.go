@@ -19,6 +19,27 @@ func (x *executable) Kernels() []backend.Kernel {
 	return ks
 }
 
+// Memory describes the slots of the arena.
+func (x *executable) Memory() []backend.Held {
+	var held []backend.Held
+	for _, s := range x.l.slots {
+		if s.place != inArena || s.bytes == 0 {
+			continue
+		}
+		h := backend.Held{Type: s.typ, Bytes: int64(s.bytes), First: s.first, Last: min(s.last, len(x.l.units)), Scratch: s.node == nil}
+		n := s.node
+		if n == nil {
+			u := x.l.units[min(s.first, len(x.l.units)-1)]
+			if n = u.anchor; n == nil {
+				n = u.nodes[len(u.nodes)-1]
+			}
+		}
+		h.Op, h.Path, h.Backward = n.Op().Name(), n.Path(), n.Backward()
+		held = append(held, h)
+	}
+	return held
+}
+
 // kernel describes a unit; its traffic is known to the lowering.
 func (u *unit) kernel() backend.Kernel {
 	main := u.anchor
