@@ -67,7 +67,8 @@ func newRecurrent(set *Set, s RecurrentSpec, workers int, backward bool) *Recurr
 	// Rows lie a line apart from what would share a place in the first cache.
 	g.ldh, g.ldz = roundUp(s.D, alignment)+alignment, roundUp(g.gates*s.D, alignment)+alignment
 	g.chunks = roundUp(ceil(s.B, mostRows), workers)
-	step := float64(s.B) * float64(g.gates*s.D) * float64(s.D) / set.Tile.Speed
+	// Few samples take as long as four.
+	step := float64(max(s.B, 4)) * float64(g.gates*s.D) * float64(s.D) / set.Tile.Speed
 	if s.B < leastRows*g.chunks {
 		g.parts = min(workers, g.panels)
 		switch n := s.B / leastRows; {
