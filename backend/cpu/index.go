@@ -80,9 +80,11 @@ func lowerTake(l *Lowering, n *ir.Node) {
 	})
 }
 
-// indexColumnBytes is the part of a slice that one chunk of an index_add takes:
-// sums over indices stay within a chunk and keep their order.
-const indexColumnBytes = 256
+// indexColumns is the part of a slice of n bytes that one chunk of an index_add
+// takes: sums over indices stay within a chunk and keep their order. Long runs
+// are read faster, and a few chunks keep all workers busy (gradus bench --profile
+// lstm).
+func indexColumns(n int) int { return min(max(n/4, 256), 1024) &^ 63 }
 
 var (
 	lowerIndexAdd = byType{
@@ -116,7 +118,7 @@ func intoSlices[T any](l *Lowering, n *ir.Node, f func(dst, src []T)) {
 	outer, inner := around(x, axis)
 	width := int(unsafe.Sizeof(*new(T)))
 	inner = inner * x.DType().Size() / width
-	cols := indexColumnBytes / width
+	cols := indexColumns(inner*width) / width
 	size, count := x.Dim(axis), idx.Shape().Size()
 	ri, rs := l.read(idx), l.read(src)
 	dst, copyFirst := l.over(n, x, idx, src)
