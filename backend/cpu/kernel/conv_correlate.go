@@ -16,6 +16,7 @@ type correlation struct {
 	groups, in, out int // channels of a group
 	taps            [3]int
 	panels          int // of a group
+	parts           int // runs of panels, those of all groups one behind the other
 	weights         int // floats of the packed weight
 	slices          int // a panel is packed in pieces: ranges of c
 	packing, units  work
@@ -23,6 +24,11 @@ type correlation struct {
 
 // packSlice is the number of channels that are packed as one piece.
 const packSlice = 32
+
+// partWeights is the most of the packed weight that a part has, a single panel
+// aside: it stays in the second cache while all rows of all images meet it.
+// Found with BenchmarkConv, batch 1.
+const partWeights = 128 << 10
 
 func newCorrelation(t *Tile, workers, images, groups, in, out int, axes [3]axis) correlation {
 	c := correlation{tile: t, workers: workers, groups: groups, in: in, out: out}
@@ -41,7 +47,9 @@ func newCorrelation(t *Tile, workers, images, groups, in, out int, axes [3]axis)
 	width := groups * roundUp(out, t.Narrow)
 	rowNanos := float64(axes[2].result*width) * (float64(steps) + 4) / t.Speed
 	c.gather = newGather(images, groups*in, axes, axes[2].strips(t.Rows, max(1, in*c.taps[1])), rowNanos)
-	c.units = cut(c.gather.units, rowNanos*float64(c.rows), workers)
+	// Large weights, and images too small for all workers, are cut by panels.
+	c.parts = max(1, min(max(ceil(c.weights, partWeights), ceil(4*workers, max(c.gather.units, 1))), groups*c.panels))
+	c.units = cut(c.gather.units*c.parts, rowNanos*float64(c.rows)/float64(c.parts), workers)
 	return c
 }
 
@@ -136,30 +144,35 @@ func (x *correlationRun) packInput(spare []float32, group, panel, c0, c1 int) {
 	}
 }
 
-// run computes the units of a chunk.
+// run computes the units of a chunk, those of one part after the other.
 func (x *correlationRun) run(worker, chunk int) {
 	t, g := x.tile, &x.segs[worker]
-	width := x.axes[2].result
+	width, out := x.axes[2].result, x.groups*x.out
 	lo, hi := x.units.span(chunk)
 	for u := lo; u < hi; u++ {
-		v := x.view(x.source, x.spare[worker], u)
+		v := x.view(x.source, x.spare[worker], u%x.gather.units)
 		row := (v.image*len(x.z)+v.z)*len(x.y) + v.y0
-		for group := range x.groups {
-			for p := range x.panels {
-				n := min(t.Cols, x.out-p*t.Cols)
-				panel := x.panel(group, p)
-				for y := v.y0; y < v.y1; y++ {
-					first := (row+y-v.y0)*width*x.groups*x.out + group*x.out + p*t.Cols
-					for i := range x.x {
-						x.strip(g, &v, &x.x[i], y, group*x.in, n, panel, first)
-					}
+		first, last := evenCut(x.groups*x.panels, x.parts, u/x.gather.units)
+		for q := first; q < last; q++ {
+			group, p := q/x.panels, q%x.panels
+			n := min(t.Cols, x.out-p*t.Cols)
+			panel := x.panel(group, p)
+			for y := v.y0; y < v.y1; y++ {
+				c := (row+y-v.y0)*width*out + group*x.out + p*t.Cols
+				for i := range x.x {
+					x.strip(g, &v, &x.x[i], y, group*x.in, n, panel, c)
 				}
 			}
 		}
 		if x.after != nil {
-			x.after(worker, 0, row*width, (row+v.y1-v.y0)*width, 0, x.groups*x.out)
+			x.after(worker, 0, row*width, (row+v.y1-v.y0)*width, x.column(first), x.column(last))
 		}
 	}
+}
+
+// column is the first column of the result that panel q is for.
+func (x *correlationRun) column(q int) int {
+	return q/x.panels*x.out + min(q%x.panels*x.tile.Cols, x.out)
 }
 
 // strip computes n channels, from element first of the row on, of a strip of

@@ -202,6 +202,8 @@ func TestConvLayers(t *testing.T) {
 			conv2d(2, 5, 6, 20, 1, 1, 2),
 			conv2d(1, 65, 3, 20, 7, 2, 3),
 			conv2d(1, 9, 130, 33, 3, 1, 2),
+			conv2d(2, 4, 130, 140, 3, 1, 1), // cut by panels
+			newConvSpec(1, 150, 210, 3, [3]int{1, 3, 3}, [3]int{1, 3, 3}, [3]int{1, 1, 1}, [3]int{0, 1, 1}, [3]int{0, 1, 1}, [3]int{1, 1, 1}),
 		} {
 			checkConv(t, set, r, s)
 		}
@@ -336,6 +338,11 @@ func BenchmarkConv(b *testing.B) {
 		{"resnet2 32x32x32x16 32 1x1 s2", conv2d(32, 32, 16, 32, 1, 2, 0)},
 		{"resnet2 32x16x16x32 32", conv2d(32, 16, 32, 32, 3, 1, 1)},
 		{"resnet3 32x8x8x64 64", conv2d(32, 8, 64, 64, 3, 1, 1)},
+		{"batch 1 1x56x56x64 64", conv2d(1, 56, 64, 64, 3, 1, 1)},
+		{"batch 1 1x14x14x256 256", conv2d(1, 14, 256, 256, 3, 1, 1)},
+		{"batch 1 1x14x14x1024 256 1x1", conv2d(1, 14, 1024, 256, 1, 1, 0)},
+		{"batch 1 1x7x7x512 512", conv2d(1, 7, 512, 512, 3, 1, 1)},
+		{"batch 1 1x7x7x512 2048 1x1", conv2d(1, 7, 512, 2048, 1, 1, 0)},
 		{"narrow 16x28x28x32 1 5x5", conv2d(16, 28, 32, 1, 5, 1, 2)},
 		{"narrow 16x28x28x32 2 3x3", conv2d(16, 28, 32, 2, 3, 1, 1)},
 		{"narrow 16x28x28x16 1 3x3", conv2d(16, 28, 16, 1, 3, 1, 1)},
