@@ -83,12 +83,12 @@ func (w work) span(chunk int) (lo, hi int) {
 }
 
 const (
-	// tinyNanos is the work below which a fork costs more than it gains.
-	tinyNanos = 30_000
+	// tinyNanos is the work below which a fork costs more than it gains, and
+	// leastNanos the least work worth a chunk. Found with BenchmarkGemm.
+	tinyNanos  = 10_000
+	leastNanos = 5_000
 	// chunkNanos is the work of a good chunk.
 	chunkNanos = 100_000
-	// leastNanos is the least work worth a chunk.
-	leastNanos = 10_000
 )
 
 // cut divides units that take some nanoseconds each among workers.

@@ -14,15 +14,10 @@ type regionPlan struct {
 const (
 	// partElements bounds the packed B: 16 MiB.
 	partElements = 4 << 20
-	// regionNanos is the work of a region: long enough to pay for bringing
-	// its panels to the cache.
-	regionNanos = 1_000_000
-	// regionCols is the most columns of a region, and regionBlocks the blocks
-	// of rows that it should have: it packs its rows of A, which are packed
-	// again by the region beside it, and brings its panels of B from the last
-	// cache, as the region below does. Found with BenchmarkGemm.
-	regionCols   = 1024
-	regionBlocks = 4
+	// regionElements is the size of the rows of A of a region, in a block of K:
+	// packed, they stay in the second cache beside the panels of B that pass
+	// by, once for every region. Found with BenchmarkGemm.
+	regionElements = 84 << 10
 	// packedColumns is the least width of a region that pays for packing A.
 	packedColumns = 160
 )
@@ -35,17 +30,15 @@ func (g *Gemm) planRegions() {
 		r.sizeB = roundUp(r.partN, t.Cols) * depth
 	}
 
-	// Several regions for each worker, the same number for all.
+	// Several regions for each worker, the same number for all. They are as
+	// wide as the part, since a region packs its rows of A, unless there would
+	// be too few.
 	total := float64(s.M) * float64(r.partN) * float64(s.K) / t.Speed
-	regions := min(max(int(total/regionNanos), 4*g.workers), 1+int(total/leastNanos))
-	regions = roundUp(regions, g.workers)
-	r.cols = min(r.partN, regionCols)
-	for r.cols > 4*t.Cols && s.M*ceil(r.partN, r.cols) < regions*regionBlocks*t.Rows {
-		r.cols = ceil(r.cols, 2)
-	}
-	r.cols = roundUp(r.cols, t.Cols)
+	least := min(4*g.workers, 1+int(total/leastNanos))
 	blocks := ceil(s.M, t.Rows)
-	r.down = min(blocks, max(1, regions/ceil(r.partN, r.cols)))
+	r.down = ceil(blocks, max(1, regionElements/(g.depth*t.Rows)))
+	r.down = min(blocks, roundUp(r.down, g.workers))
+	r.cols = max(4*t.Cols, roundUp(ceil(r.partN, ceil(least, r.down)), t.Cols))
 	r.rows = ceil(blocks, r.down) * t.Rows
 	width := min(r.cols, r.partN)
 	r.ldC = roundUp(width, alignment)

@@ -359,10 +359,14 @@ func BenchmarkGemm(b *testing.B) {
 		name string
 		spec GemmSpec
 	}{
+		{"2048^3", dense(2048, 2048, 2048, false, false)},
+		{"2048^3 TN", dense(2048, 2048, 2048, true, false)},
 		{"1024^3", dense(1024, 1024, 1024, false, false)},
 		{"1024^3 NT", dense(1024, 1024, 1024, false, true)},
 		{"1024^3 TN", dense(1024, 1024, 1024, true, false)},
+		{"512^3", dense(512, 512, 512, false, false)},
 		{"256^3", dense(256, 256, 256, false, false)},
+		{"128^3", dense(128, 128, 128, false, false)},
 		{"64^3", dense(64, 64, 64, false, false)},
 		{"mlp1 y 64x128x784", dense(64, 128, 784, false, true)},
 		{"mlp1 dw 128x784x64", dense(128, 784, 64, true, false)},
@@ -372,6 +376,10 @@ func BenchmarkGemm(b *testing.B) {
 		{"linear y 64x512x1024", dense(64, 512, 1024, false, true)},
 		{"linear dx 64x1024x512", dense(64, 1024, 512, false, false)},
 		{"linear dw 512x1024x64", dense(512, 1024, 64, true, false)},
+		{"block y 1024x1024x256", dense(1024, 1024, 256, false, true)},
+		{"block dx 1024x256x1024", dense(1024, 256, 1024, false, false)},
+		{"block dw 1024x256x1024", dense(1024, 256, 1024, true, false)},
+		{"tall 2048x1024x128", dense(2048, 1024, 128, false, false)},
 		{"row 1x1024x1024", dense(1, 1024, 1024, false, true)},
 	} {
 		for _, set := range Sets() {
