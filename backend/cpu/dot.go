@@ -106,7 +106,7 @@ func contains(list []int, x int) bool {
 	return false
 }
 
-// canAnchor reports whether the product, convolution or norm n can run a group
+// canAnchor reports whether the product, convolution, norm or pooling n can run a group
 // at its end: its columns are the last axis of its first result.
 func canAnchor(n *ir.Node) bool {
 	switch op := n.Op().(type) {
@@ -117,6 +117,9 @@ func canAnchor(n *ir.Node) bool {
 		return isF32(n)
 	case ops.GroupNormOp:
 		return op.Axis > 1
+	case ops.MaxPoolGradOp:
+		_, last, ok := maxPoolGradSpec(n)
+		return last && ok
 	}
 	return false
 }
@@ -138,6 +141,8 @@ func (l *lowering) product(n *ir.Node, y ref, after epilogue) bool {
 		l.batchNorm(n, y, after)
 	case ops.GroupNormOp:
 		l.normGroups(n, y, after)
+	case ops.MaxPoolGradOp:
+		l.maxPoolGrad(n, y, after)
 	default:
 		return false
 	}

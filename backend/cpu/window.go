@@ -53,17 +53,30 @@ func lowerMaxPool(l *Lowering, n *ir.Node) {
 	})
 }
 
+// maxPoolGradSpec describes the windows of the gradient n of a pooling, ok where
+// there are kernels for it. Last tells that channels are the last axis.
+func maxPoolGradSpec(n *ir.Node) (s kernel.PoolSpec, last, ok bool) {
+	dy, dx := n.In()[0], n.Out(0)
+	s, ok = poolSpec(n.Op().(ops.MaxPoolGradOp).Window, dx.Shape(), dy.Shape())
+	return s, dx.Rank() > 0 && s.C == dx.Dim(-1), ok && isF32Value(dy)
+}
+
 func lowerMaxPoolGrad(l *Lowering, n *ir.Node) {
-	dy, index, dx := n.In()[0], n.In()[1], n.Out(0)
-	s, ok := poolSpec(n.Op().(ops.MaxPoolGradOp).Window, dx.Shape(), dy.Shape())
-	if !ok || !isF32Value(dy) {
+	if _, _, ok := maxPoolGradSpec(n); !ok {
 		l.interpret(n)
 		return
 	}
+	l.maxPoolGrad(n, l.write(n.Out(0)), nil)
+}
+
+// maxPoolGrad lowers the gradient of a pooling into dx, with an epilogue or nil.
+func (l *lowering) maxPoolGrad(n *ir.Node, dx ref, after epilogue) {
+	s, _, _ := maxPoolGradSpec(n)
 	k := kernel.NewMaxPool(l.b.set, s, l.b.threads)
-	rdy, ri, rdx := l.read(dy), l.read(index), l.write(dx)
+	dy, index := l.read(n.In()[0]), l.read(n.In()[1])
 	l.step("max_pool_grad", n, func(m *memory) []kernel.Phase {
-		return k.BindGrad(m.f32(rdx), m.f32(rdy), view[int32](m.bytes(ri)))
+		run, before := regions(m, after, 0)
+		return append(before, k.BindGrad(m.f32(dx), m.f32(dy), view[int32](m.bytes(index)), run)...)
 	})
 }
 

@@ -225,10 +225,11 @@ func (m *MaxPool) Bind(y []float32, index []int32, x []float32) []Phase {
 
 // BindGrad sets dx to the gradient of x: each element of dy goes to the element
 // of x that index, from [MaxPool.Bind], names. Where windows overlap the sum
-// runs in the order of taps.
-func (m *MaxPool) BindGrad(dx, dy []float32, index []int32) []Phase {
-	c := m.spec.C
-	return []Phase{m.backward.runPhase(func(r *poolRun, base int, offsets []int, taps []int32) {
+// runs in the order of taps. After may be nil; its rows are the positions of dx
+// and its columns the channels.
+func (m *MaxPool) BindGrad(dx, dy []float32, index []int32, after Epilogue) []Phase {
+	c, width := m.spec.C, m.spec.In[2]
+	run := func(r *poolRun, base int, offsets []int, taps []int32) {
 		out := dx[base : base+((r.count-1)*r.step+1)*c]
 		if len(offsets) == 0 {
 			for i := range r.count {
@@ -244,6 +245,12 @@ func (m *MaxPool) BindGrad(dx, dy []float32, index []int32) []Phase {
 			m.v.maxPoolGrad(channels, pixels, r.advance*c, r.step*c, len(offsets), &offsets[0], &taps[0],
 				&dy[from], &index[from], &out[pixel*r.step*c+ch])
 		})
+	}
+	return []Phase{m.backward.phase(func(worker, row int) {
+		m.backward.row(worker, row, run)
+		if after != nil {
+			after(worker, 0, row*width, (row+1)*width, 0, c)
+		}
 	})}
 }
 

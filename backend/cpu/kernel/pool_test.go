@@ -115,7 +115,17 @@ func TestMaxPool(t *testing.T) {
 			for _, workers := range []int{1, 3} {
 				p := NewMaxPool(s, spec, workers)
 				runPhases(p.Bind(y, index, x), workers)
-				runPhases(p.BindGrad(dx, dy, index), workers)
+				calls := make([]int, nx) // of the epilogue, which comes once to each element
+				runPhases(p.BindGrad(dx, dy, index, func(_, _, r0, r1, c0, c1 int) {
+					for i := r0 * spec.C; i < r1*spec.C; i++ {
+						calls[i] += c1 - c0
+					}
+				}), workers)
+				for i, n := range calls {
+					if n != spec.C {
+						t.Fatalf("%s: the epilogue came to %d elements of row %d", what, n, i/spec.C)
+					}
+				}
 				runPhases(p.BindGather(gathered, x, index), workers)
 				for i := range want {
 					if !same(y[i], want[i]) || index[i] != max(wantIndex[i], 0) {

@@ -157,7 +157,7 @@ func BenchmarkMaxPool(b *testing.B) {
 		nx, ny := spec.lens()
 		x, dx, y, dy, index := make([]float32, nx), make([]float32, nx), make([]float32, ny), make([]float32, ny), make([]int32, ny)
 		p := NewMaxPool(s, spec, 1)
-		forward, grad := p.Bind(y, index, x), p.BindGrad(dx, dy, index)
+		forward, grad := p.Bind(y, index, x), p.BindGrad(dx, dy, index, nil)
 		b.Run("forward", func(b *testing.B) {
 			b.SetBytes(int64(4 * (nx + 2*ny)))
 			for b.Loop() {

@@ -476,7 +476,7 @@ func TestPlansAllocate(t *testing.T) {
 		maxPool, avgPool := NewMaxPool(s, spec, 1), NewAvgPool(s, spec, true, 1)
 		for name, phases := range map[string][]Phase{
 			"max pool":            maxPool.Bind(y, index, x),
-			"max pool gradient":   maxPool.BindGrad(x, y, index),
+			"max pool gradient":   maxPool.BindGrad(x, y, index, nil),
 			"avg pool":            avgPool.Bind(y, x),
 			"avg pool gradient":   avgPool.BindGrad(x, y),
 			"batch norm":          bn.Bind(x, x, col, col, col, col, 1e-5, scratch, nil),
