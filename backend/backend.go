@@ -26,6 +26,10 @@ type Buffer interface {
 	// buffer's type.
 	Read(dst *tensor.Tensor) error
 	Write(src *tensor.Tensor) error
+	// Fill lets a function write elements, into the buffer's own memory where
+	// the program can reach that. The tensor holds what the buffer held, and is
+	// valid until the function returns.
+	Fill(fill func(t *tensor.Tensor)) error
 }
 
 // An Executable is a compiled graph. One Run is under way at a time.

@@ -82,14 +82,14 @@ func (s *Store) add(group []spec) error {
 		return err
 	}
 	for i, p := range byType {
-		t := tensor.New(p.typ.DType, p.typ.Shape)
+		fill := func(t *tensor.Tensor) { p.init(rng.NewStream(s.seed, p.key, 0), t) }
 		switch {
 		case p.key == module.SeedKey:
-			tensor.Data[uint64](t)[0] = s.seed
-		case p.init != nil:
-			p.init(rng.NewStream(s.seed, p.key, 0), t)
+			fill = func(t *tensor.Tensor) { tensor.Data[uint64](t)[0] = s.seed }
+		case p.init == nil:
+			fill = func(*tensor.Tensor) {} // stays zero
 		}
-		if err := bufs[i].Write(t); err != nil {
+		if err := bufs[i].Fill(fill); err != nil {
 			return fmt.Errorf("exec: %s: %w", p.key, err)
 		}
 		s.bufs[p.key] = bufs[i]

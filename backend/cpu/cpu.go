@@ -135,6 +135,15 @@ func (x *buffer) Write(src *tensor.Tensor) error {
 	return nil
 }
 
+func (x *buffer) Fill(fill func(t *tensor.Tensor)) error {
+	t, err := tensor.FromBytes(x.typ.DType, x.typ.Shape, x.mem)
+	if err != nil {
+		return err
+	}
+	fill(t)
+	return nil
+}
+
 func (x *buffer) check(t *tensor.Tensor) error {
 	if t.DType() != x.typ.DType || t.Shape() != x.typ.Shape {
 		return fmt.Errorf("cpu: the buffer is %v, the tensor %v", x.typ, t)
