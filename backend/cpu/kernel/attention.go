@@ -288,7 +288,9 @@ func (x *attentionRun) dense(w *attentionWorker, rows []float32, n, width, ld in
 	if !collide(ld) {
 		return rows, ld
 	}
-	x.set.Tile.copy(w.room[roomDense], width, rows, ld, n, width)
+	for i := range n {
+		copy(w.room[roomDense][i*width:][:width], rows[i*ld:])
+	}
 	return w.room[roomDense], width
 }
 

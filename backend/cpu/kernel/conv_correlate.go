@@ -126,7 +126,7 @@ func (x *correlationRun) packInput(spare []float32, group, panel, c0, c1 int) {
 	dst := x.panel(group, panel)
 	src := x.weight[group*x.in*row+panel*t.Cols*taps:]
 	if taps == 1 {
-		t.copy(dst[c0*t.Cols:], t.Cols, src[c0*row:], row, c1-c0, n)
+		t.split(dst[c0*t.Cols:], t.Cols, 0, src[c0*row:], row, c1-c0, n)
 		return
 	}
 	for c := c0; c < c1; c++ {

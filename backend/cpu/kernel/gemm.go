@@ -354,13 +354,11 @@ func (x *gemmRun) copyA(packed []float32, batch, i, m, p int) {
 		}
 		return
 	}
-	// A few steps of all blocks in turn: long runs of memory, where one block
-	// has less than a line of every step, which lie a page apart.
-	const steps = 8
-	for j := 0; j < k; j += steps {
-		for r := 0; r < m; r += t.Rows {
-			t.copy(packed[r*x.depth+j*t.Rows:], t.Rows, a[(k0+j)*s.LdA+i+r:], s.LdA, min(steps, k-j), min(t.Rows, m-r))
-		}
+	// A few blocks at a time, which share the lines of a step: more would
+	// compete for the same places of the first cache.
+	group := bandBlocks * t.Rows
+	for r := 0; r < m; r += group {
+		t.split(packed[r*x.depth:], t.Rows, x.depth*t.Rows, a[k0*s.LdA+i+r:], s.LdA, k, min(group, m-r))
 	}
 }
 
@@ -381,7 +379,7 @@ func (x *gemmRun) copyB(worker int, panel []float32, batch, j, n, k0, k int) {
 	if s.TransB {
 		t.transpose(panel, t.Cols, b[j*s.LdB+k0:], s.LdB, n, k)
 	} else {
-		t.copy(panel, t.Cols, b[k0*s.LdB+j:], s.LdB, k, n)
+		t.split(panel, t.Cols, 0, b[k0*s.LdB+j:], s.LdB, k, n)
 	}
 }
 

@@ -76,7 +76,7 @@ func (v *regionRun) bandBlock(worker, batch, i, m, p int) {
 			v.setA(g, batch, i+r, k0)
 		}
 		if v.packB {
-			g.b, g.rsb, g.stepB = at(v.panelB(p, 0), 0), t.Cols*floatBytes, v.panelSize()*floatBytes
+			g.b, g.rsb, g.stepB = at(v.panelsB(p, 0), 0), t.Cols*floatBytes, v.panelSize()*floatBytes
 		} else {
 			g.b, g.rsb, g.stepB = at(v.b, batch*s.StrideB+k0*s.LdB), s.LdB*floatBytes, t.Cols*floatBytes
 		}

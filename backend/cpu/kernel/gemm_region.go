@@ -93,35 +93,29 @@ func (v *regionRun) packing() Phase {
 	return Phase{Chunks: v.packs.chunks, Run: v.pack}
 }
 
-// panelB is a panel of the packed B in block p of K: [depth Cols].
-func (v *regionRun) panelB(p, panel int) []float32 {
-	size := v.panelSize()
-	return v.scratch[(p*ceil(v.n, v.tile.Cols)+panel)*size:][:size]
+// panelsB is the packed B in block p of K from a panel on, each [depth Cols].
+func (v *regionRun) panelsB(p, panel int) []float32 {
+	return v.scratch[(p*ceil(v.n, v.tile.Cols)+panel)*v.panelSize():]
 }
 
-// packPanels is the number of panels of B that are packed together, a few
-// rows of each in turn: this reads long runs of memory, which the processor
-// fetches ahead, where single panels take a few lines of every row.
+// packPanels is the number of panels of B that are packed together, a row of
+// each in turn: this reads long runs of memory, which the processor fetches
+// ahead, where single panels take a few lines of every row.
 const packPanels = 8
 
 func (v *regionRun) pack(worker, chunk int) {
-	const rows = 8
-	t := v.tile
+	s, t := &v.spec, v.tile
 	lo, hi := v.packs.span(chunk)
 	for u := lo; u < hi; u++ {
 		p, j := u/v.groups, u%v.groups*packPanels*t.Cols
 		end := min(j+packPanels*t.Cols, v.n)
 		k0, k := v.block(p)
-		if v.spec.TransB {
-			for ; j < end; j += t.Cols {
-				v.copyB(worker, v.panelB(p, j/t.Cols), v.batch, v.j+j, min(t.Cols, v.n-j), k0, k)
-			}
+		if !s.TransB && !s.HalfB {
+			t.split(v.panelsB(p, j/t.Cols), t.Cols, v.panelSize(), v.b[v.batch*s.StrideB+k0*s.LdB+v.j+j:], s.LdB, k, end-j)
 			continue
 		}
-		for r := 0; r < k; r += rows {
-			for c := j; c < end; c += t.Cols {
-				v.copyB(worker, v.panelB(p, c/t.Cols)[r*t.Cols:], v.batch, v.j+c, min(t.Cols, v.n-c), k0+r, min(rows, k-r))
-			}
+		for ; j < end; j += t.Cols {
+			v.copyB(worker, v.panelsB(p, j/t.Cols), v.batch, v.j+j, min(t.Cols, v.n-j), k0, k)
 		}
 	}
 }
@@ -146,7 +140,7 @@ func (v *regionRun) run(worker, chunk int) {
 		for j := j0; j < j0+n; j += t.Cols {
 			g.a = a
 			if v.packB {
-				g.b, g.rsb = at(v.panelB(p, j/t.Cols), 0), t.Cols*floatBytes
+				g.b, g.rsb = at(v.panelsB(p, j/t.Cols), 0), t.Cols*floatBytes
 				v.fetchAhead(g, chunk, j, p)
 			} else {
 				g.b, g.rsb = at(v.b, v.batch*s.StrideB+k0*s.LdB+v.j+j), s.LdB*floatBytes
@@ -192,7 +186,7 @@ func (v *regionRun) fetchAhead(g *seg, chunk, j, p int) {
 		return
 	}
 	fetched := ceil(m, t.Rows) * v.depth / 4 * line
-	g.ahead = uintptr(at(v.panelB(nextP, next/t.Cols), 0))
+	g.ahead = uintptr(at(v.panelsB(nextP, next/t.Cols), 0))
 	g.ahead2, g.aheadStep = fetched, line
 	if s.TransA || s.LdA != s.K || p > 0 {
 		return

@@ -151,7 +151,7 @@ func (x *recurrentRun) packing(_, chunk int) {
 		dst := x.pack[lo*x.panelSize():]
 		if x.backward {
 			j := lo * t.Cols
-			t.copy(dst, t.Cols, x.weight[j:], d, x.inner, min(t.Cols, d-j))
+			t.split(dst, t.Cols, 0, x.weight[j:], d, x.inner, min(t.Cols, d-j))
 			continue
 		}
 		j, gate := lo/x.gates*t.Cols, lo%x.gates

@@ -28,8 +28,9 @@ type Tile struct {
 	mul func(m, n int, s *seg)
 	// transpose sets dst[j*ldd+i] = src[i*lds+j] for i < rows, j < cols.
 	transpose func(dst []float32, ldd int, src []float32, lds, rows, cols int)
-	// copy sets dst[i*ldd+j] = src[i*lds+j] for i < rows, j < cols.
-	copy func(dst []float32, ldd int, src []float32, lds, rows, cols int)
+	// split copies rows to panels of width columns, Rows or Cols: it sets
+	// dst[j/width*panel + i*width + j%width] = src[i*lds+j] for i < rows, j < cols.
+	split func(dst []float32, width, panel int, src []float32, lds, rows, cols int)
 	// add sets dst[i] += src[i] for all of dst.
 	add func(dst, src []float32)
 }

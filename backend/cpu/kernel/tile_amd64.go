@@ -6,12 +6,12 @@ import "unsafe"
 
 var avx512Tile = Tile{
 	Rows: 12, Cols: 32, Narrow: 16, Depth: 1024, Speed: 80,
-	mul: mulAVX512, transpose: transposeRowsAVX512, copy: copyRowsAVX512, add: addSliceAVX512,
+	mul: mulAVX512, transpose: transposeRowsAVX512, split: splitRowsAVX512, add: addSliceAVX512,
 }
 
 var avx2Tile = Tile{
 	Rows: 6, Cols: 16, Narrow: 8, Depth: 384, Speed: 40,
-	mul: mulAVX2, transpose: transposeRowsAVX2, copy: copyRowsAVX2, add: addSliceAVX2,
+	mul: mulAVX2, transpose: transposeRowsAVX2, split: splitRowsAVX2, add: addSliceAVX2,
 }
 
 // Blocks are indexed by form, vectors less one and rows less one. The first
@@ -163,34 +163,28 @@ func transposeRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols in
 	transposeRest(dst, ldd, src, lds, rows, body, cols)
 }
 
-func copyRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+func splitRowsAVX512(dst []float32, width, panel int, src []float32, lds, rows, cols int) {
 	if rows == 0 || cols == 0 {
 		return
 	}
-	_, _ = src[(rows-1)*lds+cols-1], dst[(rows-1)*ldd+cols-1]
-	for i := 0; i < rows; i += packSteps {
-		r := min(packSteps, rows-i)
-		for j := 0; j < cols; j += 32 {
-			copyAVX512(&dst[i*ldd+j], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r, 1<<min(32, cols-j)-1)
-		}
+	panels, rest := cols/width, cols%width
+	_, _ = src[(rows-1)*lds+cols-1], dst[(cols-1)/width*panel+(rows-1)*width+(cols-1)%width]
+	split := split16AVX512
+	if width > 16 {
+		split = split32AVX512
+	}
+	most := max(1, packSteps/(panels+1))
+	for i := 0; i < rows; i += most {
+		split(&dst[i*width], width*floatBytes, panel*floatBytes, &src[i*lds], lds*floatBytes, min(most, rows-i), width, panels, 1<<rest-1)
 	}
 }
 
-func copyRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int) {
-	if rows == 0 || cols == 0 {
-		return
+func splitRowsAVX2(dst []float32, width, panel int, src []float32, lds, rows, cols int) {
+	split := split16AVX2
+	if width < 16 {
+		split = split6AVX2
 	}
-	_, _ = src[(rows-1)*lds+cols-1], dst[(rows-1)*ldd+cols-1]
-	body := cols &^ 15
-	for i := 0; i < rows; i += packSteps {
-		r := min(packSteps, rows-i)
-		for j := 0; j < body; j += 16 {
-			copy16AVX2(&dst[i*ldd+j], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r)
-		}
-	}
-	if body < cols {
-		copyGeneric(dst[body:], ldd, src[body:], lds, rows, cols-body)
-	}
+	splitWhole(split, dst, width, panel, src, lds, rows, cols)
 }
 
 func addSliceAVX512(dst, src []float32) {

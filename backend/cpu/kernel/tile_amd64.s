@@ -25079,49 +25079,181 @@ transposeAVX2_masked:
 	VZEROUPPER
 	RET
 
-// func copyAVX512(dst *float32, ldd int, src *float32, lds int, rows int, mask uint64)
+// func split16AVX512(dst *float32, ldd int, panel int, src *float32, lds int, rows int, width int, panels int, rest uint64)
 // Requires: AVX, AVX512F
-TEXT ·copyAVX512(SB), NOSPLIT, $0-48
-	MOVQ  dst+0(FP), DI
-	MOVQ  ldd+8(FP), DX
-	MOVQ  src+16(FP), SI
-	MOVQ  lds+24(FP), R8
-	MOVQ  rows+32(FP), CX
-	MOVQ  mask+40(FP), AX
+TEXT ·split16AVX512(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), DI
+	MOVQ ldd+8(FP), DX
+	MOVQ panel+16(FP), BX
+	MOVQ src+24(FP), SI
+	MOVQ lds+32(FP), R8
+	MOVQ rows+40(FP), R9
+	MOVQ width+48(FP), CX
+	MOVQ panels+56(FP), R10
+	MOVQ rest+64(FP), R11
+
+	// K1 and K2 are the columns of a panel, K3 and K4 those of the last.
+	MOVQ  $-1, AX
+	SHLQ  CL, AX
+	NOTQ  AX
 	KMOVW AX, K1
 	SHRQ  $0x10, AX
-	KMOVW AX, K2
+	MOVQ  R11, AX
+	KMOVW AX, K3
+	SHRQ  $0x10, AX
+	SHLQ  $0x02, CX
 
-copyAVX512_row:
-	VMOVUPS.Z (SI), K1, Z0
-	VMOVUPS.Z 64(SI), K2, Z1
-	VMOVUPS   Z0, K1, (DI)
-	VMOVUPS   Z1, K2, 64(DI)
-	ADDQ      R8, SI
-	ADDQ      DX, DI
-	DECQ      CX
-	JNZ       copyAVX512_row
+split16AVX512_row:
+	MOVQ  SI, R12
+	MOVQ  DI, R13
+	MOVQ  R10, R14
+	TESTQ R14, R14
+	JZ    split16AVX512_rest
+
+split16AVX512_panel:
+	VMOVUPS.Z (R12), K1, Z0
+	VMOVUPS   Z0, K1, (R13)
+	ADDQ      CX, R12
+	ADDQ      BX, R13
+	DECQ      R14
+	JNZ       split16AVX512_panel
+
+split16AVX512_rest:
+	TESTQ     R11, R11
+	JZ        split16AVX512_next
+	VMOVUPS.Z (R12), K3, Z0
+	VMOVUPS   Z0, K3, (R13)
+
+split16AVX512_next:
+	ADDQ R8, SI
+	ADDQ DX, DI
+	DECQ R9
+	JNZ  split16AVX512_row
 	VZEROUPPER
 	RET
 
-// func copy16AVX2(dst *float32, ldd int, src *float32, lds int, rows int)
-// Requires: AVX
-TEXT ·copy16AVX2(SB), NOSPLIT, $0-40
+// func split32AVX512(dst *float32, ldd int, panel int, src *float32, lds int, rows int, width int, panels int, rest uint64)
+// Requires: AVX, AVX512F
+TEXT ·split32AVX512(SB), NOSPLIT, $0-72
 	MOVQ dst+0(FP), DI
 	MOVQ ldd+8(FP), DX
-	MOVQ src+16(FP), SI
-	MOVQ lds+24(FP), R8
-	MOVQ rows+32(FP), CX
+	MOVQ panel+16(FP), BX
+	MOVQ src+24(FP), SI
+	MOVQ lds+32(FP), R8
+	MOVQ rows+40(FP), R9
+	MOVQ width+48(FP), CX
+	MOVQ panels+56(FP), R10
+	MOVQ rest+64(FP), R11
 
-copy16AVX2_row:
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
+	// K1 and K2 are the columns of a panel, K3 and K4 those of the last.
+	MOVQ  $-1, AX
+	SHLQ  CL, AX
+	NOTQ  AX
+	KMOVW AX, K1
+	SHRQ  $0x10, AX
+	KMOVW AX, K2
+	SHRQ  $0x10, AX
+	MOVQ  R11, AX
+	KMOVW AX, K3
+	SHRQ  $0x10, AX
+	KMOVW AX, K4
+	SHRQ  $0x10, AX
+	SHLQ  $0x02, CX
+
+split32AVX512_row:
+	MOVQ  SI, R12
+	MOVQ  DI, R13
+	MOVQ  R10, R14
+	TESTQ R14, R14
+	JZ    split32AVX512_rest
+
+split32AVX512_panel:
+	VMOVUPS.Z (R12), K1, Z0
+	VMOVUPS.Z 64(R12), K2, Z1
+	VMOVUPS   Z0, K1, (R13)
+	VMOVUPS   Z1, K2, 64(R13)
+	ADDQ      CX, R12
+	ADDQ      BX, R13
+	DECQ      R14
+	JNZ       split32AVX512_panel
+
+split32AVX512_rest:
+	TESTQ     R11, R11
+	JZ        split32AVX512_next
+	VMOVUPS.Z (R12), K3, Z0
+	VMOVUPS.Z 64(R12), K4, Z1
+	VMOVUPS   Z0, K3, (R13)
+	VMOVUPS   Z1, K4, 64(R13)
+
+split32AVX512_next:
+	ADDQ R8, SI
+	ADDQ DX, DI
+	DECQ R9
+	JNZ  split32AVX512_row
+	VZEROUPPER
+	RET
+
+// func split6AVX2(dst *float32, ldd int, panel int, src *float32, lds int, rows int, panels int)
+// Requires: AVX
+TEXT ·split6AVX2(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ ldd+8(FP), DX
+	MOVQ panel+16(FP), BX
+	MOVQ src+24(FP), SI
+	MOVQ lds+32(FP), R8
+	MOVQ rows+40(FP), R9
+	MOVQ panels+48(FP), R10
+
+split6AVX2_row:
+	MOVQ SI, R12
+	MOVQ DI, R13
+	MOVQ R10, R14
+
+split6AVX2_panel:
+	VMOVUPS (R12), X0
+	VMOVSD  16(R12), X1
+	VMOVUPS X0, (R13)
+	VMOVSD  X1, 16(R13)
+	ADDQ    $0x18, R12
+	ADDQ    BX, R13
+	DECQ    R14
+	JNZ     split6AVX2_panel
 	ADDQ    R8, SI
 	ADDQ    DX, DI
-	DECQ    CX
-	JNZ     copy16AVX2_row
+	DECQ    R9
+	JNZ     split6AVX2_row
+	VZEROUPPER
+	RET
+
+// func split16AVX2(dst *float32, ldd int, panel int, src *float32, lds int, rows int, panels int)
+// Requires: AVX
+TEXT ·split16AVX2(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ ldd+8(FP), DX
+	MOVQ panel+16(FP), BX
+	MOVQ src+24(FP), SI
+	MOVQ lds+32(FP), R8
+	MOVQ rows+40(FP), R9
+	MOVQ panels+48(FP), R10
+
+split16AVX2_row:
+	MOVQ SI, R12
+	MOVQ DI, R13
+	MOVQ R10, R14
+
+split16AVX2_panel:
+	VMOVUPS (R12), Y0
+	VMOVUPS 32(R12), Y1
+	VMOVUPS Y0, (R13)
+	VMOVUPS Y1, 32(R13)
+	ADDQ    $0x40, R12
+	ADDQ    BX, R13
+	DECQ    R14
+	JNZ     split16AVX2_panel
+	ADDQ    R8, SI
+	ADDQ    DX, DI
+	DECQ    R9
+	JNZ     split16AVX2_row
 	VZEROUPPER
 	RET
 

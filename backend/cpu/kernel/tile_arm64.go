@@ -6,7 +6,7 @@ import "unsafe"
 
 var neonTile = Tile{
 	Rows: 6, Cols: 16, Narrow: 8, Depth: 384, Speed: 20,
-	mul: mulNEON, transpose: transposeRowsNEON, copy: copyRowsNEON, add: addSliceNEON,
+	mul: mulNEON, transpose: transposeRowsNEON, split: splitRowsNEON, add: addSliceNEON,
 }
 
 // blocksNEON is indexed by (vectors-1)*2 + (1 if the last is in part).
@@ -46,21 +46,12 @@ func transposeRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols in
 	transposeRest(dst, ldd, src, lds, rows, body, cols)
 }
 
-func copyRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int) {
-	if rows == 0 || cols == 0 {
-		return
+func splitRowsNEON(dst []float32, width, panel int, src []float32, lds, rows, cols int) {
+	split := split16NEON
+	if width < 16 {
+		split = split6NEON
 	}
-	_, _ = src[(rows-1)*lds+cols-1], dst[(rows-1)*ldd+cols-1]
-	body := cols &^ 15
-	for i := 0; i < rows; i += packSteps {
-		r := min(packSteps, rows-i)
-		for j := 0; j < body; j += 16 {
-			copy16NEON(&dst[i*ldd+j], ldd*floatBytes, &src[i*lds+j], lds*floatBytes, r)
-		}
-	}
-	if body < cols {
-		copyGeneric(dst[body:], ldd, src[body:], lds, rows, cols-body)
-	}
+	splitWhole(split, dst, width, panel, src, lds, rows, cols)
 }
 
 func addSliceNEON(dst, src []float32) {

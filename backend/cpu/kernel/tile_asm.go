@@ -16,7 +16,7 @@ func (s *seg) idleAhead() {
 	}
 }
 
-// packSteps bounds the columns or rows of one call of a copy.
+// packSteps bounds the columns, or the rows of panels, of one call of a copy.
 const packSteps = 4096
 
 // transposeRest transposes columns j0 to j1, the few that the assembly leaves.
@@ -36,4 +36,24 @@ func countOnes(loop func(lanes, one *float32, steps int)) func(int) int {
 		loop(&lanes[0], &one, steps)
 		return count(lanes[:])
 	}
+}
+
+// splitWhole is [Tile.split] by assembly for whole panels of one width.
+func splitWhole(split func(dst *float32, ldd, panel int, src *float32, lds, rows, panels int),
+	dst []float32, width, panel int, src []float32, lds, rows, cols int) {
+	if rows == 0 || cols == 0 {
+		return
+	}
+	if panels := cols / width; panels > 0 {
+		_, _ = src[(rows-1)*lds+panels*width-1], dst[(panels-1)*panel+rows*width-1]
+		most := max(1, packSteps/panels)
+		for i := 0; i < rows; i += most {
+			split(&dst[i*width], width*floatBytes, panel*floatBytes, &src[i*lds], lds*floatBytes, min(most, rows-i), panels)
+		}
+		if cols -= panels * width; cols == 0 {
+			return
+		}
+		dst, src = dst[panels*panel:], src[panels*width:]
+	}
+	splitGeneric(dst, width, panel, src, lds, rows, cols)
 }

@@ -4,7 +4,7 @@ import "unsafe"
 
 var genericTile = Tile{
 	Rows: 4, Cols: 8, Narrow: 4, Depth: 256, Speed: 1.5,
-	mul: mulGeneric, transpose: transposeGeneric, copy: copyGeneric, add: addGeneric,
+	mul: mulGeneric, transpose: transposeGeneric, split: splitGeneric, add: addGeneric,
 }
 
 // load returns the float at a byte offset.
@@ -116,9 +116,12 @@ func transposeGeneric(dst []float32, ldd int, src []float32, lds, rows, cols int
 	}
 }
 
-func copyGeneric(dst []float32, ldd int, src []float32, lds, rows, cols int) {
-	for i := range rows {
-		copy(dst[i*ldd:][:cols], src[i*lds:])
+func splitGeneric(dst []float32, width, panel int, src []float32, lds, rows, cols int) {
+	for j := 0; j < cols; j += width {
+		n := min(width, cols-j)
+		for i := range rows {
+			copy(dst[j/width*panel+i*width:][:n], src[i*lds+j:])
+		}
 	}
 }
 

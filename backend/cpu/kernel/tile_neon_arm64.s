@@ -9130,23 +9130,64 @@ stored11:
 	CBNZ R2, columns
 	RET
 
-// func(dst *float32, ldd int, src *float32, lds, rows int)
-TEXT ·copy16NEON(SB), NOSPLIT, $0-40
+// func(dst *float32, ldd, panel int, src *float32, lds, rows, panels int)
+TEXT ·split6NEON(SB), NOSPLIT, $0-56
 	MOVD dst+0(FP), R0
 	MOVD ldd+8(FP), R1
-	MOVD src+16(FP), R2
-	MOVD lds+24(FP), R3
-	MOVD rows+32(FP), R4
+	MOVD panel+16(FP), R2
+	MOVD src+24(FP), R3
+	MOVD lds+32(FP), R4
+	MOVD rows+40(FP), R5
+	MOVD panels+48(FP), R6
 
 row:
-	WORD $0xad400440 // ldp q0, q1, [x2]
-	WORD $0xad410c42 // ldp q2, q3, [x2, #32]
-	WORD $0xad000400 // stp q0, q1, [x0]
-	WORD $0xad010c02 // stp q2, q3, [x0, #32]
-	ADD R3, R2, R2
+	MOVD R3, R7
+	MOVD R0, R8
+	MOVD R6, R9
+
+panel:
+	WORD $0x3dc000e0 // ldr q0, [x7]
+	WORD $0xfd4008e1 // ldr d1, [x7, #16]
+	WORD $0x3d800100 // str q0, [x8]
+	WORD $0xfd000901 // str d1, [x8, #16]
+	ADD $24, R7, R7
+	ADD R2, R8, R8
+	SUB $1, R9, R9
+	CBNZ R9, panel
+	ADD R4, R3, R3
 	ADD R1, R0, R0
-	SUB $1, R4, R4
-	CBNZ R4, row
+	SUB $1, R5, R5
+	CBNZ R5, row
+	RET
+
+// func(dst *float32, ldd, panel int, src *float32, lds, rows, panels int)
+TEXT ·split16NEON(SB), NOSPLIT, $0-56
+	MOVD dst+0(FP), R0
+	MOVD ldd+8(FP), R1
+	MOVD panel+16(FP), R2
+	MOVD src+24(FP), R3
+	MOVD lds+32(FP), R4
+	MOVD rows+40(FP), R5
+	MOVD panels+48(FP), R6
+
+row:
+	MOVD R3, R7
+	MOVD R0, R8
+	MOVD R6, R9
+
+panel:
+	WORD $0xad4004e0 // ldp q0, q1, [x7]
+	WORD $0xad410ce2 // ldp q2, q3, [x7, #32]
+	WORD $0xad000500 // stp q0, q1, [x8]
+	WORD $0xad010d02 // stp q2, q3, [x8, #32]
+	ADD $64, R7, R7
+	ADD R2, R8, R8
+	SUB $1, R9, R9
+	CBNZ R9, panel
+	ADD R4, R3, R3
+	ADD R1, R0, R0
+	SUB $1, R5, R5
+	CBNZ R5, row
 	RET
 
 // func(dst, src *float32, pairs int)

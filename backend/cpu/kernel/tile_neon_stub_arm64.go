@@ -249,10 +249,15 @@ func tile6x16NEONPart(s *[32]uint64)
 //go:noescape
 func transposeNEON(dst *float32, ldd int, src *float32, lds, rows, cols4 int)
 
-// copy16NEON copies rows of 16 columns; strides in bytes.
+// split6NEON copies rows to panels of 6 columns; strides in bytes.
 //
 //go:noescape
-func copy16NEON(dst *float32, ldd int, src *float32, lds, rows int)
+func split6NEON(dst *float32, ldd, panel int, src *float32, lds, rows, panels int)
+
+// split16NEON copies rows to panels of 16 columns; strides in bytes.
+//
+//go:noescape
+func split16NEON(dst *float32, ldd, panel int, src *float32, lds, rows, panels int)
 
 // addNEON adds 8*pairs floats of src to dst.
 //

@@ -555,15 +555,27 @@ func transposeAVX512(dst *float32, ldd int, src *float32, lds int, rows int, col
 //go:noescape
 func transposeAVX2(dst *float32, ldd int, src *float32, lds int, rows int, cols4 int, mask *[8]int32)
 
-// copyAVX512 copies rows of up to 32 columns, those set in mask; strides in bytes.
+// split16AVX512 copies rows to panels of width <= 16 columns and one of those set in
+// rest, if any; strides in bytes.
 //
 //go:noescape
-func copyAVX512(dst *float32, ldd int, src *float32, lds int, rows int, mask uint64)
+func split16AVX512(dst *float32, ldd int, panel int, src *float32, lds int, rows int, width int, panels int, rest uint64)
 
-// copy16AVX2 copies rows of 16 columns; strides in bytes.
+// split32AVX512 copies rows to panels of width <= 32 columns and one of those set in
+// rest, if any; strides in bytes.
 //
 //go:noescape
-func copy16AVX2(dst *float32, ldd int, src *float32, lds int, rows int)
+func split32AVX512(dst *float32, ldd int, panel int, src *float32, lds int, rows int, width int, panels int, rest uint64)
+
+// split6AVX2 copies rows to panels of 6 columns; strides in bytes.
+//
+//go:noescape
+func split6AVX2(dst *float32, ldd int, panel int, src *float32, lds int, rows int, panels int)
+
+// split16AVX2 copies rows to panels of 16 columns; strides in bytes.
+//
+//go:noescape
+func split16AVX2(dst *float32, ldd int, panel int, src *float32, lds int, rows int, panels int)
 
 // addAVX512 adds vectors of 16 floats of src to dst.
 //

@@ -74,7 +74,7 @@ func TestTile(t *testing.T) {
 	})
 }
 
-// TestTileMoves checks transpose, copy and add against the formula.
+// TestTileMoves checks transpose, split and add against the formula.
 func TestTileMoves(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		r := rand.New(rand.NewPCG(23, 24))
@@ -87,23 +87,40 @@ func TestTileMoves(t *testing.T) {
 				flipped := newGuarded((cols-1)*ldd + rows)
 				tile.transpose(flipped.s, ldd, src.s, lds, rows, cols)
 				flipped.check(t, "transpose")
-				ldc := cols + r.IntN(3)
-				copied := newGuarded((rows-1)*ldc + cols)
-				tile.copy(copied.s, ldc, src.s, lds, rows, cols)
-				copied.check(t, "copy")
 				for i := range rows {
 					for j := range cols {
 						if flipped.s[j*ldd+i] != src.s[i*lds+j] {
 							t.Fatalf("transpose of %dx%d at [%d %d]", rows, cols, i, j)
-						}
-						if copied.s[i*ldc+j] != src.s[i*lds+j] {
-							t.Fatalf("copy of %dx%d at [%d %d]", rows, cols, i, j)
 						}
 					}
 				}
 				for g, f := range flipped.s {
 					if g%ldd >= rows && f == f {
 						t.Fatalf("transpose of %dx%d wrote between rows", rows, cols)
+					}
+				}
+				for _, width := range []int{tile.Rows, tile.Cols} {
+					panel := rows*width + r.IntN(3)
+					place := func(i, j int) int { return j/width*panel + i*width + j%width }
+					panels := newGuarded(place(rows-1, cols-1) + 1)
+					tile.split(panels.s, width, panel, src.s, lds, rows, cols)
+					panels.check(t, "split")
+					written := 0
+					for i := range rows {
+						for j := range cols {
+							if panels.s[place(i, j)] != src.s[i*lds+j] {
+								t.Fatalf("split of %dx%d by %d at [%d %d]", rows, cols, width, i, j)
+							}
+							written++
+						}
+					}
+					for _, f := range panels.s {
+						if f == f {
+							written--
+						}
+					}
+					if written != 0 {
+						t.Fatalf("split of %dx%d by %d wrote between panels", rows, cols, width)
 					}
 				}
 			}

@@ -214,28 +214,65 @@ func peak(c *build.Context, isa string, r []reg.VecPhysical, sums int) {
 	c.RET()
 }
 
-// copy512 copies rows of up to 32 floats.
-func copy512(c *build.Context) {
-	name := "copyAVX512"
+// split512 copies rows to panels of up to 16 or 32 columns.
+func split512(c *build.Context, vecs int) {
+	name := fmt.Sprintf("split%dAVX512", 16*vecs)
 	c.Function(name)
 	c.Attributes(attr.NOSPLIT)
-	c.SignatureExpr("func(dst *float32, ldd int, src *float32, lds, rows int, mask uint64)")
-	c.Doc(name + " copies rows of up to 32 columns, those set in mask; strides in bytes.")
+	c.SignatureExpr("func(dst *float32, ldd, panel int, src *float32, lds, rows, width, panels int, rest uint64)")
+	c.Doc(fmt.Sprintf("%s copies rows to panels of width <= %d columns and one of those set in", name, 16*vecs),
+		"rest, if any; strides in bytes.")
 	c.Pragma("noescape")
 	dst := c.Load(c.Param("dst"), reg.RDI)
 	ldd := c.Load(c.Param("ldd"), reg.RDX)
+	panel := c.Load(c.Param("panel"), reg.RBX)
 	src := c.Load(c.Param("src"), reg.RSI)
 	lds := c.Load(c.Param("lds"), reg.R8)
-	n := c.Load(c.Param("rows"), reg.RCX)
-	mask := c.Load(c.Param("mask"), reg.RAX)
-	c.KMOVW(reg.EAX, reg.K1)
-	c.SHRQ(Imm(16), mask)
-	c.KMOVW(reg.EAX, reg.K2)
+	n := c.Load(c.Param("rows"), reg.R9)
+	width := c.Load(c.Param("width"), reg.RCX)
+	panels := c.Load(c.Param("panels"), reg.R10)
+	rest := c.Load(c.Param("rest"), reg.R11)
+	from, to, left, bits := reg.R12, reg.R13, reg.R14, reg.RAX
+	c.Comment("K1 and K2 are the columns of a panel, K3 and K4 those of the last.")
+	c.MOVQ(I32(-1), bits)
+	c.SHLQ(reg.CL, bits)
+	c.NOTQ(bits)
+	whole, last := []reg.OpmaskPhysical{reg.K1, reg.K2}, []reg.OpmaskPhysical{reg.K3, reg.K4}
+	for v := range vecs {
+		c.KMOVW(reg.EAX, whole[v])
+		c.SHRQ(Imm(16), bits)
+	}
+	c.MOVQ(rest, bits)
+	for v := range vecs {
+		c.KMOVW(reg.EAX, last[v])
+		c.SHRQ(Imm(16), bits)
+	}
+	c.SHLQ(Imm(2), width)
+	move := func(mask []reg.OpmaskPhysical) {
+		for v := range vecs {
+			c.VMOVUPS_Z(Mem{Base: from, Disp: 64 * v}, mask[v], zmm[v])
+		}
+		for v := range vecs {
+			c.VMOVUPS(zmm[v], mask[v], Mem{Base: to, Disp: 64 * v})
+		}
+	}
 	c.Label(name + "_row")
-	c.VMOVUPS_Z(Mem{Base: src}, reg.K1, reg.Z0)
-	c.VMOVUPS_Z(Mem{Base: src, Disp: 64}, reg.K2, reg.Z1)
-	c.VMOVUPS(reg.Z0, reg.K1, Mem{Base: dst})
-	c.VMOVUPS(reg.Z1, reg.K2, Mem{Base: dst, Disp: 64})
+	c.MOVQ(src, from)
+	c.MOVQ(dst, to)
+	c.MOVQ(panels, left)
+	c.TESTQ(left, left)
+	c.JZ(LabelRef(name + "_rest"))
+	c.Label(name + "_panel")
+	move(whole)
+	c.ADDQ(width, from)
+	c.ADDQ(panel, to)
+	c.DECQ(left)
+	c.JNZ(LabelRef(name + "_panel"))
+	c.Label(name + "_rest")
+	c.TESTQ(rest, rest)
+	c.JZ(LabelRef(name + "_next"))
+	move(last)
+	c.Label(name + "_next")
 	c.ADDQ(lds, src)
 	c.ADDQ(ldd, dst)
 	c.DECQ(n)
@@ -244,24 +281,42 @@ func copy512(c *build.Context) {
 	c.RET()
 }
 
-// copy256 copies rows of 16 floats.
-func copy256(c *build.Context) {
-	name := "copy16AVX2"
+// split256 copies rows to panels of 6 or 16 columns.
+func split256(c *build.Context, width int) {
+	name := fmt.Sprintf("split%dAVX2", width)
 	c.Function(name)
 	c.Attributes(attr.NOSPLIT)
-	c.SignatureExpr("func(dst *float32, ldd int, src *float32, lds, rows int)")
-	c.Doc(name + " copies rows of 16 columns; strides in bytes.")
+	c.SignatureExpr("func(dst *float32, ldd, panel int, src *float32, lds, rows, panels int)")
+	c.Doc(fmt.Sprintf("%s copies rows to panels of %d columns; strides in bytes.", name, width))
 	c.Pragma("noescape")
 	dst := c.Load(c.Param("dst"), reg.RDI)
 	ldd := c.Load(c.Param("ldd"), reg.RDX)
+	panel := c.Load(c.Param("panel"), reg.RBX)
 	src := c.Load(c.Param("src"), reg.RSI)
 	lds := c.Load(c.Param("lds"), reg.R8)
-	n := c.Load(c.Param("rows"), reg.RCX)
+	n := c.Load(c.Param("rows"), reg.R9)
+	panels := c.Load(c.Param("panels"), reg.R10)
+	from, to, left := reg.R12, reg.R13, reg.R14
 	c.Label(name + "_row")
-	c.VMOVUPS(Mem{Base: src}, reg.Y0)
-	c.VMOVUPS(Mem{Base: src, Disp: 32}, reg.Y1)
-	c.VMOVUPS(reg.Y0, Mem{Base: dst})
-	c.VMOVUPS(reg.Y1, Mem{Base: dst, Disp: 32})
+	c.MOVQ(src, from)
+	c.MOVQ(dst, to)
+	c.MOVQ(panels, left)
+	c.Label(name + "_panel")
+	if width == 16 {
+		c.VMOVUPS(Mem{Base: from}, reg.Y0)
+		c.VMOVUPS(Mem{Base: from, Disp: 32}, reg.Y1)
+		c.VMOVUPS(reg.Y0, Mem{Base: to})
+		c.VMOVUPS(reg.Y1, Mem{Base: to, Disp: 32})
+	} else {
+		c.VMOVUPS(Mem{Base: from}, reg.X0)
+		c.VMOVSD(Mem{Base: from, Disp: 16}, reg.X1)
+		c.VMOVUPS(reg.X0, Mem{Base: to})
+		c.VMOVSD(reg.X1, Mem{Base: to, Disp: 16})
+	}
+	c.ADDQ(Imm(uint64(4*width)), from)
+	c.ADDQ(panel, to)
+	c.DECQ(left)
+	c.JNZ(LabelRef(name + "_panel"))
 	c.ADDQ(lds, src)
 	c.ADDQ(ldd, dst)
 	c.DECQ(n)

@@ -52,8 +52,10 @@ func tile(c *build.Context) {
 	}
 	transpose512(c)
 	transpose256(c)
-	copy512(c)
-	copy256(c)
+	split512(c, 1)
+	split512(c, 2)
+	split256(c, rows256)
+	split256(c, 16)
 	add(c, "AVX512", zmm)
 	add(c, "AVX2", ymm)
 	peak(c, "AVX512", zmm, rows512*2)

@@ -18,7 +18,8 @@ func tileNEON(f *neon.File) {
 		}
 	}
 	transposeNEON(f)
-	copyNEON(f)
+	splitNEON(f, rowsNEON)
+	splitNEON(f, 16)
 	addNEON(f)
 	peakNEON(f)
 }
@@ -325,18 +326,35 @@ func transposeNEON(file *neon.File) {
 	f.Return()
 }
 
-// copyNEON copies rows of 16 floats.
-func copyNEON(file *neon.File) {
-	name := "copy16NEON"
-	f := file.Func(name, "func(dst *float32, ldd int, src *float32, lds, rows int)",
-		name+" copies rows of 16 columns; strides in bytes.")
-	dst, ldd, src, lds, n := f.Param("dst"), f.Param("ldd"), f.Param("src"), f.Param("lds"), f.Param("rows")
+// splitNEON copies rows to panels of 6 or 16 columns.
+func splitNEON(file *neon.File, width int) {
+	name := fmt.Sprintf("split%dNEON", width)
+	f := file.Func(name, "func(dst *float32, ldd, panel int, src *float32, lds, rows, panels int)",
+		fmt.Sprintf("%s copies rows to panels of %d columns; strides in bytes.", name, width))
+	dst, ldd, panel := f.Param("dst"), f.Param("ldd"), f.Param("panel")
+	src, lds, n, panels := f.Param("src"), f.Param("lds"), f.Param("rows"), f.Param("panels")
+	from, to, left := f.R(), f.R(), f.R()
 	f.Label("row")
+	f.Move(from, src)
+	f.Move(to, dst)
+	f.Move(left, panels)
+	f.Label("panel")
 	a, b, c, d := f.V(), f.V(), f.V(), f.V()
-	f.LoadPair(a, b, src, 0)
-	f.LoadPair(c, d, src, 32)
-	f.StorePair(a, b, dst, 0)
-	f.StorePair(c, d, dst, 32)
+	if width == 16 {
+		f.LoadPair(a, b, from, 0)
+		f.LoadPair(c, d, from, 32)
+		f.StorePair(a, b, to, 0)
+		f.StorePair(c, d, to, 32)
+	} else {
+		f.Load4(a, from, 0)
+		f.Load2(b, from, 16)
+		f.Store4(a, to, 0)
+		f.Store2(b, to, 16)
+	}
+	f.Add(from, from, 4*width)
+	f.Add(to, to, panel)
+	f.Sub(left, left, 1)
+	f.BranchZero("CBNZ", left, "panel")
 	f.Add(src, src, lds)
 	f.Add(dst, dst, ldd)
 	f.Sub(n, n, 1)
