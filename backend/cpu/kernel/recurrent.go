@@ -17,9 +17,10 @@ type RecurrentSpec struct {
 // is immutable and may be bound many times.
 //
 // Samples do not depend on one another: where there are enough of them, a chunk
-// takes a part of the batch through all steps, and workers never meet. Else each
-// step is a phase, and a part of the units belongs to a worker, in whose cache
-// its part of the weight stays.
+// takes a part of the batch through all steps, and workers never meet. Else, and
+// where the weight is too large for the cache of a worker, each step is a phase,
+// and a part of the units belongs to a worker, in whose cache its part of the
+// weight stays.
 //
 // Sums over units run in order, those over steps in the order in which steps
 // are made, those over samples from the first to the last. So neither the
@@ -42,9 +43,13 @@ const (
 	// mostRows and leastRows bound the samples of a chunk: with many the
 	// working rows leave the near caches, with few the weight is read too often.
 	mostRows, leastRows = 24, 4
-	// joinNanos is the work of a step below which parting it among workers
-	// costs more than it gains.
-	joinNanos = 5_000
+	// joinNanos is what it costs to part a step among workers.
+	joinNanos = 2_500
+	// nearFloats is about the largest part of a weight that stays in the second
+	// cache of a worker; farNanos is the time to bring a float from further away.
+	// Found with steps of layers of 512 and 1024 units, as BenchmarkRecurrent has
+	// them of 256.
+	nearFloats, farNanos = 384 << 10, 0.2
 )
 
 // NewRecurrent plans the steps of a layer.
@@ -67,20 +72,27 @@ func newRecurrent(set *Set, s RecurrentSpec, workers int, backward bool) *Recurr
 	// Rows lie a line apart from what would share a place in the first cache.
 	g.ldh, g.ldz = roundUp(s.D, alignment)+alignment, roundUp(g.gates*s.D, alignment)+alignment
 	g.chunks = roundUp(ceil(s.B, mostRows), workers)
-	// Few samples take as long as four.
-	step := float64(max(s.B, 4)) * float64(g.gates*s.D) * float64(s.D) / set.Tile.Speed
+	rounds := g.chunks / workers
 	if s.B < leastRows*g.chunks {
-		g.parts = min(workers, g.panels)
-		switch n := s.B / leastRows; {
-		case 2*n >= g.parts:
-			g.chunks = max(n, 1)
-		case step < joinNanos:
-			g.chunks = 1
-		default:
-			g.chunks = 0
-		}
+		g.chunks, rounds = max(1, s.B/leastRows), 1
+	}
+	g.parts = min(workers, g.panels)
+	if float64(rounds)*g.stepNanos(ceil(s.B, g.chunks), 1) > g.stepNanos(s.B, g.parts)+joinNanos {
+		g.chunks = 0
 	}
 	return g
+}
+
+// stepNanos is about the time of a step of some rows with one of the parts of
+// the weight.
+func (g *Recurrent) stepNanos(rows, parts int) float64 {
+	floats := float64(g.gates*g.spec.D) * float64(g.spec.D) / float64(parts)
+	// Few samples take as long as four.
+	nanos := float64(max(rows, 4)) * floats / g.set.Tile.Speed
+	if floats > nearFloats {
+		nanos = max(nanos, floats*farNanos)
+	}
+	return nanos
 }
 
 // panelSize is the number of floats of a packed panel of the weight.
