@@ -12986,151 +12986,407 @@ done4:
 	RET
 
 // func vecDepthwiseWeightAVX2(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, dy *float32, w *float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, FMA3
 TEXT ·vecDepthwiseWeightAVX2(SB), NOSPLIT, $0-88
-	MOVQ offsets+48(FP), AX
-	MOVQ ids+56(FP), CX
-	MOVQ x+64(FP), DX
-	MOVQ dy+72(FP), BX
-	MOVQ w+80(FP), SI
-	MOVQ xStep+16(FP), DI
-	SHLQ $0x02, DI
-	MOVQ yStep+24(FP), R8
-	SHLQ $0x02, R8
-	XORQ R11, R11
+	MOVQ xStep+16(FP), AX
+	SHLQ $0x02, AX
+	MOVQ yStep+24(FP), CX
+	SHLQ $0x02, CX
+	XORQ SI, SI
 
-tap1:
-	MOVQ channels+0(FP), R9
-	XORQ R10, R10
-	SUBQ $0x08, R9
-	JL   rest2
+many1:
+	LEAQ 3(SI), DX
+	CMPQ DX, taps+40(FP)
+	JG   rest2
+	MOVQ channels+0(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest5
 
-vector4:
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	MOVQ  (AX)(R11*8), R12
-	LEAQ  (R10)(R12*4), R12
-	ADDQ  DX, R12
-	LEAQ  (BX)(R10*1), R13
-	MOVQ  pixels+8(FP), R14
-	SUBQ  $0x04, R14
-	JL    single6
+vector7:
+	MOVQ   offsets+48(FP), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   (DI)(SI*8), R9
+	LEAQ   (BX)(R9*4), R9
+	ADDQ   x+64(FP), R9
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   8(DI)(SI*8), R10
+	LEAQ   (BX)(R10*4), R10
+	ADDQ   x+64(FP), R10
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   16(DI)(SI*8), R11
+	LEAQ   (BX)(R11*4), R11
+	ADDQ   x+64(FP), R11
+	MOVQ   dy+72(FP), DI
+	ADDQ   BX, DI
+	MOVQ   pixels+8(FP), R8
+	SUBQ   $0x04, R8
+	JL     single9
 
-four5:
-	VMOVUPS     (R12), Y4
-	VMOVUPS     (R13), Y5
-	VFMADD231PS Y4, Y5, Y0
-	VMOVUPS     (R12)(DI*1), Y4
-	VMOVUPS     (R13)(R8*1), Y5
-	VFMADD231PS Y4, Y5, Y1
-	LEAQ        (R12)(DI*2), R12
-	LEAQ        (R13)(R8*2), R13
-	VMOVUPS     (R12), Y4
-	VMOVUPS     (R13), Y5
-	VFMADD231PS Y4, Y5, Y2
-	VMOVUPS     (R12)(DI*1), Y4
-	VMOVUPS     (R13)(R8*1), Y5
-	VFMADD231PS Y4, Y5, Y3
-	LEAQ        (R12)(DI*2), R12
-	LEAQ        (R13)(R8*2), R13
-	SUBQ        $0x04, R14
-	JGE         four5
+four8:
+	VMOVUPS     (DI), Y12
+	VFMADD231PS (R9), Y12, Y0
+	VFMADD231PS (R10), Y12, Y4
+	VFMADD231PS (R11), Y12, Y8
+	VMOVUPS     (DI)(CX*1), Y12
+	VFMADD231PS (R9)(AX*1), Y12, Y1
+	VFMADD231PS (R10)(AX*1), Y12, Y5
+	VFMADD231PS (R11)(AX*1), Y12, Y9
+	LEAQ        (R9)(AX*2), R9
+	LEAQ        (R10)(AX*2), R10
+	LEAQ        (R11)(AX*2), R11
+	LEAQ        (DI)(CX*2), DI
+	VMOVUPS     (DI), Y12
+	VFMADD231PS (R9), Y12, Y2
+	VFMADD231PS (R10), Y12, Y6
+	VFMADD231PS (R11), Y12, Y10
+	VMOVUPS     (DI)(CX*1), Y12
+	VFMADD231PS (R9)(AX*1), Y12, Y3
+	VFMADD231PS (R10)(AX*1), Y12, Y7
+	VFMADD231PS (R11)(AX*1), Y12, Y11
+	LEAQ        (R9)(AX*2), R9
+	LEAQ        (R10)(AX*2), R10
+	LEAQ        (R11)(AX*2), R11
+	LEAQ        (DI)(CX*2), DI
+	SUBQ        $0x04, R8
+	JGE         four8
 
-single6:
-	ADDQ $0x04, R14
-	JZ   sum8
+single9:
+	ADDQ $0x04, R8
+	JZ   sum11
 
-one7:
-	VMOVUPS     (R12), Y4
-	VMOVUPS     (R13), Y5
-	VFMADD231PS Y4, Y5, Y0
-	ADDQ        DI, R12
-	ADDQ        R8, R13
-	DECQ        R14
-	JNZ         one7
+one10:
+	VMOVUPS     (DI), Y12
+	VFMADD231PS (R9), Y12, Y0
+	VFMADD231PS (R10), Y12, Y4
+	VFMADD231PS (R11), Y12, Y8
+	ADDQ        AX, R9
+	ADDQ        AX, R10
+	ADDQ        AX, R11
+	ADDQ        CX, DI
+	DECQ        R8
+	JNZ         one10
 
-sum8:
-	MOVLQSX (CX)(R11*4), R12
-	IMULQ   wStep+32(FP), R12
-	LEAQ    (R10)(R12*4), R12
+sum11:
+	MOVQ    ids+56(FP), DI
+	MOVLQSX (DI)(SI*4), DI
+	IMULQ   wStep+32(FP), DI
+	LEAQ    (BX)(DI*4), DI
+	ADDQ    w+80(FP), DI
 	VADDPS  Y1, Y0, Y0
 	VADDPS  Y3, Y2, Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS (SI)(R12*1), Y1
+	VMOVUPS (DI), Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (SI)(R12*1)
-	ADDQ    $0x20, R10
-	SUBQ    $0x08, R9
-	JGE     vector4
+	VMOVUPS Y0, (DI)
+	MOVQ    ids+56(FP), DI
+	MOVLQSX 4(DI)(SI*4), DI
+	IMULQ   wStep+32(FP), DI
+	LEAQ    (BX)(DI*4), DI
+	ADDQ    w+80(FP), DI
+	VADDPS  Y5, Y4, Y0
+	VADDPS  Y7, Y6, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS (DI), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	MOVQ    ids+56(FP), DI
+	MOVLQSX 8(DI)(SI*4), DI
+	IMULQ   wStep+32(FP), DI
+	LEAQ    (BX)(DI*4), DI
+	ADDQ    w+80(FP), DI
+	VADDPS  Y9, Y8, Y0
+	VADDPS  Y11, Y10, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS (DI), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, DX
+	JGE     vector7
+
+rest5:
+	ADDQ    $0x08, DX
+	JZ      done6
+	NEGQ    DX
+	LEAQ    lanesAVX2<>+0(SB), DI
+	VMOVUPS 32(DI)(DX*4), Y12
+	MOVQ    offsets+48(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	MOVQ    (DX)(SI*8), R8
+	LEAQ    (BX)(R8*4), R8
+	ADDQ    x+64(FP), R8
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	MOVQ    8(DX)(SI*8), R9
+	LEAQ    (BX)(R9*4), R9
+	ADDQ    x+64(FP), R9
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	MOVQ    16(DX)(SI*8), R10
+	LEAQ    (BX)(R10*4), R10
+	ADDQ    x+64(FP), R10
+	MOVQ    dy+72(FP), DX
+	ADDQ    BX, DX
+	MOVQ    pixels+8(FP), DI
+	SUBQ    $0x04, DI
+	JL      single13
+
+four12:
+	VMASKMOVPS  (DX), Y12, Y13
+	VMASKMOVPS  (R8), Y12, Y14
+	VFMADD231PS Y14, Y13, Y0
+	VMASKMOVPS  (R9), Y12, Y14
+	VFMADD231PS Y14, Y13, Y4
+	VMASKMOVPS  (R10), Y12, Y14
+	VFMADD231PS Y14, Y13, Y8
+	VMASKMOVPS  (DX)(CX*1), Y12, Y13
+	VMASKMOVPS  (R8)(AX*1), Y12, Y14
+	VFMADD231PS Y14, Y13, Y1
+	VMASKMOVPS  (R9)(AX*1), Y12, Y14
+	VFMADD231PS Y14, Y13, Y5
+	VMASKMOVPS  (R10)(AX*1), Y12, Y14
+	VFMADD231PS Y14, Y13, Y9
+	LEAQ        (R8)(AX*2), R8
+	LEAQ        (R9)(AX*2), R9
+	LEAQ        (R10)(AX*2), R10
+	LEAQ        (DX)(CX*2), DX
+	VMASKMOVPS  (DX), Y12, Y13
+	VMASKMOVPS  (R8), Y12, Y14
+	VFMADD231PS Y14, Y13, Y2
+	VMASKMOVPS  (R9), Y12, Y14
+	VFMADD231PS Y14, Y13, Y6
+	VMASKMOVPS  (R10), Y12, Y14
+	VFMADD231PS Y14, Y13, Y10
+	VMASKMOVPS  (DX)(CX*1), Y12, Y13
+	VMASKMOVPS  (R8)(AX*1), Y12, Y14
+	VFMADD231PS Y14, Y13, Y3
+	VMASKMOVPS  (R9)(AX*1), Y12, Y14
+	VFMADD231PS Y14, Y13, Y7
+	VMASKMOVPS  (R10)(AX*1), Y12, Y14
+	VFMADD231PS Y14, Y13, Y11
+	LEAQ        (R8)(AX*2), R8
+	LEAQ        (R9)(AX*2), R9
+	LEAQ        (R10)(AX*2), R10
+	LEAQ        (DX)(CX*2), DX
+	SUBQ        $0x04, DI
+	JGE         four12
+
+single13:
+	ADDQ $0x04, DI
+	JZ   sum15
+
+one14:
+	VMASKMOVPS  (DX), Y12, Y13
+	VMASKMOVPS  (R8), Y12, Y14
+	VFMADD231PS Y14, Y13, Y0
+	VMASKMOVPS  (R9), Y12, Y14
+	VFMADD231PS Y14, Y13, Y4
+	VMASKMOVPS  (R10), Y12, Y14
+	VFMADD231PS Y14, Y13, Y8
+	ADDQ        AX, R8
+	ADDQ        AX, R9
+	ADDQ        AX, R10
+	ADDQ        CX, DX
+	DECQ        DI
+	JNZ         one14
+
+sum15:
+	MOVQ       ids+56(FP), DX
+	MOVLQSX    (DX)(SI*4), DX
+	IMULQ      wStep+32(FP), DX
+	LEAQ       (BX)(DX*4), DX
+	ADDQ       w+80(FP), DX
+	VADDPS     Y1, Y0, Y0
+	VADDPS     Y3, Y2, Y1
+	VADDPS     Y1, Y0, Y0
+	VMASKMOVPS (DX), Y12, Y1
+	VADDPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y12, (DX)
+	MOVQ       ids+56(FP), DX
+	MOVLQSX    4(DX)(SI*4), DX
+	IMULQ      wStep+32(FP), DX
+	LEAQ       (BX)(DX*4), DX
+	ADDQ       w+80(FP), DX
+	VADDPS     Y5, Y4, Y0
+	VADDPS     Y7, Y6, Y1
+	VADDPS     Y1, Y0, Y0
+	VMASKMOVPS (DX), Y12, Y1
+	VADDPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y12, (DX)
+	MOVQ       ids+56(FP), DX
+	MOVLQSX    8(DX)(SI*4), DX
+	IMULQ      wStep+32(FP), DX
+	LEAQ       (BX)(DX*4), DX
+	ADDQ       w+80(FP), DX
+	VADDPS     Y9, Y8, Y0
+	VADDPS     Y11, Y10, Y1
+	VADDPS     Y1, Y0, Y0
+	VMASKMOVPS (DX), Y12, Y1
+	VADDPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y12, (DX)
+
+done6:
+	ADDQ $0x03, SI
+	JMP  many1
 
 rest2:
-	ADDQ    $0x08, R9
-	JZ      done3
-	NEGQ    R9
-	LEAQ    lanesAVX2<>+0(SB), R12
-	VMOVUPS 32(R12)(R9*4), Y0
-	VPXOR   Y1, Y1, Y1
-	VPXOR   Y2, Y2, Y2
-	VPXOR   Y3, Y3, Y3
-	VPXOR   Y4, Y4, Y4
-	MOVQ    (AX)(R11*8), R9
-	LEAQ    (R10)(R9*4), R9
-	ADDQ    DX, R9
-	LEAQ    (BX)(R10*1), R12
-	MOVQ    pixels+8(FP), R13
-	SUBQ    $0x04, R13
-	JL      single10
+	CMPQ SI, taps+40(FP)
+	JGE  done4
 
-four9:
-	VMASKMOVPS  (R9), Y0, Y5
-	VMASKMOVPS  (R12), Y0, Y6
-	VFMADD231PS Y5, Y6, Y1
-	VMASKMOVPS  (R9)(DI*1), Y0, Y5
-	VMASKMOVPS  (R12)(R8*1), Y0, Y6
-	VFMADD231PS Y5, Y6, Y2
-	LEAQ        (R9)(DI*2), R9
-	LEAQ        (R12)(R8*2), R12
-	VMASKMOVPS  (R9), Y0, Y5
-	VMASKMOVPS  (R12), Y0, Y6
-	VFMADD231PS Y5, Y6, Y3
-	VMASKMOVPS  (R9)(DI*1), Y0, Y5
-	VMASKMOVPS  (R12)(R8*1), Y0, Y6
-	VFMADD231PS Y5, Y6, Y4
-	LEAQ        (R9)(DI*2), R9
-	LEAQ        (R12)(R8*2), R12
-	SUBQ        $0x04, R13
-	JGE         four9
+tap3:
+	MOVQ channels+0(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest16
 
-single10:
-	ADDQ $0x04, R13
-	JZ   sum12
+vector18:
+	MOVQ   offsets+48(FP), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   (DI)(SI*8), R9
+	LEAQ   (BX)(R9*4), R9
+	ADDQ   x+64(FP), R9
+	MOVQ   dy+72(FP), DI
+	ADDQ   BX, DI
+	MOVQ   pixels+8(FP), R8
+	SUBQ   $0x04, R8
+	JL     single20
 
-one11:
-	VMASKMOVPS  (R9), Y0, Y5
-	VMASKMOVPS  (R12), Y0, Y6
-	VFMADD231PS Y5, Y6, Y1
-	ADDQ        DI, R9
-	ADDQ        R8, R12
-	DECQ        R13
-	JNZ         one11
+four19:
+	VMOVUPS     (DI), Y4
+	VFMADD231PS (R9), Y4, Y0
+	VMOVUPS     (DI)(CX*1), Y4
+	VFMADD231PS (R9)(AX*1), Y4, Y1
+	LEAQ        (R9)(AX*2), R9
+	LEAQ        (DI)(CX*2), DI
+	VMOVUPS     (DI), Y4
+	VFMADD231PS (R9), Y4, Y2
+	VMOVUPS     (DI)(CX*1), Y4
+	VFMADD231PS (R9)(AX*1), Y4, Y3
+	LEAQ        (R9)(AX*2), R9
+	LEAQ        (DI)(CX*2), DI
+	SUBQ        $0x04, R8
+	JGE         four19
 
-sum12:
-	MOVLQSX    (CX)(R11*4), R9
-	IMULQ      wStep+32(FP), R9
-	LEAQ       (R10)(R9*4), R9
-	VADDPS     Y2, Y1, Y1
-	VADDPS     Y4, Y3, Y2
-	VADDPS     Y2, Y1, Y1
-	VMASKMOVPS (SI)(R9*1), Y0, Y2
-	VADDPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (SI)(R9*1)
+single20:
+	ADDQ $0x04, R8
+	JZ   sum22
 
-done3:
-	INCQ R11
-	CMPQ R11, taps+40(FP)
-	JL   tap1
+one21:
+	VMOVUPS     (DI), Y4
+	VFMADD231PS (R9), Y4, Y0
+	ADDQ        AX, R9
+	ADDQ        CX, DI
+	DECQ        R8
+	JNZ         one21
+
+sum22:
+	MOVQ    ids+56(FP), DI
+	MOVLQSX (DI)(SI*4), DI
+	IMULQ   wStep+32(FP), DI
+	LEAQ    (BX)(DI*4), DI
+	ADDQ    w+80(FP), DI
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y3, Y2, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS (DI), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, DX
+	JGE     vector18
+
+rest16:
+	ADDQ    $0x08, DX
+	JZ      done17
+	NEGQ    DX
+	LEAQ    lanesAVX2<>+0(SB), DI
+	VMOVUPS 32(DI)(DX*4), Y4
+	MOVQ    offsets+48(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	MOVQ    (DX)(SI*8), R8
+	LEAQ    (BX)(R8*4), R8
+	ADDQ    x+64(FP), R8
+	MOVQ    dy+72(FP), DX
+	ADDQ    BX, DX
+	MOVQ    pixels+8(FP), DI
+	SUBQ    $0x04, DI
+	JL      single24
+
+four23:
+	VMASKMOVPS  (DX), Y4, Y5
+	VMASKMOVPS  (R8), Y4, Y6
+	VFMADD231PS Y6, Y5, Y0
+	VMASKMOVPS  (DX)(CX*1), Y4, Y5
+	VMASKMOVPS  (R8)(AX*1), Y4, Y6
+	VFMADD231PS Y6, Y5, Y1
+	LEAQ        (R8)(AX*2), R8
+	LEAQ        (DX)(CX*2), DX
+	VMASKMOVPS  (DX), Y4, Y5
+	VMASKMOVPS  (R8), Y4, Y6
+	VFMADD231PS Y6, Y5, Y2
+	VMASKMOVPS  (DX)(CX*1), Y4, Y5
+	VMASKMOVPS  (R8)(AX*1), Y4, Y6
+	VFMADD231PS Y6, Y5, Y3
+	LEAQ        (R8)(AX*2), R8
+	LEAQ        (DX)(CX*2), DX
+	SUBQ        $0x04, DI
+	JGE         four23
+
+single24:
+	ADDQ $0x04, DI
+	JZ   sum26
+
+one25:
+	VMASKMOVPS  (DX), Y4, Y5
+	VMASKMOVPS  (R8), Y4, Y6
+	VFMADD231PS Y6, Y5, Y0
+	ADDQ        AX, R8
+	ADDQ        CX, DX
+	DECQ        DI
+	JNZ         one25
+
+sum26:
+	MOVQ       ids+56(FP), DX
+	MOVLQSX    (DX)(SI*4), DX
+	IMULQ      wStep+32(FP), DX
+	LEAQ       (BX)(DX*4), DX
+	ADDQ       w+80(FP), DX
+	VADDPS     Y1, Y0, Y0
+	VADDPS     Y3, Y2, Y1
+	VADDPS     Y1, Y0, Y0
+	VMASKMOVPS (DX), Y4, Y1
+	VADDPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y4, (DX)
+
+done17:
+	ADDQ $0x01, SI
+	CMPQ SI, taps+40(FP)
+	JL   tap3
+
+done4:
 	VZEROUPPER
 	RET
 

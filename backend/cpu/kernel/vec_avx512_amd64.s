@@ -11746,151 +11746,407 @@ done4:
 	RET
 
 // func vecDepthwiseWeightAVX512(channels int, pixels int, xStep int, yStep int, wStep int, taps int, offsets *int, ids *int32, x *float32, dy *float32, w *float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·vecDepthwiseWeightAVX512(SB), NOSPLIT, $0-88
-	MOVQ offsets+48(FP), AX
-	MOVQ ids+56(FP), CX
-	MOVQ x+64(FP), DX
-	MOVQ dy+72(FP), BX
-	MOVQ w+80(FP), SI
-	MOVQ xStep+16(FP), DI
-	SHLQ $0x02, DI
-	MOVQ yStep+24(FP), R8
-	SHLQ $0x02, R8
-	XORQ R11, R11
+	MOVQ xStep+16(FP), AX
+	SHLQ $0x02, AX
+	MOVQ yStep+24(FP), CX
+	SHLQ $0x02, CX
+	XORQ SI, SI
 
-tap1:
-	MOVQ channels+0(FP), R9
-	XORQ R10, R10
-	SUBQ $0x10, R9
-	JL   rest2
+many1:
+	LEAQ 3(SI), DX
+	CMPQ DX, taps+40(FP)
+	JG   rest2
+	MOVQ channels+0(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest5
 
-vector4:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	MOVQ   (AX)(R11*8), R12
-	LEAQ   (R10)(R12*4), R12
-	ADDQ   DX, R12
-	LEAQ   (BX)(R10*1), R13
-	MOVQ   pixels+8(FP), R14
-	SUBQ   $0x04, R14
-	JL     single6
+vector7:
+	MOVQ   offsets+48(FP), DI
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   (DI)(SI*8), R9
+	LEAQ   (BX)(R9*4), R9
+	ADDQ   x+64(FP), R9
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   8(DI)(SI*8), R10
+	LEAQ   (BX)(R10*4), R10
+	ADDQ   x+64(FP), R10
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   16(DI)(SI*8), R11
+	LEAQ   (BX)(R11*4), R11
+	ADDQ   x+64(FP), R11
+	MOVQ   dy+72(FP), DI
+	ADDQ   BX, DI
+	MOVQ   pixels+8(FP), R8
+	SUBQ   $0x04, R8
+	JL     single9
 
-four5:
-	VMOVUPS     (R12), Z4
-	VMOVUPS     (R13), Z5
-	VFMADD231PS Z4, Z5, Z0
-	VMOVUPS     (R12)(DI*1), Z4
-	VMOVUPS     (R13)(R8*1), Z5
-	VFMADD231PS Z4, Z5, Z1
-	LEAQ        (R12)(DI*2), R12
-	LEAQ        (R13)(R8*2), R13
-	VMOVUPS     (R12), Z4
-	VMOVUPS     (R13), Z5
-	VFMADD231PS Z4, Z5, Z2
-	VMOVUPS     (R12)(DI*1), Z4
-	VMOVUPS     (R13)(R8*1), Z5
-	VFMADD231PS Z4, Z5, Z3
-	LEAQ        (R12)(DI*2), R12
-	LEAQ        (R13)(R8*2), R13
-	SUBQ        $0x04, R14
-	JGE         four5
+four8:
+	VMOVUPS     (DI), Z12
+	VFMADD231PS (R9), Z12, Z0
+	VFMADD231PS (R10), Z12, Z4
+	VFMADD231PS (R11), Z12, Z8
+	VMOVUPS     (DI)(CX*1), Z12
+	VFMADD231PS (R9)(AX*1), Z12, Z1
+	VFMADD231PS (R10)(AX*1), Z12, Z5
+	VFMADD231PS (R11)(AX*1), Z12, Z9
+	LEAQ        (R9)(AX*2), R9
+	LEAQ        (R10)(AX*2), R10
+	LEAQ        (R11)(AX*2), R11
+	LEAQ        (DI)(CX*2), DI
+	VMOVUPS     (DI), Z12
+	VFMADD231PS (R9), Z12, Z2
+	VFMADD231PS (R10), Z12, Z6
+	VFMADD231PS (R11), Z12, Z10
+	VMOVUPS     (DI)(CX*1), Z12
+	VFMADD231PS (R9)(AX*1), Z12, Z3
+	VFMADD231PS (R10)(AX*1), Z12, Z7
+	VFMADD231PS (R11)(AX*1), Z12, Z11
+	LEAQ        (R9)(AX*2), R9
+	LEAQ        (R10)(AX*2), R10
+	LEAQ        (R11)(AX*2), R11
+	LEAQ        (DI)(CX*2), DI
+	SUBQ        $0x04, R8
+	JGE         four8
 
-single6:
-	ADDQ $0x04, R14
-	JZ   sum8
+single9:
+	ADDQ $0x04, R8
+	JZ   sum11
 
-one7:
-	VMOVUPS     (R12), Z4
-	VMOVUPS     (R13), Z5
-	VFMADD231PS Z4, Z5, Z0
-	ADDQ        DI, R12
-	ADDQ        R8, R13
-	DECQ        R14
-	JNZ         one7
+one10:
+	VMOVUPS     (DI), Z12
+	VFMADD231PS (R9), Z12, Z0
+	VFMADD231PS (R10), Z12, Z4
+	VFMADD231PS (R11), Z12, Z8
+	ADDQ        AX, R9
+	ADDQ        AX, R10
+	ADDQ        AX, R11
+	ADDQ        CX, DI
+	DECQ        R8
+	JNZ         one10
 
-sum8:
-	MOVLQSX (CX)(R11*4), R12
-	IMULQ   wStep+32(FP), R12
-	LEAQ    (R10)(R12*4), R12
-	VADDPS  Z1, Z0, Z4
-	VADDPS  Z3, Z2, Z5
-	VADDPS  Z5, Z4, Z4
-	VMOVUPS (SI)(R12*1), Z5
-	VADDPS  Z5, Z4, Z4
-	VMOVUPS Z4, (SI)(R12*1)
-	ADDQ    $0x40, R10
-	SUBQ    $0x10, R9
-	JGE     vector4
+sum11:
+	MOVQ    ids+56(FP), DI
+	MOVLQSX (DI)(SI*4), DI
+	IMULQ   wStep+32(FP), DI
+	LEAQ    (BX)(DI*4), DI
+	ADDQ    w+80(FP), DI
+	VADDPS  Z1, Z0, Z0
+	VADDPS  Z3, Z2, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS (DI), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	MOVQ    ids+56(FP), DI
+	MOVLQSX 4(DI)(SI*4), DI
+	IMULQ   wStep+32(FP), DI
+	LEAQ    (BX)(DI*4), DI
+	ADDQ    w+80(FP), DI
+	VADDPS  Z5, Z4, Z0
+	VADDPS  Z7, Z6, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS (DI), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	MOVQ    ids+56(FP), DI
+	MOVLQSX 8(DI)(SI*4), DI
+	IMULQ   wStep+32(FP), DI
+	LEAQ    (BX)(DI*4), DI
+	ADDQ    w+80(FP), DI
+	VADDPS  Z9, Z8, Z0
+	VADDPS  Z11, Z10, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS (DI), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, DX
+	JGE     vector7
+
+rest5:
+	ADDQ   $0x10, DX
+	JZ     done6
+	MOVL   $-1, DI
+	BZHIL  DX, DI, DI
+	KMOVW  DI, K1
+	MOVQ   offsets+48(FP), DX
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   (DX)(SI*8), R8
+	LEAQ   (BX)(R8*4), R8
+	ADDQ   x+64(FP), R8
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   8(DX)(SI*8), R9
+	LEAQ   (BX)(R9*4), R9
+	ADDQ   x+64(FP), R9
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   16(DX)(SI*8), R10
+	LEAQ   (BX)(R10*4), R10
+	ADDQ   x+64(FP), R10
+	MOVQ   dy+72(FP), DX
+	ADDQ   BX, DX
+	MOVQ   pixels+8(FP), DI
+	SUBQ   $0x04, DI
+	JL     single13
+
+four12:
+	VMOVUPS.Z   (DX), K1, Z12
+	VMOVUPS.Z   (R8), K1, Z13
+	VFMADD231PS Z13, Z12, Z0
+	VMOVUPS.Z   (R9), K1, Z13
+	VFMADD231PS Z13, Z12, Z4
+	VMOVUPS.Z   (R10), K1, Z13
+	VFMADD231PS Z13, Z12, Z8
+	VMOVUPS.Z   (DX)(CX*1), K1, Z12
+	VMOVUPS.Z   (R8)(AX*1), K1, Z13
+	VFMADD231PS Z13, Z12, Z1
+	VMOVUPS.Z   (R9)(AX*1), K1, Z13
+	VFMADD231PS Z13, Z12, Z5
+	VMOVUPS.Z   (R10)(AX*1), K1, Z13
+	VFMADD231PS Z13, Z12, Z9
+	LEAQ        (R8)(AX*2), R8
+	LEAQ        (R9)(AX*2), R9
+	LEAQ        (R10)(AX*2), R10
+	LEAQ        (DX)(CX*2), DX
+	VMOVUPS.Z   (DX), K1, Z12
+	VMOVUPS.Z   (R8), K1, Z13
+	VFMADD231PS Z13, Z12, Z2
+	VMOVUPS.Z   (R9), K1, Z13
+	VFMADD231PS Z13, Z12, Z6
+	VMOVUPS.Z   (R10), K1, Z13
+	VFMADD231PS Z13, Z12, Z10
+	VMOVUPS.Z   (DX)(CX*1), K1, Z12
+	VMOVUPS.Z   (R8)(AX*1), K1, Z13
+	VFMADD231PS Z13, Z12, Z3
+	VMOVUPS.Z   (R9)(AX*1), K1, Z13
+	VFMADD231PS Z13, Z12, Z7
+	VMOVUPS.Z   (R10)(AX*1), K1, Z13
+	VFMADD231PS Z13, Z12, Z11
+	LEAQ        (R8)(AX*2), R8
+	LEAQ        (R9)(AX*2), R9
+	LEAQ        (R10)(AX*2), R10
+	LEAQ        (DX)(CX*2), DX
+	SUBQ        $0x04, DI
+	JGE         four12
+
+single13:
+	ADDQ $0x04, DI
+	JZ   sum15
+
+one14:
+	VMOVUPS.Z   (DX), K1, Z12
+	VMOVUPS.Z   (R8), K1, Z13
+	VFMADD231PS Z13, Z12, Z0
+	VMOVUPS.Z   (R9), K1, Z13
+	VFMADD231PS Z13, Z12, Z4
+	VMOVUPS.Z   (R10), K1, Z13
+	VFMADD231PS Z13, Z12, Z8
+	ADDQ        AX, R8
+	ADDQ        AX, R9
+	ADDQ        AX, R10
+	ADDQ        CX, DX
+	DECQ        DI
+	JNZ         one14
+
+sum15:
+	MOVQ      ids+56(FP), DX
+	MOVLQSX   (DX)(SI*4), DX
+	IMULQ     wStep+32(FP), DX
+	LEAQ      (BX)(DX*4), DX
+	ADDQ      w+80(FP), DX
+	VADDPS    Z1, Z0, Z0
+	VADDPS    Z3, Z2, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)
+	MOVQ      ids+56(FP), DX
+	MOVLQSX   4(DX)(SI*4), DX
+	IMULQ     wStep+32(FP), DX
+	LEAQ      (BX)(DX*4), DX
+	ADDQ      w+80(FP), DX
+	VADDPS    Z5, Z4, Z0
+	VADDPS    Z7, Z6, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)
+	MOVQ      ids+56(FP), DX
+	MOVLQSX   8(DX)(SI*4), DX
+	IMULQ     wStep+32(FP), DX
+	LEAQ      (BX)(DX*4), DX
+	ADDQ      w+80(FP), DX
+	VADDPS    Z9, Z8, Z0
+	VADDPS    Z11, Z10, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)
+
+done6:
+	ADDQ $0x03, SI
+	JMP  many1
 
 rest2:
-	ADDQ   $0x10, R9
-	JZ     done3
-	MOVL   $-1, R12
-	BZHIL  R9, R12, R12
-	KMOVW  R12, K1
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	MOVQ   (AX)(R11*8), R9
-	LEAQ   (R10)(R9*4), R9
-	ADDQ   DX, R9
-	LEAQ   (BX)(R10*1), R12
-	MOVQ   pixels+8(FP), R13
-	SUBQ   $0x04, R13
-	JL     single10
+	CMPQ SI, taps+40(FP)
+	JGE  done4
 
-four9:
-	VMOVUPS.Z   (R9), K1, Z4
-	VMOVUPS.Z   (R12), K1, Z5
-	VFMADD231PS Z4, Z5, Z6
-	VMOVUPS.Z   (R9)(DI*1), K1, Z4
-	VMOVUPS.Z   (R12)(R8*1), K1, Z5
-	VFMADD231PS Z4, Z5, Z7
-	LEAQ        (R9)(DI*2), R9
-	LEAQ        (R12)(R8*2), R12
-	VMOVUPS.Z   (R9), K1, Z4
-	VMOVUPS.Z   (R12), K1, Z5
-	VFMADD231PS Z4, Z5, Z8
-	VMOVUPS.Z   (R9)(DI*1), K1, Z4
-	VMOVUPS.Z   (R12)(R8*1), K1, Z5
-	VFMADD231PS Z4, Z5, Z9
-	LEAQ        (R9)(DI*2), R9
-	LEAQ        (R12)(R8*2), R12
-	SUBQ        $0x04, R13
-	JGE         four9
+tap3:
+	MOVQ channels+0(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest16
 
-single10:
-	ADDQ $0x04, R13
-	JZ   sum12
+vector18:
+	MOVQ   offsets+48(FP), DI
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   (DI)(SI*8), R9
+	LEAQ   (BX)(R9*4), R9
+	ADDQ   x+64(FP), R9
+	MOVQ   dy+72(FP), DI
+	ADDQ   BX, DI
+	MOVQ   pixels+8(FP), R8
+	SUBQ   $0x04, R8
+	JL     single20
 
-one11:
-	VMOVUPS.Z   (R9), K1, Z4
-	VMOVUPS.Z   (R12), K1, Z5
-	VFMADD231PS Z4, Z5, Z6
-	ADDQ        DI, R9
-	ADDQ        R8, R12
-	DECQ        R13
-	JNZ         one11
+four19:
+	VMOVUPS     (DI), Z4
+	VFMADD231PS (R9), Z4, Z0
+	VMOVUPS     (DI)(CX*1), Z4
+	VFMADD231PS (R9)(AX*1), Z4, Z1
+	LEAQ        (R9)(AX*2), R9
+	LEAQ        (DI)(CX*2), DI
+	VMOVUPS     (DI), Z4
+	VFMADD231PS (R9), Z4, Z2
+	VMOVUPS     (DI)(CX*1), Z4
+	VFMADD231PS (R9)(AX*1), Z4, Z3
+	LEAQ        (R9)(AX*2), R9
+	LEAQ        (DI)(CX*2), DI
+	SUBQ        $0x04, R8
+	JGE         four19
 
-sum12:
-	MOVLQSX   (CX)(R11*4), R9
-	IMULQ     wStep+32(FP), R9
-	LEAQ      (R10)(R9*4), R9
-	VADDPS    Z7, Z6, Z4
-	VADDPS    Z9, Z8, Z5
-	VADDPS    Z5, Z4, Z4
-	VMOVUPS.Z (SI)(R9*1), K1, Z5
-	VADDPS    Z5, Z4, Z4
-	VMOVUPS   Z4, K1, (SI)(R9*1)
+single20:
+	ADDQ $0x04, R8
+	JZ   sum22
 
-done3:
-	INCQ R11
-	CMPQ R11, taps+40(FP)
-	JL   tap1
+one21:
+	VMOVUPS     (DI), Z4
+	VFMADD231PS (R9), Z4, Z0
+	ADDQ        AX, R9
+	ADDQ        CX, DI
+	DECQ        R8
+	JNZ         one21
+
+sum22:
+	MOVQ    ids+56(FP), DI
+	MOVLQSX (DI)(SI*4), DI
+	IMULQ   wStep+32(FP), DI
+	LEAQ    (BX)(DI*4), DI
+	ADDQ    w+80(FP), DI
+	VADDPS  Z1, Z0, Z0
+	VADDPS  Z3, Z2, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS (DI), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, DX
+	JGE     vector18
+
+rest16:
+	ADDQ   $0x10, DX
+	JZ     done17
+	MOVL   $-1, DI
+	BZHIL  DX, DI, DI
+	KMOVW  DI, K1
+	MOVQ   offsets+48(FP), DX
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   (DX)(SI*8), R8
+	LEAQ   (BX)(R8*4), R8
+	ADDQ   x+64(FP), R8
+	MOVQ   dy+72(FP), DX
+	ADDQ   BX, DX
+	MOVQ   pixels+8(FP), DI
+	SUBQ   $0x04, DI
+	JL     single24
+
+four23:
+	VMOVUPS.Z   (DX), K1, Z4
+	VMOVUPS.Z   (R8), K1, Z5
+	VFMADD231PS Z5, Z4, Z0
+	VMOVUPS.Z   (DX)(CX*1), K1, Z4
+	VMOVUPS.Z   (R8)(AX*1), K1, Z5
+	VFMADD231PS Z5, Z4, Z1
+	LEAQ        (R8)(AX*2), R8
+	LEAQ        (DX)(CX*2), DX
+	VMOVUPS.Z   (DX), K1, Z4
+	VMOVUPS.Z   (R8), K1, Z5
+	VFMADD231PS Z5, Z4, Z2
+	VMOVUPS.Z   (DX)(CX*1), K1, Z4
+	VMOVUPS.Z   (R8)(AX*1), K1, Z5
+	VFMADD231PS Z5, Z4, Z3
+	LEAQ        (R8)(AX*2), R8
+	LEAQ        (DX)(CX*2), DX
+	SUBQ        $0x04, DI
+	JGE         four23
+
+single24:
+	ADDQ $0x04, DI
+	JZ   sum26
+
+one25:
+	VMOVUPS.Z   (DX), K1, Z4
+	VMOVUPS.Z   (R8), K1, Z5
+	VFMADD231PS Z5, Z4, Z0
+	ADDQ        AX, R8
+	ADDQ        CX, DX
+	DECQ        DI
+	JNZ         one25
+
+sum26:
+	MOVQ      ids+56(FP), DX
+	MOVLQSX   (DX)(SI*4), DX
+	IMULQ     wStep+32(FP), DX
+	LEAQ      (BX)(DX*4), DX
+	ADDQ      w+80(FP), DX
+	VADDPS    Z1, Z0, Z0
+	VADDPS    Z3, Z2, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)
+
+done17:
+	ADDQ $0x01, SI
+	CMPQ SI, taps+40(FP)
+	JL   tap3
+
+done4:
 	VZEROUPPER
 	RET
 
