@@ -161,22 +161,34 @@ class Encoder(nn.Module):
 
 
 class BERT(nn.Module):
-    """BERT-base with its masked-language head, tied to the embedding; no dropout."""
+    """BERT-base without dropout: what it makes of tokens, [B T D]."""
 
     def __init__(s, layers=12, d=768, heads=12, hidden=3072, vocabulary=30522, positions=512):
         super().__init__()
         s.words, s.positions, s.types, s.ln = nn.Embedding(vocabulary, d), nn.Embedding(positions, d), nn.Embedding(2, d), nn.LayerNorm(d, eps=1e-12)
         s.layers = nn.ModuleList(Encoder(d, heads, hidden) for _ in range(layers))
-        s.transform, s.hln, s.h = nn.Linear(d, d), nn.LayerNorm(d, eps=1e-12), nn.Linear(d, vocabulary)
         for table in (s.words, s.positions, s.types):
             nn.init.normal_(table.weight, std=0.02)
-        s.h.weight = s.words.weight
 
     def forward(s, i):
         x = s.ln(s.words(i) + s.positions.weight[: i.shape[1]] + s.types.weight[0])
         for layer in s.layers:
             x = layer(x)
-        return s.h(s.hln(F.gelu(s.transform(x)))).flatten(0, 1)
+        return x
+
+
+class MaskedLM(nn.Module):
+    """BERT-base with its masked-language head, tied to the embedding."""
+
+    def __init__(s):
+        super().__init__()
+        s.bert = BERT()
+        vocabulary, d = s.bert.words.weight.shape
+        s.transform, s.ln, s.h = nn.Linear(d, d), nn.LayerNorm(d, eps=1e-12), nn.Linear(d, vocabulary)
+        s.h.weight = s.bert.words.weight
+
+    def forward(s, i):
+        return s.h(s.ln(F.gelu(s.transform(s.bert(i))))).flatten(0, 1)
 
 
 def mlp():
@@ -204,10 +216,11 @@ def adam(params):
     return torch.optim.Adam(params, lr=1e-3, fused=True)
 
 
-def adamw(params):
-    return torch.optim.AdamW(params, lr=3e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
+def adamw(lr, betas, decay):
+    return lambda params: torch.optim.AdamW(params, lr=lr, betas=betas, weight_decay=decay, fused=True)
 
 
+pretraining = adamw(3e-4, (0.9, 0.95), 0.1)
 momentum = sgd(0.1, momentum=0.9, weight_decay=1e-4)
 
 NETS = {
@@ -215,11 +228,11 @@ NETS = {
     "cnn": lambda: Net(cnn(), uniform(64, 1, 28, 28), whole(10, 64), sgd(0.01)),
     "resnet20": lambda: Net(resnet20(), torch.randn(32, 3, 32, 32), whole(10, 32), momentum),
     "lstm": lambda: Net(Characters(nn.LSTM), whole(128, 32, 64), whole(128, 32 * 64), adam),
-    "gpt": lambda: Net(GPT(4, 256, 4, 128, 256), whole(256, 8, 128), whole(256, 8 * 128), adamw),
+    "gpt": lambda: Net(GPT(4, 256, 4, 128, 256), whole(256, 8, 128), whole(256, 8 * 128), pretraining),
     "resnet50": lambda: Net(resnet50(), torch.randn(8, 3, 224, 224), whole(1000, 8), momentum),
     "mobilenet": lambda: Net(mobilenet(), torch.randn(16, 3, 96, 96), whole(1000, 16), momentum),
-    "bert": lambda: Net(BERT(), whole(30522, 4, 128), whole(30522, 4 * 128), adamw),
-    "gpt512": lambda: Net(GPT(8, 512, 8, 256, 256), whole(256, 4, 256), whole(256, 4 * 256), adamw),
+    "bert": lambda: Net(MaskedLM(), whole(30522, 4, 128), whole(30522, 4 * 128), adamw(5e-5, (0.9, 0.999), 0.01)),
+    "gpt512": lambda: Net(GPT(8, 512, 8, 256, 256), whole(256, 4, 256), whole(256, 4 * 256), pretraining),
     "gru": lambda: Net(Characters(nn.GRU), whole(128, 32, 64), whole(128, 32 * 64), adam),
     "wide": lambda: Net(nn.Sequential(nn.Linear(4096, 4096), nn.ReLU(), nn.Linear(4096, 4096)), uniform(256, 4096), whole(4096, 256), adam),
     "resnet50-infer": lambda: Net(resnet50().eval(), torch.randn(1, 3, 224, 224)),
