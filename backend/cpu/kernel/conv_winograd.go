@@ -46,7 +46,7 @@ const (
 func newWinograd(set *Set, s ConvSpec, input bool, workers int) *winograd {
 	one := [3]int{1, 1, 1}
 	if s.Groups != 1 || s.Kernel != [3]int{1, 3, 3} || s.Stride != one || s.Dilation != one || s.PadLo[0] != 0 || s.PadHi[0] != 0 ||
-		s.C%winogradLanes != 0 || s.O%winogradLanes != 0 || s.C == 0 || s.O == 0 || s.N*s.In[0] == 0 ||
+		s.C%winogradLanes != 0 || s.O%winogradLanes != 0 || s.C < set.winograd.least || s.O < set.winograd.least || s.N*s.In[0] == 0 ||
 		s.PadLo[1] > 2 || s.PadLo[2] > 2 {
 		return nil
 	}

@@ -44,6 +44,10 @@ type winogradTransforms struct {
 	result transform // A', 6 to 4
 	spread transform // A, 4 to 6
 	gather transform // G', 6 to 3
+
+	// least is the least number of channels on either side that pays for the
+	// transforms (BenchmarkConv, resnet).
+	least int
 }
 
 const (
@@ -63,6 +67,7 @@ var genericWinograd = winogradTransforms{
 	result: square(6, 4, resultLine),
 	spread: square(4, 6, spreadLine),
 	gather: square(6, 3, gatherLine),
+	least:  32,
 }
 
 // square makes a transform of what is done to a line of up to six numbers.
