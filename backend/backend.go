@@ -45,6 +45,7 @@ type Executable interface {
 type Stats struct {
 	Steps       int      // kernels run one after another
 	ArenaBytes  int64    // memory for intermediate values and scratch
+	KeptBytes   int64    // memory for what is made of variables once and kept between runs
 	Flops       int64    // arithmetic of one run
 	Interpreted []string // ops that run through the reference interpreter
 }

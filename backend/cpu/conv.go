@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
 )
@@ -25,6 +26,9 @@ func convSpec(op ops.ConvOp, x, w, y ir.Type) kernel.ConvSpec {
 func (l *lowering) conv(n *ir.Node, op ops.ConvOp, y ref, after epilogue) {
 	x, w := n.In()[0], n.In()[1]
 	s := convSpec(op, x.Type(), w.Type(), n.Out(0).Type())
+	if l.packOnce(n, s, y, after) {
+		return
+	}
 	k := kernel.NewConv(l.b.set, s, l.b.threads)
 	rx, rw, scratch := l.read(x), l.read(w), l.scratch(k.Scratch())
 	pixels := s.N * s.Out[0] * s.Out[1] * s.Out[2]
@@ -32,6 +36,30 @@ func (l *lowering) conv(n *ir.Node, op ops.ConvOp, y ref, after epilogue) {
 		run, before := regions(m, after, pixels)
 		return append(before, k.Bind(m.f32(rx), m.f32(rw), m.f32(y), m.f32(scratch), run)...)
 	})
+}
+
+// packOnce lowers a convolution s, or a product that is one, whose weight is
+// fixed: it is packed once. False where it is not, or would gain nothing.
+func (l *lowering) packOnce(n *ir.Node, s kernel.ConvSpec, y ref, after epilogue) bool {
+	x, w := n.In()[0], n.In()[1]
+	if !l.isFixed(w) || l.keeps() || !isF32(n) {
+		return false
+	}
+	k := kernel.NewPackedConv(l.b.set, s, l.b.threads)
+	if k == nil {
+		return false
+	}
+	rx, rw := l.read(x), l.read(w)
+	packed, scratch := l.keep(ir.Type{DType: dtype.Float32}, 4*k.Packed()), l.scratch(k.Scratch())
+	l.keepStep("packing", n, func(m *memory) []kernel.Phase {
+		return k.BindWeight(m.f32(rw), m.f32(packed), m.f32(scratch))
+	})
+	pixels := s.N * s.Out[0] * s.Out[1] * s.Out[2]
+	l.step(n.Op().Name(), n, func(m *memory) []kernel.Phase {
+		run, before := regions(m, after, pixels)
+		return append(before, k.Bind(m.f32(rx), m.f32(packed), m.f32(y), m.f32(scratch), run)...)
+	})
+	return true
 }
 
 func (l *lowering) convInput(n *ir.Node, op ops.ConvInputOp, dx ref, after epilogue) {

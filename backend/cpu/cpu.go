@@ -31,6 +31,7 @@ type Backend struct {
 	pool    *pool.Pool
 	arena   arena
 	regions []*mapping
+	changes int64 // of all variables
 }
 
 // An Option configures a Backend.
@@ -92,8 +93,10 @@ func (b *Backend) Close() error {
 
 // buffer is a variable's memory.
 type buffer struct {
-	typ ir.Type
-	mem []byte
+	b       *Backend
+	typ     ir.Type
+	mem     []byte
+	changes int64 // how often the value was written
 }
 
 // Alloc maps one region outside the Go heap.
@@ -111,7 +114,7 @@ func (b *Backend) Alloc(types []ir.Type) ([]backend.Buffer, error) {
 	at := 0
 	for i, t := range types {
 		n := t.SizeBytes()
-		out[i] = &buffer{t, m.mem[at : at+n : at+n]}
+		out[i] = &buffer{b: b, typ: t, mem: m.mem[at : at+n : at+n]}
 		at += align(n)
 	}
 	return out, nil
@@ -132,6 +135,7 @@ func (x *buffer) Write(src *tensor.Tensor) error {
 		return err
 	}
 	copy(x.mem, src.Bytes())
+	x.changed()
 	return nil
 }
 
@@ -141,7 +145,14 @@ func (x *buffer) Fill(fill func(t *tensor.Tensor)) error {
 		return err
 	}
 	fill(t)
+	x.changed()
 	return nil
+}
+
+// changed tells executables that keep what they made of the value.
+func (x *buffer) changed() {
+	x.changes++
+	x.b.changes++
 }
 
 func (x *buffer) check(t *tensor.Tensor) error {

@@ -157,6 +157,11 @@ func lowerProduct(l *Lowering, n *ir.Node) {
 	l.product(n, l.write(n.Out(0)), nil)
 }
 
+// packedRows is the most rows for which a fixed weight is packed once: with
+// more, packing it every time costs little beside the product, and less memory.
+// bert-infer, of 128 rows, gained nothing (Benchmark in package bench).
+const packedRows = 32
+
 // gemm plans a canonical product. Its result [batch, rows, cols] may be of any
 // rank; rows are the free elements of x, cols those of y. A transient one is
 // for the epilogue alone.
@@ -184,6 +189,13 @@ func (l *lowering) gemm(n *ir.Node, op ops.DotOp, transient bool) (*kernel.Gemm,
 // dot lowers a canonical product.
 func (l *lowering) dot(n *ir.Node, op ops.DotOp, out ref, after epilogue) {
 	k, s := l.gemm(n, op, l.units[l.unit].transient)
+	if s.TransB && !s.TransA && s.Batch == 1 && s.M <= packedRows && !s.Transient && !s.HalfB {
+		// A linear layer is a convolution of pixels in a row.
+		one, line := [3]int{1, 1, 1}, [3]int{1, 1, s.M}
+		if l.packOnce(n, kernel.ConvSpec{N: 1, C: s.K, O: s.N, Groups: 1, In: line, Out: line, Kernel: one, Stride: one, Dilation: one}, out, after) {
+			return
+		}
+	}
 	a, b, scratch := l.read(n.In()[0]), l.read(stored(n.In()[1])), l.scratch(k.Scratch())
 	l.step("matmul", n, func(m *memory) []kernel.Phase {
 		run, before := regions(m, after, s.M)

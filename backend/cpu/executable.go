@@ -30,6 +30,9 @@ type executable struct {
 	vars []backend.Buffer
 	mem  *memory
 	work []bound
+	warm []bound // work without what is kept
+	kept keeper
+	news []*buffer // variables that a run changes
 }
 
 // bound is a phase, or a loop, of a step.
@@ -54,7 +57,11 @@ func (b *Backend) compile(g *ir.Graph, checked bool) (backend.Executable, error)
 	if err != nil {
 		return nil, err
 	}
-	x.l = b.lower(g, checked)
+	var fixed []bool
+	if !checked {
+		fixed = fixedNodes(g)
+	}
+	x.l = b.lower(g, checked, fixed)
 	for _, v := range g.Outputs() {
 		x.outputs = append(x.outputs, x.l.read(v))
 		x.outType = append(x.outType, v.Type())
@@ -91,7 +98,7 @@ func (b *Backend) expand(g *ir.Graph) (*ir.Graph, error) {
 
 // Stats tells what the plan needs.
 func (x *executable) Stats() backend.Stats {
-	return backend.Stats{Steps: len(x.l.steps) + x.l.inner, ArenaBytes: int64(x.size), Flops: x.flops, Interpreted: x.l.fallback}
+	return backend.Stats{Steps: len(x.l.steps) + x.l.inner, ArenaBytes: int64(x.size), KeptBytes: int64(x.l.kept), Flops: x.flops, Interpreted: x.l.fallback}
 }
 
 // bind fixes all memory. It is skipped while nothing has moved.
@@ -121,7 +128,21 @@ func (x *executable) bind(vars []backend.Buffer) error {
 			k++
 		}
 	}
-	x.work = x.l.bindSteps(m)
+	if x.l.kept > 0 {
+		if err := x.kept.bind(x, vars); err != nil {
+			return err
+		}
+		m.kept = x.kept.m.mem
+	}
+	x.work, x.warm, x.news = x.l.bindSteps(m), nil, nil
+	for _, w := range x.work {
+		if !x.l.steps[w.step].kept {
+			x.warm = append(x.warm, w)
+		}
+	}
+	for _, u := range x.l.g.Updates() {
+		x.news = append(x.news, vars[x.l.slots[x.l.refs[u.Variable]].index].(*buffer))
+	}
 	x.mem, x.gen = m, x.b.arena.gen
 	x.vars = append(x.vars[:0], vars...)
 	return nil
@@ -176,13 +197,21 @@ func (x *executable) run(vars []backend.Buffer, args, outs []*tensor.Tensor, aft
 		}
 		after = look.after()
 	}
-	if err := x.l.runSteps(x.work, after); err != nil {
+	work := x.work
+	if x.kept.fresh(x.b) {
+		work = x.warm
+	}
+	if err := x.l.runSteps(work, after); err != nil {
 		return err
 	}
+	x.kept.made = true
 	for i, r := range x.outputs {
 		copy(outs[i].Bytes(), x.mem.bytes(r))
 	}
 	x.mem.copyBack(x.l.copies)
+	for _, v := range x.news {
+		v.changed()
+	}
 	return nil
 }
 

@@ -71,15 +71,16 @@ type fuser struct {
 	place   []int   // by node id
 	round   int
 	spanned []bool // by place: some unit has nodes up to it and behind it
+	fixed   []bool // by node id; units are of such nodes alone, or of others
 }
 
 // fuse cuts the live nodes of g in units and returns them in an order in which
 // each comes after those it reads. canAnchor tells the nodes that run an
-// epilogue.
-func fuse(g *ir.Graph, canAnchor func(n *ir.Node) bool) []*unit {
+// epilogue. Nodes that fixed tells, which may be nil, are kept apart.
+func fuse(g *ir.Graph, canAnchor func(n *ir.Node) bool, fixed []bool) []*unit {
 	live := g.Live()
 	var told *unit
-	f := &fuser{unitOf: make([]*unit, len(g.Nodes())), place: places(g, live), spanned: make([]bool, len(g.Nodes()))}
+	f := &fuser{fixed: fixed, unitOf: make([]*unit, len(g.Nodes())), place: places(g, live), spanned: make([]bool, len(g.Nodes()))}
 	for _, n := range g.Nodes() {
 		if !live[n.ID()] || virtual(n) {
 			continue
@@ -146,7 +147,7 @@ func apart(g *ir.Graph) []*unit {
 // merge joins b to a, if no path leads from one to the other through a third
 // unit and the group stays small.
 func (f *fuser) merge(a, b *unit) {
-	if len(a.nodes)+len(b.nodes) > groupNodes || f.between(a, b) {
+	if len(a.nodes)+len(b.nodes) > groupNodes || f.differ(a, b) || f.between(a, b) {
 		return
 	}
 	a.nodes = append(a.nodes, b.nodes...)
@@ -155,6 +156,11 @@ func (f *fuser) merge(a, b *unit) {
 	for _, n := range b.nodes {
 		f.unitOf[n.ID()] = a
 	}
+}
+
+// differ reports whether only one of two units is fixed.
+func (f *fuser) differ(a, b *unit) bool {
+	return f.fixed != nil && f.fixed[a.nodes[0].ID()] != f.fixed[b.nodes[0].ID()]
 }
 
 // widen lets a cover the nodes of b.
@@ -248,7 +254,7 @@ func (f *fuser) anchors(g *ir.Graph, live []bool, canAnchor func(n *ir.Node) boo
 		for _, v := range n.In() {
 			m := plain(v).Node()
 			p := f.unitOf[m.ID()]
-			if p == nil || p == u || u.anchor != nil || p.anchor != nil || !canAnchor(m) || !fits(u, m.Out(0)) || u.readsStatistics(m) || f.between(p, u) {
+			if p == nil || p == u || u.anchor != nil || p.anchor != nil || !canAnchor(m) || !fits(u, m.Out(0)) || u.readsStatistics(m) || f.differ(p, u) || f.between(p, u) {
 				continue
 			}
 			u.anchor = m

@@ -40,6 +40,7 @@ const (
 	inArena place = iota
 	inVariable
 	inArgument
+	inKept // memory of the executable's own, see kept.go
 )
 
 // A step is one bound kernel: phases that run one after another, or a loop
@@ -50,6 +51,7 @@ type step struct {
 	unit int // that it is part of; the number of units for copies at the end
 	bind func(m *memory) []kernel.Phase
 	loop func(m *memory) func() error
+	kept bool // runs only when variables have changed
 }
 
 // lowering is the state of a compilation after fusion.
@@ -70,7 +72,10 @@ type lowering struct {
 	checked  bool         // every value in memory of its own, variables unchanged to the end
 	inner    int          // steps within steps
 	fallback []string
-	copies   []copyBack // updates that could not be made in place
+	copies   []copyBack  // updates that could not be made in place
+	fixed    []bool      // nodes, by id, of which results may be kept; nil for none
+	kept     int         // bytes of what is kept
+	once     []*ir.Value // virtual values that the present unit wrote out, if it is kept
 }
 
 type copyBack struct{ dst, src ref }
@@ -78,9 +83,10 @@ type copyBack struct{ dst, src ref }
 // forever is the last unit of values that outlive the run.
 const forever = math.MaxInt
 
-// lower plans the graph: units in order, each lowered to steps.
-func (b *Backend) lower(g *ir.Graph, checked bool) *lowering {
-	l := &lowering{b: b, g: g, checked: checked, counted: map[ref]bool{}, refs: map[*ir.Value]ref{}, lastRead: map[*ir.Value]int{}, readIn: map[*ir.Value][]int{}, unitOf: map[*ir.Node]int{}, updateOf: map[*ir.Value]*ir.Value{}}
+// lower plans the graph: units in order, each lowered to steps. The nodes that
+// fixed tells run only when variables have changed.
+func (b *Backend) lower(g *ir.Graph, checked bool, fixed []bool) *lowering {
+	l := &lowering{b: b, g: g, checked: checked, fixed: fixed, counted: map[ref]bool{}, refs: map[*ir.Value]ref{}, lastRead: map[*ir.Value]int{}, readIn: map[*ir.Value][]int{}, unitOf: map[*ir.Node]int{}, updateOf: map[*ir.Value]*ir.Value{}}
 	vars, args := 0, 0
 	for _, v := range g.Inputs() {
 		s := slot{typ: v.Type(), bytes: v.Type().SizeBytes(), place: inVariable, index: vars}
@@ -95,7 +101,7 @@ func (b *Backend) lower(g *ir.Graph, checked bool) *lowering {
 	if checked {
 		l.units = apart(g)
 	} else {
-		l.units = fuse(g, canAnchor)
+		l.units = fuse(g, canAnchor, fixed)
 	}
 	l.traffic = make([]int64, len(l.units)+1)
 	for i, u := range l.units {
@@ -132,6 +138,10 @@ func (b *Backend) lower(g *ir.Graph, checked bool) *lowering {
 		l.unit = i
 		clear(l.counted)
 		l.lowerUnit(u)
+		for _, v := range l.once {
+			delete(l.refs, v) // not there in runs without this unit
+		}
+		l.once = l.once[:0]
 	}
 	l.unit = len(l.units)
 	for _, v := range g.Outputs() {
@@ -296,12 +306,12 @@ func isUpdate(n *ir.Node) bool {
 
 // step adds a step.
 func (l *lowering) step(name string, n *ir.Node, bind func(m *memory) []kernel.Phase) {
-	l.steps = append(l.steps, step{name: name, node: n, unit: l.unit, bind: bind})
+	l.steps = append(l.steps, step{name: name, node: n, unit: l.unit, bind: bind, kept: l.keeps()})
 }
 
 // loop adds a step that runs on the caller what it is bound to.
 func (l *lowering) loop(n *ir.Node, bind func(m *memory) func() error) {
-	l.steps = append(l.steps, step{name: n.Op().Name(), node: n, unit: l.unit, loop: bind})
+	l.steps = append(l.steps, step{name: n.Op().Name(), node: n, unit: l.unit, loop: bind, kept: l.keeps()})
 }
 
 // read declares that the steps of this unit read v, and returns its memory. A
@@ -346,6 +356,11 @@ func (l *lowering) writeOver(v *ir.Value, safe map[ref]bool) ref {
 	if l.checked {
 		safe = nil
 	}
+	if l.keeps() && l.readByOthers(v) && !virtual(v.Node()) {
+		r := l.keep(v.Type(), v.Type().SizeBytes())
+		l.refs[v] = r
+		return r
+	}
 	if variable := l.updateOf[v]; variable != nil {
 		r := l.refs[variable]
 		last, read := l.lastRead[variable]
@@ -383,6 +398,9 @@ func (l *lowering) scratch(floats int) ref {
 
 // writeOut makes memory for a virtual value.
 func (l *lowering) writeOut(v *ir.Value) ref {
+	if l.keeps() {
+		l.once = append(l.once, v)
+	}
 	switch op := v.Node().Op().(type) {
 	case ops.ConstantOp:
 		r := l.write(v)
@@ -420,6 +438,7 @@ type memory struct {
 	arena []byte
 	vars  [][]byte
 	args  [][]byte
+	kept  []byte
 }
 
 // bytes returns the memory of a slot.
@@ -430,6 +449,8 @@ func (m *memory) bytes(r ref) []byte {
 		return m.vars[s.index]
 	case inArgument:
 		return m.args[s.index]
+	case inKept:
+		return m.kept[s.offset : s.offset+s.bytes : s.offset+s.bytes]
 	}
 	return m.arena[s.offset : s.offset+s.bytes : s.offset+s.bytes]
 }

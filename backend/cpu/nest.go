@@ -40,7 +40,7 @@ func (l *lowering) nest(body *ir.Body, first, carries int) *nest {
 	for i, v := range out {
 		g.Update(variables[i], v)
 	}
-	n := &nest{l: l.b.lower(g, l.checked)}
+	n := &nest{l: l.b.lower(g, l.checked, nil)}
 	n.room = l.bytes(n.l.placeSlots())
 	at := map[ref]ref{} // variables that are written at the end
 	for _, c := range n.l.copies {

@@ -45,11 +45,11 @@ func TestPrint(t *testing.T) {
 	for _, threads := range []int{1, 3} {
 		var got strings.Builder
 		b := newBackend(t, cpu.WithThreads(threads), cpu.WithPrint(&got))
-		if _, err := run(b, n.g, n.in...); err != nil { // twice
+		if _, err := run(b, n.g, n.in...); err != nil { // three times
 			t.Fatal(err)
 		}
-		if got.String() != want.String()+want.String() {
-			t.Errorf("printed\n%swant twice\n%s", &got, &want)
+		if got.String() != strings.Repeat(want.String(), 3) {
+			t.Errorf("printed\n%swant three times\n%s", &got, &want)
 		}
 	}
 }

@@ -108,11 +108,46 @@ func NewConv(set *Set, s ConvSpec, workers int) *Conv {
 	if p, ok := direct(set, s, false, workers); ok {
 		return &Conv{p}
 	}
+	return &Conv{planned{correlation: newForward(set, s, workers), pack: (*correlationRun).packForward}}
+}
+
+// newForward plans y as a correlation.
+func newForward(set *Set, s ConvSpec, workers int) correlation {
 	s = s.flat()
-	return &Conv{planned{
-		correlation: newCorrelation(&set.Tile, workers, s.N, s.Groups, s.C/s.Groups, s.O/s.Groups, s.forward()),
-		pack:        (*correlationRun).packForward,
-	}}
+	return newCorrelation(&set.Tile, workers, s.N, s.Groups, s.C/s.Groups, s.O/s.Groups, s.forward())
+}
+
+// A PackedConv is a planned convolution of which the weight is packed once and
+// serves many images. It gives the bits of a [Conv].
+type PackedConv struct{ c correlation }
+
+// NewPackedConv plans y = conv(x, weight); nil where a Conv does not profit from
+// a weight that is packed: depthwise, narrow and Winograd ones, and products of
+// many pixels or of several blocks of channels.
+func NewPackedConv(set *Set, s ConvSpec, workers int) *PackedConv {
+	if p, ok := direct(set, s, false, workers); ok {
+		if _, ok := p.direct.(pointwise); !ok || s.N*s.pixels() > pointwisePixels || s.C > set.Tile.Depth {
+			return nil
+		}
+	}
+	return &PackedConv{newForward(set, s, workers)}
+}
+
+// Packed and Scratch return the numbers of floats that the packed weight and
+// scratch memory take.
+func (p *PackedConv) Packed() int  { return p.c.packedSize() }
+func (p *PackedConv) Scratch() int { return p.c.spareSize() }
+
+// BindWeight packs the weight.
+func (p *PackedConv) BindWeight(weight, packed, scratch []float32) []Phase {
+	packing, _ := p.c.bindParts(nil, weight, nil, packed, scratch, nil, (*correlationRun).packForward)
+	return packing
+}
+
+// Bind is [Conv.Bind] with the packed weight.
+func (p *PackedConv) Bind(source, packed, result, scratch []float32, after Epilogue) []Phase {
+	_, product := p.c.bindParts(source, nil, result, packed, scratch, after, nil)
+	return product
 }
 
 // A ConvInput is a planned gradient of a convolution by its input.

@@ -57,9 +57,18 @@ func newCorrelation(t *Tile, workers, images, groups, in, out int, axes [3]axis)
 func (c *correlation) tapCount() int { return c.taps[0] * c.taps[1] * c.taps[2] }
 
 // Scratch returns the number of floats that Bind wants as scratch memory.
-func (c *correlation) Scratch() int {
-	// While packing, each worker has room for the taps of one channel.
-	return alignment + c.weights + c.workers*max(c.frame, c.tapCount()*c.tile.Cols)
+func (c *correlation) Scratch() int { return c.packedSize() + c.spareSize() }
+
+// packedSize and spareSize are the floats of the packed weight, and of what the
+// workers need beside it.
+func (c *correlation) packedSize() int { return alignment + c.weights }
+
+func (c *correlation) spareSize() int { return alignment + c.workers*c.spareOf() }
+
+// spareOf is the memory of one worker: a view or, while packing, the taps of a
+// channel.
+func (c *correlation) spareOf() int {
+	return roundUp(max(c.frame, c.tapCount()*c.tile.Cols), alignment)
 }
 
 // A correlationRun is a plan with its operands.
@@ -72,27 +81,32 @@ type correlationRun struct {
 }
 
 func (c *correlation) bind(source, weight, result, scratch []float32, after Epilogue, pack func(*correlationRun, []float32, int, int, int, int)) []Phase {
+	at := c.packedSize()
+	packing, product := c.bindParts(source, weight, result, scratch[:at], scratch[at:], after, pack)
+	return append(packing, product...)
+}
+
+// bindParts gives the plan its operands: the phase that packs the weight, and
+// that of the product. There may be none.
+func (c *correlation) bindParts(source, weight, result, packed, spare []float32, after Epilogue, pack func(*correlationRun, []float32, int, int, int, int)) (packing, product []Phase) {
 	if c.gather.units == 0 || c.axes[2].result == 0 || c.out == 0 {
-		return nil
+		return nil, nil
 	}
 	x := &correlationRun{correlation: c, source: source, weight: weight, result: result, after: after, segs: make([]seg, c.workers)}
-	scratch = align(scratch)
-	x.packed = scratch[:c.weights]
+	x.packed, spare = align(packed)[:c.weights], align(spare)
 	for w := range c.workers {
-		size := max(c.frame, c.tapCount()*c.tile.Cols)
-		x.spare = append(x.spare, scratch[c.weights+w*size:][:size])
+		x.spare = append(x.spare, spare[w*c.spareOf():][:c.spareOf()])
 	}
-	phases := []Phase{{Chunks: c.packing.chunks, Run: func(worker, chunk int) {
-		lo, hi := c.packing.span(chunk)
-		for u := lo; u < hi; u++ {
-			p, slice := u/c.slices, u%c.slices
-			pack(x, x.spare[worker], p/c.panels, p%c.panels, slice*packSlice, min((slice+1)*packSlice, c.in))
-		}
-	}}, {Chunks: c.units.chunks, Run: x.run}}
-	if c.in == 0 || c.tapCount() == 0 {
-		return phases[1:]
+	if c.in > 0 && c.tapCount() > 0 {
+		packing = []Phase{{Chunks: c.packing.chunks, Run: func(worker, chunk int) {
+			lo, hi := c.packing.span(chunk)
+			for u := lo; u < hi; u++ {
+				p, slice := u/c.slices, u%c.slices
+				pack(x, x.spare[worker], p/c.panels, p%c.panels, slice*packSlice, min((slice+1)*packSlice, c.in))
+			}
+		}}}
 	}
-	return phases
+	return packing, []Phase{{Chunks: c.units.chunks, Run: x.run}}
 }
 
 // panel returns the packed panel of a group: [taps c Cols].
