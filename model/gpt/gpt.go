@@ -175,7 +175,10 @@ func (t *Transformer) Forward(c *nn.Ctx, tokens *ir.Value) *ir.Value {
 		c.Graph().Fail("gpt", fmt.Sprintf("wants tokens [B T] with T at most %d", t.Context), []*ir.Value{tokens})
 		return tokens
 	}
-	places := ops.Narrow(c.Param(t.WPE.Weight), 0, 0, tokens.Dim(1)) // [T Width]
+	places := c.Param(t.WPE.Weight) // [T Width]
+	if n := tokens.Dim(1); n < t.Context {
+		places = ops.Narrow(places, 0, 0, n)
+	}
 	x := t.Drop.Forward(c, ops.Add(t.WTE.Forward(c, tokens), places))
 	for _, block := range t.H {
 		x = block.Forward(c, x)
