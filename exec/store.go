@@ -4,7 +4,10 @@ package exec
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/gradus-ml/gradus/backend"
 	"github.com/gradus-ml/gradus/ir"
@@ -81,16 +84,20 @@ func (s *Store) add(group []spec) error {
 	if err != nil {
 		return err
 	}
+	errs := make([]error, len(bufs))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(bufs)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(bufs)); i = next.Add(1) - 1 {
+				errs[i] = bufs[i].Fill(func(t *tensor.Tensor) { s.fill(byType[i], t) })
+			}
+		})
+	}
+	workers.Wait()
 	for i, p := range byType {
-		fill := func(t *tensor.Tensor) { p.init(rng.NewStream(s.seed, p.key, 0), t) }
-		switch {
-		case p.key == module.SeedKey:
-			fill = func(t *tensor.Tensor) { tensor.Data[uint64](t)[0] = s.seed }
-		case p.init == nil:
-			fill = func(*tensor.Tensor) {} // stays zero
-		}
-		if err := bufs[i].Fill(fill); err != nil {
-			return fmt.Errorf("exec: %s: %w", p.key, err)
+		if errs[i] != nil {
+			return fmt.Errorf("exec: %s: %w", p.key, errs[i])
 		}
 		s.bufs[p.key] = bufs[i]
 	}
@@ -98,6 +105,17 @@ func (s *Store) add(group []spec) error {
 		s.keys = append(s.keys, p.key)
 	}
 	return nil
+}
+
+// fill gives a value its first elements; without an initialisation they stay
+// zero. Each value has a stream of its own, so that many are drawn at a time.
+func (s *Store) fill(p spec, t *tensor.Tensor) {
+	switch {
+	case p.key == module.SeedKey:
+		tensor.Data[uint64](t)[0] = s.seed
+	case p.init != nil:
+		p.init(rng.NewStream(s.seed, p.key, 0), t)
+	}
 }
 
 // ensure allocates values that a trace met for the first time.

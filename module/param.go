@@ -16,6 +16,7 @@ import (
 
 // An Init fills a new tensor. It draws from r alone, which is keyed by seed
 // and parameter name: adding a layer elsewhere moves no other layer's weights.
+// A store runs several at a time, so it writes nothing but t.
 type Init func(r *rng.Stream, t *tensor.Tensor)
 
 // A Param specifies a value that is trained.
