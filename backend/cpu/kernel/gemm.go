@@ -128,12 +128,20 @@ func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 	}
 	total := nanos * float64(panels*spec.Batch)
 	few := panels*spec.Batch < 2*workers
-	if spec.M*min(spec.K, g.depth) > stripElements || total > tinyNanos && few && spec.M > 4*t.Rows {
+	bands := spec.N*min(spec.K, g.depth) <= bandElements && spec.M > 4*t.Rows &&
+		(spec.Batch == 1 || spec.StrideB == 0 || !mustPackB)
+	switch {
+	case spec.M*min(spec.K, g.depth) > stripElements || total > tinyNanos && few && spec.M > 4*t.Rows:
 		g.way = byRegions
-		if spec.N*min(spec.K, g.depth) <= bandElements && spec.M > 4*t.Rows &&
-			(spec.Batch == 1 || spec.StrideB == 0 || !mustPackB) {
+		if bands {
 			g.way = byBands
 		}
+	case bands && spec.K < min(spec.M, spec.N) && total > chunkNanos/2:
+		// C is the largest of the three: each worker writes rows of it. Where C
+		// is a weight that an epilogue updates, these are the rows that the
+		// worker reads as columns of B in the forward product, so that a
+		// weight does not move between the caches of two workers (bench, mlp).
+		g.way = byBands
 	}
 	switch g.way {
 	case byBands:
