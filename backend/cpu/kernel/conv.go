@@ -119,33 +119,57 @@ func newForward(set *Set, s ConvSpec, workers int) correlation {
 
 // A PackedConv is a planned convolution of which the weight is packed once and
 // serves many images. It gives the bits of a [Conv].
-type PackedConv struct{ c correlation }
+type PackedConv struct {
+	c       correlation
+	product *Gemm // nil for a correlation
+}
 
 // NewPackedConv plans y = conv(x, weight); nil where a Conv does not profit from
-// a weight that is packed: depthwise, narrow and Winograd ones, and products of
-// many pixels or of several blocks of channels.
+// a weight that is packed: depthwise, narrow and Winograd ones.
 func NewPackedConv(set *Set, s ConvSpec, workers int) *PackedConv {
-	if p, ok := direct(set, s, false, workers); ok {
-		if _, ok := p.direct.(pointwise); !ok || s.N*s.pixels() > pointwisePixels || s.C > set.Tile.Depth {
-			return nil
-		}
+	p, ok := direct(set, s, false, workers)
+	if _, product := p.direct.(pointwise); ok && !product {
+		return nil
 	}
-	return &PackedConv{newForward(set, s, workers)}
+	// Within one block of channels the product has the bits of the correlation.
+	if s.pointwise() && (s.pixels() <= pointwisePixels || s.C <= set.Tile.Depth) {
+		g := pointwiseSpec(s, false)
+		g.PackedB = true
+		return &PackedConv{product: NewGemm(set, g, workers)}
+	}
+	return &PackedConv{c: newForward(set, s, workers)}
 }
 
 // Packed and Scratch return the numbers of floats that the packed weight and
 // scratch memory take.
-func (p *PackedConv) Packed() int  { return p.c.packedSize() }
-func (p *PackedConv) Scratch() int { return p.c.spareSize() }
+func (p *PackedConv) Packed() int {
+	if p.product != nil {
+		return p.product.PackedSize()
+	}
+	return p.c.packedSize()
+}
+
+func (p *PackedConv) Scratch() int {
+	if p.product != nil {
+		return p.product.Scratch()
+	}
+	return p.c.spareSize()
+}
 
 // BindWeight packs the weight.
 func (p *PackedConv) BindWeight(weight, packed, scratch []float32) []Phase {
+	if p.product != nil {
+		return p.product.PackB(weight, packed)
+	}
 	packing, _ := p.c.bindParts(nil, weight, nil, packed, scratch, nil, (*correlationRun).packForward)
 	return packing
 }
 
 // Bind is [Conv.Bind] with the packed weight.
 func (p *PackedConv) Bind(source, packed, result, scratch []float32, after Epilogue) []Phase {
+	if p.product != nil {
+		return p.product.Bind(source, packed, result, scratch, after)
+	}
 	_, product := p.c.bindParts(source, nil, result, packed, scratch, after, nil)
 	return product
 }

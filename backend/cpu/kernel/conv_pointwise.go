@@ -18,11 +18,15 @@ func (s *ConvSpec) pointwise() bool {
 type pointwise struct{ *Gemm }
 
 func newPointwise(set *Set, s ConvSpec, input bool, workers int) pointwise {
+	return pointwise{NewGemm(set, pointwiseSpec(s, input), workers)}
+}
+
+func pointwiseSpec(s ConvSpec, input bool) GemmSpec {
 	g := GemmSpec{Batch: 1, M: s.N * s.pixels(), N: s.O, K: s.C, LdA: s.C, TransB: true, LdB: s.C, LdC: s.O}
 	if input {
 		g.N, g.K, g.LdA, g.TransB, g.LdC = s.C, s.O, s.O, false, s.C
 	}
-	return pointwise{NewGemm(set, g, workers)}
+	return g
 }
 
 func (p pointwise) scratch() int { return p.Scratch() }

@@ -303,6 +303,34 @@ func TestConvBatch(t *testing.T) {
 	})
 }
 
+// TestPackedConv checks that a weight packed once gives the bits of one that is
+// packed every time, for images alone and in batches.
+func TestPackedConv(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(19, 20))
+		for _, s := range []ConvSpec{
+			conv2d(1, 28, 40, 70, 1, 1, 0), conv2d(3, 17, 65, 33, 1, 1, 0), conv2d(2, 7, 96, 130, 1, 1, 0),
+			conv2d(1, 18, 1100, 40, 1, 1, 0), conv2d(1, 3, 1100, 40, 1, 1, 0), conv2d(2, 9, 24, 40, 1, 2, 0), conv2d(2, 9, 5, 19, 3, 2, 1),
+		} {
+			lx, lw, ly := s.lens()
+			x, w := randomGuarded(r, lx), randomGuarded(r, lw)
+			want, got := make([]float32, ly), newGuarded(ly)
+			c, p := NewConv(set, s, 2), NewPackedConv(set, s, 2)
+			runPhases(c.Bind(x.s, w.s, want, make([]float32, c.Scratch()), nil), 2)
+			packed, scratch := make([]float32, p.Packed()), newGuarded(p.Scratch())
+			runPhases(p.BindWeight(w.s, packed, scratch.s), 2)
+			runPhases(p.Bind(x.s, packed, got.s, scratch.s, nil), 2)
+			got.check(t, "y")
+			scratch.check(t, "scratch")
+			for i, v := range got.s {
+				if math.Float32bits(v) != math.Float32bits(want[i]) {
+					t.Fatalf("%+v: element %d is %g, want %g", s, i, v, want[i])
+				}
+			}
+		}
+	})
+}
+
 func TestConvAllocations(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		s := conv2d(4, 16, 8, 24, 3, 2, 1)

@@ -25,6 +25,9 @@ type GemmSpec struct {
 	// of a B in float32.
 	HalfB   bool
 	FormatB Half
+	// PackedB says that B is what [Gemm.PackB] made of it. It excludes HalfB and
+	// a StrideB.
+	PackedB bool
 }
 
 // An Epilogue is called once for every region of the result, after its last
@@ -120,7 +123,7 @@ func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 
 	panels := ceil(spec.N, t.Cols)
 	mustPackB := spec.HalfB || spec.TransB
-	g.packB = mustPackB || collide(spec.LdB) && spec.M > t.Rows
+	g.packB = !spec.PackedB && (mustPackB || collide(spec.LdB) && spec.M > t.Rows)
 	// A step of few rows takes as long as one of four.
 	nanos := float64(max(spec.M, 4)) * float64(spec.K) * float64(t.Cols) / t.Speed
 	if g.packB {
@@ -142,15 +145,19 @@ func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 		// worker reads as columns of B in the forward product, so that a
 		// weight does not move between the caches of two workers (bench, mlp).
 		g.way = byBands
+	case bands && spec.PackedB:
+		// C, and what the epilogue reads, is walked through in the order of
+		// memory (gradus bench resnet50-infer).
+		g.way = byBands
 	}
 	switch g.way {
 	case byBands:
-		g.packB = mustPackB
+		g.packB = mustPackB && !spec.PackedB
 		g.packA = spec.TransA && panels > 1
 		g.planBands()
 		g.wideAt = g.bands.sizeB + workers*g.bands.sizeA
 	case byRegions:
-		g.packB = g.packB || spec.M > 4*t.Rows
+		g.packB = !spec.PackedB && (g.packB || spec.M > 4*t.Rows)
 		g.planRegions()
 		g.wideAt = g.regions.sizeB + workers*g.regions.sizeA
 	default:
@@ -227,6 +234,20 @@ func (g *Gemm) stripScratch() int {
 // panelSize is the number of floats of a packed panel of B in a block of K.
 func (g *Gemm) panelSize() int { return g.depth * g.tile.Cols }
 
+// PackedSize is the number of floats of a packed B.
+func (g *Gemm) PackedSize() int {
+	return alignment + g.blocks*ceil(g.spec.N, g.tile.Cols)*g.panelSize()
+}
+
+// PackB packs b, stored as the spec says, for plans with PackedB.
+func (g *Gemm) PackB(b, packed []float32) []Phase {
+	if g.spec.N == 0 || g.spec.K == 0 {
+		return nil
+	}
+	v := &regionRun{gemmRun: &gemmRun{Gemm: g, b: b, packed: align(packed)}, n: g.spec.N}
+	return []Phase{v.packing()}
+}
+
 // Bind gives the plan its operands. The phases read and write these slices
 // whenever they run; C must not overlap the others. After may be nil.
 func (g *Gemm) Bind(a, b, c, scratch []float32, after Epilogue) []Phase {
@@ -247,6 +268,9 @@ func (g *Gemm) bind(x *gemmRun, scratch []float32) []Phase {
 		return []Phase{{Chunks: 1, Run: func(worker, _ int) { g.empty(worker, x.c, x.after) }}}
 	}
 	x.scratch, x.segs = align(scratch), make([]seg, g.workers)
+	if x.packed = x.scratch; s.PackedB {
+		x.packed = align(x.b)
+	}
 	switch g.way {
 	case byBands:
 		return x.bandPhases()
@@ -275,7 +299,8 @@ func (g *Gemm) empty(worker int, c []float32, after Epilogue) {
 type gemmRun struct {
 	*Gemm
 	a, b, c, scratch []float32
-	bits             []uint16 // B, if it is stored in 16 bits
+	bits             []uint16  // B, if it is stored in 16 bits
+	packed           []float32 // B packed, of the part that is computed
 	after            Epilogue
 	segs             []seg // one a worker
 }
@@ -321,13 +346,15 @@ func (x *gemmRun) stripBlock(worker, batch, j0, j1, p int) {
 	for j := j0; j < j1; j += t.Cols {
 		n := min(t.Cols, j1-j)
 		g.a = a
-		if x.packB {
+		if s.PackedB {
+			g.b, g.rsb = at(x.panelsB(s.N, p, j/t.Cols), 0), t.Cols*floatBytes
+		} else if x.packB {
 			x.copyB(worker, scratch, batch, j, n, k0, k)
 			g.b, g.rsb = at(scratch, 0), t.Cols*floatBytes
 		} else {
 			g.b, g.rsb = at(x.b, batch*s.StrideB+k0*s.LdB+j), s.LdB*floatBytes
 		}
-		if g.aheadStep = 0; j+t.Cols < j1 && !x.packB && s.M <= 8*t.Rows {
+		if g.aheadStep = 0; j+t.Cols < j1 && !x.packB && !s.PackedB && s.M <= 8*t.Rows {
 			// The next panel comes to the second cache meanwhile, a row after
 			// the other, two lines of each. With more rows it would be a small
 			// part of the work, and too short for all that is fetched.

@@ -75,8 +75,8 @@ func (v *regionRun) bandBlock(worker, batch, i, m, p int) {
 		} else {
 			v.setA(g, batch, i+r, k0)
 		}
-		if v.packB {
-			g.b, g.rsb, g.stepB = at(v.panelsB(p, 0), 0), t.Cols*floatBytes, v.panelSize()*floatBytes
+		if v.packB || s.PackedB {
+			g.b, g.rsb, g.stepB = at(v.panelsB(s.N, p, 0), 0), t.Cols*floatBytes, v.panelSize()*floatBytes
 		} else {
 			g.b, g.rsb, g.stepB = at(v.b, batch*s.StrideB+k0*s.LdB), s.LdB*floatBytes, t.Cols*floatBytes
 		}

@@ -93,9 +93,10 @@ func (v *regionRun) packing() Phase {
 	return Phase{Chunks: v.packs.chunks, Run: v.pack}
 }
 
-// panelsB is the packed B in block p of K from a panel on, each [depth Cols].
-func (v *regionRun) panelsB(p, panel int) []float32 {
-	return v.scratch[(p*ceil(v.n, v.tile.Cols)+panel)*v.panelSize():]
+// panelsB is the packed B, of n columns, in block p of K from a panel on, each
+// [depth Cols].
+func (x *gemmRun) panelsB(n, p, panel int) []float32 {
+	return x.packed[(p*ceil(n, x.tile.Cols)+panel)*x.panelSize():]
 }
 
 // packPanels is the number of panels of B that are packed together, a row of
@@ -111,11 +112,11 @@ func (v *regionRun) pack(worker, chunk int) {
 		end := min(j+packPanels*t.Cols, v.n)
 		k0, k := v.block(p)
 		if !s.TransB && !s.HalfB {
-			t.split(v.panelsB(p, j/t.Cols), t.Cols, v.panelSize(), v.b[v.batch*s.StrideB+k0*s.LdB+v.j+j:], s.LdB, k, end-j)
+			t.split(v.panelsB(v.n, p, j/t.Cols), t.Cols, v.panelSize(), v.b[v.batch*s.StrideB+k0*s.LdB+v.j+j:], s.LdB, k, end-j)
 			continue
 		}
 		for ; j < end; j += t.Cols {
-			v.copyB(worker, v.panelsB(p, j/t.Cols), v.batch, v.j+j, min(t.Cols, v.n-j), k0, k)
+			v.copyB(worker, v.panelsB(v.n, p, j/t.Cols), v.batch, v.j+j, min(t.Cols, v.n-j), k0, k)
 		}
 	}
 }
@@ -139,8 +140,8 @@ func (v *regionRun) run(worker, chunk int) {
 		a := g.a
 		for j := j0; j < j0+n; j += t.Cols {
 			g.a = a
-			if v.packB {
-				g.b, g.rsb = at(v.panelsB(p, j/t.Cols), 0), t.Cols*floatBytes
+			if v.packB || s.PackedB {
+				g.b, g.rsb = at(v.panelsB(v.n, p, j/t.Cols), 0), t.Cols*floatBytes
 				v.fetchAhead(g, chunk, j, p)
 			} else {
 				g.b, g.rsb = at(v.b, v.batch*s.StrideB+k0*s.LdB+v.j+j), s.LdB*floatBytes
@@ -186,7 +187,7 @@ func (v *regionRun) fetchAhead(g *seg, chunk, j, p int) {
 		return
 	}
 	fetched := ceil(m, t.Rows) * v.depth / 4 * line
-	g.ahead = uintptr(at(v.panelsB(nextP, next/t.Cols), 0))
+	g.ahead = uintptr(at(v.panelsB(v.n, nextP, next/t.Cols), 0))
 	g.ahead2, g.aheadStep = fetched, line
 	if s.TransA || s.LdA != s.K || p > 0 {
 		return

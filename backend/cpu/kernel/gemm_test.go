@@ -333,6 +333,50 @@ func TestGemmRows(t *testing.T) {
 	})
 }
 
+// TestGemmPackedB checks that a B packed once gives the bits of one that is
+// packed, or read in place, every time.
+func TestGemmPackedB(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(17, 18))
+		ways := map[way]bool{}
+		for _, size := range [][3]int{{1, 33, 1500}, {40, 300, 64}, {120, 70, 130}, {49, 100, 2100}, {520, 1030, 512}} {
+			for _, tb := range []bool{false, true} {
+				s := dense(size[0], size[1], size[2], false, tb)
+				a, b := randomGuarded(r, s.M*s.K), randomGuarded(r, s.N*s.K)
+				want, got := make([]float32, s.M*s.N), newGuarded(s.M*s.N)
+				g := NewGemm(set, s, 2)
+				runPhases(g.Bind(a.s, b.s, want, make([]float32, g.Scratch()), nil), 2)
+
+				s.PackedB = true
+				g = NewGemm(set, s, 2)
+				ways[g.way] = true
+				packed, scratch := newGuarded(g.PackedSize()), newGuarded(g.Scratch())
+				runPhases(g.PackB(b.s, packed.s), 2)
+				seen := make([]int, s.M*s.N)
+				after := func(_, _, r0, r1, c0, c1 int) {
+					for i := r0; i < r1; i++ {
+						for j := c0; j < c1; j++ {
+							seen[i*s.N+j]++
+						}
+					}
+				}
+				runPhases(g.Bind(a.s, packed.s, got.s, scratch.s, after), 1)
+				got.check(t, "C")
+				packed.check(t, "packed B")
+				scratch.check(t, "scratch")
+				for i, x := range got.s {
+					if math.Float32bits(x) != math.Float32bits(want[i]) || seen[i] != 1 {
+						t.Fatalf("%v, transposed B %v: element %d is %g in %d regions, want %g in one", size, tb, i, x, seen[i], want[i])
+					}
+				}
+			}
+		}
+		if len(ways) != 3 {
+			t.Errorf("the sizes are cut in %d ways, want all 3", len(ways))
+		}
+	})
+}
+
 func TestGemmEmpty(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		for _, s := range []GemmSpec{dense(0, 3, 4, false, false), dense(3, 0, 4, false, true), dense(3, 5, 0, true, false)} {
