@@ -354,10 +354,18 @@ func (x *gemmRun) stripBlock(worker, batch, j0, j1, p int) {
 		} else {
 			g.b, g.rsb = at(x.b, batch*s.StrideB+k0*s.LdB+j), s.LdB*floatBytes
 		}
-		if g.aheadStep = 0; j+t.Cols < j1 && !x.packB && !s.PackedB && s.M <= 8*t.Rows {
-			// The next panel comes to the second cache meanwhile, a row after
-			// the other, two lines of each. With more rows it would be a small
-			// part of the work, and too short for all that is fetched.
+		// The next panel comes to the second cache meanwhile. With more rows it
+		// would be a small part of the work, and too short for all that is
+		// fetched.
+		g.aheadStep = 0
+		switch next := j+t.Cols < j1 && s.M <= 8*t.Rows; {
+		case next && s.PackedB:
+			// Two halves side by side.
+			const line = alignment * floatBytes
+			g.ahead = uintptr(at(x.panelsB(s.N, p, j/t.Cols+1), 0))
+			g.ahead2, g.aheadStep = ceil(s.M, t.Rows)*k/4*line, line
+		case next && !x.packB:
+			// A row after the other, two lines of each.
 			g.ahead = uintptr(at(x.b, batch*s.StrideB+k0*s.LdB+j+t.Cols))
 			g.ahead2, g.aheadStep = alignment*floatBytes, s.LdB*floatBytes
 		}
