@@ -92,8 +92,7 @@ const (
 
 const (
 	// blockQueries and blockKeys are the most of a block: a panel of its scores
-	// stays in the first cache, all of them in the second. Found with
-	// BenchmarkAttention.
+	// stays in the first cache, all of them in the second.
 	blockQueries = 128
 	blockKeys    = 128
 	// fewGroups is the number of samples times groups below which the keys of a
