@@ -28,7 +28,7 @@ type Buffer interface {
 	Write(src *tensor.Tensor) error
 	// Fill lets a function write elements, into the buffer's own memory where
 	// the program can reach that. The tensor holds what the buffer held, and is
-	// valid until the function returns.
+	// valid until the function returns. Several buffers may be filled at a time.
 	Fill(fill func(t *tensor.Tensor)) error
 }
 

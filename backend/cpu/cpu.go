@@ -12,6 +12,7 @@ import (
 	"os"
 	"reflect"
 	"runtime"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/gradus-ml/gradus/backend"
@@ -31,7 +32,7 @@ type Backend struct {
 	pool    *pool.Pool
 	arena   arena
 	regions []*mapping
-	changes int64 // of all variables
+	changes atomic.Int64 // of all variables
 }
 
 // An Option configures a Backend.
@@ -152,7 +153,7 @@ func (x *buffer) Fill(fill func(t *tensor.Tensor)) error {
 // changed tells executables that keep what they made of the value.
 func (x *buffer) changed() {
 	x.changes++
-	x.b.changes++
+	x.b.changes.Add(1)
 }
 
 func (x *buffer) check(t *tensor.Tensor) error {

@@ -103,7 +103,7 @@ func (k *keeper) bind(x *executable, vars []backend.Buffer) error {
 
 // fresh reports whether what is kept is that of the variables as they are.
 func (k *keeper) fresh(b *Backend) bool {
-	if k.made && k.at == b.changes {
+	if k.made && k.at == b.changes.Load() {
 		return true
 	}
 	sum := int64(0)
@@ -111,6 +111,6 @@ func (k *keeper) fresh(b *Backend) bool {
 		sum += v.changes
 	}
 	was := k.made && sum == k.sum
-	k.at, k.sum, k.made = b.changes, sum, false
+	k.at, k.sum, k.made = b.changes.Load(), sum, false
 	return was
 }
