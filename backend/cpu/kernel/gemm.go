@@ -131,24 +131,21 @@ func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 	}
 	total := nanos * float64(panels*spec.Batch)
 	few := panels*spec.Batch < 2*workers
+	large := spec.M*min(spec.K, g.depth) > stripElements || total > tinyNanos && few && spec.M > 4*t.Rows
+	// C is the largest of the three: each worker writes rows of it. Where C is a
+	// weight that an epilogue updates, these are the rows that the worker reads
+	// as columns of B in the forward product, so that a weight does not move
+	// between the caches of two workers (bench, mlp).
+	wide := spec.K < min(spec.M, spec.N) && total > chunkNanos/2
 	bands := spec.N*min(spec.K, g.depth) <= bandElements && spec.M > 4*t.Rows &&
 		(spec.Batch == 1 || spec.StrideB == 0 || !mustPackB)
 	switch {
-	case spec.M*min(spec.K, g.depth) > stripElements || total > tinyNanos && few && spec.M > 4*t.Rows:
-		g.way = byRegions
-		if bands {
-			g.way = byBands
-		}
-	case bands && spec.K < min(spec.M, spec.N) && total > chunkNanos/2:
-		// C is the largest of the three: each worker writes rows of it. Where C
-		// is a weight that an epilogue updates, these are the rows that the
-		// worker reads as columns of B in the forward product, so that a
-		// weight does not move between the caches of two workers (bench, mlp).
-		g.way = byBands
-	case bands && spec.PackedB:
+	case bands && (large || wide || spec.PackedB):
 		// C, and what the epilogue reads, is walked through in the order of
 		// memory (gradus bench resnet50-infer).
 		g.way = byBands
+	case large:
+		g.way = byRegions
 	}
 	switch g.way {
 	case byBands:
