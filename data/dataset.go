@@ -29,8 +29,9 @@ type Dataset interface {
 type Gatherer interface {
 	Dataset
 	// Gather stores items[k] in row k of the tensors of dst, each of shape
-	// [len(items) ...]. It keeps neither slice.
-	Gather(dst []*tensor.Tensor, items []int) error
+	// [len(items) ...], as they are in an epoch: a set whose items are random
+	// draws them by it. It keeps neither slice.
+	Gather(dst []*tensor.Tensor, items []int, epoch int) error
 }
 
 // A TensorSet is a Dataset in memory: item i is row i of each of its tensors.
@@ -72,7 +73,7 @@ func (s *TensorSet) Item(i int) ([]*tensor.Tensor, error) {
 }
 
 // Gather copies rows.
-func (s *TensorSet) Gather(dst []*tensor.Tensor, items []int) error {
+func (s *TensorSet) Gather(dst []*tensor.Tensor, items []int, epoch int) error {
 	for c := range s.columns {
 		for k, i := range items {
 			copy(rowBytes(dst[c], k), s.row(c, i))
@@ -97,9 +98,9 @@ func batchShape(n int, item shape.Shape) (shape.Shape, error) {
 }
 
 // gather fills a batch from any dataset.
-func gather(ds Dataset, dst []*tensor.Tensor, items []int) error {
+func gather(ds Dataset, dst []*tensor.Tensor, items []int, epoch int) error {
 	if g, ok := ds.(Gatherer); ok {
-		return g.Gather(dst, items)
+		return g.Gather(dst, items, epoch)
 	}
 	for k, i := range items {
 		item, err := ds.Item(i)

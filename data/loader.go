@@ -198,5 +198,5 @@ func (l *Loader) fill(buf *buffers, s *slot, epoch, index int) error {
 	items := buf.items[lo:min(lo+l.cfg.Batch, len(buf.items))]
 	inputs := s.inputs(len(items))
 	s.batch = Batch{Inputs: inputs, Items: items, Epoch: epoch, Index: index, N: len(items)}
-	return gather(l.ds, inputs, items)
+	return gather(l.ds, inputs, items, epoch)
 }

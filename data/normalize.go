@@ -125,7 +125,7 @@ func (s *normalized) Item(i int) ([]*tensor.Tensor, error) {
 	return item, nil
 }
 
-func (s *normalized) Gather(dst []*tensor.Tensor, items []int) error {
+func (s *normalized) Gather(dst []*tensor.Tensor, items []int, epoch int) error {
 	for c, t := range dst {
 		if c == s.column {
 			n := t.Size() / len(items)

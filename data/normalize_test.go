@@ -50,7 +50,7 @@ func TestNormalizeChannels(t *testing.T) {
 		t.Errorf("item %v, %v", item, err)
 	}
 	dst := []*tensor.Tensor{tensor.New(dtype.Int64, shape.Of(3)), tensor.New(dtype.Float32, shape.Of(3, 3, 2))}
-	if err := gather(ds, dst, []int{1, 0, 1}); err != nil {
+	if err := gather(ds, dst, []int{1, 0, 1}, 0); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(dst[1].F32(), slices.Concat(want[6:], want[:6], want[6:])) || !slices.Equal(tensor.Data[int64](dst[0]), []int64{8, 7, 8}) {

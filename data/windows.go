@@ -45,7 +45,7 @@ func (s *WindowSet[T]) Item(i int) ([]*tensor.Tensor, error) {
 }
 
 // Gather fills whole batches.
-func (s *WindowSet[T]) Gather(dst []*tensor.Tensor, items []int) error {
+func (s *WindowSet[T]) Gather(dst []*tensor.Tensor, items []int, epoch int) error {
 	x, y := tensor.Data[int64](dst[0]), tensor.Data[int64](dst[1])
 	for k, i := range items {
 		s.fill(x[k*s.length:(k+1)*s.length], y[k*s.length:(k+1)*s.length], i)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/format/safetensors"
-	"github.com/gradus-ml/gradus/recipe"
 	"github.com/gradus-ml/gradus/runlog"
 	"github.com/gradus-ml/gradus/tensor"
 )
@@ -27,7 +26,7 @@ const (
 type Recorder struct {
 	Run      *runlog.Run
 	Store    *exec.Store
-	Config   any                       // of the model's family, for config.json
+	Config   func(io.Writer) error     // writes config.json
 	Title    string                    // of the curves
 	LogEvery int                       // steps between lines of split "train"; an epoch's last step has one too
 	Heard    func(runlog.Record) error // gets every line too; may be nil
@@ -85,7 +84,7 @@ func (r *Recorder) saveModel() error {
 	if r.kept {
 		return nil
 	}
-	err := r.Run.WriteFile(ConfigFile, func(w io.Writer) error { return recipe.WriteConfig(w, r.Config) })
+	err := r.Run.WriteFile(ConfigFile, r.Config)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 func evaluate(ctx context.Context, weights string) (train.Score, error) {
-	t, err := train.MNIST(recipe.DefaultMNIST(recipe.ThisMachine()))
+	t, err := recipe.DefaultMNIST(recipe.ThisMachine()).Trainer()
 	if err != nil {
 		return train.Score{}, err
 	}

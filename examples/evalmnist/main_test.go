@@ -15,7 +15,7 @@ func TestEvaluate(t *testing.T) {
 	}
 	r := recipe.DefaultMNIST(recipe.ThisMachine())
 	r.Seed = 5 // evaluate's own weights begin with another
-	writer, err := train.MNIST(r)
+	writer, err := r.Trainer()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func TestLosses(t *testing.T) {
 		for i := range items {
 			items[i] = int(order[s*batch+i])
 		}
-		if err := set.Gather([]*tensor.Tensor{x, y}, items); err != nil {
+		if err := set.Gather([]*tensor.Tensor{x, y}, items, 0); err != nil {
 			t.Fatal(err)
 		}
 		out, err := step.Run(context.Background(), x, y)

@@ -20,14 +20,15 @@ const module = "github.com/gradus-ml/gradus"
 // packages below it unless they are listed themselves.
 var rooms = []string{
 	"dtype", "shape", "tensor", "rng", "internal/atomicfile", "internal/machine", "internal/linalg", "internal/fft",
+	"config",
 	"format",
 	"ir", "ops", "ir/interp", "ops/optest", "grad", "pass", "module",
 	"backend", "backend/cost", "backend/cpu/kernel", "backend/cpu/plan", "backend/cpu/pool", "backend/cpu",
 	"exec",
 	"nn", "loss", "optim", "metric", "model",
 	"data", "internal/mnisttest",
-	"runlog",
-	"recipe", "train", "bench",
+	"runlog", "checkpoint",
+	"train", "recipe", "bench",
 	"internal/cli", "cmd", "examples",
 	"internal/archtest", "internal/docs",
 }

@@ -90,9 +90,9 @@ func freeFolder(path string) string {
 	}
 }
 
-// fit runs a trainer, shows how it goes and keeps it in its folder. config is
-// the one of the model's family.
-func fit(cmd *cobra.Command, t *train.Trainer, run *runlog.Run, flags runFlags, title string, config any, logEvery int) error {
+// fit runs a trainer, shows how it goes and keeps it in its folder. config
+// writes config.json.
+func fit(cmd *cobra.Command, t *train.Trainer, run *runlog.Run, flags runFlags, title string, config func(io.Writer) error, logEvery int) error {
 	out := cmd.OutOrStdout()
 	rec := &train.Recorder{Run: run, Store: t.Store, Config: config, Title: title, LogEvery: logEvery}
 	t.Callbacks = append(t.Callbacks, rec.Handle)

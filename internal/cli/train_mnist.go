@@ -2,11 +2,11 @@ package cli
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gradus-ml/gradus/recipe"
-	"github.com/gradus-ml/gradus/train"
 )
 
 func newTrainMNIST() *cobra.Command {
@@ -53,7 +53,7 @@ func trainMNIST(cmd *cobra.Command, r recipe.MNIST, flags runFlags, detectAnomal
 		return err
 	}
 	defer run.Close()
-	t, err := train.MNIST(r)
+	t, err := r.Trainer()
 	if err != nil {
 		if r.Data.Dir != nil {
 			err = usage(err) // the user's files
@@ -69,5 +69,5 @@ func trainMNIST(cmd *cobra.Command, r recipe.MNIST, flags runFlags, detectAnomal
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "MNIST: %s parameters, %d threads, %s, run folder %s\n", count(params), r.Machine.Threads, r.Machine.ISA, run.Dir())
 	}
-	return fit(cmd, t, run, flags, "MNIST", r.Model, r.LogEvery)
+	return fit(cmd, t, run, flags, "MNIST", func(w io.Writer) error { return recipe.WriteConfig(w, r.Model) }, r.LogEvery)
 }

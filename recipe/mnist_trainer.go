@@ -1,4 +1,4 @@
-package train
+package recipe
 
 import (
 	"github.com/gradus-ml/gradus/data"
@@ -6,12 +6,12 @@ import (
 	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/model/lenet"
-	"github.com/gradus-ml/gradus/recipe"
+	"github.com/gradus-ml/gradus/train"
 )
 
-// MNIST makes the trainer of a recipe: it reads the images, makes the backend,
+// Trainer makes the trainer of the recipe: it reads the images, makes the backend,
 // the model and the optimizer. The caller closes the trainer's store.
-func MNIST(r recipe.MNIST) (*Trainer, error) {
+func (r MNIST) Trainer() (*train.Trainer, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
@@ -19,7 +19,7 @@ func MNIST(r recipe.MNIST) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Trainer{Model: model, Epochs: r.Epochs, Loss: func(y, label *ir.Value) *ir.Value { return r.Loss.Apply(y, label, nil) }}
+	t := &train.Trainer{Model: model, Epochs: r.Epochs, Loss: func(y, label *ir.Value) *ir.Value { return r.Loss.Apply(y, label, nil) }}
 	if t.Train, t.Test, err = mnistLoaders(r); err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func MNIST(r recipe.MNIST) (*Trainer, error) {
 }
 
 // mnistLoaders reads the images that a recipe names.
-func mnistLoaders(r recipe.MNIST) (train, test *data.Loader, err error) {
+func mnistLoaders(r MNIST) (train, test *data.Loader, err error) {
 	read := mnist.Load
 	if dir := r.Data.Dir; dir != nil {
 		read = func() (train, test *mnist.Set, err error) { return mnist.Dir(*dir) }

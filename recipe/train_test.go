@@ -1,10 +1,11 @@
-package train_test
+package recipe_test
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -36,7 +37,7 @@ func smallRecipe(t *testing.T, epochs int) recipe.MNIST {
 // recorded makes the trainer of a recipe with a run folder.
 func recorded(t *testing.T, r recipe.MNIST) (*train.Trainer, *runlog.Run) {
 	t.Helper()
-	tr, err := train.MNIST(r)
+	tr, err := r.Trainer()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func recorded(t *testing.T, r recipe.MNIST) (*train.Trainer, *runlog.Run) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { run.Close() })
-	rec := &train.Recorder{Run: run, Store: tr.Store, Config: r.Model, Title: "small", LogEvery: r.LogEvery}
+	rec := &train.Recorder{Run: run, Store: tr.Store, Config: func(w io.Writer) error { return recipe.WriteConfig(w, r.Model) }, Title: "small", LogEvery: r.LogEvery}
 	tr.Callbacks = append(tr.Callbacks, rec.Handle)
 	return tr, run
 }
@@ -264,7 +265,7 @@ func TestPinnedLosses(t *testing.T) {
 	if err := json.Unmarshal(text, &want); err != nil || len(want) != 20 {
 		t.Fatalf("%d losses, want 20: %v", len(want), err)
 	}
-	tr, err := train.MNIST(recipe.DefaultMNIST(recipe.ThisMachine()))
+	tr, err := recipe.DefaultMNIST(recipe.ThisMachine()).Trainer()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +297,7 @@ func TestMNIST(t *testing.T) {
 	}
 	r := recipe.DefaultMNIST(recipe.ThisMachine())
 	r.Epochs = 1
-	tr, err := train.MNIST(r)
+	tr, err := r.Trainer()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,129 @@
+package train
+
+// A Strategy says how training goes, apart from model, data, loss and
+// optimizer. Pointers that are nil switch a thing off.
+type Strategy struct {
+	Epochs     *int `json:"epochs" yaml:"epochs"`         // passes over the training data; null asks for Steps
+	Steps      *int `json:"steps" yaml:"steps"`           // optimizer steps; null asks for Epochs; with both, whichever ends first
+	Accumulate int  `json:"accumulate" yaml:"accumulate"` // pieces that a batch is computed in; gradients are those of the whole batch
+
+	ClipNorm  *float64 `json:"clip_norm" yaml:"clip_norm"`   // largest norm of all gradients together
+	ClipValue *float64 `json:"clip_value" yaml:"clip_value"` // largest element of a gradient
+
+	EMA *EMA `json:"ema" yaml:"ema"`
+	SWA *SWA `json:"swa" yaml:"swa"`
+
+	Precision Precision `json:"precision" yaml:"precision"`
+	LossScale LossScale `json:"loss_scale" yaml:"loss_scale"` // of float16
+
+	Start  *Start   `json:"start" yaml:"start"`   // weights to start from
+	Freeze []string `json:"freeze" yaml:"freeze"` // keys that stay as they are: globs such as "layer1.*"
+	Thaw   []Thaw   `json:"thaw" yaml:"thaw"`     // frozen keys that are trained from an epoch on
+	Rates  []Rate   `json:"rates" yaml:"rates"`   // factors of the learning rate by key; the first that fits counts
+	Decay  *float64 `json:"decay" yaml:"decay"`   // factor of the rate from each layer to the one before it, the last layer having the full rate
+
+	EarlyStop *EarlyStop `json:"early_stop" yaml:"early_stop"`
+	Guard     *Guard     `json:"guard" yaml:"guard"`
+
+	Mixup  *float64 `json:"mixup" yaml:"mixup"`   // alpha of the Beta distribution of the share of the first example
+	Cutmix *float64 `json:"cutmix" yaml:"cutmix"` // alpha of that of the area of the first image
+
+	ClassWeights ClassWeights `json:"class_weights" yaml:"class_weights"`
+
+	Recompute []string `json:"recompute" yaml:"recompute"` // modules, as globs, whose inner values are computed again in the backward pass to save memory
+}
+
+// Precision is the type that products and convolutions compute in.
+type Precision string
+
+// The precisions.
+const (
+	Float32  Precision = "float32"
+	BFloat16 Precision = "bfloat16" // operands in bfloat16, sums and weights in float32
+	Float16  Precision = "float16"  // as bfloat16, with a scale of the loss
+)
+
+// A LossScale keeps small gradients of float16 from vanishing.
+type LossScale struct {
+	Initial float64 `json:"initial" yaml:"initial"`
+	Growth  float64 `json:"growth" yaml:"growth"`   // factor after Every good steps
+	Backoff float64 `json:"backoff" yaml:"backoff"` // factor after a step with gradients that are not finite, which is left out
+	Every   int     `json:"every" yaml:"every"`
+}
+
+// An EMA keeps an exponential moving average of the weights, which is what is
+// evaluated and saved as the model: e = Decay e + (1-Decay) w after each step.
+type EMA struct {
+	Decay  float64 `json:"decay" yaml:"decay"`
+	Warmup bool    `json:"warmup" yaml:"warmup"` // lets the average follow faster at first: min(Decay, (1+t)/(10+t)) at step t
+}
+
+// An SWA averages the weights at the ends of the last epochs, which is what is
+// evaluated and saved; statistics of batch norms are taken anew for it.
+type SWA struct {
+	Start float64 `json:"start" yaml:"start"` // share of the run before the first weights that count
+	LR    float64 `json:"lr" yaml:"lr"`       // constant rate from then on
+}
+
+// A Start takes weights from a file of safetensors or from a run folder.
+type Start struct {
+	From    string   `json:"from" yaml:"from"`
+	Strict  bool     `json:"strict" yaml:"strict"`   // every key must be there, with its type; otherwise what fits is taken, and what does not is listed
+	Exclude []string `json:"exclude" yaml:"exclude"` // keys that are left as they were drawn, as globs
+}
+
+// A Thaw ends the freezing of keys.
+type Thaw struct {
+	Epoch int      `json:"epoch" yaml:"epoch"` // from this epoch on, the first being 1
+	Keys  []string `json:"keys" yaml:"keys"`
+}
+
+// A Rate is a factor of the learning rate of some keys.
+type Rate struct {
+	Keys  []string `json:"keys" yaml:"keys"`
+	Scale float64  `json:"scale" yaml:"scale"`
+}
+
+// An EarlyStop ends the run when a metric of the validation split has not
+// become better for a number of evaluations.
+type EarlyStop struct {
+	Metric   string  `json:"metric" yaml:"metric"`
+	Maximize bool    `json:"maximize" yaml:"maximize"`
+	Patience int     `json:"patience" yaml:"patience"`
+	MinDelta float64 `json:"min_delta" yaml:"min_delta"` // less than this is no progress
+	Restore  bool    `json:"restore" yaml:"restore"`     // end with the best weights
+}
+
+// A Guard keeps bad batches from spoiling the weights. A step whose loss or
+// gradients are not finite, or whose loss is more than Factor times the mean of
+// the last Window good ones, changes nothing: weights, optimizer and statistics
+// stay in the last good state, and the batch is left out. After Patience such
+// steps in a row the weights themselves are taken for bad, and those of the
+// last snapshot come back; after Give of these in a row the run ends.
+type Guard struct {
+	Window   int     `json:"window" yaml:"window"`
+	Factor   float64 `json:"factor" yaml:"factor"`
+	Patience int     `json:"patience" yaml:"patience"`
+	Snapshot int     `json:"snapshot" yaml:"snapshot"` // good steps between snapshots in memory
+	Give     int     `json:"give_up" yaml:"give_up"`
+}
+
+// ClassWeights multiply the loss of an example by a factor of its class.
+type ClassWeights struct {
+	Balanced bool      `json:"balanced" yaml:"balanced"` // n / (classes * n of the class), of the training split
+	Weights  []float64 `json:"weights" yaml:"weights"`   // given, in the order of the classes
+}
+
+// An EvaluateConfig says when and by what a model is judged.
+type EvaluateConfig struct {
+	EveryEpochs *int     `json:"every_epochs" yaml:"every_epochs"`
+	EverySteps  *int     `json:"every_steps" yaml:"every_steps"`
+	Batch       int      `json:"batch" yaml:"batch"`     // examples a step
+	Metrics     []string `json:"metrics" yaml:"metrics"` // besides the loss: "accuracy", "top5", "mae" and so on
+}
+
+// A LogConfig says what a run writes down while it goes.
+type LogConfig struct {
+	EverySteps  int  `json:"every_steps" yaml:"every_steps"` // steps between lines of split "train"
+	TensorBoard bool `json:"tensorboard" yaml:"tensorboard"` // write an event file too
+}
