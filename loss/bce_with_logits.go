@@ -53,3 +53,11 @@ func (cfg BCEWithLogitsConfig) Apply(x, target, weight, posWeight *ir.Value) *ir
 	}
 	return cfg.Reduction.apply(name, losses)
 }
+
+// Terms is the sum over all elements, and their number.
+func (cfg BCEWithLogitsConfig) Terms(x, target, weight *ir.Value) Terms {
+	return elementTerms("bce_with_logits", BCEWithLogitsConfig{None}.Apply(x, target, nil, nil), weight)
+}
+
+// Validate tells all that is wrong.
+func (cfg BCEWithLogitsConfig) Validate() error { return cfg.Reduction.validate() }

@@ -3,6 +3,7 @@ package loss
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
@@ -16,6 +17,7 @@ type CrossEntropyConfig struct {
 	LabelSmoothing float64   `json:"label_smoothing" yaml:"label_smoothing"` // part of the target spread evenly, 0..1
 	ZLoss          float64   `json:"z_loss" yaml:"z_loss"`                   // factor of the square of the logarithm of the softmax's denominator
 	Reduction      Reduction `json:"reduction" yaml:"reduction"`
+	Weight         []float64 `json:"weight" yaml:"weight"` // factor of each class in Terms; null for ones
 }
 
 // DefaultCrossEntropy takes the mean, without smoothing; label -100 is ignored.
@@ -29,6 +31,11 @@ func (cfg CrossEntropyConfig) Validate() error {
 	}
 	if !(cfg.ZLoss >= 0) {
 		errs = append(errs, fmt.Errorf("loss: z-loss %v is negative", cfg.ZLoss))
+	}
+	for c, w := range cfg.Weight {
+		if !(w >= 0) || math.IsInf(w, 0) {
+			errs = append(errs, fmt.Errorf("loss: weight %v of class %d, want a number from 0 up", w, c))
+		}
 	}
 	return errors.Join(append(errs, cfg.Reduction.validate())...)
 }
@@ -73,30 +80,58 @@ func (cfg CrossEntropyConfig) Apply(logits, target, weight *ir.Value) *ir.Value 
 	if err := cfg.check(logits, target, weight); err != nil {
 		return fail(name, err.Error(), in...)
 	}
-	classes := logits.Dim(1)
 	positions := logits.Shape().Dims() // [B ...]
 	positions = append(positions[:1], positions[2:]...)
-	logits = rows(logits)
-	var losses, total *ir.Value // total is what the mean divides by
-	switch {
-	case target.DType().IsFloat():
-		losses = cfg.probabilities(logits, rows(target), weight)
-		total = ops.Scalar(logits, float64(logits.Dim(0)))
-	case weight == nil:
-		target = ops.Reshape(target, logits.Dim(0))
-		losses, _ = cfg.rows(logits, target, cfg.LabelSmoothing)
-		total = ops.Sum(ops.Cast(ops.Ne(target, cfg.ignored(target)), logits.DType()))
-	default:
-		target = ops.Reshape(target, logits.Dim(0))
-		losses, total = cfg.weighted(logits, target, weight, classes)
-	}
+	losses, counts := cfg.positions(rows(logits), target, weight)
 	switch cfg.Reduction {
 	case Mean:
+		total := ops.Scalar(losses, float64(losses.Dim(0)))
+		if counts != nil {
+			total = ops.Sum(counts)
+		}
 		return ops.Div(ops.Sum(losses), total)
 	case Sum:
 		return ops.Sum(losses)
 	}
 	return ops.Reshape(losses, positions...)
+}
+
+// positions gives the loss of each position [N] for logits [N C], and what each
+// counts in the mean; nil for 1.
+func (cfg CrossEntropyConfig) positions(logits, target, weight *ir.Value) (losses, counts *ir.Value) {
+	switch {
+	case target.DType().IsFloat():
+		return cfg.probabilities(logits, rows(target), weight), nil
+	case weight == nil:
+		target = ops.Reshape(target, logits.Dim(0))
+		losses, _ = cfg.rows(logits, target, cfg.LabelSmoothing)
+		return losses, ops.Cast(ops.Ne(target, cfg.ignored(target)), logits.DType())
+	}
+	return cfg.weighted(logits, ops.Reshape(target, logits.Dim(0)), weight, logits.Dim(1))
+}
+
+// Terms is the sum over positions and what their mean divides by, as Apply has
+// them; the weight of an example is that of all its positions.
+func (cfg CrossEntropyConfig) Terms(logits, target, weight *ir.Value) Terms {
+	const name = "cross_entropy"
+	logits, target = wide(logits), wide(target)
+	if logits.Graph().Err() != nil {
+		return Terms{logits, logits}
+	}
+	var classes *ir.Value
+	if cfg.Weight != nil {
+		var each []*ir.Value
+		for _, w := range cfg.Weight {
+			each = append(each, ops.Full(logits.Graph(), logits.DType(), shape.Of(1), w))
+		}
+		classes = ops.Concat(0, each...)
+	}
+	if err := cfg.check(logits, target, classes); err != nil {
+		v := fail(name, err.Error(), logits, target)
+		return Terms{v, v}
+	}
+	losses, counts := cfg.positions(rows(logits), target, classes)
+	return terms(name, losses, counts, logits.Dim(0), weight)
 }
 
 func (cfg CrossEntropyConfig) check(logits, target, weight *ir.Value) error {
@@ -165,9 +200,9 @@ func (cfg CrossEntropyConfig) probabilities(logits, p, weight *ir.Value) *ir.Val
 	return losses
 }
 
-// weighted gives the loss of each row for labels [N], and the sum of the
-// weights of the labels.
-func (cfg CrossEntropyConfig) weighted(logits, labels, weight *ir.Value, classes int) (losses, total *ir.Value) {
+// weighted gives the loss of each row for labels [N], and the weight of its
+// label.
+func (cfg CrossEntropyConfig) weighted(logits, labels, weight *ir.Value, classes int) (losses, counts *ir.Value) {
 	labels = ops.Cast(labels, dtype.Int64)
 	skip := ops.Eq(labels, cfg.ignored(labels))
 	zero := ops.Scalar(logits, 0)
@@ -176,7 +211,7 @@ func (cfg CrossEntropyConfig) weighted(logits, labels, weight *ir.Value, classes
 	s := cfg.LabelSmoothing
 	if s == 0 {
 		losses, _ = cfg.rows(logits, labels, 0)
-		return ops.Select(skip, zero, ops.Mul(losses, w)), ops.Sum(w)
+		return ops.Select(skip, zero, ops.Mul(losses, w)), w
 	}
 	nll, lse := CrossEntropyConfig{IgnoreIndex: cfg.IgnoreIndex}.rows(logits, labels, 0)
 	losses = ops.Mul(nll, ops.Scalar(nll, 1-s))
@@ -185,5 +220,5 @@ func (cfg CrossEntropyConfig) weighted(logits, labels, weight *ir.Value, classes
 	}
 	even := ops.Sum(ops.Mul(ops.Sub(ops.Unsqueeze(lse, 1), logits), weight), 1)
 	losses = ops.Add(ops.Mul(losses, w), ops.Mul(even, ops.Scalar(even, s/float64(classes))))
-	return ops.Select(skip, zero, losses), ops.Sum(w)
+	return ops.Select(skip, zero, losses), w
 }

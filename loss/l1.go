@@ -24,3 +24,11 @@ func (cfg L1Config) Apply(x, target *ir.Value) *ir.Value {
 	}
 	return cfg.Reduction.apply("l1", ops.Abs(ops.Sub(x, target)))
 }
+
+// Terms is the sum over all elements, and their number.
+func (cfg L1Config) Terms(x, target, weight *ir.Value) Terms {
+	return elementTerms("l1", L1Config{None}.Apply(x, target), weight)
+}
+
+// Validate tells all that is wrong.
+func (cfg L1Config) Validate() error { return cfg.Reduction.validate() }

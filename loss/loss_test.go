@@ -29,7 +29,7 @@ type attrs struct {
 func (a attrs) apply(in [4]*ir.Value) *ir.Value {
 	switch a.Op {
 	case "cross_entropy":
-		return CrossEntropyConfig{a.IgnoreIndex, a.LabelSmoothing, a.ZLoss, a.Reduction}.Apply(in[0], in[1], in[2])
+		return CrossEntropyConfig{a.IgnoreIndex, a.LabelSmoothing, a.ZLoss, a.Reduction, nil}.Apply(in[0], in[1], in[2])
 	case "mse":
 		return MSEConfig{a.Reduction}.Apply(in[0], in[1])
 	case "l1":
@@ -230,8 +230,8 @@ func TestCrossEntropyOfHalves(t *testing.T) {
 }
 
 func TestReductionText(t *testing.T) {
-	text, err := json.Marshal(CrossEntropyConfig{-100, 0.1, 0, Sum})
-	if err != nil || string(text) != `{"ignore_index":-100,"label_smoothing":0.1,"z_loss":0,"reduction":"sum"}` {
+	text, err := json.Marshal(CrossEntropyConfig{-100, 0.1, 0, Sum, nil})
+	if err != nil || string(text) != `{"ignore_index":-100,"label_smoothing":0.1,"z_loss":0,"reduction":"sum","weight":null}` {
 		t.Errorf("%s, %v", text, err)
 	}
 	for _, r := range []Reduction{Mean, Sum, None} {

@@ -24,3 +24,11 @@ func (cfg MSEConfig) Apply(x, target *ir.Value) *ir.Value {
 	d := ops.Sub(x, target)
 	return cfg.Reduction.apply("mse", ops.Mul(d, d))
 }
+
+// Terms is the sum over all elements, and their number.
+func (cfg MSEConfig) Terms(x, target, weight *ir.Value) Terms {
+	return elementTerms("mse", MSEConfig{None}.Apply(x, target), weight)
+}
+
+// Validate tells all that is wrong.
+func (cfg MSEConfig) Validate() error { return cfg.Reduction.validate() }

@@ -1,8 +1,11 @@
 package loss
 
 import (
+	"fmt"
+
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/shape"
 )
 
 // Terms are what a mean is made of: mean = Sum / Count, both float32 scalars.
@@ -21,4 +24,40 @@ type Config interface {
 	// config's own reduction does not matter. weight [B] multiplies the loss,
 	// and the count, of each example; nil is ones.
 	Terms(output, target, weight *ir.Value) Terms
+}
+
+// terms adds up the losses of positions, a whole number of them for each of B
+// examples. counts is what each counts; nil for 1.
+func terms(name string, losses, counts *ir.Value, examples int, weight *ir.Value) Terms {
+	n := losses.Shape().Size()
+	losses = ops.Reshape(losses, n)
+	if weight == nil {
+		if counts == nil {
+			return Terms{ops.Sum(losses), ops.Scalar(losses, float64(n))}
+		}
+		return Terms{ops.Sum(losses), ops.Sum(counts)}
+	}
+	weight = wide(weight)
+	if weight.DType() != losses.DType() || weight.Rank() != 1 || weight.Dim(0) != examples {
+		v := fail(name, fmt.Sprintf("wants a weight %v[%d], one for each example", losses.DType(), examples), weight)
+		return Terms{v, v}
+	}
+	each := n / max(examples, 1)
+	weight = ops.Reshape(ops.Broadcast(ops.Reshape(weight, examples, 1), shape.Of(examples, each)), n)
+	if counts == nil {
+		counts = weight
+	} else {
+		counts = ops.Mul(counts, weight)
+	}
+	// A position that counts nothing may have any loss, NaN too.
+	zero := ops.Scalar(losses, 0)
+	return Terms{ops.Sum(ops.Select(ops.Eq(weight, zero), zero, ops.Mul(losses, weight))), ops.Sum(counts)}
+}
+
+// elementTerms is terms for a loss of each element.
+func elementTerms(name string, losses *ir.Value, weight *ir.Value) Terms {
+	if losses.Graph().Err() != nil || losses.Rank() == 0 {
+		return Terms{losses, losses}
+	}
+	return terms(name, losses, nil, losses.Dim(0), weight)
 }
