@@ -72,7 +72,7 @@ func NewLoader(ds Dataset, cfg LoaderConfig, options ...Option) (*Loader, error)
 	if l.n == 0 {
 		return nil, errors.New("data: the dataset has no items")
 	}
-	if l.Batches() == 0 {
+	if l.Len() == 0 {
 		return nil, fmt.Errorf("data: %d items give no full batch of %d, and the last one is to be dropped", l.n, cfg.Batch)
 	}
 	if l.like, err = ds.Item(0); err != nil {
@@ -81,8 +81,11 @@ func NewLoader(ds Dataset, cfg LoaderConfig, options ...Option) (*Loader, error)
 	return l, nil
 }
 
-// Batches is the number of batches in an epoch.
-func (l *Loader) Batches() int {
+// Batches is Len, which is known before reading: a Loader is a [Feed].
+func (l *Loader) Batches() (n int, ok bool) { return l.Len(), true }
+
+// Len is the number of batches in an epoch.
+func (l *Loader) Len() int {
 	n := l.n
 	if !l.cfg.DropLast {
 		n += l.cfg.Batch - 1
@@ -102,8 +105,8 @@ func (l *Loader) Epoch(ctx context.Context, epoch int) iter.Seq2[*Batch, error] 
 // at (epoch, index) goes on there.
 func (l *Loader) From(ctx context.Context, epoch, index int) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
-		if epoch < 0 || index < 0 || index > l.Batches() {
-			yield(nil, fmt.Errorf("data: batch %d of epoch %d, an epoch has %d", index, epoch, l.Batches()))
+		if epoch < 0 || index < 0 || index > l.Len() {
+			yield(nil, fmt.Errorf("data: batch %d of epoch %d, an epoch has %d", index, epoch, l.Len()))
 			return
 		}
 		buf, err := l.take()
@@ -123,7 +126,7 @@ func (l *Loader) From(ctx context.Context, epoch, index int) iter.Seq2[*Batch, e
 
 // here makes each batch when it is asked for.
 func (l *Loader) here(ctx context.Context, buf *buffers, epoch, index int, yield func(*Batch, error) bool) {
-	for ; index < l.Batches(); index++ {
+	for ; index < l.Len(); index++ {
 		err := ctx.Err()
 		if err == nil {
 			err = l.fill(buf, buf.slots[0], epoch, index)
@@ -150,7 +153,7 @@ func (l *Loader) ahead(ctx context.Context, buf *buffers, epoch, index int, yiel
 	var failed error // written before ready is closed
 	go func() {
 		defer close(ready)
-		for ; index < l.Batches(); index++ {
+		for ; index < l.Len(); index++ {
 			select {
 			case s := <-free:
 				if failed = l.fill(buf, s, epoch, index); failed != nil {

@@ -15,6 +15,8 @@ import (
 	"github.com/gradus-ml/gradus/tensor"
 )
 
+var _ Feed = (*Loader)(nil)
+
 // numbered returns n items (x float32 [2] = {i, -i}, label int64 [] = i).
 func numbered(n int) *TensorSet {
 	x := make([]float32, 2*n)
@@ -92,11 +94,11 @@ func TestEpochReadsEveryItemOnce(t *testing.T) {
 
 func TestDropLast(t *testing.T) {
 	l := newLoader(t, numbered(10), LoaderConfig{Batch: 4, DropLast: true})
-	if items := read(t, l, 0, 0); len(items) != 8 || l.Batches() != 2 {
-		t.Errorf("items %v in %d batches, want 8 in 2", items, l.Batches())
+	if items := read(t, l, 0, 0); len(items) != 8 || l.Len() != 2 {
+		t.Errorf("items %v in %d batches, want 8 in 2", items, l.Len())
 	}
-	if l := newLoader(t, numbered(10), LoaderConfig{Batch: 4}); l.Batches() != 3 {
-		t.Errorf("%d batches, want 3", l.Batches())
+	if l := newLoader(t, numbered(10), LoaderConfig{Batch: 4}); l.Len() != 3 {
+		t.Errorf("%d batches, want 3", l.Len())
 	}
 }
 
@@ -125,12 +127,12 @@ func TestOrder(t *testing.T) {
 func TestResume(t *testing.T) {
 	l := newLoader(t, numbered(100), LoaderConfig{Batch: 7, Shuffle: true, Seed: 3})
 	whole := read(t, l, 4, 0)
-	for index := range l.Batches() + 1 {
+	for index := range l.Len() + 1 {
 		if rest := read(t, l, 4, index); !slices.Equal(rest, whole[min(7*index, 100):]) {
 			t.Errorf("from batch %d: %v", index, rest)
 		}
 	}
-	for _, index := range []int{-1, l.Batches() + 1} {
+	for _, index := range []int{-1, l.Len() + 1} {
 		for b, err := range l.From(context.Background(), 0, index) {
 			if err == nil {
 				t.Errorf("from batch %d: %v", index, b)

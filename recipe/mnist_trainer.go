@@ -23,7 +23,7 @@ func (r MNIST) Trainer() (*train.Trainer, error) {
 	if t.Train, t.Test, err = mnistLoaders(r); err != nil {
 		return nil, err
 	}
-	t.Schedule = r.Schedule.Build(r.Optimizer.LR, r.Epochs*t.Train.Batches())
+	t.Schedule = r.Schedule.Build(r.Optimizer.LR, r.Epochs*t.Train.Len())
 	b, err := r.Machine.Backend()
 	if err != nil {
 		return nil, err

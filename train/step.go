@@ -48,7 +48,7 @@ func (r *run) step(ctx context.Context, b *data.Batch) error {
 		return err
 	}
 	r.stepped = Stepped{
-		Step: r.stepped.Step + 1, Epoch: b.Epoch + 1, Last: b.Index+1 == r.Train.Batches(), Samples: b.N,
+		Step: r.stepped.Step + 1, Epoch: b.Epoch + 1, Last: b.Index+1 == r.Train.Len(), Samples: b.N,
 		Loss: loss, LR: lr, Correct: int(right.Correct()),
 	}
 	return r.tell(&r.stepped)

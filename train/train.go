@@ -80,7 +80,7 @@ func (r *run) tell(e Event) error {
 }
 
 func (r *run) epochs(ctx context.Context) error {
-	if err := r.tell(&Started{r.Epochs, r.Train.Batches()}); err != nil {
+	if err := r.tell(&Started{r.Epochs, r.Train.Len()}); err != nil {
 		return err
 	}
 	for epoch := range r.Epochs {

@@ -67,7 +67,7 @@ func (w *writer) read(ctx context.Context, text []byte, steps int) float64 {
 	pages, unseen := w.loader(text[:len(text)*19/20], true), w.loader(text[len(text)*19/20:], false)
 	rate := schedule.Warmup(min(100, steps/4), schedule.Cosine(2e-3, 1e-4, steps))
 	for step := 0; step < steps; {
-		for b, err := range pages.Epoch(ctx, step/pages.Batches()) {
+		for b, err := range pages.Epoch(ctx, step/pages.Len()) {
 			if step == steps {
 				break
 			}

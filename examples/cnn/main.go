@@ -84,7 +84,7 @@ func run(ctx context.Context, trainSet, testSet *mnist.Set, weights string) (acc
 	if err != nil {
 		return 0, err
 	}
-	rate := schedule.Cosine(0.003, 0, batches.Batches())
+	rate := schedule.Cosine(0.003, 0, batches.Len())
 	for b, err := range batches.Epoch(ctx, 0) {
 		if err != nil {
 			return 0, err

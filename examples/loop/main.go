@@ -91,14 +91,14 @@ func run(ctx context.Context, trainSet, testSet data.Dataset, epochs int) (best 
 	if err := errors.Join(err, err2); err != nil {
 		return 0, nil, err
 	}
-	rate := schedule.Warmup(20, schedule.Cosine(0.003, 0, epochs*train.Batches()))
+	rate := schedule.Warmup(20, schedule.Cosine(0.003, 0, epochs*train.Len()))
 	for epoch := range epochs {
 		start, sum := time.Now(), 0.0
 		for b, err := range train.Epoch(ctx, epoch) {
 			if err != nil {
 				return 0, nil, err
 			}
-			lr := rate(epoch*train.Batches() + b.Index)
+			lr := rate(epoch*train.Len() + b.Index)
 			out, err := learn.Run(ctx, b.Inputs[0], b.Inputs[1], tensor.Scalar(float32(lr)))
 			if err != nil {
 				return 0, nil, err
@@ -118,7 +118,7 @@ func run(ctx context.Context, trainSet, testSet data.Dataset, epochs int) (best 
 				return 0, nil, err
 			}
 		}
-		fmt.Printf("epoch %d  loss %.4f  accuracy %.4f  %.1fs\n", epoch+1, sum/float64(train.Batches()), right.Value(), time.Since(start).Seconds())
+		fmt.Printf("epoch %d  loss %.4f  accuracy %.4f  %.1fs\n", epoch+1, sum/float64(train.Len()), right.Value(), time.Since(start).Seconds())
 		if right.Value() > best {
 			best, weights = right.Value(), map[string]*tensor.Tensor{}
 			for _, key := range store.Model() {

@@ -46,7 +46,7 @@ func main() {
 		for batch, err := range loader.Epoch(context.Background(), epoch) {
 			sum += must(step.Run(context.Background(), must(batch, err).Inputs...))[0].Float(0)
 		}
-		fmt.Printf("Epoch: %d, Loss: %.3f\n", epoch+1, sum/float64(loader.Batches()))
+		fmt.Printf("Epoch: %d, Loss: %.3f\n", epoch+1, sum/float64(loader.Len()))
 	}
 }
 
