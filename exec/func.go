@@ -81,7 +81,7 @@ func (f *Func) find(in []*tensor.Tensor) (*compiled, error) {
 	}
 	types := make([]ir.Type, len(in))
 	for i, t := range in {
-		types[i] = ir.Type{DType: t.DType(), Shape: t.Shape()}
+		types[i] = typeOf(t)
 	}
 	return f.compile(types)
 }
@@ -115,7 +115,7 @@ func (f *Func) compile(types []ir.Type) (*compiled, error) {
 	c := &compiled{in: slices.Clone(types), exe: exe}
 	for _, v := range g.Inputs() {
 		if op := v.Node().Op().(ir.Input); op.Kind == ir.Variable {
-			c.vars = append(c.vars, f.store.bufs[op.Label])
+			c.vars = append(c.vars, f.store.values[op.Label].Buffer)
 			c.plan.VariableBytes += int64(op.Type.SizeBytes())
 		}
 	}

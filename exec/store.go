@@ -3,7 +3,10 @@
 package exec
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -20,12 +23,19 @@ import (
 // state of optimizers and of the random generator. It is not safe for
 // concurrent use.
 type Store struct {
-	b     backend.Backend
-	tree  *module.Tree
-	seed  uint64
-	bufs  map[string]backend.Buffer
-	model []string // keys of the model's own values, in order
-	keys  []string // all keys
+	b       backend.Backend
+	tree    *module.Tree
+	seed    uint64
+	values  map[string]*value
+	model   []string                  // keys of the model's own values, in order
+	keys    []string                  // of all values
+	waiting map[string]*tensor.Tensor // given to Restore under keys that no step has asked for yet
+}
+
+// A value is memory and what is in it at first.
+type value struct {
+	backend.Buffer
+	init module.Init
 }
 
 // An Option configures a Store.
@@ -44,7 +54,7 @@ func NewStore(b backend.Backend, model any, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{b: b, tree: tree, bufs: map[string]backend.Buffer{}}
+	s := &Store{b: b, tree: tree, values: map[string]*value{}, waiting: map[string]*tensor.Tensor{}}
 	for _, o := range opts {
 		o(s)
 	}
@@ -84,22 +94,18 @@ func (s *Store) add(group []spec) error {
 	if err != nil {
 		return err
 	}
-	errs := make([]error, len(bufs))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(bufs)) {
-		workers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(bufs)); i = next.Add(1) - 1 {
-				errs[i] = bufs[i].Fill(func(t *tensor.Tensor) { s.fill(byType[i], t) })
-			}
-		})
-	}
-	workers.Wait()
-	for i, p := range byType {
-		if errs[i] != nil {
-			return fmt.Errorf("exec: %s: %w", p.key, errs[i])
+	err = parallel(len(bufs), func(i int) error {
+		if err := bufs[i].Fill(func(t *tensor.Tensor) { s.fill(byType[i], t) }); err != nil {
+			return fmt.Errorf("exec: %s: %w", byType[i].key, err)
 		}
-		s.bufs[p.key] = bufs[i]
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, p := range byType {
+		s.values[p.key] = &value{bufs[i], p.init}
+		delete(s.waiting, p.key)
 	}
 	for _, p := range group {
 		s.keys = append(s.keys, p.key)
@@ -107,14 +113,41 @@ func (s *Store) add(group []spec) error {
 	return nil
 }
 
-// fill gives a value its first elements; without an initialisation they stay
-// zero. Each value has a stream of its own, so that many are drawn at a time.
+// parallel calls do with 0 to n-1, several at a time, and returns the first
+// error by number.
+func parallel(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				errs[i] = do(int(i))
+			}
+		})
+	}
+	workers.Wait()
+	return cmp.Or(errs...)
+}
+
+// fill gives a new value, which is zero, its first elements: those that were
+// restored, or else those of its initialisation. Each value has a stream of its
+// own, so that many are drawn at a time.
 func (s *Store) fill(p spec, t *tensor.Tensor) {
+	if v := s.waiting[p.key]; v != nil {
+		copy(t.Bytes(), v.Bytes())
+		return
+	}
+	s.draw(p.key, p.init, t)
+}
+
+// draw gives a value that is zero the elements of its initialisation.
+func (s *Store) draw(key string, init module.Init, t *tensor.Tensor) {
 	switch {
-	case p.key == module.SeedKey:
+	case key == module.SeedKey:
 		tensor.Data[uint64](t)[0] = s.seed
-	case p.init != nil:
-		p.init(rng.NewStream(s.seed, p.key, 0), t)
+	case init != nil:
+		init(rng.NewStream(s.seed, key, 0), t)
 	}
 }
 
@@ -122,11 +155,16 @@ func (s *Store) fill(p spec, t *tensor.Tensor) {
 func (s *Store) ensure(group []spec) error {
 	var missing []spec
 	for _, p := range group {
-		if b, ok := s.bufs[p.key]; !ok {
-			missing = append(missing, p)
-		} else if b.Type() != p.typ {
-			return fmt.Errorf("exec: %s is %v in the store and %v in the function", p.key, b.Type(), p.typ)
+		if v, ok := s.values[p.key]; ok {
+			if v.Type() != p.typ {
+				return fmt.Errorf("exec: %s is %v in the store and %v in the function", p.key, v.Type(), p.typ)
+			}
+			continue
 		}
+		if t := s.waiting[p.key]; t != nil && typeOf(t) != p.typ {
+			return fmt.Errorf("exec: %s was restored as %v and is %v in the function", p.key, t, p.typ)
+		}
+		missing = append(missing, p)
 	}
 	if len(missing) == 0 {
 		return nil
@@ -143,34 +181,76 @@ func (s *Store) Params() []module.Named { return s.tree.Params }
 // Model lists the keys of the model's parameters and states: a state dict.
 func (s *Store) Model() []string { return s.model }
 
-// Keys lists all keys, those of optimizers and of the random generator too.
-func (s *Store) Keys() []string { return s.keys }
+// Keys lists all keys, those of optimizers and of the random generator too, and
+// last those that were restored and that no step has asked for yet.
+func (s *Store) Keys() []string { return append(slices.Clone(s.keys), s.Unused()...) }
 
 // Get returns a copy of a value.
 func (s *Store) Get(key string) (*tensor.Tensor, error) {
-	b, ok := s.bufs[key]
+	if t := s.waiting[key]; t != nil {
+		return t.Clone(), nil
+	}
+	v, ok := s.values[key]
 	if !ok {
 		return nil, s.unknown(key)
 	}
-	t := tensor.New(b.Type().DType, b.Type().Shape)
-	return t, b.Read(t)
+	t := tensor.New(v.Type().DType, v.Type().Shape)
+	return t, v.Read(t)
 }
 
 // Set gives a value new elements.
 func (s *Store) Set(key string, t *tensor.Tensor) error {
-	b, ok := s.bufs[key]
-	if !ok {
+	v := s.values[key]
+	switch {
+	case v == nil && s.waiting[key] == nil:
 		return s.unknown(key)
+	case v == nil:
+		s.waiting[key] = t.Clone()
+		return nil
+	case v.Type() != typeOf(t):
+		return fmt.Errorf("exec: %s is %v, got %v", key, v.Type(), t)
 	}
-	if b.Type() != (ir.Type{DType: t.DType(), Shape: t.Shape()}) {
-		return fmt.Errorf("exec: %s is %v, got %v", key, b.Type(), t)
-	}
-	return b.Write(t)
+	return v.Write(t)
 }
+
+// Restore gives values new elements by their keys. Elements under a key that no
+// step has asked for yet, such as the state of an optimizer before the first
+// step, wait: they are what the value starts from when a [Func] first needs it.
+// Until then they count as a value of the store, and must not be changed.
+// If one has another type than its value, nothing is restored; the error names
+// all such keys. For one that waits, it is the Func that returns the error.
+func (s *Store) Restore(values map[string]*tensor.Tensor) error {
+	keys := slices.Sorted(maps.Keys(values))
+	var errs []error
+	for _, key := range keys {
+		if v := s.values[key]; v != nil && v.Type() != typeOf(values[key]) {
+			errs = append(errs, fmt.Errorf("exec: %s is %v, got %v", key, v.Type(), values[key]))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	known := keys[:0]
+	for _, key := range keys {
+		if s.values[key] != nil {
+			known = append(known, key)
+		} else {
+			s.waiting[key] = values[key]
+		}
+	}
+	return parallel(len(known), func(i int) error { return s.values[known[i]].Write(values[known[i]]) })
+}
+
+// Unused lists the keys, sorted, of what was restored and no step has asked for
+// yet. What is left when all steps have run once belongs to another model or
+// another optimizer.
+func (s *Store) Unused() []string { return slices.Sorted(maps.Keys(s.waiting)) }
 
 func (s *Store) unknown(key string) error {
 	return fmt.Errorf("exec: the store has no value %q", key)
 }
+
+func typeOf(t *tensor.Tensor) ir.Type { return ir.Type{DType: t.DType(), Shape: t.Shape()} }
 
 // Close frees the values and the backend. Neither is of use afterwards.
 func (s *Store) Close() error { return s.b.Close() }

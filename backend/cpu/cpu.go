@@ -18,6 +18,7 @@ import (
 	"github.com/gradus-ml/gradus/backend"
 	"github.com/gradus-ml/gradus/backend/cpu/kernel"
 	"github.com/gradus-ml/gradus/backend/cpu/pool"
+	"github.com/gradus-ml/gradus/internal/mapped"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/tensor"
 )
@@ -31,7 +32,7 @@ type Backend struct {
 	print   io.Writer
 	pool    *pool.Pool
 	arena   arena
-	regions []*mapping
+	regions []*mapped.Memory
 	changes atomic.Int64 // of all variables
 }
 
@@ -75,7 +76,7 @@ func (b *Backend) MappedBytes() int64 {
 	n := 0
 	for _, m := range append(b.regions[:len(b.regions):len(b.regions)], b.arena.m) {
 		if m != nil {
-			n += len(m.mem)
+			n += len(m.Bytes)
 		}
 	}
 	return int64(n)
@@ -86,7 +87,7 @@ func (b *Backend) Close() error {
 	b.pool.Close()
 	b.arena.free()
 	for _, m := range b.regions {
-		m.free()
+		m.Free()
 	}
 	b.regions = nil
 	return nil
@@ -106,7 +107,7 @@ func (b *Backend) Alloc(types []ir.Type) ([]backend.Buffer, error) {
 	for _, t := range types {
 		size += align(t.SizeBytes())
 	}
-	m, err := newMapping(size)
+	m, err := mapped.New(size)
 	if err != nil {
 		return nil, fmt.Errorf("cpu: %d bytes for %d variables: %w", size, len(types), err)
 	}
@@ -115,7 +116,7 @@ func (b *Backend) Alloc(types []ir.Type) ([]backend.Buffer, error) {
 	at := 0
 	for i, t := range types {
 		n := t.SizeBytes()
-		out[i] = &buffer{b: b, typ: t, mem: m.mem[at : at+n : at+n]}
+		out[i] = &buffer{b: b, typ: t, mem: m.Bytes[at : at+n : at+n]}
 		at += align(n)
 	}
 	return out, nil

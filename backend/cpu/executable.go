@@ -111,7 +111,7 @@ func (x *executable) bind(vars []backend.Buffer) error {
 	}
 	m := &memory{slots: x.l.slots}
 	if x.b.arena.m != nil {
-		m.arena = x.b.arena.m.mem
+		m.arena = x.b.arena.m.Bytes
 	}
 	for _, v := range vars {
 		buf, ok := v.(*buffer)
@@ -132,7 +132,7 @@ func (x *executable) bind(vars []backend.Buffer) error {
 		if err := x.kept.bind(x, vars); err != nil {
 			return err
 		}
-		m.kept = x.kept.m.mem
+		m.kept = x.kept.m.Bytes
 	}
 	x.work, x.warm, x.news = x.l.bindSteps(m), nil, nil
 	for _, w := range x.work {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gradus-ml/gradus/backend"
 	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+	"github.com/gradus-ml/gradus/internal/mapped"
 	"github.com/gradus-ml/gradus/ir"
 )
 
@@ -72,7 +73,7 @@ func (l *lowering) keepStep(name string, n *ir.Node, bind func(m *memory) []kern
 
 // A keeper is the memory that an executable keeps, and what it was made of.
 type keeper struct {
-	m    *mapping
+	m    *mapped.Memory
 	from []*buffer // the variables
 	at   int64     // changes of any variable of the backend when it was last looked at
 	sum  int64     // of the changes of these variables, which only grow
@@ -83,10 +84,10 @@ type keeper struct {
 func (k *keeper) bind(x *executable, vars []backend.Buffer) error {
 	if k.m == nil {
 		var err error
-		if k.m, err = newMapping(x.l.kept); err != nil {
+		if k.m, err = mapped.New(x.l.kept); err != nil {
 			return fmt.Errorf("cpu: %d bytes for what is kept between runs: %w", x.l.kept, err)
 		}
-		runtime.AddCleanup(x, func(m *mapping) { m.free() }, k.m)
+		runtime.AddCleanup(x, func(m *mapped.Memory) { m.Free() }, k.m)
 	}
 	k.made, k.from = false, k.from[:0]
 	i := 0

@@ -19,7 +19,7 @@ const module = "github.com/gradus-ml/gradus"
 // imports only from rooms above its own, or from its own. A name covers the
 // packages below it unless they are listed themselves.
 var rooms = []string{
-	"dtype", "shape", "tensor", "rng", "internal/atomicfile", "internal/machine", "internal/linalg", "internal/fft",
+	"dtype", "shape", "tensor", "rng", "internal/atomicfile", "internal/machine", "internal/mapped", "internal/linalg", "internal/fft",
 	"config",
 	"format",
 	"ir", "ops", "ir/interp", "ops/optest", "grad", "pass", "module",

@@ -1,4 +1,4 @@
-package cpu
+package mapped
 
 import "golang.org/x/sys/unix"
 

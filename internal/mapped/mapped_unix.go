@@ -1,6 +1,6 @@
 //go:build unix
 
-package cpu
+package mapped
 
 import "golang.org/x/sys/unix"
 

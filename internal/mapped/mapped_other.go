@@ -1,8 +1,10 @@
 //go:build !unix
 
-package cpu
+package mapped
 
 import "unsafe"
+
+const lineSize = 64
 
 // mapMemory takes the memory from the Go heap, aligned to a cache line.
 func mapMemory(size int) ([]byte, error) {

@@ -1,5 +1,5 @@
 //go:build unix && !linux
 
-package cpu
+package mapped
 
 func largePages([]byte) {}
