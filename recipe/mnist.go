@@ -20,7 +20,7 @@ type MNIST struct {
 	Model     lenet.Config            `json:"model" yaml:"model"`
 	Loss      loss.CrossEntropyConfig `json:"loss" yaml:"loss"`
 	Optimizer optim.SGD               `json:"optimizer" yaml:"optimizer"`
-	Schedule  WarmupCosine            `json:"schedule" yaml:"schedule"`
+	Schedule  schedule.Cosine         `json:"schedule" yaml:"schedule"`
 	LogEvery  int                     `json:"log_every" yaml:"log_every"` // steps between lines of metrics
 	Machine   Machine                 `json:"machine" yaml:"machine"`
 }
@@ -33,30 +33,18 @@ type MNISTData struct {
 	TestBatch int            `json:"test_batch" yaml:"test_batch"` // images of a step of the test
 }
 
-// WarmupCosine is a learning rate that rises in equal steps to the optimizer's
-// own, and falls from there along half a cosine to a share of it at the end.
-type WarmupCosine struct {
-	WarmupShare float64 `json:"warmup_share" yaml:"warmup_share"` // of the run's steps
-	FinalShare  float64 `json:"final_share" yaml:"final_share"`   // of the optimizer's rate
-}
-
-// Build gives the schedule for a run of so many steps at a highest rate lr.
-func (w WarmupCosine) Build(lr float64, steps int) schedule.Schedule {
-	warmup := int(w.WarmupShare * float64(steps))
-	return schedule.Warmup(warmup, schedule.Cosine(lr, w.FinalShare*lr, steps-warmup))
-}
-
 // DefaultMNIST reaches more than 99 % on the test images within five epochs.
 func DefaultMNIST(machine Machine) MNIST {
 	sgd := optim.DefaultSGD()
 	sgd.LR, sgd.Momentum, sgd.Nesterov, sgd.WeightDecay = 0.05, 0.9, true, 5e-4
+	warmup := 0.1
 	return MNIST{
 		Recipe: "mnist", Seed: 1, Epochs: 5,
 		Data:      MNISTData{Normalize: mnist.Normalization(), Batch: 128, TestBatch: 500},
 		Model:     lenet.MNIST(),
 		Loss:      loss.DefaultCrossEntropy(),
 		Optimizer: sgd,
-		Schedule:  WarmupCosine{WarmupShare: 0.1},
+		Schedule:  schedule.Cosine{Warmup: &schedule.Warmup{Share: &warmup}},
 		LogEvery:  20,
 		Machine:   machine,
 	}
@@ -80,8 +68,7 @@ func (r MNIST) Validate() error {
 	p.that(r.Loss.Reduction == loss.Mean, "the reduction of the loss must be the mean, got %v", r.Loss.Reduction)
 	p.that(r.Optimizer.LR != 0, "lr must be above 0, got 0")
 	p.add(r.Optimizer.Validate())
-	p.that(r.Schedule.WarmupShare >= 0 && r.Schedule.WarmupShare <= 1, "warmup_share must be in 0..1, got %v", r.Schedule.WarmupShare)
-	p.that(r.Schedule.FinalShare >= 0 && r.Schedule.FinalShare <= 1, "final_share must be in 0..1, got %v", r.Schedule.FinalShare)
+	p.add(r.Schedule.Validate())
 	p.that(r.LogEvery >= 1, "log_every must be at least 1, got %d", r.LogEvery)
 	p.add(r.Machine.Validate())
 	return p.err()

@@ -23,7 +23,9 @@ func (r MNIST) Trainer() (*train.Trainer, error) {
 	if t.Train, t.Test, err = mnistLoaders(r); err != nil {
 		return nil, err
 	}
-	t.Schedule = r.Schedule.Build(r.Optimizer.LR, r.Epochs*t.Train.Len())
+	if t.Schedule, err = r.Schedule.Build(r.Optimizer.LR, r.Epochs*t.Train.Len()); err != nil {
+		return nil, err
+	}
 	b, err := r.Machine.Backend()
 	if err != nil {
 		return nil, err

@@ -60,15 +60,6 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestSchedule(t *testing.T) {
-	s := WarmupCosine{WarmupShare: 0.1, FinalShare: 0.5}.Build(2, 100)
-	for step, want := range map[int]float64{0: 0.2, 9: 2, 10: 2, 55: 1.5, 100: 1} {
-		if got := s(step); got < want-1e-9 || got > want+1e-9 {
-			t.Errorf("rate of step %d: %v, want %v", step, got, want)
-		}
-	}
-}
-
 func TestNetworkRoundTrip(t *testing.T) {
 	for _, config := range []any{lenet.MNIST(), mlp.MNIST(), resnet.ResNet20(), resnet.ResNet18()} {
 		var text bytes.Buffer

@@ -189,7 +189,7 @@ func TestCallbacksEndARun(t *testing.T) {
 
 func TestLossThatIsNoNumber(t *testing.T) {
 	r := smallRecipe(t, 3)
-	r.Optimizer.LR, r.Schedule.WarmupShare = 1e30, 0
+	r.Optimizer.LR, r.Schedule.Warmup = 1e30, nil
 	tr, run := recorded(t, r)
 	_, err := tr.Fit(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "loss is") || !strings.Contains(err.Error(), "of epoch 1") {

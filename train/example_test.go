@@ -29,7 +29,7 @@ func ExampleTrainer_Fit() {
 		Store: store, Model: model, Epochs: 200,
 		Loss:      func(output, label *ir.Value) *ir.Value { return loss.CrossEntropy(output, label) },
 		Optimizer: must(optim.DefaultAdam().Build(store.Params())),
-		Schedule:  schedule.Constant(0.03),
+		Schedule:  must(schedule.Constant{}.Build(0.03, 200)),
 		Train:     loader, Test: loader,
 	}
 	score, err := t.Fit(context.Background())

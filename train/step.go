@@ -34,7 +34,7 @@ func (t *Trainer) compileStep() *exec.Func {
 
 // step trains on a batch and says what came of it.
 func (r *run) step(ctx context.Context, b *data.Batch) error {
-	lr := r.Schedule(r.stepped.Step)
+	lr := r.Schedule.At(r.stepped.Step)
 	r.lr.F32()[0] = float32(lr)
 	out, err := r.trainStep.Run(ctx, b.Inputs[0], b.Inputs[1], r.lr)
 	if err != nil {

@@ -65,13 +65,14 @@ func (w *writer) loader(text []byte, shuffle bool) *data.Loader {
 // shows a sample now and then.
 func (w *writer) read(ctx context.Context, text []byte, steps int) float64 {
 	pages, unseen := w.loader(text[:len(text)*19/20], true), w.loader(text[len(text)*19/20:], false)
-	rate := schedule.Warmup(min(100, steps/4), schedule.Cosine(2e-3, 1e-4, steps))
+	warmup := min(100, steps/4)
+	rate := must(schedule.Cosine{Final: 0.05, Warmup: &schedule.Warmup{Steps: &warmup}}.Build(2e-3, steps))
 	for step := 0; step < steps; {
 		for b, err := range pages.Epoch(ctx, step/pages.Len()) {
 			if step == steps {
 				break
 			}
-			in := append(must(b, err).Inputs, tensor.Scalar(float32(rate(step))))
+			in := append(must(b, err).Inputs, tensor.Scalar(float32(rate.At(step))))
 			l := must(w.learn.Run(ctx, in...))[0].Float(0)
 			if step++; step%50 == 0 {
 				fmt.Printf("step %4d  loss %.3f\n", step, l)

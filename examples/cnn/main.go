@@ -84,12 +84,15 @@ func run(ctx context.Context, trainSet, testSet *mnist.Set, weights string) (acc
 	if err != nil {
 		return 0, err
 	}
-	rate := schedule.Cosine(0.003, 0, batches.Len())
+	rate, err := schedule.Cosine{}.Build(0.003, batches.Len())
+	if err != nil {
+		return 0, err
+	}
 	for b, err := range batches.Epoch(ctx, 0) {
 		if err != nil {
 			return 0, err
 		}
-		out, err := learn.Run(ctx, b.Inputs[0], b.Inputs[1], tensor.Scalar(float32(rate(b.Index))))
+		out, err := learn.Run(ctx, b.Inputs[0], b.Inputs[1], tensor.Scalar(float32(rate.At(b.Index))))
 		if err != nil {
 			return 0, err
 		}

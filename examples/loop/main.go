@@ -91,14 +91,18 @@ func run(ctx context.Context, trainSet, testSet data.Dataset, epochs int) (best 
 	if err := errors.Join(err, err2); err != nil {
 		return 0, nil, err
 	}
-	rate := schedule.Warmup(20, schedule.Cosine(0.003, 0, epochs*train.Len()))
+	warmup := 20
+	rate, err := schedule.Cosine{Warmup: &schedule.Warmup{Steps: &warmup}}.Build(0.003, epochs*train.Len())
+	if err != nil {
+		return 0, nil, err
+	}
 	for epoch := range epochs {
 		start, sum := time.Now(), 0.0
 		for b, err := range train.Epoch(ctx, epoch) {
 			if err != nil {
 				return 0, nil, err
 			}
-			lr := rate(epoch*train.Len() + b.Index)
+			lr := rate.At(epoch*train.Len() + b.Index)
 			out, err := learn.Run(ctx, b.Inputs[0], b.Inputs[1], tensor.Scalar(float32(lr)))
 			if err != nil {
 				return 0, nil, err

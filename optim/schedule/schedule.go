@@ -1,51 +1,198 @@
-// Package schedule has learning rates as functions of the step, 0 in the first.
+// Package schedule has learning rates as functions of the step.
 //
-// A schedule is a plain function: any other will do where one is wanted.
+// A config such as [Cosine] is data; its Build gives a [Schedule] for the
+// highest rate and the length of a run. All of them are factors of that rate, so
+// that one schedule serves groups of parameters with rates of their own. A
+// [Warmup] may stand before each but [OneCycle], which has its own.
+//
+// The arithmetic is in float64. Values are those of torch.optim.lr_scheduler
+// (PyTorch 2.15) or of the schedules of Hugging Face Transformers 5, as the
+// comments say.
 package schedule
 
-import "math"
+import (
+	"errors"
+	"fmt"
 
-// A Schedule gives the learning rate of a step.
-type Schedule func(step int) float64
+	"github.com/gradus-ml/gradus/config"
+)
 
-// Constant is always lr.
-func Constant(lr float64) Schedule {
-	return func(int) float64 { return lr }
+// A Schedule gives the learning rate of a step, 0 in the first.
+type Schedule interface{ At(step int) float64 }
+
+// A Func is a schedule that is a function of the step alone.
+type Func func(step int) float64
+
+// At is f(step).
+func (f Func) At(step int) float64 { return f(step) }
+
+// An Observer is a schedule that follows a metric of the validation split. It is
+// not safe for concurrent use.
+type Observer interface {
+	Schedule
+	// Metric names the metric: "loss", "accuracy" and so on.
+	Metric() string
+	// Observe takes the metric of an evaluation.
+	Observe(value float64)
+	// State is what Observe has changed: finite numbers, for a checkpoint.
+	State() map[string]float64
+	// Restore takes a State back.
+	Restore(state map[string]float64) error
 }
 
-// Step multiplies lr by gamma after every so many steps; every must be at
-// least 1 (a smaller one acts as 1).
-//
-// Source: torch.optim.lr_scheduler.StepLR.
-func Step(lr float64, every int, gamma float64) Schedule {
-	return func(step int) float64 { return lr * math.Pow(gamma, float64(step/max(every, 1))) }
+// A Config is a schedule as data.
+type Config interface {
+	// Validate tells all that is wrong with the settings.
+	Validate() error
+	// Build makes the schedule of a run of so many steps at a highest rate lr.
+	Build(lr float64, steps int) (Schedule, error)
 }
 
-// Cosine falls from lr to low along half a cosine in total steps, and stays there:
-//
-//	low + (lr-low) * (1 + cos(pi*step/total)) / 2
-//
-// Source: Loshchilov, Hutter, "SGDR" (2016), equation 5, without restarts;
-// torch.optim.lr_scheduler.CosineAnnealingLR, which rises again after total.
-func Cosine(lr, low float64, total int) Schedule {
-	return func(step int) float64 {
-		if step >= total {
-			return low
-		}
-		return low + (lr-low)*(1+math.Cos(math.Pi*float64(step)/float64(total)))/2
+// Kinds lists the schedules, the most usual first.
+func Kinds() []config.Kind {
+	return []config.Kind{
+		{Name: "constant", Default: Constant{}},
+		{Name: "cosine", Default: Cosine{}},
+		{Name: "linear", Default: Linear{}},
+		{Name: "one_cycle", Default: DefaultOneCycle()},
+		{Name: "step", Default: DefaultStep()},
+		{Name: "multi_step", Default: DefaultMultiStep()},
+		{Name: "exponential", Default: Exponential{}},
+		{Name: "polynomial", Default: DefaultPolynomial()},
+		{Name: "inverse_sqrt", Default: InverseSqrt{}},
+		{Name: "wsd", Default: DefaultWSD()},
+		{Name: "cosine_restarts", Default: DefaultCosineRestarts()},
+		{Name: "plateau", Default: DefaultPlateau()},
 	}
 }
 
-// Warmup rises from then(0)/steps in the first step to then(0) in the last of
-// so many steps, by equal amounts; after them then runs, from its own step 0.
-//
-// Source: torch.optim.lr_scheduler.LinearLR with start_factor 1/steps and
-// total_iters steps-1, followed by then.
-func Warmup(steps int, then Schedule) Schedule {
-	return func(step int) float64 {
-		if step < steps {
-			return then(0) * float64(step+1) / float64(steps)
-		}
-		return then(step - steps)
-	}
+// A Span is a part of a run: one of its fields is given.
+type Span struct {
+	Share *float64 `json:"share" yaml:"share"` // of the run's steps, rounded down
+	Steps *int     `json:"steps" yaml:"steps"`
 }
+
+// Share is a span of a share of the run.
+func Share(share float64) Span { return Span{Share: &share} }
+
+// Steps is a span of a number of steps.
+func Steps(n int) Span { return Span{Steps: &n} }
+
+// validate wants exactly one field, in its range.
+func (s Span) validate(name string) error {
+	switch {
+	case (s.Share == nil) == (s.Steps == nil):
+		return fmt.Errorf("%s wants either a share of the run or a number of steps", name)
+	case s.Share != nil && !(*s.Share >= 0 && *s.Share <= 1):
+		return fmt.Errorf("%s: share must be in 0..1, got %v", name, *s.Share)
+	case s.Steps != nil && *s.Steps < 0:
+		return fmt.Errorf("%s: steps must not be negative, got %d", name, *s.Steps)
+	}
+	return nil
+}
+
+// of is the number of steps in a run of so many. A share that comes within
+// 1e-9 of the next step reaches it: 0.29 of 100 are 29.
+func (s Span) of(steps int) int {
+	if s.Steps != nil {
+		return *s.Steps
+	}
+	return int(*s.Share*float64(steps) + 1e-9)
+}
+
+// Warmup is a rise of the rate at the start of a run. In step t of n it is, as
+// a factor of the highest rate,
+//
+//	(t+1)/n                      by equal amounts from 1/n to 1
+//	Start + (1-Start)*t/n        with Start
+//
+// and what follows begins with step n, as if that were step 0 of a shorter run.
+//
+// Source: torch.optim.lr_scheduler.LinearLR with start_factor 1/n and
+// total_iters n-1, or with start_factor Start and total_iters n. With Start 0
+// it is the warm-up of Transformers, whose first step changes nothing.
+type Warmup struct {
+	Share *float64 `json:"share" yaml:"share"` // of the run's steps, rounded down
+	Steps *int     `json:"steps" yaml:"steps"` // in place of Share
+	Start *float64 `json:"start" yaml:"start"` // factor of the rate in the first step; null rises by equal amounts
+}
+
+func (w *Warmup) span() Span { return Span{w.Share, w.Steps} }
+
+func (w *Warmup) validate() error {
+	if w == nil {
+		return nil
+	}
+	errs := []error{w.span().validate("warmup")}
+	if s := w.Start; s != nil && !(*s >= 0 && *s <= 1) {
+		errs = append(errs, fmt.Errorf("warmup: start must be in 0..1, got %v", *s))
+	}
+	return errors.Join(errs...)
+}
+
+// steps is the length of the warm-up in a run of so many steps.
+func (w *Warmup) steps(run int) (int, error) {
+	if w == nil {
+		return 0, nil
+	}
+	n := w.span().of(run)
+	if n > run {
+		return 0, fmt.Errorf("warmup of %d steps is longer than the run of %d; give a share of it", n, run)
+	}
+	return n, nil
+}
+
+// factor is that of step t of n.
+func (w *Warmup) factor(t, n int) float64 {
+	if s := w.Start; s != nil {
+		return *s + (1-*s)*float64(t)/float64(n)
+	}
+	return float64(t+1) / float64(n)
+}
+
+// A factor of the highest rate in step t of n after the warm-up. It is 1 in the
+// first, and t may be n or more.
+type factor func(t, n int) float64
+
+// build checks everything and puts the warm-up before f.
+func build(cfg Config, w *Warmup, lr float64, steps int, f factor) (Schedule, error) {
+	n, err := check(cfg, w, lr, steps)
+	if err != nil {
+		return nil, err
+	}
+	return Func(func(step int) float64 {
+		if step < n {
+			return lr * w.factor(step, n)
+		}
+		return lr * f(step-n, steps-n)
+	}), nil
+}
+
+// check says what is wrong with a run, and gives the length of its warm-up.
+func check(cfg Config, w *Warmup, lr float64, steps int) (int, error) {
+	if err := cfg.Validate(); err != nil {
+		return 0, fmt.Errorf("schedule: %w", err)
+	}
+	if !(lr >= 0 && lr-lr == 0) {
+		return 0, fmt.Errorf("schedule: the rate must be a finite number and not negative, got %v", lr)
+	}
+	if steps < 1 {
+		return 0, fmt.Errorf("schedule: a run must have at least one step, got %d", steps)
+	}
+	n, err := w.steps(steps)
+	if err != nil {
+		return 0, fmt.Errorf("schedule: %w", err)
+	}
+	return n, nil
+}
+
+// share wants a factor of the rate in 0..1.
+func share(name string, v float64) error {
+	if !(v >= 0 && v <= 1) {
+		return fmt.Errorf("%s must be in 0..1, got %v", name, v)
+	}
+	return nil
+}
+
+// between is the factor that is 1 where part is 1, and low where it is 0.
+func between(low, part float64) float64 { return low + (1-low)*part }

@@ -38,6 +38,7 @@ SCRIPTS = [
     "reductions",
     "rope",
     "scatter",
+    "schedule",
     "softmax",
     "sorting",
     "transformer",

@@ -1,0 +1,14 @@
+package schedule
+
+// Constant stays at the highest rate.
+type Constant struct {
+	Warmup *Warmup `json:"warmup" yaml:"warmup"` // null for none
+}
+
+// Validate tells all that is wrong.
+func (cfg Constant) Validate() error { return cfg.Warmup.validate() }
+
+// Build makes the schedule of a run.
+func (cfg Constant) Build(lr float64, steps int) (Schedule, error) {
+	return build(cfg, cfg.Warmup, lr, steps, func(int, int) float64 { return 1 })
+}
