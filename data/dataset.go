@@ -17,7 +17,10 @@ import (
 
 // A Dataset is a list of items. Every item is the same number of tensors
 // (image and label, say), and each of them has one element type and shape in
-// all items. A Loader calls both methods from one goroutine at a time.
+// all items; the first axis may vary if a [Padding] says so. An epoch calls the
+// methods from one goroutine at a time, unless the loader has several workers:
+// then all of them, those of Gatherer and the others included, are called
+// concurrently.
 type Dataset interface {
 	Len() int
 	// Item returns item i, 0 <= i < Len(). The caller does not change it.
@@ -32,6 +35,22 @@ type Gatherer interface {
 	// [len(items) ...], as they are in an epoch: a set whose items are random
 	// draws them by it. It keeps neither slice.
 	Gather(dst []*tensor.Tensor, items []int, epoch int) error
+}
+
+// An Augmented dataset has items that are drawn anew each epoch, by its number
+// and the item's alone; see [Draw].
+type Augmented interface {
+	Dataset
+	// ItemAt returns item i as it is in an epoch.
+	ItemAt(i, epoch int) ([]*tensor.Tensor, error)
+}
+
+// A Measured dataset knows the lengths of its items without making them.
+type Measured interface {
+	Dataset
+	// Length is the extent of the first axis of item i's tensors that vary,
+	// the largest if there are several, in every epoch.
+	Length(i int) (int, error)
 }
 
 // A TensorSet is a Dataset in memory: item i is row i of each of its tensors.
@@ -95,27 +114,4 @@ func itemShape(s shape.Shape) shape.Shape { return shape.Of(s.Dims()[1:]...) }
 
 func batchShape(n int, item shape.Shape) (shape.Shape, error) {
 	return shape.Make(append([]int{n}, item.Dims()...)...)
-}
-
-// gather fills a batch from any dataset.
-func gather(ds Dataset, dst []*tensor.Tensor, items []int, epoch int) error {
-	if g, ok := ds.(Gatherer); ok {
-		return g.Gather(dst, items, epoch)
-	}
-	for k, i := range items {
-		item, err := ds.Item(i)
-		if err != nil {
-			return fmt.Errorf("data: item %d: %w", i, err)
-		}
-		if len(item) != len(dst) {
-			return fmt.Errorf("data: item %d has %d tensors, item 0 has %d", i, len(item), len(dst))
-		}
-		for c, t := range item {
-			if want := itemShape(dst[c].Shape()); t.DType() != dst[c].DType() || t.Shape() != want {
-				return fmt.Errorf("data: item %d: tensor %d is %v, in item 0 it is %v%v", i, c, t, dst[c].DType(), want)
-			}
-			copy(rowBytes(dst[c], k), t.Bytes())
-		}
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gradus-ml/gradus/tensor"
 )
@@ -13,18 +14,23 @@ import (
 // A LoaderConfig says how items become batches. It is part of the record of
 // an experiment: with the dataset it determines every batch.
 type LoaderConfig struct {
-	Batch    int    `json:"batch" yaml:"batch"`         // items in a batch
-	Shuffle  bool   `json:"shuffle" yaml:"shuffle"`     // a new random order each epoch
-	Seed     uint64 `json:"seed" yaml:"seed"`           // of the order
-	DropLast bool   `json:"drop_last" yaml:"drop_last"` // leave out a last batch that is not full
+	Batch    int      `json:"batch" yaml:"batch"`         // items in a batch
+	Shuffle  bool     `json:"shuffle" yaml:"shuffle"`     // a new random order each epoch
+	Seed     uint64   `json:"seed" yaml:"seed"`           // of the order
+	DropLast bool     `json:"drop_last" yaml:"drop_last"` // leave out a last batch that is not full
+	Pad      *Padding `json:"pad" yaml:"pad"`             // for items of different lengths; null wants equal shapes
 }
 
 // Validate reports every mistake in c.
 func (c LoaderConfig) Validate() error {
+	var errs []error
 	if c.Batch < 1 {
-		return fmt.Errorf("data: batch size %d, want at least 1", c.Batch)
+		errs = append(errs, fmt.Errorf("data: batch size %d, want at least 1", c.Batch))
 	}
-	return nil
+	if c.Pad != nil {
+		errs = append(errs, c.Pad.Validate())
+	}
+	return errors.Join(errs...)
 }
 
 // A Batch is N items side by side.
@@ -34,16 +40,28 @@ type Batch struct {
 	Epoch  int
 	Index  int // number of the batch in its epoch, from 0
 	N      int
+
+	memory []column // that Inputs are views of
 }
 
-// A Loader reads a dataset in batches. Epochs may run concurrently if the
-// dataset allows it.
+// name is the number of the item in a row, for messages.
+func (b *Batch) name(row int) int {
+	if row < len(b.Items) {
+		return b.Items[row]
+	}
+	return row
+}
+
+// A Loader reads a dataset in batches: a [Feed]. Epochs may run concurrently
+// if the dataset allows it.
 type Loader struct {
 	ds       Dataset
-	n        int // items
+	sampler  Sampler
 	cfg      LoaderConfig
 	prefetch int
-	like     []*tensor.Tensor // one item, for types and shapes
+	workers  int
+	collator *Collator
+	buckets  *buckets // nil without
 
 	mu   sync.Mutex
 	idle []*buffers // of epochs that ended
@@ -52,13 +70,38 @@ type Loader struct {
 // An Option changes how a Loader works, not what it yields.
 type Option func(*Loader)
 
-// WithPrefetch sets how many batches are made ready ahead of the caller by a
-// goroutine; with 0 the caller makes each when it asks. The default is 2.
+// WithPrefetch sets how many batches are made ready ahead of the caller; with
+// 0 the caller makes each when it asks. The default is 2.
 func WithPrefetch(n int) Option { return func(l *Loader) { l.prefetch = n } }
 
-// NewLoader reads the first item, to learn types and shapes.
+// WithWorkers sets how many batches are made at a time, each by a goroutine of
+// its own; they are yielded in order all the same. The default is 1. With more
+// the dataset's methods are called concurrently, and at least n batches are
+// made ahead.
+func WithWorkers(n int) Option { return func(l *Loader) { l.workers = n } }
+
+// NewLoader reads the first item, to learn types and shapes. Buckets ask for
+// the length of every item: of a dataset that is not [Measured], all items are
+// read once.
 func NewLoader(ds Dataset, cfg LoaderConfig, options ...Option) (*Loader, error) {
-	l := &Loader{ds: ds, n: ds.Len(), cfg: cfg, prefetch: 2}
+	var s Sampler = sequential(ds.Len())
+	if cfg.Shuffle {
+		s = shuffled{ds.Len(), cfg.Seed}
+	}
+	return load(ds, s, cfg, options)
+}
+
+// NewSampledLoader is NewLoader with items that a sampler chooses. Shuffle and
+// Buckets of the config must be off.
+func NewSampledLoader(ds Dataset, s Sampler, cfg LoaderConfig, options ...Option) (*Loader, error) {
+	if cfg.Shuffle || cfg.Pad != nil && cfg.Pad.Buckets != nil {
+		return nil, errors.New("data: a sampler makes the order: shuffle and buckets can't do so too")
+	}
+	return load(ds, s, cfg, options)
+}
+
+func load(ds Dataset, s Sampler, cfg LoaderConfig, options []Option) (*Loader, error) {
+	l := &Loader{ds: ds, sampler: s, cfg: cfg, prefetch: 2, workers: 1}
 	for _, o := range options {
 		o(l)
 	}
@@ -66,17 +109,32 @@ func NewLoader(ds Dataset, cfg LoaderConfig, options ...Option) (*Loader, error)
 	if l.prefetch < 0 {
 		err = errors.Join(err, fmt.Errorf("data: prefetch of %d batches, want at least 0", l.prefetch))
 	}
+	if l.workers < 1 {
+		err = errors.Join(err, fmt.Errorf("data: %d workers, want at least 1", l.workers))
+	}
 	if err != nil {
 		return nil, err
 	}
-	if l.n == 0 {
+	if ds.Len() == 0 || s.Len() == 0 {
 		return nil, errors.New("data: the dataset has no items")
 	}
-	if l.Len() == 0 {
-		return nil, fmt.Errorf("data: %d items give no full batch of %d, and the last one is to be dropped", l.n, cfg.Batch)
+	if l.workers > 1 {
+		l.prefetch = max(l.prefetch, l.workers)
 	}
-	if l.like, err = ds.Item(0); err != nil {
-		return nil, fmt.Errorf("data: item 0: %w", err)
+	first, err := safeItem(ds, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	if l.collator, err = NewCollator(first, cfg.Pad); err != nil {
+		return nil, err
+	}
+	if cfg.Pad != nil && len(cfg.Pad.Buckets) > 0 {
+		if l.buckets, err = newBuckets(ds, cfg); err != nil {
+			return nil, err
+		}
+	}
+	if l.Len() == 0 {
+		return nil, fmt.Errorf("data: %d items give no full batch of %d, and the last one is to be dropped", s.Len(), cfg.Batch)
 	}
 	return l, nil
 }
@@ -86,11 +144,18 @@ func (l *Loader) Batches() (n int, ok bool) { return l.Len(), true }
 
 // Len is the number of batches in an epoch.
 func (l *Loader) Len() int {
-	n := l.n
-	if !l.cfg.DropLast {
-		n += l.cfg.Batch - 1
+	if l.buckets != nil {
+		return l.buckets.batches
 	}
-	return n / l.cfg.Batch
+	return batches(l.sampler.Len(), l.cfg)
+}
+
+// batches is how many n items make.
+func batches(n int, cfg LoaderConfig) int {
+	if !cfg.DropLast {
+		n += cfg.Batch - 1
+	}
+	return n / cfg.Batch
 }
 
 // Epoch yields the batches of an epoch. The order is a function of seed and
@@ -102,20 +167,19 @@ func (l *Loader) Epoch(ctx context.Context, epoch int) iter.Seq2[*Batch, error] 
 }
 
 // From yields what Epoch yields from batch number index on: a run that stopped
-// at (epoch, index) goes on there.
+// at (epoch, index) goes on there. The batches before it are not made.
 func (l *Loader) From(ctx context.Context, epoch, index int) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		if epoch < 0 || index < 0 || index > l.Len() {
 			yield(nil, fmt.Errorf("data: batch %d of epoch %d, an epoch has %d", index, epoch, l.Len()))
 			return
 		}
-		buf, err := l.take()
-		if err != nil {
+		buf := l.take()
+		defer l.give(buf)
+		if err := buf.plan(l, epoch); err != nil {
 			yield(nil, err)
 			return
 		}
-		defer l.give(buf)
-		buf.order(l.cfg, epoch)
 		if l.prefetch == 0 {
 			l.here(ctx, buf, epoch, index, yield)
 		} else {
@@ -126,80 +190,120 @@ func (l *Loader) From(ctx context.Context, epoch, index int) iter.Seq2[*Batch, e
 
 // here makes each batch when it is asked for.
 func (l *Loader) here(ctx context.Context, buf *buffers, epoch, index int, yield func(*Batch, error) bool) {
+	s := buf.slots[0]
 	for ; index < l.Len(); index++ {
 		err := ctx.Err()
 		if err == nil {
-			err = l.fill(buf, buf.slots[0], epoch, index)
+			l.plan(buf, s, epoch, index)
+			err = l.fill(s, nil)
 		}
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		if !yield(&buf.slots[0].batch, nil) {
+		if !yield(&s.batch, nil) {
 			return
 		}
 	}
 }
 
-// ahead lets a goroutine make batches while the caller works. Slots go round:
-// free, filled, ready, with the caller, free.
+var (
+	// errStopped is what a worker makes of a batch that nobody waits for.
+	errStopped = errors.New("data: internal error: the loop has ended")
+	errEnded   = errors.New("data: the dataset ended the goroutine that read it")
+)
+
+// ahead lets goroutines make batches while the caller works. Batch i has slot
+// i modulo their number: planned here, filled by a worker, waited for and given
+// to the caller in order, then planned anew.
 func (l *Loader) ahead(ctx context.Context, buf *buffers, epoch, index int, yield func(*Batch, error) bool) {
-	free := make(chan *slot, len(buf.slots))
-	for _, s := range buf.slots {
-		free <- s
+	work := make(chan *slot, len(buf.slots))
+	var stop atomic.Bool
+	var workers sync.WaitGroup
+	for range l.workers {
+		workers.Go(func() {
+			for s := range work {
+				l.work(s, &stop)
+			}
+		})
 	}
-	ready := make(chan *slot, len(buf.slots))
-	stop := make(chan struct{})
-	var failed error // written before ready is closed
-	go func() {
-		defer close(ready)
-		for ; index < l.Len(); index++ {
+	defer func() {
+		stop.Store(true)
+		close(work)
+		workers.Wait()
+		for _, s := range buf.slots {
 			select {
-			case s := <-free:
-				if failed = l.fill(buf, s, epoch, index); failed != nil {
-					return
-				}
-				ready <- s
-			case <-stop:
-				return
+			case <-s.done:
+			default:
 			}
 		}
 	}()
-	defer func() {
-		close(stop)
-		for range ready { // until the goroutine has ended
+	begin := func(index int) {
+		if index < l.Len() {
+			s := buf.slots[index%len(buf.slots)]
+			l.plan(buf, s, epoch, index)
+			work <- s
 		}
-	}()
-	for {
+	}
+	for k := range l.prefetch {
+		begin(index + k)
+	}
+	for ; index < l.Len(); index++ {
+		// The slot that the caller has just left is the last of the ring.
+		begin(index + l.prefetch)
+		s := buf.slots[index%len(buf.slots)]
 		// A cancelled context wins over a batch that is ready.
-		if err := ctx.Err(); err != nil {
+		err := ctx.Err()
+		if err == nil {
+			select {
+			case err = <-s.done:
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+		}
+		if err != nil {
 			yield(nil, err)
 			return
 		}
-		select {
-		case s, ok := <-ready:
-			if !ok {
-				if failed != nil {
-					yield(nil, failed)
-				}
-				return
-			}
-			if !yield(&s.batch, nil) {
-				return
-			}
-			free <- s
-		case <-ctx.Done():
-			yield(nil, ctx.Err())
+		if !yield(&s.batch, nil) {
 			return
 		}
 	}
 }
 
-// fill makes batch number index in a slot.
-func (l *Loader) fill(buf *buffers, s *slot, epoch, index int) error {
-	lo := index * l.cfg.Batch
-	items := buf.items[lo:min(lo+l.cfg.Batch, len(buf.items))]
-	inputs := s.inputs(len(items))
-	s.batch = Batch{Inputs: inputs, Items: items, Epoch: epoch, Index: index, N: len(items)}
-	return gather(l.ds, inputs, items, epoch)
+// work fills a slot. A dataset that ends the goroutine (testing.T's FailNow)
+// must not leave the caller waiting.
+func (l *Loader) work(s *slot, stop *atomic.Bool) {
+	err := errEnded
+	defer func() { s.done <- err }()
+	err = l.fill(s, stop)
+}
+
+// plan says what a slot is to hold.
+func (l *Loader) plan(buf *buffers, s *slot, epoch, index int) {
+	b := &s.batch
+	b.Epoch, b.Index = epoch, index
+	b.Items, s.length = buf.batch(index, l)
+}
+
+// fill makes the batch of a slot.
+func (l *Loader) fill(s *slot, stop *atomic.Bool) error {
+	b := &s.batch
+	if g, ok := l.ds.(Gatherer); ok && l.cfg.Pad == nil {
+		l.collator.room(b, len(b.Items))
+		return safeGather(g, b.Inputs, b.Items, b.Epoch)
+	}
+	s.items = s.items[:0]
+	defer func() { clear(s.items) }() // the dataset's tensors are not ours to keep alive
+	for _, i := range b.Items {
+		if stop != nil && stop.Load() {
+			return errStopped
+		}
+		item, err := safeItem(l.ds, i, b.Epoch)
+		if err != nil {
+			return err
+		}
+		s.items = append(s.items, item)
+	}
+	return l.collator.Collate(b, s.items, s.length)
 }

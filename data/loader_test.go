@@ -300,9 +300,9 @@ func TestNoAllocationPerBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, prefetch := range []int{0, 2} {
+	for _, c := range []struct{ workers, prefetch int }{{1, 0}, {1, 2}, {3, 4}} {
 		epoch := func(batch int) float64 {
-			l := newLoader(t, ds, LoaderConfig{Batch: batch, Shuffle: true}, WithPrefetch(prefetch))
+			l := newLoader(t, ds, LoaderConfig{Batch: batch, Shuffle: true}, WithWorkers(c.workers), WithPrefetch(c.prefetch))
 			return testing.AllocsPerRun(3, func() {
 				for _, err := range l.Epoch(context.Background(), 1) {
 					if err != nil {
@@ -313,7 +313,7 @@ func TestNoAllocationPerBatch(t *testing.T) {
 		}
 		few, many := epoch(1000), epoch(2) // 4 and 2000 batches
 		if many > few+10 {
-			t.Errorf("prefetch %d: %v allocations for 4 batches, %v for 2000", prefetch, few, many)
+			t.Errorf("%+v: %v allocations for 4 batches, %v for 2000", c, few, many)
 		}
 	}
 }
@@ -335,10 +335,12 @@ func TestMistakes(t *testing.T) {
 	}{
 		{numbered(3), LoaderConfig{}, nil, "batch size 0, want at least 1"},
 		{numbered(3), LoaderConfig{Batch: 1}, []Option{WithPrefetch(-1)}, "prefetch of -1"},
+		{numbered(3), LoaderConfig{Batch: 1}, []Option{WithWorkers(0)}, "0 workers, want at least 1"},
 		{ragged{}, LoaderConfig{Batch: 1}, nil, "no items"},
 		{numbered(3), LoaderConfig{Batch: 4, DropLast: true}, nil, "3 items give no full batch of 4"},
-		{ragged{[][]*tensor.Tensor{{f}, {f, f}}}, LoaderConfig{Batch: 2}, nil, "item 1 has 2 tensors, item 0 has 1"},
-		{ragged{[][]*tensor.Tensor{{f}, {two}}}, LoaderConfig{Batch: 2}, nil, "item 1: tensor 0 is f32[2], in item 0 it is f32[]"},
+		{ragged{[][]*tensor.Tensor{{f}, {f, f}}}, LoaderConfig{Batch: 2}, nil, "item 1 has 2 tensors, the first has 1"},
+		{ragged{[][]*tensor.Tensor{{f}, {two}}}, LoaderConfig{Batch: 2}, nil, "item 1: tensor 0 is f32[2], in the first item it is f32[]"},
+		{ragged{[][]*tensor.Tensor{{two}, {tensor.Must(tensor.Of([]float32{1}))}}}, LoaderConfig{Batch: 2}, nil, "in the first item it is f32[2]; give a padding"},
 		{ragged{[][]*tensor.Tensor{{f}, {tensor.Scalar[int32](1)}}}, LoaderConfig{Batch: 2}, nil, "tensor 0 is i32[]"},
 	} {
 		l, err := NewLoader(c.ds, c.cfg, c.options...)
