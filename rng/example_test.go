@@ -30,3 +30,9 @@ func ExampleBits() {
 	fmt.Println(all[3] == tail[0], all[5] == tail[2])
 	// Output: true true
 }
+
+func ExampleStream_Beta() {
+	s := rng.NewStream(1, "mixup", 0)
+	fmt.Printf("%.4f %.4f %.4f\n", s.Beta(0.2, 0.2), s.Beta(0.2, 0.2), s.Beta(1, 1))
+	// Output: 0.3083 0.0000 0.4042
+}
