@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
+	"strings"
 )
 
 // A Kind is what the values of a column are in Go.
@@ -23,7 +25,7 @@ const (
 	Integer             // int64
 	Boolean             // bool
 	Binary              // []byte: a file's content, such as a JPEG
-	Array               // *tensor.Tensor, of one element type and shape in all rows
+	Array               // *tensor.Tensor, of one element type and rank in all rows
 )
 
 var kinds = [...]string{"text", "number", "integer", "boolean", "binary", "array"}
@@ -34,6 +36,24 @@ func (k Kind) String() string {
 		return kinds[k]
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
+}
+
+// MarshalText returns the name.
+func (k Kind) MarshalText() ([]byte, error) {
+	if int(k) >= len(kinds) {
+		return nil, fmt.Errorf("source: %v has no name", k)
+	}
+	return []byte(kinds[k]), nil
+}
+
+// UnmarshalText reads a name.
+func (k *Kind) UnmarshalText(text []byte) error {
+	i := slices.Index(kinds[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("source: no kind %q; there are %s", text, strings.Join(kinds[:], ", "))
+	}
+	*k = Kind(i)
+	return nil
 }
 
 // A Column is one property of all rows.

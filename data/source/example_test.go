@@ -1,0 +1,111 @@
+package source_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/gradus-ml/gradus/data/source"
+)
+
+// disk is the Files of local paths; package file has one that knows more.
+type disk struct{}
+
+func (disk) Find(_ context.Context, pattern string) ([]string, error) {
+	return filepath.Glob(pattern)
+}
+
+func (disk) Open(_ context.Context, name string) (io.ReadCloser, error) { return os.Open(name) }
+
+func (disk) Local(_ context.Context, name string) (string, error) { return name, nil }
+
+// inFolder makes a folder with a file, and it the working directory until
+// leave is called.
+func inFolder(name, content string) (leave func()) {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	old, err := os.Getwd()
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := os.Chdir(dir); err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+		log.Fatal(err)
+	}
+	return func() {
+		os.Chdir(old)
+		os.RemoveAll(dir)
+	}
+}
+
+func ExampleCSV() {
+	defer inFolder("houses.csv", "street,zip,rooms,price\nElm,01234,3,250.5\n\"Oak, East\",94043,,310\n")()
+
+	c := source.DefaultCSV()
+	c.Path = "houses.csv"
+	table, err := c.Open(context.Background(), disk{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer table.Close()
+	fmt.Println(table.Columns())
+
+	columns, err := source.Index(table.Columns(), "street", "rooms")
+	if err != nil {
+		log.Fatal(err)
+	}
+	row := make([]any, len(columns))
+	for i := range table.Len() {
+		if err := table.Read(row, i, columns); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(table.Where(i), row)
+	}
+	_, err = source.Index(table.Columns(), "prize")
+	fmt.Println(err)
+	// Output:
+	// [{street text} {zip text} {rooms integer} {price number}]
+	// houses.csv:2 [Elm 3]
+	// houses.csv:3 [Oak, East <nil>]
+	// no column "prize"; there are street, zip, rooms, price
+}
+
+func ExampleSplit() {
+	table, err := source.Rows("letters", []source.Column{{Name: "vowel", Kind: source.Boolean}},
+		[]any{true}, []any{false}, []any{false}, []any{false}, []any{true}, []any{false}, []any{false}, []any{false})
+	if err != nil {
+		log.Fatal(err)
+	}
+	parts, err := source.Split{Stratify: "vowel"}.Parts(table, 1, 0.5)
+	if err != nil {
+		log.Fatal(err)
+	}
+	training, err := source.Subset(table, parts[0])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(parts, training.Len())
+
+	folds, err := source.Split{}.Folds(table, 1, 4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for k, held := range folds {
+		rest := slices.Concat(slices.Delete(slices.Clone(folds), k, k+1)...)
+		fmt.Println("train on", len(rest), "rows, validate on", held)
+	}
+	// Output:
+	// [[1 4 5 7] [0 2 3 6]] 4
+	// train on 6 rows, validate on [1 5]
+	// train on 6 rows, validate on [3 6]
+	// train on 6 rows, validate on [4 7]
+	// train on 6 rows, validate on [0 2]
+}

@@ -1,0 +1,10 @@
+package source
+
+import "github.com/gradus-ml/gradus/config"
+
+// Kinds lists the configs that this package has for a field of type Config.
+func Kinds() []config.Kind {
+	return []config.Kind{
+		{Name: "csv", Default: DefaultCSV()},
+	}
+}
