@@ -8,6 +8,17 @@ import (
 
 type scale struct{ Weight *module.Param }
 
+func ExampleMatchAll() {
+	keys := []string{"stem.weight", "blocks.0.weight", "blocks.0.bias", "head.weight"}
+	first, err := module.MatchAll([]string{"*.bias", "blocks.*"}, keys)
+	fmt.Println(first, err)
+	_, err = module.MatchAll([]string{"blocks"}, keys)
+	fmt.Println(err)
+	// Output:
+	// [-1 1 0 -1] <nil>
+	// "blocks" fits no key; near it are blocks.*
+}
+
 // The path of a field is the key of its parameter.
 func ExampleWalk() {
 	model := &struct {

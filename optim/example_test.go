@@ -46,3 +46,23 @@ func ExampleBuild() {
 	fmt.Println(opt.Params()[1].Key, err)
 	// Output: bias <nil>
 }
+
+// A head learns by AdamW, the rest by gradient descent at a tenth of the rate.
+func ExampleGroups() {
+	head, body := optim.DefaultAdamW(), optim.DefaultSGD()
+	head.LR, body.LR = 0.01, 0.001
+	groups, err := optim.Groups(params(), []optim.Part{{Config: head, Keys: []string{"bias"}}, {Config: body}}, optim.Training{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, g := range groups {
+		fmt.Printf("%T %v %s\n", g.Rule, g.LRScale, g.Params[0].Key)
+	}
+	opt, err := optim.Build("optim", groups...)
+	fmt.Println(len(opt.Params()), err)
+	// Output:
+	// optim.AdamW 1 bias
+	// optim.SGD 0.1 weight
+	// 2 <nil>
+}

@@ -87,13 +87,17 @@ type Group struct {
 	Rule    Rule
 	Params  []module.Named
 	LRScale float64 // factor of the learning rate of the step
+	// Clock names the count of steps that the rule reads, NAME.CLOCK; "" is
+	// "step". Parameters that join a run later count from there, as PyTorch's,
+	// by a clock of their own.
+	Clock string
 }
 
 // Build makes an optimizer of groups. The name is the first part of the keys of
 // its state, NAME.PARAMETER.SLOT and NAME.step; optimizers that are used in one
 // step or saved in one checkpoint need different ones.
 func Build(name string, groups ...Group) (Optimizer, error) {
-	o := &optimizer{name: name, step: &module.State{Key: name + ".step", DType: dtype.Int64}}
+	o := &optimizer{name: name, clocks: map[string]*module.State{}}
 	var errs []error
 	if name == "" {
 		errs = append(errs, errors.New("optim: an optimizer must have a name"))
@@ -145,8 +149,9 @@ func buildOne(name string, rule Rule, params []module.Named) (Optimizer, error) 
 type optimizer struct {
 	name   string
 	params []module.Named
-	member []member // of params
-	step   *module.State
+	member []member                 // of params
+	clocks map[string]*module.State // by name
+	names  []string                 // of clocks, in the order of groups
 }
 
 // A member is what the optimizer knows of one parameter.
@@ -160,6 +165,7 @@ type shared struct {
 	rule    Rule
 	lrScale float64
 	dt      dtype.DType // of state and arithmetic
+	clock   string
 }
 
 func (o *optimizer) add(g Group, p module.Named) {
@@ -167,7 +173,15 @@ func (o *optimizer) add(g Group, p module.Named) {
 	if dt.IsHalf() {
 		dt = dtype.Float32
 	}
-	m := member{shared: shared{g.Rule, g.LRScale, dt}}
+	clock := g.Clock
+	if clock == "" {
+		clock = "step"
+	}
+	if o.clocks[clock] == nil {
+		o.clocks[clock] = &module.State{Key: o.name + "." + clock, DType: dtype.Int64}
+		o.names = append(o.names, clock)
+	}
+	m := member{shared: shared{g.Rule, g.LRScale, dt, clock}}
 	for _, s := range g.Rule.Slots() {
 		m.slots = append(m.slots, &module.State{Key: o.name + "." + p.Key + "." + s.Name, DType: dt, Shape: p.Shape, Init: s.Init})
 	}
@@ -177,9 +191,12 @@ func (o *optimizer) add(g Group, p module.Named) {
 // Params lists the parameters, group after group.
 func (o *optimizer) Params() []module.Named { return o.params }
 
-// States lists the state of all parameters, and the step number.
+// States lists the numbers of steps, and the state of all parameters.
 func (o *optimizer) States() []*module.State {
-	all := []*module.State{o.step}
+	var all []*module.State
+	for _, name := range o.names {
+		all = append(all, o.clocks[name])
+	}
 	for _, m := range o.member {
 		all = append(all, m.slots...)
 	}
@@ -201,7 +218,10 @@ func (o *optimizer) Update(c *module.Ctx, grads []*ir.Value, lr *ir.Value) {
 		g.Fail("optim", "the learning rate must be a scalar of a floating-point type", []*ir.Value{lr})
 		return
 	}
-	count := o.counter(c)
+	counts := map[string]func() *ir.Value{}
+	for _, name := range o.names {
+		counts[name] = counter(c, o.clocks[name])
+	}
 	starts := map[shared]Update{}
 	for i, p := range o.params {
 		m := o.member[i]
@@ -218,7 +238,7 @@ func (o *optimizer) Update(c *module.Ctx, grads []*ir.Value, lr *ir.Value) {
 			if m.shared.lrScale != 1 {
 				rate = ops.Mul(rate, ops.Scalar(rate, m.shared.lrScale))
 			}
-			update = m.shared.rule.Start(&Step{rate, count})
+			update = m.shared.rule.Start(&Step{rate, counts[m.shared.clock]})
 			starts[m.shared] = update
 		}
 		state := make([]*ir.Value, len(m.slots))
@@ -234,13 +254,13 @@ func (o *optimizer) Update(c *module.Ctx, grads []*ir.Value, lr *ir.Value) {
 }
 
 // counter returns a function that counts the step when it is first called.
-func (o *optimizer) counter(c *module.Ctx) func() *ir.Value {
+func counter(c *module.Ctx, clock *module.State) func() *ir.Value {
 	var n *ir.Value
 	return func() *ir.Value {
 		if n == nil {
-			old := c.State(o.step)
+			old := c.State(clock)
 			now := ops.Add(old, ops.FullInt(c.Graph(), dtype.Int64, shape.Shape{}, 1))
-			c.SetState(o.step, now)
+			c.SetState(clock, now)
 			n = ops.Cast(now, dtype.Float64)
 		}
 		return n

@@ -95,21 +95,21 @@ func TestBuildErrors(t *testing.T) {
 		groups []Group
 		want   string
 	}{
-		{"no name", "", []Group{{DefaultSGD(), params, 1}}, "must have a name"},
+		{"no name", "", []Group{{Rule: DefaultSGD(), Params: params, LRScale: 1}}, "must have a name"},
 		{"no group", "optim", nil, "at least one group"},
-		{"no parameter", "optim", []Group{{DefaultSGD(), nil, 1}}, "no parameter to train"},
-		{"no rule", "optim", []Group{{nil, params, 1}}, "group 0 has no rule"},
-		{"bad rule", "optim", []Group{{DefaultSGD(), params, 1}, {SGD{LR: -1}, nil, 1}}, "group 1: lr must"},
-		{"bad scale", "optim", []Group{{DefaultSGD(), params, -1}}, "scale of the learning rate"},
-		{"twice", "optim", []Group{{DefaultSGD(), params, 1}, {DefaultAdam(), params, 1}}, "parameter 0 is given twice"},
-		{"integers", "optim", []Group{{DefaultSGD(), whole, 1}}, "parameter n is i64[] and has no gradient"},
-		{"not comparable", "optim", []Group{{notComparable{}, params, 1}}, "can't be compared"},
+		{"no parameter", "optim", []Group{{Rule: DefaultSGD(), Params: nil, LRScale: 1}}, "no parameter to train"},
+		{"no rule", "optim", []Group{{Rule: nil, Params: params, LRScale: 1}}, "group 0 has no rule"},
+		{"bad rule", "optim", []Group{{Rule: DefaultSGD(), Params: params, LRScale: 1}, {Rule: SGD{LR: -1}, Params: nil, LRScale: 1}}, "group 1: lr must"},
+		{"bad scale", "optim", []Group{{Rule: DefaultSGD(), Params: params, LRScale: -1}}, "scale of the learning rate"},
+		{"twice", "optim", []Group{{Rule: DefaultSGD(), Params: params, LRScale: 1}, {Rule: DefaultAdam(), Params: params, LRScale: 1}}, "parameter 0 is given twice"},
+		{"integers", "optim", []Group{{Rule: DefaultSGD(), Params: whole, LRScale: 1}}, "parameter n is i64[] and has no gradient"},
+		{"not comparable", "optim", []Group{{Rule: notComparable{}, Params: params, LRScale: 1}}, "can't be compared"},
 	} {
 		if _, err := Build(tc.name, tc.groups...); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want %q", tc.label, err, tc.want)
 		}
 	}
-	if _, err := Build("optim", Group{listRule{DefaultSGD()}, params, 0}); err != nil {
+	if _, err := Build("optim", Group{Rule: listRule{DefaultSGD()}, Params: params}); err != nil {
 		t.Errorf("a rule of one's own and a scale of 0: %v", err)
 	}
 }
