@@ -38,6 +38,9 @@ type trace struct {
 	seed     *State
 	step     *State
 	ticked   bool
+	gate     *ir.Value               // nil for none
+	gated    map[*ir.Value]*ir.Value // by variable: the gate that its new value went through
+	open     map[*ir.Value]bool      // variables that the gate does not concern
 	used     func(key string, p *Param, s *State)
 	visit    func(Visit)
 }
@@ -49,8 +52,8 @@ func NewCtx(g *ir.Graph, tree *Tree, used func(key string, p *Param, s *State)) 
 	t := &trace{g: g, tree: tree, used: used,
 		keys: map[*Param]string{}, params: map[*Param]*ir.Value{}, inputs: map[*Param]*ir.Value{},
 		states: map[*State]*ir.Value{}, stateIns: map[*State]*ir.Value{}, calls: map[string]int{},
-		owners: map[string]*State{},
-		seed:   &State{Key: SeedKey, DType: dtype.Uint64}, step: &State{Key: StepKey, DType: dtype.Uint64}}
+		owners: map[string]*State{}, gated: map[*ir.Value]*ir.Value{}, open: map[*ir.Value]bool{},
+		seed: &State{Key: SeedKey, DType: dtype.Uint64}, step: &State{Key: StepKey, DType: dtype.Uint64}}
 	for _, p := range tree.Params {
 		t.keys[p.Param] = p.Key
 	}
@@ -136,8 +139,7 @@ func (c *Ctx) Param(p *Param) *ir.Value {
 func (c *Ctx) SetParam(p *Param, v *ir.Value) {
 	c.Param(p)
 	if in := c.t.inputs[p]; in != nil {
-		c.t.g.Update(in, v)
-		c.t.params[p] = v
+		c.t.params[p] = c.t.update(in, v)
 	}
 }
 
@@ -178,8 +180,7 @@ func (c *Ctx) State(s *State) *ir.Value {
 func (c *Ctx) SetState(s *State, v *ir.Value) {
 	c.State(s)
 	if in := c.t.stateIns[s]; in != nil {
-		c.t.g.Update(in, v)
-		c.t.states[s] = v
+		c.t.states[s] = c.t.update(in, v)
 	}
 }
 
@@ -205,10 +206,60 @@ func (c *Ctx) Random() RandomKey {
 	return RandomKey{seed, c.State(c.t.step), rng.Hash(fmt.Sprintf("%s#%d", path, n))}
 }
 
-// Finish ends a trace: a step that drew random numbers counts itself. The
-// function addOne builds v+1; it is given here because ops are built further up.
+// Gate lets the step change no variable unless ok, a bool scalar known when the
+// step runs, is true: where it is false all parameters and states keep their
+// values, bit for bit, whether they were set before this call or are set behind
+// it. Of several gates all must be true. The number of steps with random ops
+// counts on, and so does what [Ctx.SetUngated] sets.
+//
+// A step that is gated by its gradients keeps all of them in memory until the
+// last is there.
+func (c *Ctx) Gate(ok *ir.Value) {
+	t := c.t
+	if t.g.Err() == nil && ok.Type() != (ir.Type{DType: dtype.Bool}) {
+		t.g.Fail("gate", "wants a bool scalar", []*ir.Value{ok})
+	}
+	if t.g.Err() != nil {
+		return
+	}
+	if t.gate != nil {
+		ok = ops.And(t.gate, ok)
+	}
+	t.gate = ok
+}
+
+// SetUngated is SetState for a state that no gate concerns, such as the scale of
+// a loss, which must fall when a step has failed.
+func (c *Ctx) SetUngated(s *State, v *ir.Value) {
+	c.State(s)
+	if in := c.t.stateIns[s]; in != nil {
+		c.t.open[in] = true
+		c.SetState(s, v)
+	}
+}
+
+// update gives a variable a new value, through the gate if there is one.
+func (t *trace) update(variable, v *ir.Value) *ir.Value {
+	if t.gate != nil && !t.open[variable] && t.g.Err() == nil && variable.Type() == v.Type() {
+		t.g.For(v.Node(), func() { v = ops.Gate(t.gate, v, variable) })
+		t.gated[variable] = t.gate
+	}
+	t.g.Update(variable, v)
+	return v
+}
+
+// Finish ends a trace: a step that drew random numbers counts itself, and what
+// was set before the last gate goes through it. The function addOne builds v+1.
 func (c *Ctx) Finish(addOne func(v *ir.Value) *ir.Value) {
 	if c.t.ticked {
-		c.SetState(c.t.step, addOne(c.State(c.t.step)))
+		c.SetUngated(c.t.step, addOne(c.State(c.t.step)))
+	}
+	if c.t.gate == nil {
+		return
+	}
+	for _, u := range c.t.g.Updates() {
+		if c.t.gated[u.Variable] != c.t.gate {
+			c.t.update(u.Variable, u.New)
+		}
 	}
 }

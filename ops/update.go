@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gradus-ml/gradus/ir"
 )
@@ -102,16 +103,50 @@ func rmsprop(centered, momentum bool) func(p, d *ir.Value, s, k []*ir.Value) []*
 func (f UpdateFunc) States() int { return updates[f].states }
 
 // UpdateOp is one step of an optimizer on one parameter. Operands: p, g and the
-// state, all of one floating-point type and shape, then scalars of rank 0.
-// Results: the new p and the new state.
-type UpdateOp struct{ F UpdateFunc }
+// state, all of one floating-point type and shape, then scalars of rank 0, and
+// for one with a gate a bool of rank 0. Results: the new p and the new state,
+// or the old ones where the gate is false.
+type UpdateOp struct {
+	F     UpdateFunc
+	Gated bool
+}
 
 // Update applies the rule f to the parameter p with gradient g. It returns the
 // new parameter and the new state.
 func Update(f UpdateFunc, p, g *ir.Value, state, scalars []*ir.Value) (*ir.Value, []*ir.Value) {
 	in := append([]*ir.Value{p, g}, state...)
-	out := ir.Apply(UpdateOp{f}, append(in, scalars...)...)
+	out := ir.Apply(UpdateOp{F: f}, append(in, scalars...)...)
 	return out[0], out[1:]
+}
+
+// Gate is v where ok, a bool of rank 0, holds, and old otherwise, bit for bit.
+// Where v is what a step of an optimizer makes of old, that step takes ok as an
+// operand; elsewhere this is Select.
+func Gate(ok, v, old *ir.Value) *ir.Value {
+	made, was := v, func(x *ir.Value) bool { return x == old }
+	_, narrowed := v.Node().Op().(CastOp)
+	if narrowed { // a parameter of 16 bits
+		made = v.Node().In()[0]
+		was = func(x *ir.Value) bool {
+			_, wide := x.Node().Op().(CastOp)
+			return wide && x.Node().In()[0] == old
+		}
+	}
+	n := made.Node()
+	op, isUpdate := n.Op().(UpdateOp)
+	if !isUpdate || op.Gated || !was(n.In()[op.replaced(made.Index())]) {
+		return Select(ok, v, old)
+	}
+	made = ir.Apply(UpdateOp{op.F, true}, append(slices.Clone(n.In()), ok)...)[made.Index()]
+	return Cast(made, v.DType())
+}
+
+// replaced is the operand that result i takes the place of.
+func (UpdateOp) replaced(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return 1 + i
 }
 
 // Name is the rule's name and "_update".
@@ -125,8 +160,18 @@ func (op UpdateOp) NumResults() int { return 1 + op.F.States() }
 // Infer wants tensors of one type and scalars of its element type.
 func (op UpdateOp) Infer(in []ir.Type) ([]ir.Type, error) {
 	u := updates[op.F]
-	if err := operands(in, 2+u.states+u.scalars); err != nil {
+	n := 2 + u.states + u.scalars
+	if op.Gated {
+		n++
+	}
+	if err := operands(in, n); err != nil {
 		return nil, err
+	}
+	if op.Gated {
+		if t := in[n-1]; t.DType != boolType || t.Shape.Rank() != 0 {
+			return nil, fmt.Errorf("the gate must be bool of rank 0, got %v", t)
+		}
+		in = in[:n-1]
 	}
 	if err := floating(in[0]); err != nil {
 		return nil, err
@@ -152,6 +197,12 @@ func (op UpdateOp) Flops(in, _ []ir.Type) int64 {
 // Expand is the formula.
 func (op UpdateOp) Expand(in []*ir.Value) []*ir.Value {
 	u := updates[op.F]
-	p, g, states, scalars := in[0], in[1], in[2:2+u.states], in[2+u.states:]
-	return u.f(p, Add(g, Mul(scalars[1], p)), states, scalars)
+	p, g, states, scalars := in[0], in[1], in[2:2+u.states], in[2+u.states:2+u.states+u.scalars]
+	out := u.f(p, Add(g, Mul(scalars[1], p)), states, scalars)
+	if op.Gated {
+		for i, v := range out {
+			out[i] = Select(in[len(in)-1], v, in[op.replaced(i)])
+		}
+	}
+	return out
 }

@@ -71,6 +71,8 @@ type update struct {
 	old, new []uint8
 	s        [8]float32
 	from     [8]int8 // stream that holds the scalar, or -1
+	gate     float32
+	gateFrom int8 // as from
 }
 
 var updateRules = map[ops.UpdateFunc]kernel.UpdateRule{
@@ -275,7 +277,7 @@ func (a *assembler) emit(i inst) { a.p.code = append(a.p.code, i) }
 // node reads.
 func (a *assembler) node(i int, n *ir.Node) {
 	if op, ok := n.Op().(ops.UpdateOp); ok {
-		a.update(i, n, op.F)
+		a.update(i, n, op)
 		return
 	}
 	f, _ := vecOf(n)
@@ -401,21 +403,30 @@ func (a *assembler) afterAdd(x inst) bool {
 }
 
 // update emits the step of an optimizer.
-func (a *assembler) update(i int, n *ir.Node, f ops.UpdateFunc) {
+func (a *assembler) update(i int, n *ir.Node, op ops.UpdateOp) {
 	in := n.In()
-	states := f.States()
-	u := &update{rule: updateRules[f], g: a.vector(in[1]), old: []uint8{a.vector(in[0])}}
+	states := op.F.States()
+	u := &update{rule: updateRules[op.F], g: a.vector(in[1]), old: []uint8{a.vector(in[0])}, gate: 1, gateFrom: -1}
 	for _, v := range in[2 : 2+states] {
 		u.old = append(u.old, a.vector(v))
+	}
+	number := func(v *ir.Value) (float32, int8) {
+		c, from, ok := a.scalar(v)
+		if !ok {
+			panic("cpu: internal error: a scalar of an optimizer is no scalar")
+		}
+		return c, from
+	}
+	scalars := in[2+states:]
+	if last := len(scalars) - 1; op.Gated {
+		u.gate, u.gateFrom = number(scalars[last])
+		scalars = scalars[:last]
 	}
 	for k := range u.from {
 		u.from[k] = -1
 	}
-	for k, v := range in[2+states:] {
-		var ok bool
-		if u.s[k], u.from[k], ok = a.scalar(v); !ok {
-			panic("cpu: internal error: a scalar of an optimizer is no scalar")
-		}
+	for k, v := range scalars {
+		u.s[k], u.from[k] = number(v)
 	}
 	for _, v := range n.Outs() {
 		r, ok := a.stream[v]
@@ -700,6 +711,9 @@ func (x *machine) update(u *update, regs [][]float32, n int) {
 		if old := regs[u.old[k]]; &old[0] != &t[k][0] {
 			copy(t[k], old)
 		}
+	}
+	if u.gateFrom >= 0 && x.number(int(u.gateFrom)) == 0 || u.gateFrom < 0 && u.gate == 0 {
+		return
 	}
 	s := u.s
 	for k, from := range u.from {

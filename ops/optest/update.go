@@ -1,6 +1,8 @@
 package optest
 
 import (
+	"fmt"
+
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
@@ -51,12 +53,30 @@ func update() Table {
 				return apply(f)(in)
 			}, In: operands(9, 9), NoGrad: true},
 		)
+		for _, open := range []bool{true, false} {
+			gated := func(in []*ir.Value) []*ir.Value {
+				return ir.Apply(ops.UpdateOp{F: f, Gated: true}, in...)
+			}
+			gate := func(dims ...int) []*tensor.Tensor { return append(operands(dims...), tensor.Scalar(open)) }
+			cases = append(cases,
+				Case{Name: fmt.Sprintf("%s, gate %v", name, open), In: gate(3, 5), Build: gated, Smooth: true},
+				Case{Name: fmt.Sprintf("%s, gate %v, scalar", name, open), In: gate(), Build: gated, NoGrad: true},
+				Case{Name: fmt.Sprintf("%s, gate %v, long", name, open), In: gate(2, 1025), Build: gated, NoGrad: true},
+				Case{Name: fmt.Sprintf("%s, gate %v, of a product that is not finite", name, open), Build: func(in []*ir.Value) []*ir.Value {
+					p := in[0]
+					in = append([]*ir.Value{p, ops.Div(ops.MatMul(p, p), ops.Scalar(p, 0))}, in[2:]...)
+					return gated(in)
+				}, In: gate(9, 9), NoGrad: true},
+			)
+		}
 	}
 	p, s := typ(dtype.Float32, 4, 3), typ(dtype.Float32)
 	return Table{cases, []Mistake{
 		{"operands", []ir.Type{p, p, s}, func(in []*ir.Value) { apply(ops.SGDUpdate)(in) }, "sgd_update: wants 4 operands, got 3"},
 		{"gradient", []ir.Type{p, typ(dtype.Float32, 3), s, s}, func(in []*ir.Value) { apply(ops.SGDUpdate)(in) }, "must have one type, operand 1 has another"},
 		{"scalar", []ir.Type{p, p, s, typ(dtype.Float64)}, func(in []*ir.Value) { apply(ops.SGDUpdate)(in) }, "scalar 1 must be f32 of rank 0, got f64[]"},
+		{"no gate", []ir.Type{p, p, s, s}, func(in []*ir.Value) { ir.Apply(ops.UpdateOp{F: ops.SGDUpdate, Gated: true}, in...) }, "sgd_update: wants 5 operands, got 4"},
+		{"gate", []ir.Type{p, p, s, s, s}, func(in []*ir.Value) { ir.Apply(ops.UpdateOp{F: ops.SGDUpdate, Gated: true}, in...) }, "the gate must be bool of rank 0, got f32[]"},
 		{"integers", []ir.Type{typ(dtype.Int32, 3), typ(dtype.Int32, 3), s, s}, func(in []*ir.Value) { apply(ops.SGDUpdate)(in) }, "wants a floating-point type, got i32"},
 	}}
 }
