@@ -110,7 +110,7 @@ func rowBytes(t *tensor.Tensor, i int) []byte {
 }
 
 // itemShape drops the first axis; batchShape puts one before the others.
-func itemShape(s shape.Shape) shape.Shape { return shape.Of(s.Dims()[1:]...) }
+func itemShape(s shape.Shape) shape.Shape { return s.Tail() }
 
 func batchShape(n int, item shape.Shape) (shape.Shape, error) {
 	return shape.Make(append([]int{n}, item.Dims()...)...)

@@ -41,17 +41,19 @@ func (n Normalize) Validate() error {
 	return errors.Join(errs...)
 }
 
-// A lookup holds the result for every byte of every channel.
-type lookup [][256]float32
+// A Lookup holds the result of a Normalize for every byte of every channel; with
+// one of them it serves all channels.
+type Lookup [][256]float32
 
-func (n Normalize) lookup(item shape.Shape) (lookup, error) {
+// Lookup makes the table for images of a shape [C ...].
+func (n Normalize) Lookup(item shape.Shape) (Lookup, error) {
 	if err := n.Validate(); err != nil {
 		return nil, err
 	}
 	if c := len(n.Mean); c > 1 && (item.Rank() == 0 || item.Dim(0) != c) {
 		return nil, fmt.Errorf("data: normalize: %d means for an image %v, want one a channel", c, item)
 	}
-	table := make(lookup, len(n.Mean))
+	table := make(Lookup, len(n.Mean))
 	for c := range table {
 		for x := range table[c] {
 			y := float32(x) / 255
@@ -62,8 +64,8 @@ func (n Normalize) lookup(item shape.Shape) (lookup, error) {
 	return table, nil
 }
 
-// apply normalises one image.
-func (l lookup) apply(dst []float32, src []byte) {
+// Apply normalises one image: len(dst) = len(src).
+func (l Lookup) Apply(dst []float32, src []byte) {
 	n := len(src) / len(l)
 	for c := range l {
 		channel, to := &l[c], dst[c*n:(c+1)*n]
@@ -78,14 +80,14 @@ func (n Normalize) Apply(images *tensor.Tensor) (*tensor.Tensor, error) {
 	if images.DType() != dtype.Uint8 || images.Shape().Rank() == 0 {
 		return nil, fmt.Errorf("data: normalize: images are %v, want u8 [N C ...]", images)
 	}
-	table, err := n.lookup(itemShape(images.Shape()))
+	table, err := n.Lookup(itemShape(images.Shape()))
 	if err != nil {
 		return nil, err
 	}
 	out := tensor.New(dtype.Float32, images.Shape())
 	for i := range images.Shape().Dim(0) {
 		src := rowBytes(images, i)
-		table.apply(out.F32()[i*len(src):(i+1)*len(src)], src)
+		table.Apply(out.F32()[i*len(src):(i+1)*len(src)], src)
 	}
 	return out, nil
 }
@@ -100,7 +102,7 @@ func (n Normalize) Dataset(s *TensorSet, column int) (Dataset, error) {
 	if images.DType() != dtype.Uint8 {
 		return nil, fmt.Errorf("data: normalize: images are %v, want u8 [N C ...]", images)
 	}
-	table, err := n.lookup(itemShape(images.Shape()))
+	table, err := n.Lookup(itemShape(images.Shape()))
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +113,7 @@ func (n Normalize) Dataset(s *TensorSet, column int) (Dataset, error) {
 type normalized struct {
 	*TensorSet
 	column int
-	table  lookup
+	table  Lookup
 }
 
 func (s *normalized) Item(i int) ([]*tensor.Tensor, error) {
@@ -120,7 +122,7 @@ func (s *normalized) Item(i int) ([]*tensor.Tensor, error) {
 		return nil, err
 	}
 	out := tensor.New(dtype.Float32, item[s.column].Shape())
-	s.table.apply(out.F32(), item[s.column].Bytes())
+	s.table.Apply(out.F32(), item[s.column].Bytes())
 	item[s.column] = out
 	return item, nil
 }
@@ -130,7 +132,7 @@ func (s *normalized) Gather(dst []*tensor.Tensor, items []int, epoch int) error 
 		if c == s.column {
 			n := t.Size() / len(items)
 			for k, i := range items {
-				s.table.apply(t.F32()[k*n:(k+1)*n], s.row(c, i))
+				s.table.Apply(t.F32()[k*n:(k+1)*n], s.row(c, i))
 			}
 			continue
 		}

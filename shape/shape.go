@@ -85,6 +85,13 @@ func (s Shape) With(axis, dim int) Shape {
 	return s
 }
 
+// Tail returns the shape without its first axis.
+func (s Shape) Tail() Shape {
+	t := Shape{rank: s.rank - 1}
+	copy(t.dim[:], s.dim[1:s.rank])
+	return t
+}
+
 // Strides returns the distance in elements between neighbours on each axis of
 // a row-major array.
 func (s Shape) Strides() []int {

@@ -122,6 +122,14 @@ func (t *Tensor) Rows(lo, hi int) *Tensor {
 	return &Tensor{t.dt, t.shape.With(0, hi-lo), t.mem[lo*row : hi*row]}
 }
 
+// Row returns row i of the first axis, without that axis; it shares memory. It
+// allocates nothing when the caller keeps the value.
+func (t *Tensor) Row(i int) Tensor {
+	tail := t.shape.Tail()
+	n := tail.Size() * t.dt.Size()
+	return Tensor{t.dt, tail, t.mem[i*n : (i+1)*n]}
+}
+
 // Float returns element i as a float64, whatever the element type.
 // 64-bit integers beyond 2^53 are rounded.
 func (t *Tensor) Float(i int) float64 {

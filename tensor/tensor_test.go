@@ -49,3 +49,21 @@ func TestHalves(t *testing.T) {
 		t.Errorf("%v [%v %v]", got, f.Float(0), f.Float(1))
 	}
 }
+
+// A row has the shape of what lies behind the first axis, shares memory, and
+// costs no allocation.
+func TestRow(t *testing.T) {
+	x := tensor.Must(tensor.Of([]float32{1, 2, 3, 4, 5, 6}, 3, 2))
+	row := x.Row(2)
+	row.F32()[1] = 60
+	if row.Shape() != shape.Of(2) || x.F32()[5] != 60 || row.F32()[0] != 5 {
+		t.Errorf("row 2 of %v %v is %v %v", x, x.F32(), &row, row.F32())
+	}
+	scalar := tensor.Must(tensor.Of([]int64{7, 8})).Row(1)
+	if scalar.Shape() != (shape.Shape{}) || scalar.Int(0) != 8 {
+		t.Errorf("row 1 of a vector is %v", &scalar)
+	}
+	if n := testing.AllocsPerRun(100, func() { row = x.Row(1) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -34,9 +34,18 @@ type Fitter interface {
 	Encoder() (Encoder, error)
 }
 
+// A Brief fitter may know enough before the last row; it is given no more
+// then, and what it reads is not read on.
+type Brief interface {
+	Fitter
+	Enough() bool
+}
+
 // An Encoder makes the tensor of an example. It is plain data, with exported
 // fields, and safe for concurrent use.
 type Encoder interface {
+	// Validate tells what is wrong with an encoder that was read from a file.
+	Validate() error
 	// Reads names the columns, as the Config did.
 	Reads() []string
 	// Item is the element type and shape of the tensor.
@@ -55,6 +64,13 @@ type Varying interface {
 	Make(values []any, d data.Draw) (*tensor.Tensor, error)
 	// Padding is what fills the rest of a batch.
 	Padding() float64
+}
+
+// An Indexed encoder makes numbers of entries of a table, in 0..Entries()-1, as
+// an embedding takes them.
+type Indexed interface {
+	Encoder
+	Entries() int
 }
 
 // A Target is an Encoder of what a model is to find.

@@ -1,0 +1,239 @@
+package feature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gradus-ml/gradus/data"
+	"github.com/gradus-ml/gradus/data/source"
+	"github.com/gradus-ml/gradus/shape"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// A Random encoder changes examples of training at random.
+type Random interface {
+	Encoder
+	// Augments reports whether it does, with its settings.
+	Augments() bool
+}
+
+// A Dataset is a table seen through a Set: item i is the tensors of row i,
+// inputs, targets and the weight if there is one. It is a data.Gatherer and data.Augmented, and
+// safe for concurrent use.
+type Dataset struct {
+	table    source.Table
+	encoders []Encoder
+	columns  [][]int // of each encoder in the table
+	training bool
+	seed     uint64
+	scratch  sync.Pool // of *scratch
+}
+
+// scratch is what one goroutine needs to fill a batch without allocating.
+type scratch struct {
+	*rowReader
+	item []*tensor.Tensor // views of one row of a batch
+}
+
+// Dataset makes the dataset of a table, which must have the columns. Of a
+// training dataset examples are augmented, as seed, epoch and item determine.
+func (s *Set) Dataset(table source.Table, seed uint64, training bool) (*Dataset, error) {
+	if table.Len() == 0 {
+		return nil, errors.New("the split has no rows")
+	}
+	d := &Dataset{table: table, training: training, seed: seed}
+	var errs []error
+	add := func(role string, e Encoder) {
+		columns, err := source.Index(table.Columns(), e.Reads()...)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", role, err))
+		}
+		d.encoders, d.columns = append(d.encoders, e), append(d.columns, columns)
+	}
+	for _, f := range s.Inputs {
+		add("input "+f.Name, f.Encoder)
+	}
+	for _, f := range s.Targets {
+		add("target "+f.Name, f.Encoder)
+	}
+	if s.Weight != nil {
+		add("weight", s.Weight)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	d.scratch.New = func() any {
+		s := &scratch{rowReader: newRowReader(d.columns)}
+		for range d.encoders {
+			s.item = append(s.item, new(tensor.Tensor))
+		}
+		return s
+	}
+	return d, nil
+}
+
+// Len is the number of rows.
+func (d *Dataset) Len() int { return d.table.Len() }
+
+// Where says where item i comes from.
+func (d *Dataset) Where(i int) string { return d.table.Where(i) }
+
+// Augments reports whether items differ from epoch to epoch.
+func (d *Dataset) Augments() bool {
+	for _, e := range d.encoders {
+		if r, ok := e.(Random); ok && d.training && r.Augments() {
+			return true
+		}
+	}
+	return false
+}
+
+// Item makes item i as it is in epoch 0.
+func (d *Dataset) Item(i int) ([]*tensor.Tensor, error) { return d.ItemAt(i, 0) }
+
+// ItemAt makes item i as it is in an epoch.
+func (d *Dataset) ItemAt(i, epoch int) ([]*tensor.Tensor, error) {
+	item := make([]*tensor.Tensor, len(d.encoders))
+	for k, e := range d.encoders {
+		item[k] = tensor.New(e.Item())
+	}
+	s := d.scratch.Get().(*scratch)
+	defer d.scratch.Put(s)
+	return item, d.encode(s, item, i, epoch)
+}
+
+// Gather makes the items of a batch.
+func (d *Dataset) Gather(dst []*tensor.Tensor, items []int, epoch int) error {
+	s := d.scratch.Get().(*scratch)
+	defer d.scratch.Put(s)
+	for k, i := range items {
+		for c := range s.item {
+			*s.item[c] = dst[c].Row(k)
+		}
+		if err := d.encode(s, s.item, i, epoch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encode fills the tensors of item i.
+func (d *Dataset) encode(s *scratch, item []*tensor.Tensor, i, epoch int) error {
+	if err := s.read(d.table, i); err != nil {
+		return err
+	}
+	draw := data.Draw{Training: d.training, Seed: d.seed, Epoch: epoch, Item: i}
+	for c, e := range d.encoders {
+		if err := e.Encode(item[c], s.values[c], draw); err != nil {
+			return fmt.Errorf("%s: %w", d.table.Where(i), err)
+		}
+	}
+	return nil
+}
+
+// Check encodes every row once, all but what is made of files such as images,
+// so that a label outside the classes or a number that is none is known before
+// the first step. Mistakes are Problems.
+func (d *Dataset) Check(ctx context.Context) error {
+	kinds := d.table.Columns()
+	var encoders []Encoder
+	var columns [][]int
+	var item []*tensor.Tensor
+	for k, e := range d.encoders {
+		if slices.ContainsFunc(d.columns[k], func(c int) bool { return kinds[c].Kind == source.Binary }) {
+			continue
+		}
+		encoders, columns = append(encoders, e), append(columns, d.columns[k])
+		item = append(item, tensor.New(e.Item()))
+	}
+	r := newRowReader(columns)
+	var found finder
+	for i := range d.table.Len() {
+		if i%256 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := r.read(d.table, i); err != nil {
+			found.add("", err) // it names the place
+		} else {
+			for c, e := range encoders {
+				if err := e.Encode(item[c], r.values[c], data.Draw{}); err != nil {
+					found.add(d.table.Where(i), err)
+				}
+			}
+		}
+		if found.full() {
+			break
+		}
+	}
+	return found.err()
+}
+
+// SizeBytes is the size of all items together.
+func (d *Dataset) SizeBytes() int {
+	n := 0
+	for _, e := range d.encoders {
+		dt, s := e.Item()
+		n += dt.Size() * s.Size()
+	}
+	return n * d.Len()
+}
+
+// Memory encodes all rows once, with several workers, and keeps the tensors:
+// batches are then copies. A dataset whose items differ from epoch to epoch
+// can't be kept.
+func (d *Dataset) Memory(ctx context.Context, workers int) (*data.TensorSet, error) {
+	if d.Augments() {
+		return nil, errors.New("examples that are augmented anew in every epoch can't be kept in memory")
+	}
+	n := d.Len()
+	var all []*tensor.Tensor
+	for _, e := range d.encoders {
+		dt, item := e.Item()
+		s, err := shape.Make(append([]int{n}, item.Dims()...)...)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, tensor.New(dt, s))
+	}
+	const piece = 256 // rows that a worker takes at a time
+	var next atomic.Int64
+	errs := make([]error, (n+piece-1)/piece)
+	var wg sync.WaitGroup
+	for range max(workers, 1) {
+		wg.Go(func() {
+			items := make([]int, 0, piece)
+			part := make([]*tensor.Tensor, len(all))
+			for ctx.Err() == nil {
+				p := int(next.Add(1)) - 1
+				lo, hi := p*piece, min((p+1)*piece, n)
+				if lo >= n {
+					return
+				}
+				items = items[:0]
+				for i := lo; i < hi; i++ {
+					items = append(items, i)
+				}
+				for c := range all {
+					part[c] = all[c].Rows(lo, hi)
+				}
+				if errs[p] = d.Gather(part, items, 0); errs[p] != nil {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for _, err := range errs {
+		if err != nil {
+			return nil, err // of the first row that has one, or one near it
+		}
+	}
+	return data.Tensors(all...)
+}

@@ -1,0 +1,517 @@
+package feature_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/gradus-ml/gradus/data"
+	"github.com/gradus-ml/gradus/data/feature"
+	"github.com/gradus-ml/gradus/data/source"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+var ctx = context.Background()
+
+// rows makes a table; the header gives names and kinds: "age:number".
+func rows(t testing.TB, header string, rows ...[]any) source.Table {
+	t.Helper()
+	var columns []source.Column
+	for _, h := range strings.Fields(header) {
+		name, kind, _ := strings.Cut(h, ":")
+		var k source.Kind
+		if err := k.UnmarshalText([]byte(kind)); err != nil {
+			t.Fatal(err)
+		}
+		columns = append(columns, source.Column{Name: name, Kind: k})
+	}
+	table, err := source.Rows("test", columns, rows...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+func named(list ...feature.Config) []feature.Named {
+	var out []feature.Named
+	for i, c := range list {
+		out = append(out, feature.Named{Name: fmt.Sprintf("f%d", i), Config: c})
+	}
+	return out
+}
+
+// fit fits one feature and returns its encodings of the table's rows.
+func fit(t *testing.T, cfg feature.Config, table source.Table) (feature.Encoder, [][]float64) {
+	t.Helper()
+	set, err := feature.Fit(ctx, named(cfg), nil, nil, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set.Inputs[0].Encoder, encoded(t, set, table)
+}
+
+// encoded returns the first tensor of each row.
+func encoded(t *testing.T, set *feature.Set, table source.Table) [][]float64 {
+	t.Helper()
+	ds, err := set.Dataset(table, 1, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out [][]float64
+	for i := range ds.Len() {
+		item, err := ds.Item(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var x []float64
+		for k := range item[0].Size() {
+			x = append(x, item[0].Float(k))
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func f32(x ...float64) []float64 {
+	for i := range x {
+		x[i] = float64(float32(x[i]))
+	}
+	return x
+}
+
+func TestNumeric(t *testing.T) {
+	table := rows(t, "a:number b:integer c:boolean d:text",
+		[]any{1.0, int64(10), false, "1e1"}, []any{2.0, int64(20), true, " -2 "}, []any{6.0, int64(60), true, "0.5"}, []any{3.0, int64(30), true, "7"})
+	all := []string{"a", "b", "c", "d"}
+	sd := math.Sqrt(3.5)
+	for _, c := range []struct {
+		cfg  feature.Numeric
+		want [][]float64
+	}{
+		{feature.Numeric{Columns: all, Scale: feature.Unscaled, Missing: "error"}, [][]float64{{1, 10, 0, 10}, {2, 20, 1, -2}, {6, 60, 1, 0.5}, {3, 30, 1, 7}}},
+		{feature.Numeric{Columns: []string{"a"}, Scale: feature.Standard, Missing: "error"}, [][]float64{f32(-2 / sd), f32(-1 / sd), f32(3 / sd), f32(0)}},
+		{feature.Numeric{Columns: []string{"b"}, Scale: feature.MinMax, Missing: "error"}, [][]float64{{0}, f32(0.2), {1}, f32(0.4)}},
+		// quartiles of 1 2 3 6, as numpy.percentile gives them: 1.75, 2.5, 3.75
+		{feature.Numeric{Columns: []string{"a"}, Scale: feature.Robust, Missing: "error"}, [][]float64{{-0.75}, {-0.25}, {1.75}, {0.25}}},
+		{feature.Numeric{Columns: []string{"a"}, Scale: feature.Unscaled, Log: true, Missing: "error"}, [][]float64{f32(math.Log(2)), f32(math.Log(3)), f32(math.Log(7)), f32(math.Log(4))}},
+		{feature.Numeric{Columns: []string{"a", "c"}, Scale: feature.Unscaled, Missing: "error", Bins: &feature.Binning{Count: 2, By: "quantile"}},
+			[][]float64{{1, 0, 1, 0}, {1, 0, 1, 0}, {0, 1, 1, 0}, {0, 1, 1, 0}}}, // c has the limit 1: none is above
+		{feature.Numeric{Columns: []string{"a"}, Scale: feature.Unscaled, Missing: "error", Bins: &feature.Binning{Count: 5, By: "width"}},
+			[][]float64{{1, 0, 0, 0, 0}, {1, 0, 0, 0, 0}, {0, 0, 0, 0, 1}, {0, 1, 0, 0, 0}}},
+	} {
+		if _, got := fit(t, c.cfg, table); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%+v: got %v, want %v", c.cfg, got, c.want)
+		}
+	}
+}
+
+// What is missing is the mean, or zero, and may be told apart; a column of one
+// number becomes zeros.
+func TestNumericMissing(t *testing.T) {
+	table := rows(t, "a:number", []any{1.0}, []any{nil}, []any{5.0})
+	for _, c := range []struct {
+		cfg  feature.Numeric
+		want [][]float64
+	}{
+		{feature.Numeric{Columns: []string{"a"}, Scale: feature.Standard, Missing: "mean"}, [][]float64{{-1}, {0}, {1}}},
+		{feature.Numeric{Columns: []string{"a"}, Scale: feature.Unscaled, Missing: "mean", Indicator: true}, [][]float64{{1, 0}, {3, 1}, {5, 0}}},
+		{feature.Numeric{Columns: []string{"a"}, Scale: feature.MinMax, Missing: "zero", Indicator: true}, [][]float64{{0, 0}, {-0.25, 1}, {1, 0}}},
+	} {
+		if _, got := fit(t, c.cfg, table); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%+v: got %v, want %v", c.cfg, got, c.want)
+		}
+	}
+	one := rows(t, "a:number", []any{0.1}, []any{0.1}, []any{0.1})
+	for _, scale := range []feature.Scale{feature.Standard, feature.MinMax, feature.Robust} {
+		if _, got := fit(t, feature.Numeric{Columns: []string{"a"}, Scale: scale, Missing: "error"}, one); !reflect.DeepEqual(got, [][]float64{{0}, {0}, {0}}) {
+			t.Errorf("%s of equal numbers: %v", scale, got)
+		}
+	}
+}
+
+func TestCategory(t *testing.T) {
+	table := rows(t, "a:text b:integer", []any{"x", int64(7)}, []any{"y", int64(8)}, []any{"y", nil}, []any{"z", int64(8)})
+	both := []string{"a", "b"}
+	for _, c := range []struct {
+		cfg     feature.Category
+		want    [][]float64
+		entries int
+	}{
+		{feature.Category{Columns: []string{"a"}, Encoding: feature.OneHot, MinCount: 1}, [][]float64{{0, 1, 0}, {1, 0, 0}, {1, 0, 0}, {0, 0, 1}}, 3},
+		{feature.Category{Columns: []string{"a"}, Encoding: feature.OneHot, Unknown: true, MinCount: 2}, [][]float64{{1, 0}, {0, 1}, {0, 1}, {1, 0}}, 2},
+		{feature.Category{Columns: both, Encoding: feature.ByIndex, Unknown: true, MinCount: 1}, [][]float64{{2, 6}, {1, 5}, {1, 4}, {3, 5}}, 7},
+	} {
+		e, got := fit(t, c.cfg, table)
+		if !reflect.DeepEqual(got, c.want) || e.(feature.Indexed).Entries() != c.entries {
+			t.Errorf("%+v: got %v of %d entries, want %v of %d", c.cfg, got, e.(feature.Indexed).Entries(), c.want, c.entries)
+		}
+	}
+	e, got := fit(t, feature.Category{Columns: both, Encoding: feature.ByHash, MinCount: 1, Buckets: 100}, table)
+	fnv64a := func(text string) float64 {
+		h := fnv.New64a()
+		h.Write([]byte(text))
+		return float64(h.Sum64() % 100)
+	}
+	want := [][]float64{{fnv64a("x"), 100 + fnv64a("7")}, {fnv64a("y"), 100 + fnv64a("8")}, {fnv64a("y"), 100 + fnv64a("")}, {fnv64a("z"), 100 + fnv64a("8")}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("hashes %v, want %v", got, want)
+	}
+	if n := e.(feature.Indexed).Entries(); n != 200 {
+		t.Errorf("%d entries, want 200", n)
+	}
+}
+
+func TestClass(t *testing.T) {
+	for _, c := range []struct {
+		table   source.Table
+		given   []string
+		want    []float64
+		classes []string
+		counts  []int
+	}{
+		{rows(t, "y:text", []any{"dog"}, []any{"cat"}, []any{"dog"}), nil, []float64{1, 0, 1}, []string{"cat", "dog"}, []int{1, 2}},
+		{rows(t, "y:text", []any{"dog"}, []any{"cat"}), []string{"dog", "cat", "bird"}, []float64{0, 1}, []string{"dog", "cat", "bird"}, []int{1, 1, 0}},
+		{rows(t, "y:integer", []any{int64(10)}, []any{int64(9)}, []any{int64(-1)}), nil, []float64{2, 1, 0}, []string{"-1", "9", "10"}, []int{1, 1, 1}},
+		{rows(t, "y:number", []any{10.0}, []any{9.0}), nil, []float64{1, 0}, []string{"9", "10"}, []int{1, 1}},
+		{rows(t, "y:boolean", []any{true}, []any{false}), nil, []float64{1, 0}, []string{"false", "true"}, []int{1, 1}},
+	} {
+		e, got := fit(t, feature.Class{Column: "y", Classes: c.given}, c.table)
+		ce := e.(*feature.ClassEncoder)
+		var flat []float64
+		for _, x := range got {
+			flat = append(flat, x...)
+		}
+		if !reflect.DeepEqual(flat, c.want) || !reflect.DeepEqual(ce.Classes, c.classes) || !reflect.DeepEqual(ce.Counts, c.counts) || ce.Outputs() != len(c.classes) {
+			t.Errorf("got %v, classes %v, counts %v; want %v, %v, %v", flat, ce.Classes, ce.Counts, c.want, c.classes, c.counts)
+		}
+	}
+	e := feature.ClassEncoder{Counts: []int{1, 3, 0}}
+	if got := e.Balanced(); !reflect.DeepEqual(got, []float64{4.0 / 3, 4.0 / 9, 0}) {
+		t.Errorf("balanced weights %v", got)
+	}
+}
+
+func TestDecode(t *testing.T) {
+	c := feature.ClassEncoder{Column: "y", Classes: []string{"a", "b", "c"}, Counts: []int{1, 1, 1}}
+	got, err := c.Decode(tensor.Must(tensor.Of([]float32{0, 1000, 1000})))
+	if want := (feature.ClassResult{Class: "b", Probability: 0.5, Probabilities: map[string]float64{"a": 0, "b": 0.5, "c": 0.5}}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	if _, err := c.Decode(tensor.Must(tensor.Of([]float32{0, 1}))); err == nil {
+		t.Error("two scores for three classes")
+	}
+	if _, err := c.Decode(tensor.Must(tensor.Of([]float32{0, 1, float32(math.NaN())}))); err == nil {
+		t.Error("a score that is NaN")
+	}
+	table := rows(t, "a:number b:number", []any{1.0, -100.0}, []any{3.0, 0.0})
+	for _, log := range []bool{false, true} {
+		set, err := feature.Fit(ctx, named(feature.Number{Columns: []string{"a", "b"}, Scale: feature.Standard, Log: log}), nil, nil, table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := encoded(t, set, table)[0]
+		if math.Abs(x[0]+1) > 1e-6 || math.Abs(x[1]+1) > 1e-6 { // of two numbers the lesser is one deviation below
+			t.Errorf("log %t: encoded %v", log, x)
+		}
+		y, err := set.Inputs[0].Encoder.(feature.Target).Decode(tensor.Must(tensor.Of([]float32{float32(x[0]), float32(x[1])})))
+		m, ok := y.(map[string]float64)
+		if err != nil || !ok || math.Abs(m["a"]-1) > 1e-6 || math.Abs(m["b"]+100) > 1e-4 {
+			t.Errorf("log %t: got %v, %v back", log, y, err)
+		}
+	}
+}
+
+func image(t *testing.T, seed uint8, dims ...int) *tensor.Tensor {
+	n := 1
+	for _, d := range dims {
+		n *= d
+	}
+	x := make([]uint8, n)
+	for i := range x {
+		x[i] = uint8(i)*37 + seed
+	}
+	return tensor.Must(tensor.Of(x, dims...))
+}
+
+// An image becomes, bit for bit, what data.Normalize makes of it.
+func TestImage(t *testing.T) {
+	table := rows(t, "x:array", []any{image(t, 1, 3, 4, 5)}, []any{image(t, 2, 3, 4, 5)})
+	cfg := feature.Image{Column: "x", Mean: []float64{0.485, 0.456, 0.406}, Std: []float64{0.229, 0.224, 0.225}}
+	set, err := feature.Fit(ctx, named(cfg), nil, nil, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := set.Encode(map[string]any{"x": image(t, 2, 3, 4, 5)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := data.Normalize{Mean: cfg.Mean, Std: cfg.Std}.Apply(image(t, 2, 1, 3, 4, 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got[0].Bytes(), want.Bytes()) {
+		t.Errorf("got %v, want %v", got[0].F32(), want.F32())
+	}
+}
+
+func TestArray(t *testing.T) {
+	x := tensor.Must(tensor.Of([]float32{1.5, -2}))
+	table := rows(t, "x:array", []any{x})
+	f64 := "f64"
+	for _, c := range []struct {
+		dtype *string
+		want  string
+	}{{nil, "f32[2]"}, {&f64, "f64[2]"}} {
+		set, err := feature.Fit(ctx, named(feature.Array{Column: "x", DType: c.dtype}), nil, nil, table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := set.Encode(map[string]any{"x": x})
+		if err != nil || got[0].String() != c.want || got[0].Float(0) != 1.5 || got[0].Float(1) != -2 {
+			t.Errorf("got %v, %v, want %s", got, err, c.want)
+		}
+	}
+}
+
+// wrong is a word for word test of what people read.
+func wrong(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+func TestMistakesInData(t *testing.T) {
+	table := rows(t, "age:number name:text y:text x:array w:number",
+		[]any{1.0, "ann", "cat", image(t, 1, 3, 4), 1.0},
+		[]any{math.NaN(), "bob", "dog", image(t, 1, 3, 4), -1.0},
+		[]any{nil, "", nil, image(t, 1, 4, 3), 0.0},
+		[]any{nil, "7", "bird", image(t, 1, 3, 4), nil})
+	numeric := func(columns ...string) []feature.Named {
+		c := feature.DefaultNumeric()
+		c.Columns = columns
+		return named(c)
+	}
+	label := func(classes ...string) []feature.Named {
+		return []feature.Named{{Name: "label", Config: feature.Class{Column: "y", Classes: classes}}}
+	}
+	w := "w"
+	_, err := feature.Fit(ctx, numeric("age"), nil, nil, table)
+	wrong(t, err, "test: row 1: column age: NaN is not a finite number\ntest: row 2: column age: no value; set missing to mean or zero, or leave such rows out (and in 1 more rows)")
+	_, err = feature.Fit(ctx, numeric("size", "age"), label("a"), nil, table)
+	wrong(t, err, "input f0: no column \"size\"; there are age, name, y, x, w\ntarget label: classes: 1 are too few, want at least 2")
+	_, err = feature.Fit(ctx, numeric("x"), nil, nil, table)
+	wrong(t, err, "input f0: column x: holds array, want numbers")
+	_, err = feature.Fit(ctx, numeric("name"), label("cat", "dog"), &w, table)
+	wrong(t, err, `test: row 0: column name: "ann" is not a number
+test: row 1: column name: "bob" is not a number
+test: row 1: column w: the weight -1 is negative
+test: row 2: column name: no value; set missing to mean or zero, or leave such rows out
+test: row 2: column y: no class
+and 2 other problems`)
+	_, err = feature.Fit(ctx, named(feature.DefaultImage()), nil, nil, table)
+	wrong(t, err, "input f0: column: a name is needed")
+	im := feature.DefaultImage()
+	im.Column = "x"
+	_, err = feature.Fit(ctx, named(im), nil, nil, table)
+	wrong(t, err, "test: row 2: column x: the image is [1 4 3], the first of training was [1 3 4]")
+	empty, err := source.Subset(table, []int{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = feature.Fit(ctx, named(im), nil, nil, empty)
+	wrong(t, err, "the training split has no rows")
+	one, err := source.Subset(table, []int{0, 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = feature.Fit(ctx, numeric("age"), label(), nil, one)
+	wrong(t, err, `target label: column y: all rows have the class "cat"; there is nothing to learn`)
+
+	set, err := feature.Fit(ctx, numeric("age"), label("cat", "dog"), &w, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = set.Dataset(empty, 1, false)
+	wrong(t, err, "the split has no rows")
+	ds, err := set.Dataset(table, 1, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong(t, ds.Check(ctx), `test: row 1: column age: NaN is not a finite number
+test: row 1: column w: the weight -1 is negative
+test: row 2: column age: no value; set missing to mean or zero, or leave such rows out (and in 1 more rows)
+test: row 2: column y: no class
+test: row 3: column y: "bird" is not one of the classes cat, dog
+and 1 other problems`)
+	_, err = ds.Memory(ctx, 2)
+	wrong(t, err, "test: row 1: column age: NaN is not a finite number")
+	_, err = set.Dataset(rows(t, "age:number", []any{1.0}), 1, false)
+	wrong(t, err, "target label: no column \"y\"; there are age\nweight: no column \"w\"; there are age")
+	if _, err = set.WithoutTargets().Dataset(rows(t, "age:number", []any{1.0}), 1, false); err != nil {
+		t.Error(err)
+	}
+	_, err = set.Encode(map[string]any{"ages": 1.0})
+	wrong(t, err, `input f0: the row has no column "age"`)
+}
+
+// people is a table with all that this package knows.
+func people(t testing.TB, n int) (source.Table, []feature.Named, []feature.Named, *string) {
+	r := rand.New(rand.NewPCG(3, 4))
+	var list [][]any
+	for range n {
+		x := make([]uint8, 12)
+		for k := range x {
+			x[k] = uint8(r.Uint32())
+		}
+		row := []any{r.NormFloat64() * math.Exp(20*r.NormFloat64()), int64(r.IntN(100)), string(rune('a' + r.IntN(20))),
+			tensor.Must(tensor.Of(x, 3, 2, 2)), []string{"cat", "dog", "bird"}[r.IntN(3)], r.NormFloat64(), r.Float64()}
+		if r.IntN(5) == 0 {
+			row[1] = nil
+		}
+		list = append(list, row)
+	}
+	table := rows(t, "income:number age:integer town:text photo:array pet:text height:number weight:number", list...)
+	numeric := feature.DefaultNumeric()
+	numeric.Columns, numeric.Missing, numeric.Indicator = []string{"income", "age"}, feature.MissingMean, true
+	robust := numeric
+	robust.Scale, robust.Log = feature.Robust, true
+	bins := feature.Numeric{Columns: []string{"age"}, Scale: feature.Unscaled, Missing: feature.MissingZero, Bins: &feature.Binning{Count: 4, By: "quantile"}}
+	town := feature.DefaultCategory()
+	town.Columns, town.MinCount = []string{"town", "age"}, 3
+	index := town
+	index.Encoding = feature.ByIndex
+	hash := town
+	hash.Encoding = feature.ByHash
+	photo := feature.DefaultImage()
+	photo.Column = "photo"
+	height := feature.DefaultNumber()
+	height.Columns = []string{"height"}
+	weight := "weight"
+	targets := []feature.Named{{Name: "pet", Config: feature.Class{Column: "pet"}}, {Name: "height", Config: height}}
+	return table, named(numeric, robust, bins, town, index, hash, photo, feature.Array{Column: "photo"}), targets, &weight
+}
+
+func fitPeople(t testing.TB, table source.Table, inputs, targets []feature.Named, weight *string) *feature.Set {
+	set, err := feature.Fit(ctx, inputs, targets, weight, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// What is fitted does not depend on the order of rows.
+func TestOrderOfRows(t *testing.T) {
+	table, inputs, targets, weight := people(t, 500)
+	want := fitPeople(t, table, inputs, targets, weight)
+	for seed := range uint64(5) {
+		shuffled, err := source.Subset(table, rand.New(rand.NewPCG(seed, 1)).Perm(table.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fitPeople(t, shuffled, inputs, targets, weight); !reflect.DeepEqual(got, want) {
+			t.Fatalf("another order of rows gives another set: %+v, want %+v", got, want)
+		}
+	}
+}
+
+// Item, Gather, Memory with any number of workers, a loader with workers, and
+// Encode of one row give the same bits.
+func TestWaysAgree(t *testing.T) {
+	table, inputs, targets, weight := people(t, 700)
+	set := fitPeople(t, table, inputs, targets, weight)
+	ds, err := set.Dataset(table, 1, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns := table.Columns()
+	all := make([]int, len(columns))
+	for i := range all {
+		all[i] = i
+	}
+	for _, workers := range []int{1, 2, 3} {
+		memory, err := ds.Memory(ctx, workers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		loader, err := data.NewLoader(ds, data.LoaderConfig{Batch: 64, Shuffle: true}, data.WithWorkers(workers))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for b, err := range loader.Epoch(ctx, 3) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k, i := range b.Items {
+				item, err := ds.Item(i)
+				if err != nil {
+					t.Fatal(err)
+				}
+				kept, err := memory.Item(i)
+				if err != nil {
+					t.Fatal(err)
+				}
+				values := make([]any, len(columns))
+				if err := table.Read(values, i, all); err != nil {
+					t.Fatal(err)
+				}
+				row := map[string]any{}
+				for c := range columns {
+					row[columns[c].Name] = values[c]
+				}
+				alone, err := set.Encode(row)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for c := range item {
+					got := b.Inputs[c].Row(k)
+					if !bytes.Equal(got.Bytes(), item[c].Bytes()) || !bytes.Equal(kept[c].Bytes(), item[c].Bytes()) || c < len(alone) && !bytes.Equal(alone[c].Bytes(), item[c].Bytes()) {
+						t.Fatalf("item %d, tensor %d: %v in a batch, %v kept, %v alone", i, c, &got, kept[c], item[c])
+					}
+				}
+				seen++
+			}
+		}
+		if seen != table.Len() {
+			t.Fatalf("%d items of %d", seen, table.Len())
+		}
+	}
+}
+
+// A batch costs no allocation a row where the table needs none.
+func TestNoAllocation(t *testing.T) {
+	table, inputs, targets, weight := people(t, 300)
+	set := fitPeople(t, table, inputs, targets, weight)
+	ds, err := set.Dataset(table, 1, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := []int{5, 7, 200, 3}
+	var dst []*tensor.Tensor
+	memory, err := ds.Memory(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c := range 11 {
+		first, err := memory.Item(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch := tensor.Must(first[c].Clone().Reshape(append([]int{1}, first[c].Shape().Dims()...)...))
+		dst = append(dst, tensor.New(batch.DType(), batch.Shape().With(0, len(items))))
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		if err := ds.Gather(dst, items, 0); err != nil {
+			t.Error(err)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations a batch", n)
+	}
+}
