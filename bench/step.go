@@ -23,6 +23,10 @@ type Step struct {
 	fn    *exec.Func
 	in    []*tensor.Tensor
 	loss  bool // the output is a loss
+
+	// Of a training step.
+	model module.Forwarder
+	opt   optim.Optimizer
 }
 
 // Run runs the step once and returns its loss, NaN where nothing is trained.
@@ -54,7 +58,7 @@ func training(b *cpu.Backend, model module.Forwarder, cfg optimizerConfig, lr fl
 		opt.Update(c, grad.Of(l, c.Params(opt)...), in[2])
 		return []*ir.Value{l}
 	})
-	return &Step{store, fn, []*tensor.Tensor{x, labels, tensor.Scalar(lr)}, true}, nil
+	return &Step{store, fn, []*tensor.Tensor{x, labels, tensor.Scalar(lr)}, true, model, opt}, nil
 }
 
 // inference is a step that gives what a model makes of one input, in

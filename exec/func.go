@@ -149,9 +149,9 @@ func (f *Func) build(types []ir.Type) (*ir.Graph, []spec) {
 	var used []spec
 	c := module.NewCtx(g, f.store.tree, func(key string, p *module.Param, s *module.State) {
 		if p != nil {
-			used = append(used, spec{key, p.Type(), p.Init})
+			used = append(used, spec{key, p.Type(), p.Init, nil})
 		} else {
-			used = append(used, spec{key, s.Type(), s.Init})
+			used = append(used, spec{key, s.Type(), s.Init, s.Like})
 		}
 	})
 	in := make([]*ir.Value, len(types))

@@ -96,6 +96,11 @@ func (x *Snapshot) Get(key string) (*tensor.Tensor, error) {
 	return t, nil
 }
 
+// Export is [Store.Export] of the snapshot. The values are no copies.
+func (x *Snapshot) Export(prefix string) (map[string]*tensor.Tensor, error) {
+	return export(x.store.model, prefix, func(key string) bool { return x.values[key] != nil }, x.Get)
+}
+
 // Bytes is the memory that the snapshot takes.
 func (x *Snapshot) Bytes() int64 {
 	n := int64(0)
@@ -126,15 +131,17 @@ func (s *Store) Rollback(from *Snapshot) error {
 			s.waiting[key] = t
 		}
 	}
-	keys := s.keys
-	return parallel(len(keys), func(i int) error {
-		v := s.values[keys[i]]
-		if t := from.values[keys[i]]; t != nil {
-			return v.Write(t)
+	var known, later []string
+	for _, key := range s.keys {
+		if from.values[key] != nil {
+			known = append(known, key)
+		} else {
+			later = append(later, key)
 		}
-		return v.Fill(func(t *tensor.Tensor) {
-			clear(t.Bytes())
-			s.draw(keys[i], v.init, t)
-		})
-	})
+	}
+	err := parallel(len(known), func(i int) error { return s.values[known[i]].Write(from.values[known[i]]) })
+	if err != nil {
+		return err
+	}
+	return parallel(len(later), func(i int) error { return s.start(s.values[later[i]], s.values[later[i]].spec) })
 }

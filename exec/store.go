@@ -27,6 +27,7 @@ type Store struct {
 	tree    *module.Tree
 	seed    uint64
 	values  map[string]*value
+	keyOf   map[*module.Param]string
 	model   []string                  // keys of the model's own values, in order
 	keys    []string                  // of all values
 	waiting map[string]*tensor.Tensor // given to Restore under keys that no step has asked for yet
@@ -35,7 +36,7 @@ type Store struct {
 // A value is memory and what is in it at first.
 type value struct {
 	backend.Buffer
-	init module.Init
+	spec spec
 }
 
 // An Option configures a Store.
@@ -54,16 +55,17 @@ func NewStore(b backend.Backend, model any, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{b: b, tree: tree, values: map[string]*value{}, waiting: map[string]*tensor.Tensor{}}
+	s := &Store{b: b, tree: tree, values: map[string]*value{}, keyOf: map[*module.Param]string{}, waiting: map[string]*tensor.Tensor{}}
 	for _, o := range opts {
 		o(s)
 	}
 	var params, states []spec
 	for _, p := range tree.Params {
-		params = append(params, spec{p.Key, p.Type(), p.Init})
+		s.keyOf[p.Param] = p.Key
+		params = append(params, spec{p.Key, p.Type(), p.Init, nil})
 	}
 	for _, st := range tree.States {
-		states = append(states, spec{st.Key, st.Type(), st.Init})
+		states = append(states, spec{st.Key, st.Type(), st.Init, st.Like})
 	}
 	for _, group := range [][]spec{params, states} {
 		if err := s.add(group); err != nil {
@@ -79,6 +81,7 @@ type spec struct {
 	key  string
 	typ  ir.Type
 	init module.Init
+	like *module.Param // a value to copy instead
 }
 
 // add allocates and initialises values that lie next to each other, those of
@@ -95,16 +98,13 @@ func (s *Store) add(group []spec) error {
 		return err
 	}
 	err = parallel(len(bufs), func(i int) error {
-		if err := bufs[i].Fill(func(t *tensor.Tensor) { s.fill(byType[i], t) }); err != nil {
-			return fmt.Errorf("exec: %s: %w", byType[i].key, err)
-		}
-		return nil
+		return s.start(bufs[i], byType[i])
 	})
 	if err != nil {
 		return err
 	}
 	for i, p := range byType {
-		s.values[p.key] = &value{bufs[i], p.init}
+		s.values[p.key] = &value{bufs[i], p}
 		delete(s.waiting, p.key)
 	}
 	for _, p := range group {
@@ -130,25 +130,30 @@ func parallel(n int, do func(i int) error) error {
 	return cmp.Or(errs...)
 }
 
-// fill gives a new value, which is zero, its first elements: those that were
-// restored, or else those of its initialisation. Each value has a stream of its
-// own, so that many are drawn at a time.
-func (s *Store) fill(p spec, t *tensor.Tensor) {
-	if v := s.waiting[p.key]; v != nil {
-		copy(t.Bytes(), v.Bytes())
-		return
+// start gives a value its first elements: those that were restored, or else a
+// copy of a parameter, or else those of its initialisation. Each value has a
+// stream of its own, so that many are drawn at a time.
+func (s *Store) start(b backend.Buffer, p spec) (err error) {
+	restored, like := s.waiting[p.key], s.values[s.keyOf[p.like]]
+	filled := b.Fill(func(t *tensor.Tensor) {
+		switch {
+		case restored != nil:
+			copy(t.Bytes(), restored.Bytes())
+		case like != nil:
+			err = like.Read(t)
+		case p.key == module.SeedKey:
+			tensor.Data[uint64](t)[0] = s.seed
+		default:
+			clear(t.Bytes())
+			if p.init != nil {
+				p.init(rng.NewStream(s.seed, p.key, 0), t)
+			}
+		}
+	})
+	if err = cmp.Or(err, filled); err != nil {
+		return fmt.Errorf("exec: %s: %w", p.key, err)
 	}
-	s.draw(p.key, p.init, t)
-}
-
-// draw gives a value that is zero the elements of its initialisation.
-func (s *Store) draw(key string, init module.Init, t *tensor.Tensor) {
-	switch {
-	case key == module.SeedKey:
-		tensor.Data[uint64](t)[0] = s.seed
-	case init != nil:
-		init(rng.NewStream(s.seed, key, 0), t)
-	}
+	return nil
 }
 
 // ensure allocates values that a trace met for the first time.
@@ -184,6 +189,28 @@ func (s *Store) Model() []string { return s.model }
 // Keys lists all keys, those of optimizers and of the random generator too, and
 // last those that were restored and that no step has asked for yet.
 func (s *Store) Keys() []string { return append(slices.Clone(s.keys), s.Unused()...) }
+
+// Export returns copies of the model's own values by their keys: a state dict.
+// With a prefix, a value that there is under prefix+KEY, such as an average of a
+// weight, takes the place of KEY.
+func (s *Store) Export(prefix string) (map[string]*tensor.Tensor, error) {
+	return export(s.model, prefix, func(key string) bool { return s.values[key] != nil || s.waiting[key] != nil }, s.Get)
+}
+
+func export(keys []string, prefix string, has func(key string) bool, get func(key string) (*tensor.Tensor, error)) (map[string]*tensor.Tensor, error) {
+	values := map[string]*tensor.Tensor{}
+	for _, key := range keys {
+		from := key
+		if has(prefix + key) {
+			from = prefix + key
+		}
+		var err error
+		if values[key], err = get(from); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
 
 // Get returns a copy of a value.
 func (s *Store) Get(key string) (*tensor.Tensor, error) {

@@ -20,8 +20,9 @@ const (
 // place in the model. Contexts are derived from each other and share one trace:
 // one step may hold the same module in training and in evaluation mode.
 type Ctx struct {
-	t     *trace
-	train bool
+	t      *trace
+	train  bool
+	shadow string // prefix of the states that stand for parameters; "" for none
 }
 
 // trace is what all contexts of one traced function share.
@@ -33,6 +34,7 @@ type trace struct {
 	inputs   map[*Param]*ir.Value
 	states   map[*State]*ir.Value
 	stateIns map[*State]*ir.Value
+	shadows  map[shadowed]*State
 	owners   map[string]*State // by key
 	calls    map[string]int    // random calls by module path
 	seed     *State
@@ -52,7 +54,7 @@ func NewCtx(g *ir.Graph, tree *Tree, used func(key string, p *Param, s *State)) 
 	t := &trace{g: g, tree: tree, used: used,
 		keys: map[*Param]string{}, params: map[*Param]*ir.Value{}, inputs: map[*Param]*ir.Value{},
 		states: map[*State]*ir.Value{}, stateIns: map[*State]*ir.Value{}, calls: map[string]int{},
-		owners: map[string]*State{}, gated: map[*ir.Value]*ir.Value{}, open: map[*ir.Value]bool{},
+		owners: map[string]*State{}, shadows: map[shadowed]*State{}, gated: map[*ir.Value]*ir.Value{}, open: map[*ir.Value]bool{},
 		seed: &State{Key: SeedKey, DType: dtype.Uint64}, step: &State{Key: StepKey, DType: dtype.Uint64}}
 	for _, p := range tree.Params {
 		t.keys[p.Param] = p.Key
@@ -64,10 +66,33 @@ func NewCtx(g *ir.Graph, tree *Tree, used func(key string, p *Param, s *State)) 
 func (c *Ctx) Graph() *ir.Graph { return c.t.g }
 
 // Train derives a context in training mode.
-func (c *Ctx) Train() *Ctx { return &Ctx{c.t, true} }
+func (c *Ctx) Train() *Ctx { return &Ctx{c.t, true, c.shadow} }
 
 // Eval derives a context in evaluation mode.
-func (c *Ctx) Eval() *Ctx { return &Ctx{c.t, false} }
+func (c *Ctx) Eval() *Ctx { return &Ctx{c.t, false, c.shadow} }
+
+// Shadow derives a context in which the state prefix+KEY stands for each
+// parameter KEY: what a model has under other weights, such as an average of
+// those that it had in training. Param reads the state, and SetParam sets it. It
+// starts as a copy of the parameter. States of the model are the same in both.
+func (c *Ctx) Shadow(prefix string) *Ctx { return &Ctx{c.t, c.train, prefix} }
+
+// shadowed is one parameter under one prefix.
+type shadowed struct {
+	prefix string
+	p      *Param
+}
+
+// shadowOf is the state that stands for a parameter.
+func (c *Ctx) shadowOf(p *Param, key string) *State {
+	k := shadowed{c.shadow, p}
+	s := c.t.shadows[k]
+	if s == nil {
+		s = &State{Key: c.shadow + key, DType: p.DType, Shape: p.Shape, Like: p}
+		c.t.shadows[k] = s
+	}
+	return s
+}
 
 // Training reports the mode. A new trace starts in evaluation mode.
 func (c *Ctx) Training() bool { return c.train }
@@ -118,10 +143,13 @@ func (c *Ctx) Watch(visit func(Visit)) { c.t.visit = visit }
 
 // Param is the value of a parameter.
 func (c *Ctx) Param(p *Param) *ir.Value {
+	key, ok := c.t.keys[p]
+	if ok && c.shadow != "" {
+		return c.State(c.shadowOf(p, key))
+	}
 	if v := c.t.params[p]; v != nil {
 		return v
 	}
-	key, ok := c.t.keys[p]
 	if !ok {
 		c.t.g.Fail("param", fmt.Sprintf("a parameter %v does not belong to the model of this store: is its field exported, and was it set before the store was made?", p.Type()), nil)
 		return c.t.g.Poison(p.DType)
@@ -137,6 +165,10 @@ func (c *Ctx) Param(p *Param) *ir.Value {
 // SetParam gives a parameter a new value: from here on in this step, and in
 // the store when the step ends.
 func (c *Ctx) SetParam(p *Param, v *ir.Value) {
+	if key, ok := c.t.keys[p]; ok && c.shadow != "" {
+		c.SetState(c.shadowOf(p, key), v)
+		return
+	}
 	c.Param(p)
 	if in := c.t.inputs[p]; in != nil {
 		c.t.params[p] = c.t.update(in, v)

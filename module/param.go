@@ -45,7 +45,8 @@ type State struct {
 	Key   string
 	DType dtype.DType
 	Shape shape.Shape
-	Init  Init // nil fills with zeros
+	Init  Init   // nil fills with zeros
+	Like  *Param // a parameter that the value starts as a copy of, in place of Init; nil for none
 }
 
 // Type is element type and shape.
