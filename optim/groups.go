@@ -29,14 +29,14 @@ type Training struct {
 
 // A Thaw ends the freezing of keys.
 type Thaw struct {
-	Epoch int      // from this one on
-	Keys  []string // globs
+	Epoch int      `json:"epoch" yaml:"epoch"` // from this one on, the first being 1
+	Keys  []string `json:"keys" yaml:"keys"`   // globs
 }
 
 // A Rate is a factor of the learning rate of some keys.
 type Rate struct {
-	Keys  []string // globs
-	Scale float64
+	Keys  []string `json:"keys" yaml:"keys"` // globs
+	Scale float64  `json:"scale" yaml:"scale"`
 }
 
 // Groups deals a model's parameters out among optimizers, for [Build]. The rate

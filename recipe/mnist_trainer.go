@@ -4,8 +4,9 @@ import (
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/data/mnist"
 	"github.com/gradus-ml/gradus/exec"
-	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/metric"
 	"github.com/gradus-ml/gradus/model/lenet"
+	"github.com/gradus-ml/gradus/optim"
 	"github.com/gradus-ml/gradus/train"
 )
 
@@ -19,26 +20,27 @@ func (r MNIST) Trainer() (*train.Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &train.Trainer{Model: model, Epochs: r.Epochs, Loss: func(y, label *ir.Value) *ir.Value { return r.Loss.Apply(y, label, nil) }}
-	if t.Train, t.Test, err = mnistLoaders(r); err != nil {
-		return nil, err
+	strategy := train.DefaultStrategy()
+	strategy.Epochs = &r.Epochs
+	t := &train.Trainer{
+		Model: model, Forward: train.Single(model), Inputs: 1,
+		Heads:      []train.Head{{Loss: r.Loss, Weight: 1, Metrics: []train.Metric{{Name: "accuracy", Metric: &metric.Accuracy{K: 1}}}}},
+		Optimizers: []optim.Part{{Config: r.Optimizer}}, Schedule: r.Schedule,
+		Strategy: strategy, Evaluate: train.EvaluateConfig{EveryEpochs: new(1)}, LogEvery: r.LogEvery,
 	}
-	if t.Schedule, err = r.Schedule.Build(r.Optimizer.LR, r.Epochs*t.Train.Len()); err != nil {
+	if t.Train, t.Validation, err = mnistLoaders(r); err != nil {
 		return nil, err
 	}
 	b, err := r.Machine.Backend()
 	if err != nil {
 		return nil, err
 	}
-	if t.Store, err = exec.NewStore(b, model, exec.Seed(r.Seed)); err != nil {
-		return nil, err
-	}
-	t.Optimizer, err = r.Optimizer.Build(t.Store.Params())
+	t.Store, err = exec.NewStore(b, model, exec.Seed(r.Seed))
 	return t, err
 }
 
 // mnistLoaders reads the images that a recipe names.
-func mnistLoaders(r MNIST) (train, test *data.Loader, err error) {
+func mnistLoaders(r MNIST) (train, test data.Feed, err error) {
 	read := mnist.Load
 	if dir := r.Data.Dir; dir != nil {
 		read = func() (train, test *mnist.Set, err error) { return mnist.Dir(*dir) }

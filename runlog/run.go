@@ -77,6 +77,38 @@ func Create(dir string, opts ...Option) (*Run, error) {
 	return &Run{dir: dir, metrics: f}, nil
 }
 
+// Resume opens the folder of an earlier part of a run and cuts its metrics to
+// their first size bytes: what was logged behind the state that the run goes on
+// from will be logged again.
+func Resume(dir string, size int64) (*Run, error) {
+	if err := probe(dir); err != nil {
+		return nil, fmt.Errorf("run folder %s can't be written: %w", dir, err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, MetricsFile), os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("run folder: %w", err)
+	}
+	st, err := f.Stat()
+	if err == nil && st.Size() < size {
+		err = fmt.Errorf("%s has %d bytes, the run had logged %d", MetricsFile, st.Size(), size)
+	}
+	if err == nil {
+		err = f.Truncate(size)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("run folder %s: %w", dir, err)
+	}
+	return &Run{dir: dir, metrics: f, size: size}, nil
+}
+
+// MetricsBytes is the size of metrics.jsonl.
+func (r *Run) MetricsBytes() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.size
+}
+
 // probe writes a small file and removes it.
 func probe(dir string) error {
 	f, err := os.CreateTemp(dir, ".probe-*.tmp")

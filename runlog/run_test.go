@@ -210,3 +210,39 @@ func TestLogTakesNoMemory(t *testing.T) {
 		t.Errorf("%v allocations a line", n)
 	}
 }
+
+// A resumed run begins where the state that it goes on from was, and logs on.
+func TestResume(t *testing.T) {
+	dir := t.TempDir()
+	r := create(t, dir)
+	log := func(r *Run, step int) {
+		t.Helper()
+		if err := r.Log(Record{Step: step, Epoch: 1, Split: "train"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log(r, 1)
+	size := r.MetricsBytes()
+	log(r, 2)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Resume(dir, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log(r, 3)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	records, err := ReadMetrics(filepath.Join(dir, MetricsFile))
+	if err != nil || len(records) != 2 || records[0].Step != 1 || records[1].Step != 3 {
+		t.Errorf("%+v, %v", records, err)
+	}
+	if _, err := Resume(dir, size*100); err == nil || !strings.Contains(err.Error(), "had logged") {
+		t.Errorf("metrics that are too short: error %v", err)
+	}
+	if _, err := Resume(filepath.Join(dir, "nowhere"), 0); err == nil {
+		t.Error("a folder that is not there is resumed")
+	}
+}

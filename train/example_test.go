@@ -7,8 +7,8 @@ import (
 	"github.com/gradus-ml/gradus/backend/cpu"
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/exec"
-	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/metric"
 	"github.com/gradus-ml/gradus/model/mlp"
 	"github.com/gradus-ml/gradus/optim"
 	"github.com/gradus-ml/gradus/optim/schedule"
@@ -25,16 +25,20 @@ func ExampleTrainer_Fit() {
 	model := must(mlp.New(mlp.Config{Sizes: []int{2, 16, 2}}))
 	store := must(exec.NewStore(cpu.New(), model, exec.Seed(1)))
 	defer store.Close()
+	epochs := 200
+	strategy := train.DefaultStrategy()
+	strategy.Epochs = &epochs
+	adam := optim.DefaultAdam()
+	adam.LR = 0.03
 	t := &train.Trainer{
-		Store: store, Model: model, Epochs: 200,
-		Loss:      func(output, label *ir.Value) *ir.Value { return loss.CrossEntropy(output, label) },
-		Optimizer: must(optim.DefaultAdam().Build(store.Params())),
-		Schedule:  must(schedule.Constant{}.Build(0.03, 200)),
-		Train:     loader, Test: loader,
+		Store: store, Model: model, Forward: train.Single(model), Inputs: 1,
+		Heads:      []train.Head{{Loss: loss.DefaultCrossEntropy(), Weight: 1, Metrics: []train.Metric{{Name: "accuracy", Metric: &metric.Accuracy{K: 1}}}}},
+		Optimizers: []optim.Part{{Config: adam}}, Schedule: schedule.Constant{},
+		Strategy: strategy, Train: loader, Test: loader, LogEvery: 1,
 	}
-	score, err := t.Fit(context.Background())
-	fmt.Println(score.Accuracy, err)
-	// Output: 1 <nil>
+	result, err := t.Fit(context.Background())
+	fmt.Println(result.Step, result.Test.Value("accuracy"), err)
+	// Output: 200 1 <nil>
 }
 
 func must[T any](v T, err error) T {

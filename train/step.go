@@ -4,52 +4,281 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gradus-ml/gradus/data"
+	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/grad"
 	"github.com/gradus-ml/gradus/ir"
-	"github.com/gradus-ml/gradus/metric"
+	"github.com/gradus-ml/gradus/loss"
 	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/optim"
+	"github.com/gradus-ml/gradus/pass"
+	"github.com/gradus-ml/gradus/shape"
 )
 
-// compileStep describes one training step: forward, loss, backward, clip,
-// update. It is traced once for each size of batch.
-func (t *Trainer) compileStep() *exec.Func {
-	step := exec.NewFunc(t.Store, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
-		x, label, lr := in[0], in[1], in[2]
-		y := t.Model.Forward(c.Train(), x)
-		loss := t.Loss(y, label)
-		grads := grad.Of(loss, c.Params(t.Optimizer)...)
-		if t.ClipNorm != nil {
-			grads, _ = optim.ClipNorm(grads, *t.ClipNorm)
-		}
-		t.Optimizer.Update(c, grads, lr)
-		return []*ir.Value{loss, y}
+// A program is the step as it is compiled while the same parameters are
+// trained. A batch runs through whole; where it is computed in pieces, through
+// counts, then piece after piece, then update.
+type program struct {
+	t      *Trainer
+	opt    optim.Optimizer
+	grads  []*module.State // sums of the gradients of pieces
+	whole  *exec.Func      // batch, numbers -> loss, norm, ok, sum and count of each head, outputs
+	counts *exec.Func      // batch -> count of each head
+	piece  *exec.Func      // batch, first, counts -> loss, sum and count of each head, outputs
+	update *exec.Func      // loss, numbers -> norm, ok
+}
+
+// compile describes the step. Each function is traced once for each shape of
+// batch.
+func (t *Trainer) compile(opt optim.Optimizer) *program {
+	p := &program{t: t, opt: opt}
+	p.whole = t.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		b := t.split(in)
+		out, terms := t.forward(c.Train(), b)
+		total := t.total(terms, nil)
+		norm, ok := p.finish(c, p.gradients(c, total), total, b.numbers)
+		return slices.Concat([]*ir.Value{total, norm, ok}, list(terms), out)
 	})
-	step.DetectAnomaly(t.DetectAnomaly)
-	return step
+	if t.Strategy.Accumulate == 1 {
+		return p
+	}
+	for _, n := range opt.Params() {
+		p.grads = append(p.grads, &module.State{Key: "accumulate." + n.Key, DType: n.DType, Shape: n.Shape})
+	}
+	p.counts = t.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		_, terms := t.forward(c.Eval(), t.split(in))
+		counts := make([]*ir.Value, len(terms)) // of which the targets decide; the model is not computed
+		for i, term := range terms {
+			counts[i] = term.Count
+		}
+		return counts
+	})
+	p.piece = t.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		b := t.split(in)
+		first, counts := b.numbers[0], b.numbers[1:]
+		out, terms := t.forward(c.Train(), b)
+		total := t.total(terms, counts)
+		for i, g := range p.gradients(c, total) {
+			before := c.State(p.grads[i])
+			c.SetState(p.grads[i], ops.Select(first, g, ops.Add(before, g)))
+		}
+		return slices.Concat([]*ir.Value{total}, list(terms), out)
+	})
+	p.update = t.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		grads := make([]*ir.Value, len(p.grads))
+		for i, s := range p.grads {
+			grads[i] = c.State(s)
+		}
+		norm, ok := p.finish(c, grads, in[0], in[1:])
+		return []*ir.Value{norm, ok}
+	})
+	return p
+}
+
+// newFunc is a function over the store, in the precision that is asked for.
+func (t *Trainer) newFunc(trace func(c *module.Ctx, in []*ir.Value) []*ir.Value) *exec.Func {
+	f := exec.NewFunc(t.Store, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		switch t.Strategy.Precision {
+		case BFloat16:
+			defer pass.Autocast(c.Graph(), dtype.BFloat16)()
+		case Float16:
+			defer pass.Autocast(c.Graph(), dtype.Float16)()
+		}
+		return trace(c, in)
+	})
+	f.DetectAnomaly(t.DetectAnomaly)
+	return f
+}
+
+// A batch as values of a graph.
+type batch struct {
+	inputs, targets []*ir.Value
+	others          []*ir.Value // targets of the examples that are mixed in; nil without mixing
+	weight          *ir.Value   // nil for ones
+	share           *ir.Value   // of the first example in a mixed one; nil without mixing
+	numbers         []*ir.Value // what else a function takes
+}
+
+// tensors is the number of tensors of a batch: inputs, targets, the targets of
+// examples that are mixed in, weights.
+func (t *Trainer) tensors() int {
+	n := t.Inputs + len(t.Heads)
+	if t.Strategy.mixes() {
+		n += len(t.Heads)
+	}
+	if t.Weighted {
+		n++
+	}
+	return n
+}
+
+// split sorts the arguments of a function.
+func (t *Trainer) split(in []*ir.Value) batch {
+	n, targets := t.tensors(), t.Inputs+len(t.Heads)
+	b := batch{inputs: in[:t.Inputs], targets: in[t.Inputs:targets], numbers: in[n:]}
+	if t.Strategy.mixes() {
+		b.others = in[targets : targets+len(t.Heads)]
+		b.share, b.numbers = b.numbers[0], b.numbers[1:]
+	}
+	if t.Weighted {
+		b.weight = in[n-1]
+	}
+	return b
+}
+
+// forward builds outputs and losses.
+func (t *Trainer) forward(c *module.Ctx, b batch) ([]*ir.Value, []loss.Terms) {
+	g := c.Graph()
+	out := t.Forward(c, b.inputs)
+	if len(out) != len(t.Heads) && g.Err() == nil {
+		g.Fail("train", fmt.Sprintf("the model gives %d outputs, there are %d losses", len(out), len(t.Heads)), out)
+	}
+	out = slices.Clone(out)
+	terms := make([]loss.Terms, len(t.Heads))
+	for i, h := range t.Heads {
+		if g.Err() != nil {
+			wrong := g.Poison(dtype.Float32)
+			terms[i] = loss.Terms{Sum: wrong, Count: wrong}
+			continue
+		}
+		terms[i] = h.terms(&out[i], b.targets[i], b.weight)
+		if b.others != nil {
+			terms[i] = blend(b.share, terms[i], h.terms(&out[i], b.others[i], b.weight))
+		}
+	}
+	return out, terms
+}
+
+// terms is the loss of an output, which it brings to the form that losses want.
+func (h Head) terms(out **ir.Value, target, weight *ir.Value) loss.Terms {
+	if h.ClassesLast {
+		*out, target, weight = positions(*out, target, weight)
+	}
+	return h.Loss.Terms(*out, target, weight)
+}
+
+// blend is share x + (1-share) y.
+func blend(share *ir.Value, x, y loss.Terms) loss.Terms {
+	rest := ops.Sub(ops.Scalar(share, 1), share)
+	return loss.Terms{
+		Sum:   ops.Add(ops.Mul(share, x.Sum), ops.Mul(rest, y.Sum)),
+		Count: ops.Add(ops.Mul(share, x.Count), ops.Mul(rest, y.Count)),
+	}
+}
+
+// positions turns outputs [B T V] into [B*T V], and labels and weights with them.
+func positions(out, target, weight *ir.Value) (o, t, w *ir.Value) {
+	if out.Graph().Err() != nil || target.Rank() < 2 {
+		return out, target, weight
+	}
+	classes := out.Dim(out.Rank() - 1)
+	n := target.Shape().Size()
+	if weight != nil {
+		b := weight.Dim(0)
+		weight = ops.Reshape(ops.Broadcast(ops.Reshape(weight, b, 1), shape.Of(b, n/b)), n)
+	}
+	return ops.Reshape(out, n, classes), ops.Reshape(target, n), weight
+}
+
+// total is the weighted sum of the heads' means; counts, if given, are what
+// their sums are divided by.
+func (t *Trainer) total(terms []loss.Terms, counts []*ir.Value) *ir.Value {
+	var total *ir.Value
+	for i, h := range t.Heads {
+		if counts != nil {
+			terms[i].Count = counts[i]
+		}
+		l := terms[i].Mean()
+		if h.Weight != 1 {
+			l = ops.Mul(l, ops.Scalar(l, h.Weight))
+		}
+		if total == nil {
+			total = l
+		} else {
+			total = ops.Add(total, l)
+		}
+	}
+	return total
+}
+
+// list is the sum and the count of each head.
+func list(terms []loss.Terms) []*ir.Value {
+	var values []*ir.Value
+	for _, t := range terms {
+		values = append(values, t.Sum, t.Count)
+	}
+	return values
+}
+
+// gradients are those of the loss by the parameters that are trained.
+func (p *program) gradients(c *module.Ctx, total *ir.Value) []*ir.Value {
+	return grad.Of(total, c.Params(p.opt)...)
+}
+
+// finish clips the gradients and updates the weights, unless a guard finds the
+// loss or the gradients bad. It returns the norm of the gradients before
+// clipping, 0 where nobody wants it, and whether all was good.
+//
+// numbers are the rate, the limit of the loss, and the decay of the moving
+// average if there is one.
+func (p *program) finish(c *module.Ctx, grads []*ir.Value, total *ir.Value, numbers []*ir.Value) (norm, ok *ir.Value) {
+	g, s := c.Graph(), p.t.Strategy
+	if g.Err() != nil {
+		return g.Poison(dtype.Float32), g.Poison(dtype.Bool)
+	}
+	rate, limit := numbers[0], numbers[1]
+	if s.ClipValue != nil {
+		grads = optim.ClipValue(grads, *s.ClipValue)
+	}
+	norm = ops.Scalar(total, 0)
+	switch {
+	case s.ClipNorm != nil:
+		grads, norm = optim.ClipNorm(grads, *s.ClipNorm)
+	case s.Guard != nil:
+		_, norm = optim.ClipNorm(grads, math.Inf(1))
+	}
+	ok = ops.Le(total, limit) // NaN is not
+	if s.Guard != nil {
+		ok = ops.And(ok, ops.IsFinite(norm))
+		c.Gate(ok)
+	}
+	p.opt.Update(c, grads, rate)
+	if s.EMA != nil {
+		optim.Average(c, emaPrefix, p.opt.Params(), numbers[2])
+	}
+	return norm, ok
 }
 
 // step trains on a batch and says what came of it.
-func (r *run) step(ctx context.Context, b *data.Batch) error {
-	lr := r.Schedule.At(r.stepped.Step)
-	r.lr.F32()[0] = float32(lr)
-	out, err := r.trainStep.Run(ctx, b.Inputs[0], b.Inputs[1], r.lr)
+func (r *run) step(ctx context.Context, b *data.Batch, last bool) error {
+	e := &Stepped{Step: r.state.Step + 1, Epoch: b.Epoch + 1, Last: last, Samples: b.N}
+	if err := r.tell(&StepStarted{Step: e.Step, Epoch: e.Epoch, Batch: b}); err != nil {
+		return err
+	}
+	in, mixed, err := r.mix(ctx, b)
 	if err != nil {
 		return err
 	}
-	loss, right := out[0].Float(0), metric.Accuracy{K: 1}
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return fmt.Errorf("train: the loss is %v in step %d of epoch %d: a lower learning rate may help, and anomaly detection shows where it came from", loss, b.Index+1, b.Epoch+1)
-	}
-	if err := right.Add(out[1], b.Inputs[1]); err != nil {
+	got, err := r.compute(ctx, in, b.N, mixed)
+	if err != nil {
 		return err
 	}
-	r.stepped = Stepped{
-		Step: r.stepped.Step + 1, Epoch: b.Epoch + 1, Last: b.Index+1 == r.Train.Len(), Samples: b.N,
-		Loss: loss, LR: lr, Correct: int(right.Correct()),
+	e.Loss, e.GradNorm, e.LR, e.Metrics = got.loss, got.norm, got.rate, got.metrics
+	r.state.Step, r.state.Index = e.Step, b.Index+1
+	if err := r.judge(e, b, got); err != nil || e.Refused {
+		return err
 	}
-	return r.tell(&r.stepped)
+	r.state.EpochTally.add(b.N, got)
+	r.state.LogTally.add(b.N, got)
+	if err := r.tell(e); err != nil {
+		return err
+	}
+	if e.Step%r.LogEvery == 0 || last {
+		return r.log(e)
+	}
+	return nil
 }

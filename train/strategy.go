@@ -1,5 +1,12 @@
 package train
 
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gradus-ml/gradus/optim"
+)
+
 // A Strategy says how training goes, apart from model, data, loss and
 // optimizer. Pointers that are nil switch a thing off.
 type Strategy struct {
@@ -16,11 +23,11 @@ type Strategy struct {
 	Precision Precision `json:"precision" yaml:"precision"`
 	LossScale LossScale `json:"loss_scale" yaml:"loss_scale"` // of float16
 
-	Start  *Start   `json:"start" yaml:"start"`   // weights to start from
-	Freeze []string `json:"freeze" yaml:"freeze"` // keys that stay as they are: globs such as "layer1.*"
-	Thaw   []Thaw   `json:"thaw" yaml:"thaw"`     // frozen keys that are trained from an epoch on
-	Rates  []Rate   `json:"rates" yaml:"rates"`   // factors of the learning rate by key; the first that fits counts
-	Decay  *float64 `json:"decay" yaml:"decay"`   // factor of the rate from each layer to the one before it, the last layer having the full rate
+	Start  *Start       `json:"start" yaml:"start"`   // weights to start from
+	Freeze []string     `json:"freeze" yaml:"freeze"` // keys that stay as they are: globs such as "layer1.*"
+	Thaw   []optim.Thaw `json:"thaw" yaml:"thaw"`     // frozen keys that are trained from an epoch on
+	Rates  []optim.Rate `json:"rates" yaml:"rates"`   // factors of the learning rate by key; the first that fits counts
+	Decay  *float64     `json:"decay" yaml:"decay"`   // factor of the rate from each layer to the one before it, the last layer having the full rate
 
 	EarlyStop *EarlyStop `json:"early_stop" yaml:"early_stop"`
 	Guard     *Guard     `json:"guard" yaml:"guard"`
@@ -31,6 +38,82 @@ type Strategy struct {
 	ClassWeights ClassWeights `json:"class_weights" yaml:"class_weights"`
 
 	Recompute []string `json:"recompute" yaml:"recompute"` // modules, as globs, whose inner values are computed again in the backward pass to save memory
+}
+
+// DefaultStrategy computes in float32, each batch as a whole.
+func DefaultStrategy() Strategy {
+	return Strategy{Accumulate: 1, Precision: Float32, LossScale: DefaultLossScale()}
+}
+
+// DefaultLossScale is that of torch.amp.GradScaler.
+func DefaultLossScale() LossScale {
+	return LossScale{Initial: 65536, Growth: 2, Backoff: 0.5, Every: 2000}
+}
+
+// DefaultGuard compares with the last ten steps, and comes back to weights at
+// most 100 steps old.
+func DefaultGuard() Guard {
+	return Guard{Window: 10, Factor: 3, Patience: 3, Snapshot: 100, Give: 3}
+}
+
+// Validate tells all that is wrong, each with the name of its field.
+func (s Strategy) Validate() error {
+	var errs []error
+	at := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	above := func(name string, v *float64) {
+		at(v == nil || *v > 0 && *v-*v == 0, "%s must be a finite number above 0, got %v", name, deref(v))
+	}
+	at(s.Epochs != nil || s.Steps != nil, "epochs or steps must be given: a run has to end")
+	at(s.Epochs == nil || *s.Epochs >= 1 && *s.Epochs <= maxSteps, "epochs must be in 1..%d, got %d", maxSteps, deref(s.Epochs))
+	at(s.Steps == nil || *s.Steps >= 1 && *s.Steps <= maxSteps, "steps must be in 1..%d, got %d", maxSteps, deref(s.Steps))
+	at(s.Accumulate >= 1, "accumulate must be at least 1, got %d", s.Accumulate)
+	above("clip_norm", s.ClipNorm)
+	above("clip_value", s.ClipValue)
+	if e := s.EMA; e != nil {
+		at(e.Decay >= 0 && e.Decay < 1, "ema.decay must be at least 0 and below 1, got %v", e.Decay)
+	}
+	if w := s.SWA; w != nil {
+		at(w.Start >= 0 && w.Start < 1, "swa.start must be at least 0 and below 1, got %v", w.Start)
+		at(w.LR > 0 && w.LR-w.LR == 0, "swa.lr must be a finite number above 0, got %v", w.LR)
+		at(s.EMA == nil, "swa and ema both average the weights: choose one")
+		at(s.Epochs != nil, "swa averages at the ends of epochs: it wants epochs")
+	}
+	at(s.Precision == Float32 || s.Precision == BFloat16 || s.Precision == Float16, "precision must be float32, bfloat16 or float16, got %q", s.Precision)
+	l := s.LossScale
+	at(s.Precision != Float16 || l.Initial > 0 && l.Growth > 1 && l.Backoff > 0 && l.Backoff < 1 && l.Every >= 1,
+		"loss_scale wants initial above 0, growth above 1, backoff in 0..1 and every of at least 1, got %+v", l)
+	at(s.Start == nil || s.Start.From != "", "start.from must name a file or a run folder")
+	at(len(s.Thaw) == 0 || len(s.Freeze) > 0, "thaw names frozen keys, and freeze is empty")
+	if e := s.EarlyStop; e != nil {
+		at(e.Metric != "", "early_stop.metric must not be empty; loss is the loss")
+		at(e.Patience >= 1, "early_stop.patience must be at least 1, got %d", e.Patience)
+		at(e.MinDelta >= 0, "early_stop.min_delta must not be negative, got %v", e.MinDelta)
+	}
+	if g := s.Guard; g != nil {
+		at(g.Window >= 1, "guard.window must be at least 1, got %d", g.Window)
+		at(g.Factor > 1, "guard.factor must be above 1, got %v", g.Factor)
+		at(g.Patience >= 1, "guard.patience must be at least 1, got %d", g.Patience)
+		at(g.Snapshot >= 0, "guard.snapshot must not be negative, got %d", g.Snapshot)
+		at(g.Give >= 0, "guard.give_up must not be negative, got %d", g.Give)
+	}
+	above("mixup", s.Mixup)
+	above("cutmix", s.Cutmix)
+	at(!s.ClassWeights.Balanced || s.ClassWeights.Weights == nil, "class_weights are either balanced or given")
+	return errors.Join(errs...)
+}
+
+// maxSteps keeps counts far from the end of int.
+const maxSteps = 1_000_000_000
+
+func deref[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
 }
 
 // Precision is the type that products and convolutions compute in.
@@ -70,18 +153,6 @@ type Start struct {
 	From    string   `json:"from" yaml:"from"`
 	Strict  bool     `json:"strict" yaml:"strict"`   // every key must be there, with its type; otherwise what fits is taken, and what does not is listed
 	Exclude []string `json:"exclude" yaml:"exclude"` // keys that are left as they were drawn, as globs
-}
-
-// A Thaw ends the freezing of keys.
-type Thaw struct {
-	Epoch int      `json:"epoch" yaml:"epoch"` // from this epoch on, the first being 1
-	Keys  []string `json:"keys" yaml:"keys"`
-}
-
-// A Rate is a factor of the learning rate of some keys.
-type Rate struct {
-	Keys  []string `json:"keys" yaml:"keys"`
-	Scale float64  `json:"scale" yaml:"scale"`
 }
 
 // An EarlyStop ends the run when a metric of the validation split has not
@@ -127,3 +198,9 @@ type LogConfig struct {
 	EverySteps  int  `json:"every_steps" yaml:"every_steps"` // steps between lines of split "train"
 	TensorBoard bool `json:"tensorboard" yaml:"tensorboard"` // write an event file too
 }
+
+// DefaultEarlyStop watches the loss for three evaluations.
+func DefaultEarlyStop() EarlyStop { return EarlyStop{Metric: "loss", Patience: 3} }
+
+// firstEpoch is the first of so many epochs, from 0, whose weights count.
+func (s *SWA) firstEpoch(epochs int) int { return int(s.Start*float64(epochs) + 1e-9) }

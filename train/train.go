@@ -1,8 +1,9 @@
-// Package train runs the loop around a training step: epochs, scores on test
-// data, callbacks, a clean end when it is cancelled.
+// Package train runs the loop around a training step: epochs, evaluation,
+// checkpoints, callbacks, a clean end when it is cancelled, and an exact
+// beginning where an earlier run stopped.
 //
 // The step itself stands in step.go and holds nothing that a program could not
-// write by hand; examples/mlp does.
+// write by hand; examples/loop does.
 package train
 
 import (
@@ -14,102 +15,335 @@ import (
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/metric"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/optim"
 	"github.com/gradus-ml/gradus/optim/schedule"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
-// A Trainer holds what a classifier is trained with. Items of the data are
-// pairs of input and label (an integer scalar). Same store, same data, same
-// settings: same weights, bit by bit, whatever the number of threads.
+// A Trainer holds what a model is trained with. Same store, same data, same
+// settings: same weights, bit by bit, whatever the number of threads, and
+// whether the run was unbroken or resumed.
 type Trainer struct {
-	Store     *exec.Store
-	Model     module.Forwarder                        // gives a score a class, [B V]
-	Loss      func(output, label *ir.Value) *ir.Value // gives the mean over the batch, a scalar
-	Optimizer optim.Optimizer
-	Schedule  schedule.Schedule
-	ClipNorm  *float64 // largest norm of the gradients; nil leaves them alone
-	Train     *data.Loader
-	Test      *data.Loader // nil for none
-	Epochs    int
+	Store      *exec.Store
+	Model      any             // the struct that the store was made of
+	Forward    Forward         // what it computes
+	Heads      []Head          // one for each output
+	Optimizers []optim.Part    // each for some of the parameters
+	Schedule   schedule.Config // of the rate of the first, which the others follow
+	Strategy   Strategy
+
+	// Batches hold so many Inputs, then a target for each head, then, if
+	// Weighted, the weight of each example, float32 [B].
+	Inputs     int
+	Weighted   bool
+	Train      data.Feed
+	Validation data.Feed // nil for none
+	Test       data.Feed // nil for none; seen once, at the end
+
+	Evaluate  EvaluateConfig
+	Recorder  *Recorder // nil keeps nothing
 	Callbacks []Callback
+	LogEvery  int // steps between Logged events of split "train"
+
+	// Seed is of what the loop itself draws: how examples are mixed.
+	Seed uint64
 	// DetectAnomaly looks at every value of every step and ends with the op,
 	// module and line of the first that is not finite. Slow.
 	DetectAnomaly bool
 }
 
+// A Forward builds the outputs of a model, one for each head, from its inputs.
+type Forward func(c *module.Ctx, in []*ir.Value) []*ir.Value
+
+// Single is the Forward of a model with one input and one output.
+func Single(m module.Forwarder) Forward {
+	return func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		if len(in) != 1 {
+			c.Graph().Fail("train", fmt.Sprintf("the model takes one input, the data has %d", len(in)), in)
+			return []*ir.Value{in[0]}
+		}
+		return []*ir.Value{m.Forward(c, in[0])}
+	}
+}
+
+// A Head is an output with what it is to be.
+type Head struct {
+	Name        string // of the target; comes before its metrics where there are several heads
+	Loss        loss.Config
+	Weight      float64  // factor of its loss in the sum
+	ClassesLast bool     // the output is [B T V], with labels [B T], where losses and metrics want [B V ...]
+	Metrics     []Metric // besides the loss
+}
+
+// A Metric is a metric under the name that logs have.
+type Metric struct {
+	Name string
+	metric.Metric
+}
+
 // run is a Fit under way.
 type run struct {
 	*Trainer
-	trainStep, testStep *exec.Func
-	lr                  *tensor.Tensor
-	stepped             Stepped
-	test                Score
+	state   State
+	began   time.Time
+	program *program
+	rate    schedule.Schedule
+	eval    *exec.Func // batch -> sum and count of each head, outputs
+	mixer   *exec.Func
+	share   float64 // of the first example in those of a mixed batch
+	guard   exec.Snapshot
+	best    map[string]*tensor.Tensor // weights with the best metric so far, if they are to end with
+	states  map[string]*tensor.Tensor // of the model, before a batch that is computed in pieces
+	saved   time.Time                 // the last checkpoint
+	marked  []byte                    // state that an interrupt goes back to, with the recorder's snapshot; nil for the present one
+	final   bool                      // the weights are those to save, averaged or the best
+	result  Result
 }
 
-// Fit trains for the given number of epochs, scores the test data after each
-// of them, and returns the last of these scores.
+// A Result is what a run came to.
+type Result struct {
+	Step       int
+	Epoch      int
+	Train      Score
+	Validation Score // the last one; of the weights that are saved
+	Test       Score
+	Stopped    string // why it ended early; empty if it did not
+}
+
+// Fit trains from the start, evaluates when the settings say so, and returns the
+// last scores. Resume does the same from a checkpoint.
 //
-// When the context is cancelled the run ends after the step under way, and the
-// error is the context's. A loss that is no number is an error: the weights are
-// lost then.
-func (t *Trainer) Fit(ctx context.Context) (Score, error) {
-	r := &run{Trainer: t, trainStep: t.compileStep(), testStep: t.compileTest(), lr: tensor.Scalar(float32(0))}
-	begin := time.Now()
-	err := r.epochs(ctx)
+// When the context is cancelled the run ends after the step under way, writes a
+// checkpoint if it keeps any, and the error is the context's.
+func (t *Trainer) Fit(ctx context.Context) (Result, error) {
+	r := &run{Trainer: t, state: State{Format: StateFormat, Seed: t.Seed}, began: time.Now(), saved: time.Now()}
+	return r.fit(ctx)
+}
+
+// fit goes on from the run's state.
+func (r *run) fit(ctx context.Context) (Result, error) {
+	defer r.guard.Free()
+	err := r.start(ctx)
+	if err == nil {
+		err = r.epochs(ctx)
+	}
 	if errors.Is(err, ErrStop) {
+		r.stop("a callback ended it")
 		err = nil
 	}
-	end := r.tell(&Ended{Step: r.stepped.Step, Took: time.Since(begin), Err: err})
+	if err == nil {
+		err = r.finish(ctx)
+	}
+	r.result.Step, r.result.Epoch, r.result.Stopped = r.state.Step, r.state.Epoch, r.state.Stopped
+	err = errors.Join(err, r.close(ctx, err))
+	end := r.tell(&Ended{Step: r.state.Step, Took: time.Since(r.began), Result: r.result, Err: err})
 	if errors.Is(end, ErrStop) {
 		end = nil
 	}
-	return r.test, errors.Join(err, end)
+	return r.result, errors.Join(err, end)
 }
 
-// tell calls all callbacks, also when one fails: each of them sees every event.
-func (r *run) tell(e Event) error {
-	var errs []error
-	for _, c := range r.Callbacks {
-		if err := c(e); err != nil {
-			errs = append(errs, err)
+// start checks the settings and makes what lasts for the whole run.
+func (r *run) start(ctx context.Context) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	steps, err := r.countSteps(ctx)
+	if err != nil {
+		return err
+	}
+	if r.rate, err = r.buildSchedule(steps); err != nil {
+		return err
+	}
+	if r.Recorder != nil {
+		if err := r.Recorder.start(); err != nil {
+			return err
 		}
+	}
+	perEpoch, _ := r.Train.Batches()
+	return r.tell(&Started{Epochs: r.Strategy.Epochs, Steps: steps, StepsPerEpoch: perEpoch, Step: r.state.Step, Epoch: r.state.Epoch})
+}
+
+// check finds settings that contradict each other.
+func (r *run) check() error {
+	var errs []error
+	if err := r.Strategy.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if r.Inputs < 1 {
+		errs = append(errs, fmt.Errorf("train: a model takes at least one input, Inputs is %d", r.Inputs))
+	}
+	if len(r.Heads) == 0 {
+		errs = append(errs, errors.New("train: there is no output to train: Heads is empty"))
+	}
+	if r.LogEvery < 1 {
+		errs = append(errs, fmt.Errorf("train: LogEvery must be at least 1, got %d", r.LogEvery))
+	}
+	if s := r.Strategy.EarlyStop; s != nil && r.Validation == nil {
+		errs = append(errs, errors.New("train: early_stop watches the validation data, and there is none"))
 	}
 	return errors.Join(errs...)
 }
 
-func (r *run) epochs(ctx context.Context) error {
-	if err := r.tell(&Started{r.Epochs, r.Train.Len()}); err != nil {
-		return err
+// countSteps is the number of optimizer steps of the run, and -1 for a run of
+// epochs whose length only reading can tell.
+func (r *run) countSteps(context.Context) (int, error) {
+	s := r.Strategy
+	perEpoch, known := r.Train.Batches()
+	switch {
+	case s.Epochs == nil:
+		return *s.Steps, nil
+	case !known && s.Steps != nil:
+		return *s.Steps, nil
+	case !known:
+		return -1, nil
+	case s.Steps != nil:
+		return min(*s.Steps, *s.Epochs*perEpoch), nil
 	}
-	for epoch := range r.Epochs {
-		if err := r.epoch(ctx, epoch); err != nil {
+	return *s.Epochs * perEpoch, nil
+}
+
+// done tells whether the run has had all its epochs or steps.
+func (r *run) done() bool {
+	s := r.Strategy
+	return r.state.Done || s.Epochs != nil && r.state.Epoch >= *s.Epochs || s.Steps != nil && r.state.Step >= *s.Steps
+}
+
+func (r *run) epochs(ctx context.Context) error {
+	for !r.done() {
+		if r.state.Index == 0 {
+			if err := r.tell(&EpochStarted{Epoch: r.state.Epoch + 1}); err != nil {
+				return err
+			}
+		}
+		before := r.state.Step
+		if err := r.epoch(ctx); err != nil {
+			return err
+		}
+		if r.state.Step == before && r.state.Index == 0 {
+			return fmt.Errorf("train: epoch %d has no batch to train on", r.state.Epoch+1)
+		}
+		if err := r.endEpoch(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// epoch trains on every batch once, then scores.
-func (r *run) epoch(ctx context.Context, epoch int) error {
-	var sum sums
-	for b, err := range r.Train.Epoch(ctx, epoch) {
-		if err != nil {
-			return err
-		}
-		if err := r.step(ctx, b); err != nil {
-			return err
-		}
-		sum.add(r.stepped.Samples, r.stepped.Loss, r.stepped.Correct)
-	}
-	if err := r.tell(&Scored{"train", r.stepped.Step, epoch + 1, sum.score()}); err != nil || r.Test == nil {
+// epoch trains on the batches that are left of the present epoch.
+func (r *run) epoch(ctx context.Context) error {
+	if err := r.thaw(); err != nil {
 		return err
 	}
-	score, err := r.evaluate(ctx)
-	if err != nil {
-		return fmt.Errorf("train: test after epoch %d: %w", epoch+1, err)
+	batches, known := r.Train.Batches()
+	if r.state.Index > 0 && !(known && r.state.Index == batches) {
+		if err := r.between(ctx); err != nil { // where an interrupt came before it
+			return err
+		}
 	}
-	r.test = score
-	return r.tell(&Scored{"test", r.stepped.Step, epoch + 1, score})
+	for b, err := range r.Train.From(ctx, r.state.Epoch, r.state.Index) {
+		if err != nil {
+			return fmt.Errorf("train: batch %d of epoch %d: %w", r.state.Index+1, r.state.Epoch+1, err)
+		}
+		last := known && b.Index+1 == batches || r.Strategy.Steps != nil && r.state.Step+1 == *r.Strategy.Steps
+		if err := r.step(ctx, b, last); err != nil || last {
+			return err
+		}
+		if err := r.between(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// between does what falls due between two steps of an epoch.
+func (r *run) between(ctx context.Context) error {
+	if every := r.Evaluate.EverySteps; every != nil && r.state.Step%*every == 0 && r.state.EvaluatedAt != r.state.Step {
+		if err := r.mark(); err != nil {
+			return err
+		}
+		if err := r.validate(ctx); err != nil {
+			return err
+		}
+	}
+	return r.keep(false)
+}
+
+// endEpoch scores, averages, and moves on to the next epoch.
+func (r *run) endEpoch(ctx context.Context) error {
+	if err := r.mark(); err != nil {
+		return err
+	}
+	epoch := r.state.Epoch + 1
+	n, known := r.Train.Batches()
+	whole := !known || r.state.Index >= n // false when the steps ran out within the epoch
+	score := r.state.EpochTally.score(r.Heads)
+	r.result.Train = score
+	if err := r.tell(&Scored{Split: "train", Step: r.state.Step, Epoch: epoch, Score: score}); err != nil {
+		return err
+	}
+	if whole {
+		if err := r.averageWeights(ctx); err != nil {
+			return err
+		}
+	}
+	every, steps := r.Evaluate.EveryEpochs, r.Evaluate.EverySteps
+	if !whole || every != nil && epoch%*every == 0 || steps != nil && r.state.Step%*steps == 0 {
+		if err := r.validate(ctx); err != nil {
+			return err
+		}
+	}
+	r.state.EpochTally = tally{}
+	if whole {
+		r.state.Epoch, r.state.Index = epoch, 0
+	} else {
+		r.state.Done = true
+	}
+	r.marked = nil
+	if err := r.tell(&EpochEnded{Epoch: epoch, Step: r.state.Step}); err != nil {
+		return err
+	}
+	return r.keep(true)
+}
+
+// finish ends a run that had all its steps: the last weights, the test.
+func (r *run) finish(ctx context.Context) error {
+	if err := r.mark(); err != nil {
+		return err
+	}
+	if err := r.finishAverage(ctx); err != nil {
+		return err
+	}
+	if err := r.restoreBest(); err != nil {
+		return err
+	}
+	if r.Test == nil {
+		return nil
+	}
+	var err error
+	r.result.Test, err = r.evaluate(ctx, "test", r.Test)
+	return err
+}
+
+// stop ends the run early, for a reason that its record has.
+func (r *run) stop(why string) { r.state.Done, r.state.Stopped = true, why }
+
+// tell calls the recorder and all callbacks, also when one fails: each of them
+// sees every event.
+func (r *run) tell(e Event) error {
+	var errs []error
+	if r.Recorder != nil {
+		if err := r.Recorder.handle(e); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for _, c := range r.Callbacks {
+		if err := c(e); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -118,7 +118,7 @@ func run(ctx context.Context, trainSet, testSet *mnist.Set, weights string) (acc
 			return 0, err
 		}
 	}
-	return right.Value(), train.SaveModel(weights, store)
+	return right.Value(), train.SaveModel(weights, store, "")
 }
 
 func main() {

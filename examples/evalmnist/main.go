@@ -24,7 +24,7 @@ func evaluate(ctx context.Context, weights string) (train.Score, error) {
 	if err := train.LoadModel(weights, t.Store); err != nil {
 		return train.Score{}, err
 	}
-	return t.Evaluate(ctx)
+	return t.Score(ctx, "test", t.Validation)
 }
 
 func main() {
@@ -36,6 +36,6 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	right := int(s.Accuracy*float64(s.Samples) + 0.5)
-	fmt.Printf("test: %d of %d right, accuracy %.4f, loss %.6f\n", right, s.Samples, s.Accuracy, s.Loss)
+	right := int(s.Value("accuracy")*float64(s.Samples) + 0.5)
+	fmt.Printf("test: %d of %d right, accuracy %.4f, loss %.6f\n", right, s.Samples, s.Value("accuracy"), s.Loss)
 }

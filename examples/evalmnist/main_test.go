@@ -21,10 +21,10 @@ func TestEvaluate(t *testing.T) {
 	}
 	defer writer.Store.Close()
 	path := filepath.Join(t.TempDir(), "model.safetensors")
-	if err := train.SaveModel(path, writer.Store); err != nil {
+	if err := train.SaveModel(path, writer.Store, ""); err != nil {
 		t.Fatal(err)
 	}
-	want, err := writer.Evaluate(t.Context())
+	want, err := writer.Score(t.Context(), "test", writer.Validation)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestEvaluate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got != want || got.Samples != 10000 {
+	if got.Loss != want.Loss || got.Value("accuracy") != want.Value("accuracy") || got.Samples != 10000 {
 		t.Errorf("%+v from the file, %+v from the store", got, want)
 	}
 	if _, err := evaluate(t.Context(), "main.go"); err == nil {

@@ -56,7 +56,10 @@ func (p *progress) handle(e train.Event) error {
 }
 
 func (p *progress) begin(e *train.Started) {
-	p.epochs, p.steps = e.Epochs, e.Epochs*e.StepsPerEpoch
+	p.steps = e.Steps
+	if e.Epochs != nil {
+		p.epochs = *e.Epochs
+	}
 	p.start, p.began = time.Now(), time.Now()
 }
 
@@ -87,7 +90,7 @@ func (p *progress) score(e *train.Scored) error {
 	}
 	p.bar.clear()
 	_, err := fmt.Fprintf(p.out, "epoch %d/%d  loss %.4f  accuracy %.2f %%  test loss %.4f  test accuracy %.2f %%  %.1f s  %.0f samples/s\n",
-		e.Epoch, p.epochs, p.trained.Loss, 100*p.trained.Accuracy, e.Loss, 100*e.Accuracy, p.took.Seconds(), p.rate(p.took))
+		e.Epoch, p.epochs, p.trained.Loss, 100*p.trained.Value("accuracy"), e.Loss, 100*e.Value("accuracy"), p.took.Seconds(), p.rate(p.took))
 	p.samples, p.began = 0, time.Now()
 	return err
 }

@@ -94,21 +94,25 @@ func freeFolder(path string) string {
 // writes config.json.
 func fit(cmd *cobra.Command, t *train.Trainer, run *runlog.Run, flags runFlags, title string, config func(io.Writer) error, logEvery int) error {
 	out := cmd.OutOrStdout()
-	rec := &train.Recorder{Run: run, Store: t.Store, Config: config, Title: title, LogEvery: logEvery}
-	t.Callbacks = append(t.Callbacks, rec.Handle)
+	t.Recorder = &train.Recorder{Run: run, Files: map[string]func(io.Writer) error{train.ConfigFile: config}, Title: title}
+	t.LogEvery = logEvery
 	if flags.json {
 		lines := json.NewEncoder(out)
-		rec.Heard = func(r runlog.Record) error { return lines.Encode(r) }
+		t.Callbacks = append(t.Callbacks, func(e train.Event) error {
+			if e, ok := e.(*train.Logged); ok {
+				return lines.Encode(e.Record)
+			}
+			return nil
+		})
 	} else {
 		t.Callbacks = append(t.Callbacks, newProgress(out).handle)
 	}
-	_, err := t.Fit(cmd.Context())
+	result, err := t.Fit(cmd.Context())
 	if cmd.Context().Err() != nil && errors.Is(err, cmd.Context().Err()) {
-		step, kept := rec.Kept()
-		if !kept {
-			return fmt.Errorf("interrupted after step %d, and the model is not saved: %v", step, err)
+		if !t.Recorder.Saved() {
+			return fmt.Errorf("interrupted after step %d, and the model is not saved: %v", result.Step, err)
 		}
-		return interrupted{fmt.Sprintf("interrupted after step %d; the model as it was then is in %s", step, run.Path("model"))}
+		return interrupted{fmt.Sprintf("interrupted after step %d; the model as it was then is in %s", result.Step, run.Path("model"))}
 	}
 	if errors.As(err, new(*shape.Error)) {
 		return usage(err)

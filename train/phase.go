@@ -1,0 +1,88 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/gradus-ml/gradus/optim"
+	"github.com/gradus-ml/gradus/optim/schedule"
+)
+
+// optimName is the first part of the keys of the optimizer's state. It is part
+// of checkpoints.
+const optimName = "optim"
+
+// thaw makes the step of the present epoch: the first time, and when keys are
+// trained from now on that were frozen.
+func (r *run) thaw() error {
+	s := r.Strategy
+	epoch := r.state.Epoch + 1
+	begins := slices.ContainsFunc(s.Thaw, func(t optim.Thaw) bool { return t.Epoch == epoch })
+	if r.program != nil && !begins {
+		return nil
+	}
+	groups, err := optim.Groups(r.Store.Params(), r.Optimizers, optim.Training{
+		Freeze: s.Freeze, Thaw: s.Thaw, Epoch: epoch, Rates: s.Rates, Decay: s.Decay,
+	})
+	if err != nil {
+		return err
+	}
+	opt, err := optim.Build(optimName, groups...)
+	if err != nil {
+		return err
+	}
+	r.program = r.compile(opt)
+	return nil
+}
+
+// buildSchedule makes the schedule of a run of so many steps, -1 if nobody
+// knows how many.
+func (r *run) buildSchedule(steps int) (schedule.Schedule, error) {
+	if len(r.Optimizers) == 0 {
+		return nil, fmt.Errorf("train: there is no optimizer")
+	}
+	lr := r.Optimizers[0].Config.Rate()
+	if steps < 0 {
+		switch r.Schedule.(type) {
+		case schedule.Constant, schedule.Plateau:
+			steps = math.MaxInt32
+		default:
+			return nil, fmt.Errorf("train: schedule %T needs the number of steps, and only reading all of the data can tell that: give strategy.steps, or a constant schedule", r.Schedule)
+		}
+	}
+	rate, err := r.Schedule.Build(lr, steps)
+	if err != nil {
+		return nil, err
+	}
+	if o, ok := rate.(schedule.Observer); ok {
+		if r.Validation == nil {
+			return nil, fmt.Errorf("train: the schedule follows a metric of the validation data, and there is none")
+		}
+		if r.state.Schedule != nil {
+			err = o.Restore(r.state.Schedule)
+		}
+	}
+	if swa := r.Strategy.SWA; swa != nil && err == nil {
+		perEpoch, known := r.Train.Batches()
+		if !known || r.Strategy.Epochs == nil {
+			return nil, fmt.Errorf("train: swa averages at the ends of epochs: it wants strategy.epochs, and data whose batches can be counted")
+		}
+		rate = constantFrom{rate, swa.firstEpoch(*r.Strategy.Epochs) * perEpoch, swa.LR}
+	}
+	return rate, err
+}
+
+// constantFrom is a schedule that is constant from a step on.
+type constantFrom struct {
+	schedule.Schedule
+	step int
+	lr   float64
+}
+
+func (c constantFrom) At(step int) float64 {
+	if step >= c.step {
+		return c.lr
+	}
+	return c.Schedule.At(step)
+}
