@@ -1,0 +1,88 @@
+package text
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// NGrams counts runs of words or characters by a hash, which needs no
+// vocabulary: run g counts at place FNV-1a(g) modulo Buckets. Words are those of
+// Words, joined by a zero byte; characters are composed (NFC).
+type NGrams struct {
+	Unit        string      `json:"unit" yaml:"unit"` // "words" or "characters"
+	Least       int         `json:"least" yaml:"least"`
+	Most        int         `json:"most" yaml:"most"` // units in a run
+	Buckets     int         `json:"buckets" yaml:"buckets"`
+	Lower       bool        `json:"lower" yaml:"lower"`
+	Punctuation Punctuation `json:"punctuation" yaml:"punctuation"` // of words
+}
+
+// DefaultNGrams counts words and pairs of them.
+func DefaultNGrams() NGrams {
+	return NGrams{Unit: "words", Least: 1, Most: 2, Buckets: 1 << 14, Lower: true, Punctuation: KeepPunctuation}
+}
+
+// Validate tells all that is wrong with the settings.
+func (c NGrams) Validate() error {
+	errs := []error{c.Punctuation.validate()}
+	if c.Unit != "words" && c.Unit != "characters" {
+		errs = append(errs, fmt.Errorf("unit: %q is not words or characters", c.Unit))
+	}
+	if c.Least < 1 || c.Most < c.Least || c.Most > 32 {
+		errs = append(errs, fmt.Errorf("least and most: %d and %d, want 1 <= least <= most <= 32", c.Least, c.Most))
+	}
+	if c.Buckets < 1 || c.Buckets > 1<<24 {
+		errs = append(errs, fmt.Errorf("buckets: %d is not in 1..%d", c.Buckets, 1<<24))
+	}
+	return errors.Join(errs...)
+}
+
+// Count adds the runs of a text to counts, of length Buckets.
+func (c NGrams) Count(counts []float32, text string) {
+	// open holds the hashes of the runs that end at the last unit, the shortest
+	// first.
+	var open [32]uint64
+	n := 0
+	add := func(unit string, separator bool) {
+		n = min(n+1, c.Most)
+		for k := n - 1; k >= 0; k-- {
+			h := uint64(fnvOffset)
+			if k > 0 {
+				h = open[k-1]
+				if separator {
+					h *= fnvPrime // a zero byte
+				}
+			}
+			for i := range len(unit) {
+				h = (h ^ uint64(unit[i])) * fnvPrime
+			}
+			open[k] = h
+			if k+1 >= c.Least {
+				counts[h%uint64(c.Buckets)]++
+			}
+		}
+	}
+	if c.Unit == "words" {
+		SplitWords(text, c.Lower, c.Punctuation, func(word string) { add(word, true) })
+		return
+	}
+	text = norm.NFC.String(text)
+	if c.Lower {
+		text = strings.ToLower(text)
+	}
+	for i := 0; i < len(text); {
+		_, size := utf8.DecodeRuneInString(text[i:])
+		add(text[i:i+size], false)
+		i += size
+	}
+}
+
+// FNV-1a of 64 bits.
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
