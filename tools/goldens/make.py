@@ -24,6 +24,7 @@ SCRIPTS = [
     "gpt",
     "gpt_bf16",
     "half",
+    "image",
     "indexing",
     "layers",
     "linalg",
