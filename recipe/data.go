@@ -1,0 +1,123 @@
+package recipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gradus-ml/gradus/data"
+	"github.com/gradus-ml/gradus/data/feature"
+	"github.com/gradus-ml/gradus/data/source"
+)
+
+// Tables are the rows of a recipe's data. Close frees them.
+type Tables struct {
+	Train      source.Table
+	Validation source.Table // nil for none
+	Test       source.Table // nil for none
+
+	opened []source.Table
+}
+
+// Open finds the files and shares out the rows. What is drawn depends on the
+// seed and the number of rows alone.
+func (d Data) Open(ctx context.Context, files source.Files, seed uint64) (t *Tables, err error) {
+	t = &Tables{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, t.Close())
+		}
+	}()
+	open := func(name string, cfg source.Config) (source.Table, error) {
+		table, err := cfg.Open(ctx, files)
+		if err != nil {
+			return nil, fmt.Errorf("data.%s: %w", name, err)
+		}
+		t.opened = append(t.opened, table)
+		if table.Len() == 0 {
+			return nil, fmt.Errorf("data.%s: the source has no rows", name)
+		}
+		return table, nil
+	}
+	if t.Train, err = open("train", d.Train); err != nil {
+		return t, err
+	}
+	var shares []float64
+	var shared []*source.Table
+	for _, p := range []struct {
+		name  string
+		part  *Part
+		table *source.Table
+	}{{"validation", d.Validation, &t.Validation}, {"test", d.Test, &t.Test}} {
+		switch {
+		case p.part == nil:
+		case p.part.Share != nil:
+			shares, shared = append(shares, *p.part.Share), append(shared, p.table)
+		default:
+			if *p.table, err = open(p.name, p.part.Source); err != nil {
+				return t, err
+			}
+		}
+	}
+	if len(shares) == 0 {
+		return t, nil
+	}
+	parts, err := d.Split.Parts(t.Train, seed, shares...)
+	if err != nil {
+		return t, fmt.Errorf("data.split: %w", err)
+	}
+	whole := t.Train
+	for k, rows := range parts {
+		part, err := source.Subset(whole, rows)
+		if err != nil {
+			return t, err
+		}
+		if k == 0 {
+			t.Train = part
+		} else {
+			*shared[k-1] = part
+		}
+	}
+	return t, nil
+}
+
+// Close closes the sources.
+func (t *Tables) Close() error {
+	var errs []error
+	for _, table := range t.opened {
+		errs = append(errs, table.Close())
+	}
+	t.opened = nil
+	return errors.Join(errs...)
+}
+
+// Fit learns from the training rows what the features need to know.
+func (d Data) Fit(ctx context.Context, t *Tables) (*feature.Set, error) {
+	set, err := feature.Fit(ctx, d.Inputs, d.Targets, d.Weight, t.Train)
+	if err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	return set, nil
+}
+
+// Feed makes the batches of the training rows.
+func (d Data) Feed(set *feature.Set, table source.Table, seed uint64) (*data.Loader, error) {
+	return d.loader(set, table, seed, true, d.Batch)
+}
+
+// EvaluationFeed makes batches of rows as they are, in their order.
+func (d Data) EvaluationFeed(set *feature.Set, table source.Table, batch int) (*data.Loader, error) {
+	return d.loader(set, table, 0, false, batch)
+}
+
+func (d Data) loader(set *feature.Set, table source.Table, seed uint64, training bool, batch int) (*data.Loader, error) {
+	examples, err := set.Dataset(table, seed, training)
+	if err != nil {
+		return nil, err
+	}
+	cfg := data.LoaderConfig{Batch: batch, Pad: d.Pad}
+	if training {
+		cfg.Shuffle, cfg.DropLast, cfg.Seed = d.Shuffle, d.DropLast, seed
+	}
+	return data.NewLoader(examples, cfg, data.WithWorkers(d.Workers))
+}
