@@ -74,3 +74,33 @@ func (l ParamList) Params() []Named { return l }
 type Forwarder interface {
 	Forward(c *Ctx, x *ir.Value) *ir.Value
 }
+
+// A Mapper is a module of several operands and results.
+type Mapper interface {
+	Map(c *Ctx, in []*ir.Value) []*ir.Value
+}
+
+// A Container is a module whose children are named when it is made, not by its
+// fields. Walk asks it for them, and looks at no field.
+type Container interface {
+	Children() []Child
+}
+
+// A Child is a module in a [Container].
+type Child struct {
+	Name   string // its part of the key
+	Module any    // what Walk takes
+}
+
+// An Input is what a model reads of each example.
+type Input struct {
+	Name   string
+	Item   ir.Type // of one example, without the axis of the batch
+	Values int     // how many whole numbers there are, from 0 on, if it holds such: of tokens, categories; else 0
+}
+
+// An Output is what a model is to give for each example.
+type Output struct {
+	Name string
+	Size int // values for each position: classes, or numbers
+}

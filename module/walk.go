@@ -26,7 +26,8 @@ func (t *Tree) Path(m any) (string, bool) {
 // what its tag `param:"name"` says; elements of slices are numbered; embedded
 // structs add nothing. A tag `param:"-"` hides a field. A slice with the tag
 // `param:"name#1"` gives its elements the names name1, name2, and so on; what
-// comes after the number comes after theirs too.
+// comes after the number comes after theirs too. The children of a [Container]
+// have the names that it gives.
 func Walk(model any) (*Tree, error) {
 	t := &Tree{paths: map[any]string{}}
 	w := walker{t, map[string]bool{}, map[any]bool{}}
@@ -104,6 +105,14 @@ func (w walker) pointer(v reflect.Value, path string) error {
 		return nil
 	}
 	w.paths[ptr] = path
+	if c, ok := ptr.(Container); ok {
+		for _, child := range c.Children() {
+			if err := w.value(reflect.ValueOf(child.Module), join(path, child.Name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	e := v.Elem()
 	if e.Kind() != reflect.Struct {
 		return w.value(e, path)

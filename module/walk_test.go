@@ -163,3 +163,39 @@ func TestParamType(t *testing.T) {
 		t.Errorf("Params is %v", list.Params())
 	}
 }
+
+// named is a container of layers.
+type named struct {
+	Hidden *Param // no child
+	names  []string
+	layers []*layer
+}
+
+func (n *named) Children() []Child {
+	var all []Child
+	for i, name := range n.names {
+		all = append(all, Child{name, n.layers[i]})
+	}
+	return all
+}
+
+func TestContainer(t *testing.T) {
+	shared := newLayer()
+	m := &struct{ Body, Empty *named }{
+		&named{NewParam(nil, 1), []string{"0", "head", "again"}, []*layer{newLayer(), shared, shared}}, &named{},
+	}
+	if got, want := strings.Join(keys(t, m), " "), "body.0.weight body.0.bias body.head.weight body.head.bias"; got != want {
+		t.Errorf("keys %s, want %s", got, want)
+	}
+	tree, err := Walk(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if path, ok := tree.Path(shared); !ok || path != "body.head" {
+		t.Errorf("path %q", path)
+	}
+	twice := &named{names: []string{"a", "a"}, layers: []*layer{newLayer(), newLayer()}}
+	if _, err := Walk(twice); err == nil || !strings.Contains(err.Error(), `two parameters have the key "a.weight"`) {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,307 @@
+package layers
+
+import (
+	"errors"
+
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/nn"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// Conv is what convolutions have in common. Lists have one number for all axes
+// or one for each, in the order Z, Y, X.
+type Conv struct {
+	Named       `yaml:",inline"`
+	Out         int            `json:"out" yaml:"out"`                   // channels of the result
+	Kernel      []int          `json:"kernel" yaml:"kernel,one"`         // taps
+	Stride      []int          `json:"stride" yaml:"stride,one"`         // positions between results
+	Padding     []int          `json:"padding" yaml:"padding,one"`       // positions at each side
+	Same        bool           `json:"same" yaml:"same"`                 // as much padding as keeps the extents; wants stride 1 and padding 0
+	PaddingMode nn.PaddingMode `json:"padding_mode" yaml:"padding_mode"` // what the padding holds
+	Dilation    []int          `json:"dilation" yaml:"dilation,one"`     // positions between taps
+	Groups      int            `json:"groups" yaml:"groups"`             // separate sets of channels
+	Bias        bool           `json:"bias" yaml:"bias"`
+}
+
+// DefaultConv has stride 1, no padding, one group and a bias.
+func DefaultConv() Conv {
+	return Conv{Stride: []int{1}, Padding: []int{0}, Dilation: []int{1}, Groups: 1, Bias: true}
+}
+
+// A convShape is a convolution's numbers by axis.
+type convShape struct{ kernel, stride, padding, dilation, output []int }
+
+func (cfg Conv) shape(n int) (s convShape, err error) {
+	return axes(n, cfg.Kernel, cfg.Stride, cfg.Padding, cfg.Dilation, []int{0})
+}
+
+func axes(n int, kernel, stride, padding, dilation, output []int) (s convShape, err error) {
+	var errs [5]error
+	s.kernel, errs[0] = spread("kernel", kernel, n)
+	s.stride, errs[1] = spread("stride", stride, n)
+	s.padding, errs[2] = spread("padding", padding, n)
+	s.dilation, errs[3] = spread("dilation", dilation, n)
+	s.output, errs[4] = spread("output_padding", output, n)
+	return s, errors.Join(errs[:]...)
+}
+
+// images names the operand of a convolution over n axes.
+func images(n int) string {
+	return [...]string{1: "sequences [B C T]", 2: "images [B C Y X]", 3: "volumes [B C Z Y X]"}[n]
+}
+
+// valid is what is wrong with a config, or with what it was to be made of.
+func valid[C interface{ Validate() error }](cfg C, err error) error {
+	if err != nil {
+		return err
+	}
+	return cfg.Validate()
+}
+
+// Conv1d is nn.Conv1d: [B C T] to [B Out T']; with ChannelsLast [B T C] to
+// [B T' Out], which keeps the mask if it is Same.
+type Conv1d struct {
+	Conv `yaml:",inline"`
+	Last `yaml:",inline"`
+}
+
+func (cfg Conv1d) config(in int) (nn.Conv1dConfig, error) {
+	s, err := cfg.shape(1)
+	if err != nil {
+		return nn.Conv1dConfig{}, err
+	}
+	return nn.Conv1dConfig{
+		In: in, Out: cfg.Out, Kernel: s.kernel[0], Stride: s.stride[0], Padding: s.padding[0], Dilation: s.dilation[0],
+		Same: cfg.Same, PaddingMode: cfg.PaddingMode, Groups: cfg.Groups, Bias: cfg.Bias,
+	}, nil
+}
+
+// Validate tells all that is wrong.
+func (cfg Conv1d) Validate() error { return valid(cfg.config(max(cfg.Groups, 1))) }
+
+// Build makes the layer.
+func (cfg Conv1d) Build(x Operand) (Module, error) {
+	if err := x.wants(cfg.sequences(), 3); err != nil {
+		return nil, err
+	}
+	c, err := cfg.config(x.Dim(cfg.channels()))
+	if err != nil {
+		return nil, err
+	}
+	return cfg.module(c.Build(), cfg.Same)
+}
+
+// Conv2d is nn.Conv2d: [B C Y X] to [B Out Y' X'].
+type Conv2d struct {
+	Conv `yaml:",inline"`
+}
+
+func (cfg Conv2d) config(in int) (nn.Conv2dConfig, error) {
+	s, err := cfg.shape(2)
+	if err != nil {
+		return nn.Conv2dConfig{}, err
+	}
+	return nn.Conv2dConfig{
+		In: in, Out: cfg.Out, Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding), Dilation: [2]int(s.dilation),
+		Same: cfg.Same, PaddingMode: cfg.PaddingMode, Groups: cfg.Groups, Bias: cfg.Bias,
+	}, nil
+}
+
+// Validate tells all that is wrong.
+func (cfg Conv2d) Validate() error { return valid(cfg.config(max(cfg.Groups, 1))) }
+
+// Build makes the layer.
+func (cfg Conv2d) Build(x Operand) (Module, error) {
+	if err := x.wants(images(2), 4); err != nil {
+		return nil, err
+	}
+	c, err := cfg.config(x.Dim(1))
+	if err != nil {
+		return nil, err
+	}
+	return losing(c.Build())
+}
+
+// Conv3d is nn.Conv3d: [B C Z Y X] to [B Out Z' Y' X'].
+type Conv3d struct {
+	Conv `yaml:",inline"`
+}
+
+func (cfg Conv3d) config(in int) (nn.Conv3dConfig, error) {
+	s, err := cfg.shape(3)
+	if err != nil {
+		return nn.Conv3dConfig{}, err
+	}
+	return nn.Conv3dConfig{
+		In: in, Out: cfg.Out, Kernel: [3]int(s.kernel), Stride: [3]int(s.stride), Padding: [3]int(s.padding), Dilation: [3]int(s.dilation),
+		Same: cfg.Same, PaddingMode: cfg.PaddingMode, Groups: cfg.Groups, Bias: cfg.Bias,
+	}, nil
+}
+
+// Validate tells all that is wrong.
+func (cfg Conv3d) Validate() error { return valid(cfg.config(max(cfg.Groups, 1))) }
+
+// Build makes the layer.
+func (cfg Conv3d) Build(x Operand) (Module, error) {
+	if err := x.wants(images(3), 5); err != nil {
+		return nil, err
+	}
+	c, err := cfg.config(x.Dim(1))
+	if err != nil {
+		return nil, err
+	}
+	return losing(c.Build())
+}
+
+// ConvTranspose is what transposed convolutions have in common. Lists have one
+// number for all axes or one for each, in the order Z, Y, X.
+type ConvTranspose struct {
+	Named         `yaml:",inline"`
+	Out           int   `json:"out" yaml:"out"`                           // channels of the result
+	Kernel        []int `json:"kernel" yaml:"kernel,one"`                 // taps
+	Stride        []int `json:"stride" yaml:"stride,one"`                 // positions between what neighbours add to
+	Padding       []int `json:"padding" yaml:"padding,one"`               // positions cut off at each side
+	OutputPadding []int `json:"output_padding" yaml:"output_padding,one"` // positions more at the end
+	Dilation      []int `json:"dilation" yaml:"dilation,one"`             // positions between taps
+	Groups        int   `json:"groups" yaml:"groups"`                     // separate sets of channels
+	Bias          bool  `json:"bias" yaml:"bias"`
+}
+
+// DefaultConvTranspose has stride 1, no padding, one group and a bias.
+func DefaultConvTranspose() ConvTranspose {
+	return ConvTranspose{Stride: []int{1}, Padding: []int{0}, OutputPadding: []int{0}, Dilation: []int{1}, Groups: 1, Bias: true}
+}
+
+func (cfg ConvTranspose) shape(n int) (convShape, error) {
+	return axes(n, cfg.Kernel, cfg.Stride, cfg.Padding, cfg.Dilation, cfg.OutputPadding)
+}
+
+// ConvTranspose1d is nn.ConvTranspose1d: [B C T] to [B Out T'].
+type ConvTranspose1d struct {
+	ConvTranspose `yaml:",inline"`
+}
+
+func (cfg ConvTranspose1d) config(in int) (nn.ConvTranspose1dConfig, error) {
+	s, err := cfg.shape(1)
+	if err != nil {
+		return nn.ConvTranspose1dConfig{}, err
+	}
+	return nn.ConvTranspose1dConfig{
+		In: in, Out: cfg.Out, Kernel: s.kernel[0], Stride: s.stride[0], Padding: s.padding[0], Dilation: s.dilation[0],
+		OutputPadding: s.output[0], Groups: cfg.Groups, Bias: cfg.Bias,
+	}, nil
+}
+
+// Validate tells all that is wrong.
+func (cfg ConvTranspose1d) Validate() error { return valid(cfg.config(max(cfg.Groups, 1))) }
+
+// Build makes the layer.
+func (cfg ConvTranspose1d) Build(x Operand) (Module, error) {
+	if err := x.wants(images(1), 3); err != nil {
+		return nil, err
+	}
+	c, err := cfg.config(x.Dim(1))
+	if err != nil {
+		return nil, err
+	}
+	return losing(c.Build())
+}
+
+// ConvTranspose2d is nn.ConvTranspose2d: [B C Y X] to [B Out Y' X'].
+type ConvTranspose2d struct {
+	ConvTranspose `yaml:",inline"`
+}
+
+func (cfg ConvTranspose2d) config(in int) (nn.ConvTranspose2dConfig, error) {
+	s, err := cfg.shape(2)
+	if err != nil {
+		return nn.ConvTranspose2dConfig{}, err
+	}
+	return nn.ConvTranspose2dConfig{
+		In: in, Out: cfg.Out, Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding), Dilation: [2]int(s.dilation),
+		OutputPadding: [2]int(s.output), Groups: cfg.Groups, Bias: cfg.Bias,
+	}, nil
+}
+
+// Validate tells all that is wrong.
+func (cfg ConvTranspose2d) Validate() error { return valid(cfg.config(max(cfg.Groups, 1))) }
+
+// Build makes the layer.
+func (cfg ConvTranspose2d) Build(x Operand) (Module, error) {
+	if err := x.wants(images(2), 4); err != nil {
+		return nil, err
+	}
+	c, err := cfg.config(x.Dim(1))
+	if err != nil {
+		return nil, err
+	}
+	return losing(c.Build())
+}
+
+// ConvTranspose3d is nn.ConvTranspose3d: [B C Z Y X] to [B Out Z' Y' X'].
+type ConvTranspose3d struct {
+	ConvTranspose `yaml:",inline"`
+}
+
+func (cfg ConvTranspose3d) config(in int) (nn.ConvTranspose3dConfig, error) {
+	s, err := cfg.shape(3)
+	if err != nil {
+		return nn.ConvTranspose3dConfig{}, err
+	}
+	return nn.ConvTranspose3dConfig{
+		In: in, Out: cfg.Out, Kernel: [3]int(s.kernel), Stride: [3]int(s.stride), Padding: [3]int(s.padding), Dilation: [3]int(s.dilation),
+		OutputPadding: [3]int(s.output), Groups: cfg.Groups, Bias: cfg.Bias,
+	}, nil
+}
+
+// Validate tells all that is wrong.
+func (cfg ConvTranspose3d) Validate() error { return valid(cfg.config(max(cfg.Groups, 1))) }
+
+// Build makes the layer.
+func (cfg ConvTranspose3d) Build(x Operand) (Module, error) {
+	if err := x.wants(images(3), 5); err != nil {
+		return nil, err
+	}
+	c, err := cfg.config(x.Dim(1))
+	if err != nil {
+		return nil, err
+	}
+	return losing(c.Build())
+}
+
+// Last says which axis of a sequence has its channels.
+type Last struct {
+	ChannelsLast bool `json:"channels_last" yaml:"channels_last"` // sequences are [B T C], as those of recurrent layers; false for [B C T]
+}
+
+func (l Last) sequences() string {
+	if l.ChannelsLast {
+		return "sequences [B T C]"
+	}
+	return "sequences [B C T]"
+}
+
+// channels is the axis of channels of a sequence.
+func (l Last) channels() int {
+	if l.ChannelsLast {
+		return 2
+	}
+	return 1
+}
+
+// module makes a module of a layer of sequences [B C T] or of images.
+func (l Last) module(f nn.Forwarder, keep bool) (Module, error) {
+	if l.ChannelsLast {
+		return &plain{&swapped{f}, keep}, nil
+	}
+	return &plain{f, false}, nil
+}
+
+// swapped reads and gives sequences with channels last.
+type swapped struct{ nn.Forwarder }
+
+// Forward maps x [B T C].
+func (s *swapped) Forward(c *module.Ctx, x *ir.Value) *ir.Value {
+	return ops.SwapAxes(s.Forwarder.Forward(c, ops.SwapAxes(x, 1, 2)), 1, 2)
+}

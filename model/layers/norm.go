@@ -1,0 +1,193 @@
+package layers
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gradus-ml/gradus/nn"
+)
+
+// BatchNorm is nn.BatchNorm1d for [B C], [B C T] and with ChannelsLast [B T C],
+// and nn.BatchNorm2d for [B C Y X].
+type BatchNorm struct {
+	Named             `yaml:",inline"`
+	Last              `yaml:",inline"`
+	Eps               float64  `json:"eps" yaml:"eps"`           // added to the variance
+	Momentum          *float64 `json:"momentum" yaml:"momentum"` // weight of a new batch in the running statistics; null weighs all batches alike
+	Affine            bool     `json:"affine" yaml:"affine"`     // has weight and bias
+	TrackRunningStats bool     `json:"track_running_stats" yaml:"track_running_stats"`
+}
+
+// DefaultBatchNorm has eps 1e-5, momentum 0.1, weight, bias and running
+// statistics.
+func DefaultBatchNorm() BatchNorm {
+	return BatchNorm{Eps: 1e-5, Momentum: new(0.1), Affine: true, TrackRunningStats: true}
+}
+
+func (cfg BatchNorm) config(channels int) nn.BatchNormConfig {
+	return nn.BatchNormConfig{Channels: channels, Eps: cfg.Eps, Momentum: cfg.Momentum, Affine: cfg.Affine, TrackRunningStats: cfg.TrackRunningStats}
+}
+
+// Validate tells all that is wrong.
+func (cfg BatchNorm) Validate() error { return cfg.config(1).Validate() }
+
+// Build makes the layer.
+func (cfg BatchNorm) Build(x Operand) (Module, error) {
+	if err := x.wants("[B C], "+cfg.sequences()+" or images [B C Y X]", 2, 3, 4); err != nil {
+		return nil, err
+	}
+	switch x.Rank() {
+	case 2:
+		return losing(cfg.config(x.Dim(1)).Build1d())
+	case 3:
+		return cfg.module(cfg.config(x.Dim(cfg.channels())).Build1d(), true)
+	}
+	return losing(cfg.config(x.Dim(1)).Build2d())
+}
+
+// LayerNorm is nn.LayerNorm over the last axes.
+type LayerNorm struct {
+	Named  `yaml:",inline"`
+	Axes   int     `json:"axes" yaml:"axes"` // that are normalised together
+	Eps    float64 `json:"eps" yaml:"eps"`   // added to the variance
+	Affine bool    `json:"affine" yaml:"affine"`
+	Bias   bool    `json:"bias" yaml:"bias"` // needs affine
+}
+
+// DefaultLayerNorm is over the last axis, with eps 1e-5, weight and bias.
+func DefaultLayerNorm() LayerNorm { return LayerNorm{Axes: 1, Eps: 1e-5, Affine: true, Bias: true} }
+
+func (cfg LayerNorm) config(dims []int) nn.LayerNormConfig {
+	return nn.LayerNormConfig{Shape: dims, Eps: cfg.Eps, Affine: cfg.Affine, Bias: cfg.Bias}
+}
+
+// Validate tells all that is wrong.
+func (cfg LayerNorm) Validate() error {
+	return errors.Join(atLeast(1, "axes", cfg.Axes), cfg.config([]int{1}).Validate())
+}
+
+// Build makes the layer.
+func (cfg LayerNorm) Build(x Operand) (Module, error) {
+	dims, err := lastAxes(x, cfg.Axes)
+	if err != nil {
+		return nil, err
+	}
+	return keeping(cfg.config(dims).Build())
+}
+
+// lastAxes are the extents of the last n axes, that of the batch not among them.
+func lastAxes(x Operand, n int) ([]int, error) {
+	if !x.Type.DType.IsFloat() || x.Rank() <= n {
+		return nil, x.not(fmt.Sprintf("floating-point numbers with at least %d axes besides the batch's", n))
+	}
+	return x.Type.Shape.Dims()[x.Rank()-n:], nil
+}
+
+// RMSNorm is nn.RMSNorm over the last axes.
+type RMSNorm struct {
+	Named  `yaml:",inline"`
+	Axes   int      `json:"axes" yaml:"axes"` // that are normalised together
+	Eps    *float64 `json:"eps" yaml:"eps"`   // added to the mean of squares; null takes the distance from 1 to the next number
+	Affine bool     `json:"affine" yaml:"affine"`
+}
+
+// DefaultRMSNorm is over the last axis, with a weight.
+func DefaultRMSNorm() RMSNorm { return RMSNorm{Axes: 1, Affine: true} }
+
+// Validate tells all that is wrong.
+func (cfg RMSNorm) Validate() error {
+	return errors.Join(atLeast(1, "axes", cfg.Axes), nn.RMSNormConfig{Shape: []int{1}, Eps: cfg.Eps, Affine: cfg.Affine}.Validate())
+}
+
+// Build makes the layer.
+func (cfg RMSNorm) Build(x Operand) (Module, error) {
+	dims, err := lastAxes(x, cfg.Axes)
+	if err != nil {
+		return nil, err
+	}
+	return keeping(nn.RMSNormConfig{Shape: dims, Eps: cfg.Eps, Affine: cfg.Affine}.Build())
+}
+
+// GroupNorm is nn.GroupNorm.
+type GroupNorm struct {
+	Named  `yaml:",inline"`
+	Groups int     `json:"groups" yaml:"groups"` // sets of neighbouring channels; divides them
+	Eps    float64 `json:"eps" yaml:"eps"`       // added to the variance
+	Affine bool    `json:"affine" yaml:"affine"`
+}
+
+// DefaultGroupNorm has eps 1e-5, weight and bias; Groups must be set.
+func DefaultGroupNorm() GroupNorm { return GroupNorm{Eps: 1e-5, Affine: true} }
+
+func (cfg GroupNorm) config(channels int) nn.GroupNormConfig {
+	return nn.GroupNormConfig{Groups: cfg.Groups, Channels: channels, Eps: cfg.Eps, Affine: cfg.Affine}
+}
+
+// Validate tells all that is wrong.
+func (cfg GroupNorm) Validate() error { return cfg.config(max(cfg.Groups, 1)).Validate() }
+
+// Build makes the layer.
+func (cfg GroupNorm) Build(x Operand) (Module, error) {
+	if err := x.wants("[B C ...]", 2, 3, 4, 5); err != nil {
+		return nil, err
+	}
+	return losing(cfg.config(x.Dim(1)).Build())
+}
+
+// InstanceNorm is nn.InstanceNorm1d for [B C T] and nn.InstanceNorm2d for
+// [B C Y X].
+type InstanceNorm struct {
+	Named             `yaml:",inline"`
+	Last              `yaml:",inline"`
+	Eps               float64 `json:"eps" yaml:"eps"`           // added to the variance
+	Momentum          float64 `json:"momentum" yaml:"momentum"` // weight of a new batch in the running statistics
+	Affine            bool    `json:"affine" yaml:"affine"`
+	TrackRunningStats bool    `json:"track_running_stats" yaml:"track_running_stats"`
+}
+
+// DefaultInstanceNorm has eps 1e-5, momentum 0.1 and neither weights nor running
+// statistics.
+func DefaultInstanceNorm() InstanceNorm { return InstanceNorm{Eps: 1e-5, Momentum: 0.1} }
+
+func (cfg InstanceNorm) config(channels int) nn.InstanceNormConfig {
+	return nn.InstanceNormConfig{Channels: channels, Eps: cfg.Eps, Momentum: cfg.Momentum, Affine: cfg.Affine, TrackRunningStats: cfg.TrackRunningStats}
+}
+
+// Validate tells all that is wrong.
+func (cfg InstanceNorm) Validate() error { return cfg.config(1).Validate() }
+
+// Build makes the layer.
+func (cfg InstanceNorm) Build(x Operand) (Module, error) {
+	if err := x.wants(cfg.sequences()+" or images [B C Y X]", 3, 4); err != nil {
+		return nil, err
+	}
+	if x.Rank() == 4 {
+		return losing(cfg.config(x.Dim(1)).Build2d())
+	}
+	return cfg.module(cfg.config(x.Dim(cfg.channels())).Build1d(), true)
+}
+
+// LocalResponseNorm is nn.LocalResponseNorm.
+type LocalResponseNorm struct {
+	Named `yaml:",inline"`
+	Size  int     `json:"size" yaml:"size"` // neighbouring channels
+	Alpha float64 `json:"alpha" yaml:"alpha"`
+	Beta  float64 `json:"beta" yaml:"beta"`
+	K     float64 `json:"k" yaml:"k"`
+}
+
+// DefaultLocalResponseNorm has PyTorch's constants; Size must be set.
+func DefaultLocalResponseNorm() LocalResponseNorm {
+	return LocalResponseNorm{Alpha: 1e-4, Beta: 0.75, K: 1}
+}
+
+// Validate tells all that is wrong.
+func (cfg LocalResponseNorm) Validate() error { return atLeast(1, "size", cfg.Size) }
+
+// Build makes the layer.
+func (cfg LocalResponseNorm) Build(x Operand) (Module, error) {
+	if err := x.wants("[B C ...]", 3, 4, 5); err != nil {
+		return nil, err
+	}
+	return losing(&nn.LocalResponseNorm{Size: cfg.Size, Alpha: cfg.Alpha, Beta: cfg.Beta, K: cfg.K})
+}

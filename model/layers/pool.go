@@ -1,0 +1,280 @@
+package layers
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gradus-ml/gradus/nn"
+)
+
+// Pooling layers read sequences [B C T], or [B T C] with ChannelsLast, and
+// images [B C Y X]. Lists have one number for both axes of an image or one for
+// each, in the order Y, X.
+
+// pooled says how many spatial axes the operand of a pooling layer has.
+func (l Last) pooled(x Operand) (n int, err error) {
+	return x.Rank() - 2, x.wants(l.sequences()+" or images [B C Y X]", 3, 4)
+}
+
+// strides are those given, or the kernel.
+func strides(stride, kernel []int) []int {
+	if stride == nil {
+		return kernel
+	}
+	return stride
+}
+
+// A pool makes the layer for a number of spatial axes, and says what is wrong.
+type pool func(n int) (nn.Forwarder, error)
+
+func (p pool) build(l Last, x Operand) (Module, error) {
+	n, err := l.pooled(x)
+	if err != nil {
+		return nil, err
+	}
+	f, err := p(n)
+	if err != nil {
+		return nil, err
+	}
+	if n == 1 {
+		return l.module(f, false)
+	}
+	return losing(f)
+}
+
+// validate says what is wrong whatever the number of axes; lists that fit one
+// of sequences and images are right.
+func (p pool) validate() error {
+	_, image := p(2)
+	if image == nil {
+		return nil
+	}
+	if _, sequence := p(1); sequence == nil {
+		return nil
+	}
+	return image
+}
+
+// MaxPool takes the largest element of each window.
+type MaxPool struct {
+	Named    `yaml:",inline"`
+	Last     `yaml:",inline"`
+	Kernel   []int `json:"kernel" yaml:"kernel,one"`
+	Stride   []int `json:"stride" yaml:"stride,one"`     // null takes the kernel
+	Padding  []int `json:"padding" yaml:"padding,one"`   // at each side; never the largest
+	Dilation []int `json:"dilation" yaml:"dilation,one"` // positions between taps
+	CeilMode bool  `json:"ceil_mode" yaml:"ceil_mode"`   // lets the last windows reach beyond the padding
+}
+
+// DefaultMaxPool has windows side by side; Kernel must be set.
+func DefaultMaxPool() MaxPool { return MaxPool{Padding: []int{0}, Dilation: []int{1}} }
+
+func (cfg MaxPool) layer(n int) (nn.Forwarder, error) {
+	s, err := axes(n, cfg.Kernel, strides(cfg.Stride, cfg.Kernel), cfg.Padding, cfg.Dilation, []int{0})
+	if err != nil {
+		return nil, err
+	}
+	if n == 1 {
+		c := nn.MaxPool1dConfig{Kernel: s.kernel[0], Stride: s.stride[0], Padding: s.padding[0], Dilation: s.dilation[0], CeilMode: cfg.CeilMode}
+		return c.Build(), c.Validate()
+	}
+	c := nn.MaxPool2dConfig{Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding), Dilation: [2]int(s.dilation), CeilMode: cfg.CeilMode}
+	return c.Build(), c.Validate()
+}
+
+// Validate tells all that is wrong.
+func (cfg MaxPool) Validate() error { return pool(cfg.layer).validate() }
+
+// Build makes the layer.
+func (cfg MaxPool) Build(x Operand) (Module, error) { return pool(cfg.layer).build(cfg.Last, x) }
+
+// AvgPool takes the mean of each window.
+type AvgPool struct {
+	Named           `yaml:",inline"`
+	Last            `yaml:",inline"`
+	Kernel          []int `json:"kernel" yaml:"kernel,one"`
+	Stride          []int `json:"stride" yaml:"stride,one"`                   // null takes the kernel
+	Padding         []int `json:"padding" yaml:"padding,one"`                 // zeros at each side
+	CeilMode        bool  `json:"ceil_mode" yaml:"ceil_mode"`                 // lets the last windows reach beyond the padding
+	CountIncludePad bool  `json:"count_include_pad" yaml:"count_include_pad"` // divide by the padding in a window too
+}
+
+// DefaultAvgPool has windows side by side; Kernel must be set.
+func DefaultAvgPool() AvgPool { return AvgPool{Padding: []int{0}, CountIncludePad: true} }
+
+func (cfg AvgPool) layer(n int) (nn.Forwarder, error) {
+	s, err := axes(n, cfg.Kernel, strides(cfg.Stride, cfg.Kernel), cfg.Padding, []int{1}, []int{0})
+	if err != nil {
+		return nil, err
+	}
+	if n == 1 {
+		c := nn.AvgPool1dConfig{Kernel: s.kernel[0], Stride: s.stride[0], Padding: s.padding[0], CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad}
+		return c.Build(), c.Validate()
+	}
+	c := nn.AvgPool2dConfig{Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding), CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad}
+	return c.Build(), c.Validate()
+}
+
+// Validate tells all that is wrong.
+func (cfg AvgPool) Validate() error { return pool(cfg.layer).validate() }
+
+// Build makes the layer.
+func (cfg AvgPool) Build(x Operand) (Module, error) { return pool(cfg.layer).build(cfg.Last, x) }
+
+// LPPool takes the power mean of each window, without the division.
+type LPPool struct {
+	Named    `yaml:",inline"`
+	Last     `yaml:",inline"`
+	Norm     float64 `json:"norm" yaml:"norm"` // the exponent
+	Kernel   []int   `json:"kernel" yaml:"kernel,one"`
+	Stride   []int   `json:"stride" yaml:"stride,one"`   // null takes the kernel
+	CeilMode bool    `json:"ceil_mode" yaml:"ceil_mode"` // lets the last windows reach beyond x
+}
+
+func (cfg LPPool) layer(n int) (nn.Forwarder, error) {
+	s, err := axes(n, cfg.Kernel, strides(cfg.Stride, cfg.Kernel), []int{0}, []int{1}, []int{0})
+	if err != nil {
+		return nil, err
+	}
+	if n == 1 {
+		c := nn.LPPool1dConfig{Norm: cfg.Norm, Kernel: s.kernel[0], Stride: s.stride[0], CeilMode: cfg.CeilMode}
+		return c.Build(), c.Validate()
+	}
+	c := nn.LPPool2dConfig{Norm: cfg.Norm, Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), CeilMode: cfg.CeilMode}
+	return c.Build(), c.Validate()
+}
+
+// Validate tells all that is wrong.
+func (cfg LPPool) Validate() error { return pool(cfg.layer).validate() }
+
+// Build makes the layer.
+func (cfg LPPool) Build(x Operand) (Module, error) { return pool(cfg.layer).build(cfg.Last, x) }
+
+// AdaptiveAvgPool takes the mean of a number of windows that fill the operand;
+// 1 is the mean of all.
+type AdaptiveAvgPool struct {
+	Named `yaml:",inline"`
+	Last  `yaml:",inline"`
+	Out   []int `json:"out" yaml:"out,one"` // windows
+}
+
+func (cfg AdaptiveAvgPool) layer(n int) (nn.Forwarder, error) {
+	out, err := windows(cfg.Out, n)
+	if err != nil {
+		return nil, err
+	}
+	if n == 1 {
+		return nn.NewAdaptiveAvgPool1d(out[0]), nil
+	}
+	return nn.NewAdaptiveAvgPool2d(out[0], out[1]), nil
+}
+
+func windows(out []int, n int) ([]int, error) {
+	all, err := spread("out", out, n)
+	return all, errors.Join(err, atLeast(1, "out", out...))
+}
+
+// Validate tells all that is wrong.
+func (cfg AdaptiveAvgPool) Validate() error { return pool(cfg.layer).validate() }
+
+// Build makes the layer.
+func (cfg AdaptiveAvgPool) Build(x Operand) (Module, error) {
+	return pool(cfg.layer).build(cfg.Last, x)
+}
+
+// AdaptiveMaxPool takes the largest element of a number of windows that fill the
+// operand; 1 is the largest of all.
+type AdaptiveMaxPool struct {
+	Named `yaml:",inline"`
+	Last  `yaml:",inline"`
+	Out   []int `json:"out" yaml:"out,one"` // windows
+}
+
+func (cfg AdaptiveMaxPool) layer(n int) (nn.Forwarder, error) {
+	out, err := windows(cfg.Out, n)
+	if err != nil {
+		return nil, err
+	}
+	if n == 1 {
+		return nn.NewAdaptiveMaxPool1d(out[0]), nil
+	}
+	return nn.NewAdaptiveMaxPool2d(out[0], out[1]), nil
+}
+
+// Validate tells all that is wrong.
+func (cfg AdaptiveMaxPool) Validate() error { return pool(cfg.layer).validate() }
+
+// Build makes the layer.
+func (cfg AdaptiveMaxPool) Build(x Operand) (Module, error) {
+	return pool(cfg.layer).build(cfg.Last, x)
+}
+
+// Upsample is nn.Upsample over all axes behind the channels. One of Size and
+// ScaleFactor is given.
+type Upsample struct {
+	Named        `yaml:",inline"`
+	Size         []int           `json:"size" yaml:"size,one"`                 // extents of the result
+	ScaleFactor  []int           `json:"scale_factor" yaml:"scale_factor,one"` // times the extents of the operand
+	Mode         nn.UpsampleMode `json:"mode" yaml:"mode"`
+	AlignCorners bool            `json:"align_corners" yaml:"align_corners"` // linear: the first and last pixels stay where they are
+}
+
+// Validate tells all that is wrong.
+func (cfg Upsample) Validate() error {
+	return nn.UpsampleConfig{Size: cfg.Size, ScaleFactor: cfg.ScaleFactor, Mode: cfg.Mode, AlignCorners: cfg.AlignCorners}.Validate()
+}
+
+// Build makes the layer.
+func (cfg Upsample) Build(x Operand) (Module, error) {
+	if err := x.wants("[B C ...]", 3, 4, 5); err != nil {
+		return nil, err
+	}
+	c := nn.UpsampleConfig{Mode: cfg.Mode, AlignCorners: cfg.AlignCorners}
+	var err error
+	if len(cfg.Size) > 0 {
+		c.Size, err = spread("size", cfg.Size, x.Rank()-2)
+	} else {
+		c.ScaleFactor, err = spread("scale_factor", cfg.ScaleFactor, x.Rank()-2)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return losing(c.Build())
+}
+
+// PixelShuffle is nn.PixelShuffle: [B C*F*F Y X] to [B C Y*F X*F].
+type PixelShuffle struct {
+	Named  `yaml:",inline"`
+	Factor int `json:"factor" yaml:"factor"`
+}
+
+// Validate tells all that is wrong.
+func (cfg PixelShuffle) Validate() error { return atLeast(1, "factor", cfg.Factor) }
+
+// Build makes the layer.
+func (cfg PixelShuffle) Build(x Operand) (Module, error) {
+	if err := x.wants(images(2), 4); err != nil {
+		return nil, err
+	}
+	return losing(nn.NewPixelShuffle(cfg.Factor))
+}
+
+// PixelUnshuffle is nn.PixelUnshuffle: [B C Y*F X*F] to [B C*F*F Y X].
+type PixelUnshuffle struct {
+	Named  `yaml:",inline"`
+	Factor int `json:"factor" yaml:"factor"`
+}
+
+// Validate tells all that is wrong.
+func (cfg PixelUnshuffle) Validate() error { return atLeast(1, "factor", cfg.Factor) }
+
+// Build makes the layer.
+func (cfg PixelUnshuffle) Build(x Operand) (Module, error) {
+	if err := x.wants(images(2), 4); err != nil {
+		return nil, err
+	}
+	if x.Dim(2)%cfg.Factor != 0 || x.Dim(3)%cfg.Factor != 0 {
+		return nil, fmt.Errorf("%v can't be cut in squares of %d", x, cfg.Factor)
+	}
+	return losing(nn.NewPixelUnshuffle(cfg.Factor))
+}

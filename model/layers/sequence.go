@@ -1,0 +1,470 @@
+package layers
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/nn"
+	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/shape"
+)
+
+// Embedding looks vectors up: whole numbers [B ...] to [B ... Width]. A padding
+// index marks places [B T] that later layers leave out; its vector is 0 and
+// stays so.
+type Embedding struct {
+	Named      `yaml:",inline"`
+	Count      *int `json:"count" yaml:"count"` // vectors; null takes as many as the data have numbers
+	Width      int  `json:"width" yaml:"width"` // of a vector
+	PaddingIdx *int `json:"padding_idx" yaml:"padding_idx"`
+}
+
+// Validate tells all that is wrong.
+func (cfg Embedding) Validate() error {
+	count := math.MaxInt32 // an index is checked against the data later
+	if cfg.Count != nil {
+		count = *cfg.Count
+	}
+	errs := []error{atLeast(1, "width", cfg.Width), atLeast(1, "count", count)}
+	if p := cfg.PaddingIdx; p != nil && (*p < 0 || *p >= count) {
+		errs = append(errs, fmt.Errorf("padding_idx must be in 0..%d, got %d", count-1, *p))
+	}
+	return errors.Join(errs...)
+}
+
+// Build makes the layer.
+func (cfg Embedding) Build(x Operand) (Module, error) {
+	if !x.Type.DType.IsInt() || x.Rank() > 5 {
+		return nil, x.not("whole numbers such as tokens")
+	}
+	c := nn.EmbeddingConfig{Count: x.Values, Width: cfg.Width, PaddingIdx: cfg.PaddingIdx}
+	switch {
+	case cfg.Count == nil && x.Values == 0:
+		return nil, errors.New("count must be given, since the data don't tell how many numbers there are")
+	case cfg.Count != nil && x.Values > *cfg.Count:
+		return nil, fmt.Errorf("count must be at least %d, which is how many numbers the data have, got %d", x.Values, *cfg.Count)
+	case cfg.Count != nil:
+		c.Count = *cfg.Count
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return &embedding{c.Build()}, nil
+}
+
+type embedding struct{ *nn.Embedding }
+
+// Apply looks vectors up, and marks padding.
+func (e *embedding) Apply(c *module.Ctx, x Flow) Flow {
+	y := Flow{Value: e.Forward(c, x.Value)}
+	if p := e.Config.PaddingIdx; p != nil && c.Graph().Err() == nil && x.Value.Rank() == 2 {
+		idx := ops.Cast(x.Value, dtype.Int64)
+		y.Mask = ops.Ne(idx, ops.FullInt(c.Graph(), dtype.Int64, shape.Shape{}, int64(*p)))
+	}
+	return y
+}
+
+// LearnedPosition adds a vector that is trained to each place of a sequence
+// [B T D].
+type LearnedPosition struct {
+	Named   `yaml:",inline"`
+	Context *int `json:"context" yaml:"context"` // the most places; null takes those of the data
+}
+
+// Validate tells all that is wrong.
+func (cfg LearnedPosition) Validate() error { return context(cfg.Context) }
+
+func context(n *int) error {
+	if n == nil {
+		return nil
+	}
+	return atLeast(1, "context", *n)
+}
+
+// Build makes the layer.
+func (cfg LearnedPosition) Build(x Operand) (Module, error) {
+	n, err := places(x, cfg.Context)
+	if err != nil {
+		return nil, err
+	}
+	return keeping(nn.NewLearnedPosition(n, x.Dim(2)))
+}
+
+func places(x Operand, context *int) (int, error) {
+	if err := x.wants("sequences [B T D]", 3); err != nil {
+		return 0, err
+	}
+	if context == nil {
+		return x.Dim(1), nil
+	}
+	return *context, nil
+}
+
+// SinusoidalPosition adds waves to each place of a sequence [B T D].
+type SinusoidalPosition struct {
+	Named   `yaml:",inline"`
+	Context *int `json:"context" yaml:"context"` // the most places; null takes those of the data
+}
+
+// Validate tells all that is wrong.
+func (cfg SinusoidalPosition) Validate() error { return context(cfg.Context) }
+
+// Build makes the layer.
+func (cfg SinusoidalPosition) Build(x Operand) (Module, error) {
+	n, err := places(x, cfg.Context)
+	if err != nil {
+		return nil, err
+	}
+	return keeping(nn.NewSinusoidalPosition(n, x.Dim(2)))
+}
+
+// ClassToken puts a vector that is trained before a sequence: [B T D] to
+// [B 1+T D]. A time_pool by "first" gives what became of it.
+type ClassToken struct {
+	Named `yaml:",inline"`
+}
+
+// Validate has nothing to tell.
+func (ClassToken) Validate() error { return nil }
+
+// Build makes the layer.
+func (ClassToken) Build(x Operand) (Module, error) {
+	if err := x.wants("sequences [B T D]", 3); err != nil {
+		return nil, err
+	}
+	return &classToken{Weight: module.NewParam(nn.Normal(0, 0.02), 1, 1, x.Dim(2))}, nil
+}
+
+type classToken struct{ Weight *module.Param }
+
+// Apply puts the vector before x.
+func (t *classToken) Apply(c *module.Ctx, x Flow) Flow {
+	defer c.Enter(t)()
+	if c.Graph().Err() != nil {
+		return x
+	}
+	b, d := x.Value.Dim(0), x.Value.Dim(2)
+	y := Flow{Value: ops.Concat(1, ops.Broadcast(c.Param(t.Weight), shape.Of(b, 1, d)), x.Value)}
+	if x.Mask != nil {
+		y.Mask = ops.Concat(1, ops.FullInt(c.Graph(), dtype.Bool, shape.Of(b, 1), 1), x.Mask)
+	}
+	return y
+}
+
+// Recurrent is what recurrent layers have in common: [B T D] to [B T Hidden], or
+// 2*Hidden if they read both ways. Behind the end of a sequence they give 0.
+type Recurrent struct {
+	Named         `yaml:",inline"`
+	Hidden        int     `json:"hidden" yaml:"hidden"` // units
+	Layers        int     `json:"layers" yaml:"layers"` // one above the other
+	Bias          bool    `json:"bias" yaml:"bias"`
+	Bidirectional bool    `json:"bidirectional" yaml:"bidirectional"` // a second set of units reads backwards
+	Dropout       float64 `json:"dropout" yaml:"dropout"`             // after all layers but the last
+}
+
+// DefaultRecurrent is one layer with biases; Hidden must be set.
+func DefaultRecurrent() Recurrent { return Recurrent{Layers: 1, Bias: true} }
+
+func (cfg Recurrent) config(in int) nn.RecurrentConfig {
+	return nn.RecurrentConfig{In: in, Hidden: cfg.Hidden, Layers: cfg.Layers, Bias: cfg.Bias, Bidirectional: cfg.Bidirectional, Dropout: cfg.Dropout}
+}
+
+// An unroll gives the outputs of a recurrent layer.
+type unroll func(c *module.Ctx, x, lengths *ir.Value) *ir.Value
+
+// A recurrent module leaves out what is masked at the ends of sequences.
+type recurrent struct {
+	nn.Forwarder
+	unroll unroll
+}
+
+// Apply reads x up to the end of each sequence.
+func (r *recurrent) Apply(c *module.Ctx, x Flow) Flow {
+	var lengths *ir.Value
+	if x.Mask != nil {
+		lengths = lengthsOf(x.Mask)
+	}
+	return Flow{Value: r.unroll(c, x.Value, lengths), Mask: x.Mask}
+}
+
+// lengthsOf counts the places of each sequence that are no padding.
+func lengthsOf(mask *ir.Value) *ir.Value { return ops.Sum(ops.Cast(mask, dtype.Int64), 1) }
+
+// LSTM is nn.LSTM.
+type LSTM struct {
+	Recurrent `yaml:",inline"`
+}
+
+// Validate tells all that is wrong.
+func (cfg LSTM) Validate() error { return nn.LSTMConfig{RecurrentConfig: cfg.config(1)}.Validate() }
+
+// Build makes the layer.
+func (cfg LSTM) Build(x Operand) (Module, error) {
+	if err := x.wants("sequences [B T D]", 3); err != nil {
+		return nil, err
+	}
+	l := nn.LSTMConfig{RecurrentConfig: cfg.config(x.Dim(2))}.Build()
+	return &recurrent{l, func(c *module.Ctx, x, lengths *ir.Value) *ir.Value {
+		y, _, _ := l.Unroll(c, x, nil, nil, lengths)
+		return y
+	}}, nil
+}
+
+// GRU is nn.GRU.
+type GRU struct {
+	Recurrent `yaml:",inline"`
+}
+
+// Validate tells all that is wrong.
+func (cfg GRU) Validate() error { return nn.GRUConfig{RecurrentConfig: cfg.config(1)}.Validate() }
+
+// Build makes the layer.
+func (cfg GRU) Build(x Operand) (Module, error) {
+	if err := x.wants("sequences [B T D]", 3); err != nil {
+		return nil, err
+	}
+	l := nn.GRUConfig{RecurrentConfig: cfg.config(x.Dim(2))}.Build()
+	return &recurrent{l, func(c *module.Ctx, x, lengths *ir.Value) *ir.Value {
+		y, _ := l.Unroll(c, x, nil, lengths)
+		return y
+	}}, nil
+}
+
+// RNN is nn.RNN.
+type RNN struct {
+	Recurrent    `yaml:",inline"`
+	Nonlinearity nn.Nonlinearity `json:"nonlinearity" yaml:"nonlinearity"` // tanh or relu
+}
+
+func (cfg RNN) rnn(in int) nn.RNNConfig {
+	return nn.RNNConfig{RecurrentConfig: cfg.config(in), Nonlinearity: cfg.Nonlinearity}
+}
+
+// Validate tells all that is wrong.
+func (cfg RNN) Validate() error { return cfg.rnn(1).Validate() }
+
+// Build makes the layer.
+func (cfg RNN) Build(x Operand) (Module, error) {
+	if err := x.wants("sequences [B T D]", 3); err != nil {
+		return nil, err
+	}
+	l := cfg.rnn(x.Dim(2)).Build()
+	return &recurrent{l, func(c *module.Ctx, x, lengths *ir.Value) *ir.Value {
+		y, _ := l.Unroll(c, x, nil, lengths)
+		return y
+	}}, nil
+}
+
+// MultiheadAttention is nn.MultiheadAttention of a sequence [B T D] to itself.
+type MultiheadAttention struct {
+	Named   `yaml:",inline"`
+	Heads   int     `json:"heads" yaml:"heads"` // divides the width
+	Causal  bool    `json:"causal" yaml:"causal"`
+	Bias    bool    `json:"bias" yaml:"bias"`
+	Dropout float64 `json:"dropout" yaml:"dropout"` // of the weights
+}
+
+// Validate tells all that is wrong.
+func (cfg MultiheadAttention) Validate() error { return cfg.config(max(cfg.Heads, 1)).Validate() }
+
+func (cfg MultiheadAttention) config(width int) nn.MultiheadAttentionConfig {
+	c := nn.DefaultMultiheadAttention(width, cfg.Heads)
+	c.Bias, c.Dropout = cfg.Bias, cfg.Dropout
+	return c
+}
+
+// Build makes the layer.
+func (cfg MultiheadAttention) Build(x Operand) (Module, error) {
+	if err := x.wants("sequences [B T D]", 3); err != nil {
+		return nil, err
+	}
+	return &attention{cfg.config(x.Dim(2)).Build(), cfg.Causal}, nil
+}
+
+type attention struct {
+	*nn.MultiheadAttention
+	causal bool
+}
+
+// Apply lets the places of x see each other.
+func (a *attention) Apply(c *module.Ctx, x Flow) Flow {
+	return Flow{Value: a.Attend(c, x.Value, x.Value, x.Value, hidden(x, a.causal)), Mask: x.Mask}
+}
+
+// hidden is the mask of attention of a sequence to itself.
+func hidden(x Flow, causal bool) nn.AttentionMask {
+	m := nn.AttentionMask{Causal: causal}
+	if x.Mask != nil {
+		m.KeyPadding = ops.Not(x.Mask)
+	}
+	return m
+}
+
+// Transformer is what the layers of transformers have in common; they keep the
+// shape of sequences [B T D].
+type Transformer struct {
+	Named        `yaml:",inline"`
+	Heads        int                      `json:"heads" yaml:"heads"`   // divides the width
+	Hidden       *int                     `json:"hidden" yaml:"hidden"` // width between the two linear layers; null takes four times that of the sequence
+	Causal       bool                     `json:"causal" yaml:"causal"` // a place sees those up to itself
+	Dropout      float64                  `json:"dropout" yaml:"dropout"`
+	Activation   nn.TransformerActivation `json:"activation" yaml:"activation"` // relu or gelu
+	LayerNormEps float64                  `json:"layer_norm_eps" yaml:"layer_norm_eps"`
+	NormFirst    bool                     `json:"norm_first" yaml:"norm_first"` // norms stand before attention and linear layers, not behind the sums
+	Bias         bool                     `json:"bias" yaml:"bias"`
+}
+
+// DefaultTransformer has dropout 0.1, ReLU, eps 1e-5, norms behind and biases;
+// Heads must be set.
+func DefaultTransformer() Transformer {
+	return Transformer{Dropout: 0.1, Activation: nn.ReLUActivation, LayerNormEps: 1e-5, Bias: true}
+}
+
+// Validate tells all that is wrong.
+func (cfg Transformer) Validate() error { return cfg.config(max(cfg.Heads, 1)).Validate() }
+
+func (cfg Transformer) config(width int) nn.TransformerConfig {
+	c := nn.TransformerConfig{
+		Width: width, Heads: cfg.Heads, Hidden: 4 * width, Dropout: cfg.Dropout, Activation: cfg.Activation,
+		LayerNormEps: cfg.LayerNormEps, NormFirst: cfg.NormFirst, Bias: cfg.Bias,
+	}
+	if cfg.Hidden != nil {
+		c.Hidden = *cfg.Hidden
+	}
+	return c
+}
+
+// An encoder is one or several layers of a transformer.
+type encoder struct {
+	nn.Forwarder
+	encode func(c *nn.Ctx, x *ir.Value, mask nn.AttentionMask) *ir.Value
+	causal bool
+}
+
+// Apply lets the places of x see each other.
+func (e *encoder) Apply(c *module.Ctx, x Flow) Flow {
+	return Flow{Value: e.encode(c, x.Value, hidden(x, e.causal)), Mask: x.Mask}
+}
+
+// TransformerEncoderLayer is nn.TransformerEncoderLayer.
+type TransformerEncoderLayer struct {
+	Transformer `yaml:",inline"`
+}
+
+// Build makes the layer.
+func (cfg TransformerEncoderLayer) Build(x Operand) (Module, error) {
+	if err := x.wants("sequences [B T D]", 3); err != nil {
+		return nil, err
+	}
+	l := cfg.config(x.Dim(2)).BuildEncoderLayer()
+	return &encoder{l, l.Encode, cfg.Causal}, nil
+}
+
+// TransformerEncoder is nn.TransformerEncoder.
+type TransformerEncoder struct {
+	Transformer `yaml:",inline"`
+	Layers      int  `json:"layers" yaml:"layers"`
+	Norm        bool `json:"norm" yaml:"norm"` // a norm behind the last layer
+}
+
+// Validate tells all that is wrong.
+func (cfg TransformerEncoder) Validate() error {
+	return errors.Join(cfg.Transformer.Validate(), atLeast(1, "layers", cfg.Layers))
+}
+
+// Build makes the layer.
+func (cfg TransformerEncoder) Build(x Operand) (Module, error) {
+	if err := x.wants("sequences [B T D]", 3); err != nil {
+		return nil, err
+	}
+	l := cfg.config(x.Dim(2)).BuildEncoder(cfg.Layers, cfg.Norm)
+	return &encoder{l, l.Encode, cfg.Causal}, nil
+}
+
+// OverTime is a way to make one state of a sequence.
+type OverTime string
+
+// The ways. Padding counts in none of them; a sequence of padding alone gives 0.
+const (
+	MeanOverTime OverTime = "mean"
+	MaxOverTime  OverTime = "max"
+	LastInTime   OverTime = "last"
+	FirstInTime  OverTime = "first" // the state of a class token
+)
+
+// Values lists the ways.
+func (OverTime) Values() []string {
+	return []string{string(MeanOverTime), string(MaxOverTime), string(LastInTime), string(FirstInTime)}
+}
+
+// TimePool makes one state of a sequence: [B T D] to [B D].
+type TimePool struct {
+	Named `yaml:",inline"`
+	By    OverTime `json:"by" yaml:"by"`
+}
+
+// Validate tells all that is wrong.
+func (cfg TimePool) Validate() error {
+	for _, v := range cfg.By.Values() {
+		if string(cfg.By) == v {
+			return nil
+		}
+	}
+	return fmt.Errorf("by: there is no %q; there are mean, max, last and first", string(cfg.By))
+}
+
+// Build makes the layer.
+func (cfg TimePool) Build(x Operand) (Module, error) {
+	if err := x.wants("sequences [B T D]", 3); err != nil {
+		return nil, err
+	}
+	return &timePool{cfg.By}, nil
+}
+
+type timePool struct{ by OverTime }
+
+// Apply makes one state of x.
+func (p *timePool) Apply(c *module.Ctx, x Flow) Flow {
+	v, m := x.Value, x.Mask
+	if c.Graph().Err() != nil {
+		return x
+	}
+	b, t, d := v.Dim(0), v.Dim(1), v.Dim(2)
+	at := func(i int) *ir.Value { return ops.Reshape(ops.Narrow(v, 1, i, 1), b, d) }
+	switch {
+	case p.by == FirstInTime:
+		return Flow{Value: at(0)}
+	case m == nil && p.by == MeanOverTime:
+		return Flow{Value: ops.Mean(v, 1)}
+	case m == nil && p.by == MaxOverTime:
+		return Flow{Value: ops.Amax(v, 1)}
+	case m == nil:
+		return Flow{Value: at(t - 1)}
+	}
+	shown := ops.Broadcast(ops.Unsqueeze(m, -1), v.Shape()) // [B T D]
+	lengths := lengthsOf(m)
+	switch p.by {
+	case MeanOverTime:
+		n := ops.Cast(lengths, v.DType())
+		n = ops.Unsqueeze(ops.Maximum(n, ops.Scalar(n, 1)), -1) // [B 1]
+		return Flow{Value: ops.Div(ops.Sum(ops.Select(shown, v, ops.ZerosLike(v)), 1), n)}
+	case MaxOverTime:
+		low := ops.Full(c.Graph(), v.DType(), v.Shape(), math.Inf(-1))
+		y := ops.Amax(ops.Select(shown, v, low), 1)
+		return Flow{Value: orZero(lengths, y)}
+	}
+	one := ops.FullInt(c.Graph(), dtype.Int64, shape.Shape{}, 1)
+	last := ops.Maximum(ops.Sub(lengths, one), ops.Sub(one, one))
+	idx := ops.Broadcast(ops.Reshape(last, b, 1, 1), shape.Of(b, 1, d))
+	return Flow{Value: orZero(lengths, ops.Reshape(ops.Gather(v, idx, 1), b, d))}
+}
+
+// orZero is y [B D] where a sequence has a length, else 0.
+func orZero(lengths, y *ir.Value) *ir.Value {
+	some := ops.Gt(lengths, ops.FullInt(y.Graph(), dtype.Int64, shape.Shape{}, 0))
+	return ops.Select(ops.Broadcast(ops.Unsqueeze(some, -1), y.Shape()), y, ops.ZerosLike(y))
+}
