@@ -86,45 +86,72 @@ func (d *decoder) fail(offset int64, format string, args ...any) error {
 	return fmt.Errorf("idx: %s: offset %d: %w", d.path, offset, fmt.Errorf(format, args...))
 }
 
-func (d *decoder) decode() (*tensor.Tensor, error) {
+// A Header tells what a file holds.
+type Header struct {
+	DType  dtype.DType
+	Shape  shape.Shape
+	Offset int64 // of the elements
+}
+
+// DecodeHeader reads what stands before the elements of a file of the given
+// size, which is not compressed, and checks that they fill the rest.
+func DecodeHeader(r io.Reader, sizeBytes int64, path string) (Header, error) {
+	d := &decoder{r: r, path: path, limit: sizeBytes}
+	h, size, err := d.header()
+	if err == nil && sizeBytes > h.Offset+size {
+		err = d.fail(h.Offset+size, "bytes after the end of %v%v", h.DType, h.Shape)
+	}
+	return h, err
+}
+
+// header also tells the elements' size in bytes.
+func (d *decoder) header() (h Header, size int64, err error) {
 	var magic [4]byte
 	if err := d.full(magic[:], 0, "the magic number"); err != nil {
-		return nil, err
+		return h, 0, err
 	}
 	if magic[0] != 0 || magic[1] != 0 {
-		return nil, d.fail(0, "bytes %#02x %#02x, want 0 0: not an IDX file", magic[0], magic[1])
+		return h, 0, d.fail(0, "bytes %#02x %#02x, want 0 0: not an IDX file", magic[0], magic[1])
 	}
 	dt, ok := dtypes[magic[2]]
 	if !ok {
 		if name, known := typeNames[magic[2]]; known {
-			return nil, d.fail(2, "element type %s is not supported, want u8, i32, f32 or f64", name)
+			return h, 0, d.fail(2, "element type %s is not supported, want u8, i32, f32 or f64", name)
 		}
-		return nil, d.fail(2, "type byte %#02x, want 0x08 (u8), 0x0c (i32), 0x0d (f32) or 0x0e (f64)", magic[2])
+		return h, 0, d.fail(2, "type byte %#02x, want 0x08 (u8), 0x0c (i32), 0x0d (f32) or 0x0e (f64)", magic[2])
 	}
 	s, err := d.extents(int(magic[3]))
 	if err != nil {
-		return nil, err
+		return h, 0, err
 	}
 	at := int64(4 + 4*s.Rank())
-	size := int64(s.Size()) * int64(dt.Size())
+	size = int64(s.Size()) * int64(dt.Size())
 	if size > d.limit-at {
 		if d.compressed {
-			return nil, d.fail(at, "%d bytes wanted for %v%v, a compressed file of this size can't hold them", size, dt, s)
+			return h, 0, d.fail(at, "%d bytes wanted for %v%v, a compressed file of this size can't hold them", size, dt, s)
 		}
-		return nil, d.fail(at, "%d bytes wanted for %v%v, the file has %d (truncated?)", size, dt, s, max(d.limit-at, 0))
+		return h, 0, d.fail(at, "%d bytes wanted for %v%v, the file has %d (truncated?)", size, dt, s, max(d.limit-at, 0))
 	}
-	t := tensor.New(dt, s)
-	if err := d.full(t.Bytes(), at, fmt.Sprintf("%v%v", dt, s)); err != nil {
+	return Header{dt, s, at}, size, nil
+}
+
+func (d *decoder) decode() (*tensor.Tensor, error) {
+	h, size, err := d.header()
+	if err != nil {
+		return nil, err
+	}
+	t := tensor.New(h.DType, h.Shape)
+	if err := d.full(t.Bytes(), h.Offset, t.String()); err != nil {
 		return nil, err
 	}
 	var more [1]byte
 	switch _, err := io.ReadFull(d.r, more[:]); {
 	case err == nil:
-		return nil, d.fail(at+size, "bytes after the end of %v%v", dt, s)
+		return nil, d.fail(h.Offset+size, "bytes after the end of %v", t)
 	case err != io.EOF:
-		return nil, d.fail(at+size, "%w", err)
+		return nil, d.fail(h.Offset+size, "%w", err)
 	}
-	fromBigEndian(t.Bytes(), dt.Size())
+	fromBigEndian(t.Bytes(), h.DType.Size())
 	return t, nil
 }
 

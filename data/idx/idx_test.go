@@ -145,3 +145,28 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// The header of a file that Decode reads tells the same, without its elements.
+func TestDecodeHeader(t *testing.T) {
+	for _, file := range [][]byte{bytesFile, intsFile, floatFile, f64File} {
+		want, err := decode(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := DecodeHeader(bytes.NewReader(file), int64(len(file)), "f")
+		if err != nil || h.DType != want.DType() || h.Shape != want.Shape() || int(h.Offset)+len(want.Bytes()) != len(file) {
+			t.Errorf("%+v %v, want that of %v", h, err, want)
+		}
+		for n := range file {
+			_, wantErr := decode(file[:n])
+			_, err := DecodeHeader(bytes.NewReader(file[:n]), int64(n), "f")
+			if err == nil || err.Error() != wantErr.Error() {
+				t.Errorf("%d bytes: error %v, Decode has %v", n, err, wantErr)
+			}
+		}
+		long := append(bytes.Clone(file), 0)
+		if _, err := DecodeHeader(bytes.NewReader(long), int64(len(long)), "f"); err == nil || !strings.Contains(err.Error(), "bytes after the end") {
+			t.Error(err)
+		}
+	}
+}

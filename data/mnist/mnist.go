@@ -66,15 +66,22 @@ func (s *Set) Dataset() (data.Dataset, error) {
 func (s *Set) Float32() (*tensor.Tensor, error) { return Normalization().Apply(s.Images) }
 
 // Load decodes the files that travel with the program.
-func Load() (train, test *Set, err error) {
-	return load(func(name string) (*tensor.Tensor, error) {
-		path := "files/" + name + ".gz"
-		f, err := files.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		return decode(f, "mnist/"+path)
-	})
+func Load() (train, test *Set, err error) { return both(embedded) }
+
+// Train decodes the set to train on alone.
+func Train() (*Set, error) { return load(embedded, trainImages, trainLabels) }
+
+// Test decodes the set to test on alone.
+func Test() (*Set, error) { return load(embedded, testImages, testLabels) }
+
+// embedded decodes a file that travels with the program.
+func embedded(name string) (*tensor.Tensor, error) {
+	path := "files/" + name + ".gz"
+	f, err := files.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return decode(f, "mnist/"+path)
 }
 
 // Dir reads the user's own files from a folder: the four names of MNIST, such
@@ -86,7 +93,7 @@ func Dir(dir string) (train, test *Set, err error) {
 	} else if !st.IsDir() {
 		return nil, nil, fmt.Errorf("mnist: %s is no folder", dir)
 	}
-	return load(func(name string) (*tensor.Tensor, error) {
+	return both(func(name string) (*tensor.Tensor, error) {
 		path := filepath.Join(dir, name)
 		f, err := os.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -115,20 +122,31 @@ func decode(f fs.File, path string) (*tensor.Tensor, error) {
 	return idx.Decode(f, st.Size(), path)
 }
 
-// load reads the four files at once and checks that they fit.
-func load(read func(name string) (*tensor.Tensor, error)) (train, test *Set, err error) {
-	train, test = &Set{}, &Set{}
-	var errs [4]error
+// both reads the four files at once.
+func both(read func(name string) (*tensor.Tensor, error)) (train, test *Set, err error) {
+	var wg sync.WaitGroup
+	var trainErr, testErr error
+	wg.Go(func() { train, trainErr = load(read, trainImages, trainLabels) })
+	wg.Go(func() { test, testErr = load(read, testImages, testLabels) })
+	wg.Wait()
+	if err := errors.Join(trainErr, testErr); err != nil {
+		return nil, nil, err
+	}
+	return train, test, nil
+}
+
+// load reads two files at once and checks that they fit.
+func load(read func(name string) (*tensor.Tensor, error), imageFile, labelFile string) (*Set, error) {
+	s := &Set{}
+	var errs [2]error
 	var wg sync.WaitGroup
 	for i, part := range []struct {
 		dst   **tensor.Tensor
 		name  string
 		adapt func(*tensor.Tensor) (*tensor.Tensor, error)
 	}{
-		{&train.Images, trainImages, images},
-		{&train.Labels, trainLabels, labels},
-		{&test.Images, testImages, images},
-		{&test.Labels, testLabels, labels},
+		{&s.Images, imageFile, images},
+		{&s.Labels, labelFile, labels},
 	} {
 		wg.Go(func() {
 			t, err := read(part.name)
@@ -143,19 +161,14 @@ func load(read func(name string) (*tensor.Tensor, error)) (train, test *Set, err
 	}
 	wg.Wait()
 	if err := errors.Join(errs[:]...); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	for _, s := range []struct {
-		set            *Set
-		images, labels string
-	}{{train, trainImages, trainLabels}, {test, testImages, testLabels}} {
-		if n, m := s.set.Images.Shape().Dim(0), s.set.Labels.Shape().Dim(0); n != m {
-			return nil, nil, fmt.Errorf("mnist: %s holds %d images, %s holds %d labels", s.images, n, s.labels, m)
-		} else if n == 0 {
-			return nil, nil, fmt.Errorf("mnist: %s holds no images", s.images)
-		}
+	if n, m := s.Len(), s.Labels.Shape().Dim(0); n != m {
+		return nil, fmt.Errorf("mnist: %s holds %d images, %s holds %d labels", imageFile, n, labelFile, m)
+	} else if n == 0 {
+		return nil, fmt.Errorf("mnist: %s holds no images", imageFile)
 	}
-	return train, test, nil
+	return s, nil
 }
 
 // images checks [N 28 28] and adds the channel.

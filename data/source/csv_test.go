@@ -19,7 +19,7 @@ import (
 
 func csvOf(change ...func(*CSV)) CSV {
 	c := DefaultCSV()
-	c.Path = "a.csv"
+	c.Path = []string{"a.csv"}
 	for _, f := range change {
 		f(&c)
 	}
@@ -81,7 +81,7 @@ func TestCSV(t *testing.T) {
 
 func TestCSVFiles(t *testing.T) {
 	files := folderOf(t, "b/1.tsv.gz", zipped("x\ty\n1\ta,b\n"), "b/2.tsv.gz", zipped("x\ty\n"), "b/3.tsv.gz", zipped("x\ty\n2.5\tc\n3\td"))
-	c := csvOf(func(c *CSV) { c.Path = "b/*.tsv.gz" })
+	c := csvOf(func(c *CSV) { c.Path = []string{"b/*.tsv.gz"} })
 	got, where := opens(t, c, files)
 	if got != "x:number y:text\n1|a,b\n2.5|c\n3|d" {
 		t.Error(got)
@@ -113,11 +113,11 @@ func TestCSVErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { fails(t, c.config, folderOf(t, "a.csv", c.file), c.want) })
 	}
 	fails(t, csvOf(), folderOf(t), "a.csv: file does not exist")
-	two := csvOf(func(c *CSV) { c.Path = "*.csv" })
+	two := csvOf(func(c *CSV) { c.Path = []string{"*.csv"} })
 	fails(t, two, folderOf(t, "a.csv", "x,y\n", "b.csv", "x,z\n"), `b.csv:1: column 2 is "z", in a.csv it is "y"`)
 	fails(t, two, folderOf(t, "a.csv", "x,y\n", "b.csv", "x\n"), "b.csv:1: 1 fields, want 2, as in a.csv")
 	gz := zipped("a,b\n1,2\n3,4\n")
-	fails(t, csvOf(func(c *CSV) { c.Path = "a.csv.gz" }), folderOf(t, "a.csv.gz", gz[:len(gz)-9]), "unexpected EOF")
+	fails(t, csvOf(func(c *CSV) { c.Path = []string{"a.csv.gz"} }), folderOf(t, "a.csv.gz", gz[:len(gz)-9]), "unexpected EOF")
 }
 
 func TestCSVValidate(t *testing.T) {

@@ -50,7 +50,7 @@ func ExampleCSV() {
 	defer inFolder("houses.csv", "street,zip,rooms,price\nElm,01234,3,250.5\n\"Oak, East\",94043,,310\n")()
 
 	c := source.DefaultCSV()
-	c.Path = "houses.csv"
+	c.Path = []string{"houses.csv"}
 	table, err := c.Open(context.Background(), disk{})
 	if err != nil {
 		log.Fatal(err)

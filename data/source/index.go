@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"sort"
@@ -22,19 +23,49 @@ type rowIndex struct {
 
 type rowFile struct {
 	name   string // as messages give it
-	file   *os.File
+	file   content
 	starts []int64 // of each row, and the end of the last
 	lines  []int   // of rows 0, lineStep, ...
 }
 
+// content is a file that is on disk, or travels with the program.
+type content interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// reader reads the file from its start.
+func (f *rowFile) reader() io.Reader { return io.NewSectionReader(f.file, 0, math.MaxInt64) }
+
 // lineStep is how many rows Where reads at most to count lines.
 const lineStep = 1024
 
-// openRows opens the files of a pattern, so that index can look through them.
-// What it returns is to be closed, also with an error.
-func openRows(ctx context.Context, files Files, pattern string) (*rowIndex, error) {
+// validPath wants a file.
+func validPath(format string, path []string) error {
+	if len(path) == 0 || slices.Contains(path, "") {
+		return fmt.Errorf("%s: path is empty, want a file", format)
+	}
+	return nil
+}
+
+// findAll lists the files of several patterns, those of the first one first.
+func findAll(ctx context.Context, files Files, patterns []string) ([]string, error) {
+	var all []string
+	for _, pattern := range patterns {
+		names, err := files.Find(ctx, pattern)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, names...)
+	}
+	return all, nil
+}
+
+// openRows opens the files of some patterns, so that they can be indexed. What
+// it returns is to be closed, also with an error.
+func openRows(ctx context.Context, files Files, patterns []string) (*rowIndex, error) {
 	x := &rowIndex{}
-	names, err := files.Find(ctx, pattern)
+	names, err := findAll(ctx, files, patterns)
 	if err != nil {
 		return x, err
 	}
@@ -87,7 +118,12 @@ func (x *rowIndex) find(i int) (*rowFile, int) {
 // or a larger slice.
 func (x *rowIndex) bytes(buf []byte, i int) ([]byte, error) {
 	f, row := x.find(i)
-	at, n := f.starts[row], int(f.starts[row+1]-f.starts[row])
+	return f.read(buf, f.starts[row], f.starts[row+1])
+}
+
+// read reads the bytes from at to end.
+func (f *rowFile) read(buf []byte, at, end int64) ([]byte, error) {
+	n := int(end - at)
 	buf = slices.Grow(buf[:0], n)[:n]
 	if _, err := f.file.ReadAt(buf, at); err != nil {
 		if errors.Is(err, io.EOF) {

@@ -6,5 +6,10 @@ import "github.com/gradus-ml/gradus/config"
 func Kinds() []config.Kind {
 	return []config.Kind{
 		{Name: "csv", Default: DefaultCSV()},
+		{Name: "text", Default: DefaultPlainText()},
+		{Name: "idx", Default: IDX{}},
+		{Name: "cifar", Default: DefaultCIFAR()},
+		{Name: "mnist", Default: DefaultMNIST()},
+		{Name: "opticks", Default: DefaultOpticks()},
 	}
 }

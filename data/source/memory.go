@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
@@ -117,62 +116,3 @@ func (s sequence) Rows(ctx context.Context, columns []int, from int) iter.Seq2[R
 		}
 	}
 }
-
-// A tensors is a table of the rows of tensors: numbers and integers where a
-// row is one, arrays elsewhere. Arrays share the tensors' memory.
-type tensors struct {
-	columns []Column
-	values  []*tensor.Tensor
-	where   func(i int) string
-}
-
-// tensorTable makes the table of tensors with a common first axis.
-func tensorTable(names []string, values []*tensor.Tensor, where func(i int) string) *tensors {
-	t := &tensors{values: values, where: where}
-	for i, v := range values {
-		t.columns = append(t.columns, Column{names[i], kindOf(v)})
-	}
-	return t
-}
-
-// kindOf is the kind of a tensor's rows.
-func kindOf(t *tensor.Tensor) Kind {
-	switch dt := t.DType(); {
-	case t.Shape().Rank() > 1:
-		return Array
-	case dt == dtype.Bool:
-		return Boolean
-	case dt.IsInt():
-		return Integer
-	}
-	return Number
-}
-
-func (t *tensors) Columns() []Column { return t.columns }
-
-func (t *tensors) Len() int { return t.values[0].Shape().Dim(0) }
-
-func (t *tensors) Read(dst []any, i int, columns []int) error {
-	for k, c := range columns {
-		v := t.values[c]
-		switch t.columns[c].Kind {
-		case Array:
-			row, err := v.Rows(i, i+1).Reshape(v.Shape().Dims()[1:]...)
-			if err != nil {
-				return fmt.Errorf("%s: column %s: %w", t.Where(i), t.columns[c].Name, err)
-			}
-			dst[k] = row
-		case Boolean:
-			dst[k] = v.Bytes()[i] != 0
-		case Integer:
-			dst[k] = v.Int(i)
-		default:
-			dst[k] = v.Float(i)
-		}
-	}
-	return nil
-}
-
-func (t *tensors) Where(i int) string { return t.where(i) }
-
-func (t *tensors) Close() error { return nil }

@@ -38,6 +38,9 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
 
+// Values lists the names.
+func (Kind) Values() []string { return slices.Clone(kinds[:]) }
+
 // MarshalText returns the name.
 func (k Kind) MarshalText() ([]byte, error) {
 	if int(k) >= len(kinds) {

@@ -21,10 +21,10 @@ import (
 	"github.com/gradus-ml/gradus/tensor"
 )
 
-// A folder is the Files of the tests: those of one folder.
-type folder string
+// A disk is the Files of the tests: those of one folder.
+type disk string
 
-func (d folder) Find(ctx context.Context, pattern string) ([]string, error) {
+func (d disk) Find(ctx context.Context, pattern string) ([]string, error) {
 	paths, err := filepath.Glob(filepath.Join(string(d), pattern))
 	if err == nil && len(paths) == 0 {
 		err = fmt.Errorf("%s: %w", pattern, fs.ErrNotExist)
@@ -36,7 +36,7 @@ func (d folder) Find(ctx context.Context, pattern string) ([]string, error) {
 	return paths, err
 }
 
-func (d folder) Open(ctx context.Context, name string) (io.ReadCloser, error) {
+func (d disk) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	f, err := os.Open(filepath.Join(string(d), name))
 	if err != nil || !strings.HasSuffix(name, ".gz") {
 		return f, err
@@ -48,7 +48,7 @@ func (d folder) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	}{z, f}, err
 }
 
-func (d folder) Local(ctx context.Context, name string) (string, error) {
+func (d disk) Local(ctx context.Context, name string) (string, error) {
 	if !strings.HasSuffix(name, ".gz") {
 		return filepath.Join(string(d), name), nil
 	}
@@ -66,7 +66,7 @@ func (d folder) Local(ctx context.Context, name string) (string, error) {
 }
 
 // folderOf writes files, in turn name and content.
-func folderOf(t testing.TB, files ...string) folder {
+func folderOf(t testing.TB, files ...string) disk {
 	t.Helper()
 	dir := t.TempDir()
 	for i := 0; i < len(files); i += 2 {
@@ -78,7 +78,7 @@ func folderOf(t testing.TB, files ...string) folder {
 			t.Fatal(err)
 		}
 	}
-	return folder(dir)
+	return disk(dir)
 }
 
 func zipped(s string) string {
