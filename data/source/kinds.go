@@ -6,6 +6,7 @@ import "github.com/gradus-ml/gradus/config"
 func Kinds() []config.Kind {
 	return []config.Kind{
 		{Name: "csv", Default: DefaultCSV()},
+		{Name: "jsonl", Default: JSONLines{}},
 		{Name: "text", Default: DefaultPlainText()},
 		{Name: "idx", Default: IDX{}},
 		{Name: "cifar", Default: DefaultCIFAR()},
