@@ -163,6 +163,15 @@ func (r *run) start(ctx context.Context) error {
 			return err
 		}
 	}
+	if s := r.Strategy.Start; s != nil && r.state.Step == 0 {
+		loaded, err := s.Load(r.Store)
+		if err != nil {
+			return err
+		}
+		if err := r.tell(loaded); err != nil {
+			return err
+		}
+	}
 	perEpoch, _ := r.Train.Batches()
 	return r.tell(&Started{Epochs: r.Strategy.Epochs, Steps: steps, StepsPerEpoch: perEpoch, Step: r.state.Step, Epoch: r.state.Epoch})
 }
