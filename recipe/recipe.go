@@ -6,24 +6,7 @@ package recipe
 import (
 	"errors"
 	"fmt"
-
-	"github.com/goccy/go-yaml"
 )
-
-// Encode writes a recipe as YAML, in the order of its fields.
-func Encode(recipe any) ([]byte, error) {
-	return yaml.MarshalWithOptions(recipe, yaml.IndentSequence(true))
-}
-
-// Decode reads a recipe from YAML into the value that a pointer points to. A
-// key that the recipe does not have is an error; a key that is missing leaves
-// the field as it is. The path only serves error messages, which show the line.
-func Decode(text []byte, path string, recipe any) error {
-	if err := yaml.UnmarshalWithOptions(text, recipe, yaml.Strict()); err != nil {
-		return fmt.Errorf("recipe: %s: %w", path, err)
-	}
-	return nil
-}
 
 // A problems list gathers what is wrong with a recipe.
 type problems []error

@@ -108,20 +108,6 @@ func TestBenchJSON(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"mnist", "mnist", 0}, {"mnits", "mnist", 1},
-		{"matmull", "matmul", 1}, {"matml", "matmul", 1}, {"kitten", "sitting", 3}, {"ca", "abc", 3},
-	} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
 func TestFormat(t *testing.T) {
 	for want, got := range map[string]string{
 		"0 B": size(0), "999 B": size(999), "1.00 kB": size(1000), "2.33 MB": size(2328104), "31.1 MB": size(31058664),

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/gradus-ml/gradus/config"
 )
 
 // unknownCommand refuses the arguments of a command that only has others
@@ -71,46 +73,10 @@ func noEmptyFlags(cmd *cobra.Command, _ []string) (err error) {
 
 // unknown says that a name is none of the known ones, and which is nearest.
 func unknown(kind, name string, known []string) error {
-	if n, ok := nearest(name, known); ok {
+	if n, ok := config.Nearest(name, known); ok {
 		return usagef("unknown %s %s; did you mean %s?", kind, name, n)
 	}
 	return usagef("unknown %s %s; there are %s", kind, name, strings.Join(known, ", "))
-}
-
-// nearest returns the known name that the fewest edits turn name into, if they
-// are at most a third of its letters and one more; the first of several.
-func nearest(name string, known []string) (string, bool) {
-	best, least := "", len(name)/3+2
-	for _, k := range known {
-		if d := distance(strings.ToLower(name), k); d < least {
-			best, least = k, d
-		}
-	}
-	return best, best != ""
-}
-
-// distance is the number of bytes to insert, delete, replace or swap with
-// their neighbour to turn a into b (optimal string alignment).
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		before, last, row = last, row, before
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			replace := last[j-1]
-			if a[i-1] != b[j-1] {
-				replace++
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, replace)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-	}
-	return row[len(b)]
 }
 
 // atLeast checks a flag whose value has a smallest one.

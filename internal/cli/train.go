@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/internal/machine"
 	"github.com/gradus-ml/gradus/recipe"
 	"github.com/gradus-ml/gradus/runlog"
@@ -62,7 +63,7 @@ func (f *runFlags) create(name string, r any, m recipe.Machine) (*runlog.Run, er
 	}
 	env := runlog.NewEnv()
 	env.Version, env.CPU, env.ISA, env.Threads = version(), machine.Processor(), m.ISA, m.Threads
-	text, err := recipe.Encode(r)
+	text, err := config.Encode(r, nil)
 	if err == nil {
 		err = errors.Join(run.WriteEnv(env), run.WriteFile(train.RecipeFile, func(w io.Writer) error {
 			_, err := w.Write(text)
