@@ -93,6 +93,7 @@ func List() []Listed {
 		{SolveTriangularOp{}, "solve_triangular"},
 		{SortOp{}, "sort"},
 		{StopGradientOp{}, "stop"},
+		{SumSquaresOp{}, "sum_squares"},
 		{TakeOp{}, "take"},
 		{TopKOp{}, "topk"},
 		{TransposeOp{}, "transpose"},

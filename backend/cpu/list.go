@@ -52,6 +52,7 @@ func builtin() map[reflect.Type]Lower {
 		{ops.FoldInOp{}, lowerFoldIn},
 		{ops.RandomBitsOp{}, lowerRandomBits},
 		{ops.ReduceOp{}, lowerReduce},
+		{ops.SumSquaresOp{}, lowerSumSquares},
 		{ops.ArgReduceOp{}, lowerArgReduce},
 		{ops.TransposeOp{}, lowerTranspose},
 		{ops.SliceOp{}, lowerSlice},
@@ -109,7 +110,7 @@ func (b *Backend) keeps(n *ir.Node) bool {
 	case ops.ClampOp, ops.ReLUOp, ops.ReLUGradOp, ops.HardtanhOp, ops.HardtanhGradOp, ops.DropoutOp,
 		ops.GELUOp, ops.GELUSlopeOp, ops.SiLUOp, ops.SiLUSlopeOp:
 		return n.Out(0).DType() == dtype.Float32
-	case ops.RoPEOp:
+	case ops.RoPEOp, ops.SumSquaresOp:
 		return isF32Value(n.In()[0])
 	case ops.AttentionOp, ops.AttentionGradOp:
 		return isF32Value(n.In()[0]) && runsAttention(n)

@@ -84,6 +84,7 @@ func Tables() map[string]Table {
 		"topk":             topK(),
 		"transpose":        transpose(),
 		"unary":            unary(),
+		"sum_squares":      sumSquares(),
 		"update":           update(),
 		"var":              variance(),
 		"vector_norm":      vectorNorm(),
