@@ -45,8 +45,8 @@ func (p *Padding) Bucket(length int) (int, error) {
 	return b, nil
 }
 
-// longest is the largest extent of the axes that vary.
-func (p *Padding) longest(item []*tensor.Tensor) int {
+// Length is that of an item: the largest extent of the axes that vary.
+func (p *Padding) Length(item []*tensor.Tensor) int {
 	n := 0
 	for c, t := range item {
 		if p.pads(c) && t.Shape().Rank() > 0 {
@@ -214,7 +214,7 @@ type column struct {
 const maxViews = 256
 
 func (c *column) view(dt dtype.DType, s shape.Shape) *tensor.Tensor {
-	if t := c.views[s]; t != nil {
+	if t := c.views[s]; t != nil && t.DType() == dt {
 		return t
 	}
 	need := s.Size() * dt.Size()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/gradus-ml/gradus/data"
@@ -199,4 +201,43 @@ func ExampleCollator() {
 	}
 	fmt.Println(b.Inputs[0], tensor.Data[int64](b.Inputs[0]), tensor.Data[int64](b.Inputs[1]))
 	// Output: i64[2 3] [1 0 0 3 3 3] [1 3]
+}
+
+func ExamplePack() {
+	zero := []float64{0}
+	set, err := data.Pack(counts{5}, data.Packing{Length: 6, Values: zero})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i := range set.Len() {
+		row, err := set.Item(i)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(tensor.Data[int64](row[0]), "segments", tensor.Data[int64](row[1]), "positions", tensor.Data[int64](row[2]))
+	}
+	// Output:
+	// [1 1 1 1 0 0] segments [1 2 2 2 0 0] positions [0 0 1 2 0 0]
+	// [1 1 1 1 1 1] segments [1 1 2 2 2 2] positions [0 1 0 1 2 3]
+}
+
+func ExampleCache() {
+	show(data.NewLoader(data.Cache(numbers(5), 1<<20), data.LoaderConfig{Batch: 5}))
+	// Output: [0 1 2 3 4]
+}
+
+func ExampleCacheFile() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	set, err := data.CacheFile(context.Background(), squares{4}, filepath.Join(dir, "squares"), "squares up to 3")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer set.Close()
+	item, err := set.Item(3)
+	fmt.Println(item[0].F32(), item[1].F32(), err)
+	// Output: [3] [9] <nil>
 }

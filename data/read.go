@@ -60,7 +60,7 @@ func length(ds Dataset, i int, pad *Padding) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return pad.longest(item), nil
+	return pad.Length(item), nil
 }
 
 // safely calls read and names item i in what goes wrong, a panic included.
