@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -366,7 +367,8 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-func BenchmarkEpoch(b *testing.B) {
+// images is MNIST's size, normalised when read.
+func images(b *testing.B) Dataset {
 	set, err := Tensors(tensor.New(dtype.Uint8, shape.Of(60000, 1, 28, 28)), tensor.New(dtype.Int64, shape.Of(60000)))
 	if err != nil {
 		b.Fatal(err)
@@ -375,9 +377,14 @@ func BenchmarkEpoch(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, prefetch := range []int{0, 2} {
-		b.Run(fmt.Sprintf("prefetch=%d", prefetch), func(b *testing.B) {
-			l, err := NewLoader(ds, LoaderConfig{Batch: 128, Shuffle: true}, WithPrefetch(prefetch))
+	return ds
+}
+
+func BenchmarkEpoch(b *testing.B) {
+	ds := images(b)
+	for _, c := range []struct{ workers, prefetch int }{{1, 0}, {1, 2}, {2, 2}, {2, 4}} {
+		b.Run(fmt.Sprintf("workers=%d/prefetch=%d", c.workers, c.prefetch), func(b *testing.B) {
+			l, err := NewLoader(ds, LoaderConfig{Batch: 128, Shuffle: true}, WithWorkers(c.workers), WithPrefetch(c.prefetch))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -389,6 +396,70 @@ func BenchmarkEpoch(b *testing.B) {
 					}
 				}
 			}
+		})
+	}
+}
+
+// BenchmarkBatch is the loader's own time for a batch: of an item each, of a
+// dataset that takes next to none.
+func BenchmarkBatch(b *testing.B) {
+	set, err := Tensors(tensor.New(dtype.Float32, shape.Of(100000)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct{ workers, prefetch int }{{1, 0}, {1, 2}, {2, 4}} {
+		b.Run(fmt.Sprintf("workers=%d/prefetch=%d", c.workers, c.prefetch), func(b *testing.B) {
+			l, err := NewLoader(set, LoaderConfig{Batch: 1}, WithWorkers(c.workers), WithPrefetch(c.prefetch))
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				for _, err := range l.Epoch(context.Background(), 0) {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100000, "ns/batch")
+		})
+	}
+}
+
+// BenchmarkWait is how long a step of 4 ms on all processors waits for its
+// batch of 128 images.
+func BenchmarkWait(b *testing.B) {
+	ds := images(b)
+	for _, c := range []struct{ workers, prefetch int }{{1, 0}, {1, 2}, {2, 4}} {
+		b.Run(fmt.Sprintf("workers=%d/prefetch=%d", c.workers, c.prefetch), func(b *testing.B) {
+			l, err := NewLoader(ds, LoaderConfig{Batch: 128, Shuffle: true}, WithWorkers(c.workers), WithPrefetch(c.prefetch))
+			if err != nil {
+				b.Fatal(err)
+			}
+			var waited time.Duration
+			steps := 0
+			for b.Loop() {
+				asked := time.Now()
+				for _, err := range l.Epoch(context.Background(), 0) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					if steps++; steps%100 > 1 { // the first of an epoch waits for the order
+						waited += time.Since(asked)
+					}
+					var busy sync.WaitGroup
+					for range runtime.GOMAXPROCS(0) {
+						busy.Go(func() {
+							for begin := time.Now(); time.Since(begin) < 4*time.Millisecond; {
+							}
+						})
+					}
+					busy.Wait()
+					if asked = time.Now(); steps%100 == 0 {
+						break
+					}
+				}
+			}
+			b.ReportMetric(float64(waited.Microseconds())/float64(steps), "µs-wait/step")
 		})
 	}
 }
