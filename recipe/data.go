@@ -116,6 +116,9 @@ func (d Data) loader(set *feature.Set, table source.Table, seed uint64, training
 		return nil, err
 	}
 	cfg := data.LoaderConfig{Batch: batch, Pad: d.Pad}
+	if cfg.Pad == nil {
+		cfg.Pad = examples.Padding()
+	}
 	if training {
 		cfg.Shuffle, cfg.DropLast, cfg.Seed = d.Shuffle, d.DropLast, seed
 	}

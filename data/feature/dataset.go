@@ -41,9 +41,17 @@ type scratch struct {
 
 // Dataset makes the dataset of a table, which must have the columns. Of a
 // training dataset examples are augmented, as seed, epoch and item determine.
+// Texts that are packed are read and encoded at once.
 func (s *Set) Dataset(table source.Table, seed uint64, training bool) (*Dataset, error) {
 	if table.Len() == 0 {
 		return nil, errors.New("the split has no rows")
+	}
+	if e, err := s.packs(); err != nil {
+		return nil, err
+	} else if e != nil {
+		if table, err = e.pack(table); err != nil {
+			return nil, err
+		}
 	}
 	d := &Dataset{table: table, training: training, seed: seed}
 	var errs []error
@@ -95,18 +103,47 @@ func (d *Dataset) Augments() bool {
 // Item makes item i as it is in epoch 0.
 func (d *Dataset) Item(i int) ([]*tensor.Tensor, error) { return d.ItemAt(i, 0) }
 
-// ItemAt makes item i as it is in an epoch.
+// ItemAt makes item i as it is in an epoch; tensors that vary have lengths of
+// their own.
 func (d *Dataset) ItemAt(i, epoch int) ([]*tensor.Tensor, error) {
-	item := make([]*tensor.Tensor, len(d.encoders))
-	for k, e := range d.encoders {
-		item[k] = tensor.New(e.Item())
-	}
 	s := d.scratch.Get().(*scratch)
 	defer d.scratch.Put(s)
-	return item, d.encode(s, item, i, epoch)
+	if err := s.read(d.table, i); err != nil {
+		return nil, err
+	}
+	item := make([]*tensor.Tensor, len(d.encoders))
+	for c, e := range d.encoders {
+		var err error
+		if item[c], err = whole(e, s.values[c], d.draw(i, epoch)); err != nil {
+			return nil, fmt.Errorf("%s: %w", d.table.Where(i), err)
+		}
+	}
+	return item, nil
 }
 
-// Gather makes the items of a batch.
+func (d *Dataset) draw(i, epoch int) data.Draw {
+	return data.Draw{Training: d.training, Seed: d.seed, Epoch: epoch, Item: i}
+}
+
+// Padding is what a loader needs to know of tensors that vary, or nil if there
+// are none: batches are then filled up to their longest item.
+func (d *Dataset) Padding() *data.Padding {
+	p := &data.Padding{Values: make([]*float64, len(d.encoders))}
+	some := false
+	for c, e := range d.encoders {
+		if v, ok := e.(Varying); ok && v.Varies() {
+			value := v.Padding()
+			p.Values[c], some = &value, true
+		}
+	}
+	if !some {
+		return nil
+	}
+	return p
+}
+
+// Gather makes the items of a batch; tensors that vary are filled up to the
+// largest length.
 func (d *Dataset) Gather(dst []*tensor.Tensor, items []int, epoch int) error {
 	s := d.scratch.Get().(*scratch)
 	defer d.scratch.Put(s)
@@ -126,9 +163,8 @@ func (d *Dataset) encode(s *scratch, item []*tensor.Tensor, i, epoch int) error 
 	if err := s.read(d.table, i); err != nil {
 		return err
 	}
-	draw := data.Draw{Training: d.training, Seed: d.seed, Epoch: epoch, Item: i}
 	for c, e := range d.encoders {
-		if err := e.Encode(item[c], s.values[c], draw); err != nil {
+		if err := e.Encode(item[c], s.values[c], d.draw(i, epoch)); err != nil {
 			return fmt.Errorf("%s: %w", d.table.Where(i), err)
 		}
 	}

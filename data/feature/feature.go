@@ -60,6 +60,8 @@ type Encoder interface {
 // each example. Its Item has the largest length, which Encode pads to.
 type Varying interface {
 	Encoder
+	// Varies reports whether it does, with its settings.
+	Varies() bool
 	// Make returns the tensor in its own length.
 	Make(values []any, d data.Draw) (*tensor.Tensor, error)
 	// Padding is what fills the rest of a batch.

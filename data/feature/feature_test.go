@@ -5,6 +5,9 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	stdimage "image"
+	"image/color"
+	"image/png"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/data/feature"
+	im "github.com/gradus-ml/gradus/data/image"
 	"github.com/gradus-ml/gradus/data/source"
 	"github.com/gradus-ml/gradus/tensor"
 )
@@ -239,10 +243,13 @@ func image(t *testing.T, seed uint8, dims ...int) *tensor.Tensor {
 	return tensor.Must(tensor.Of(x, dims...))
 }
 
-// An image becomes, bit for bit, what data.Normalize makes of it.
+// An image becomes, bit for bit, what data.Normalize makes of it; a PNG of it
+// the same; with a size it is resized; in training it is augmented, in the same
+// way for the same draw.
 func TestImage(t *testing.T) {
 	table := rows(t, "x:array", []any{image(t, 1, 3, 4, 5)}, []any{image(t, 2, 3, 4, 5)})
-	cfg := feature.Image{Column: "x", Mean: []float64{0.485, 0.456, 0.406}, Std: []float64{0.229, 0.224, 0.225}}
+	cfg := feature.DefaultImage()
+	cfg.Column, cfg.Mean, cfg.Std = "x", []float64{0.485, 0.456, 0.406}, []float64{0.229, 0.224, 0.225}
 	set, err := feature.Fit(ctx, named(cfg), nil, nil, table)
 	if err != nil {
 		t.Fatal(err)
@@ -257,6 +264,82 @@ func TestImage(t *testing.T) {
 	}
 	if !bytes.Equal(got[0].Bytes(), want.Bytes()) {
 		t.Errorf("got %v, want %v", got[0].F32(), want.F32())
+	}
+}
+
+func TestImageFiles(t *testing.T) {
+	rgb := image(t, 2, 3, 4, 5)
+	picture := stdimage.NewNRGBA(stdimage.Rect(0, 0, 5, 4))
+	for y := range 4 {
+		for x := range 5 {
+			at := func(c int) uint8 { return rgb.Bytes()[c*20+y*5+x] }
+			picture.SetNRGBA(x, y, color.NRGBA{R: at(0), G: at(1), B: at(2), A: 255})
+		}
+	}
+	var file bytes.Buffer
+	if err := png.Encode(&file, picture); err != nil {
+		t.Fatal(err)
+	}
+	cfg := feature.DefaultImage()
+	cfg.Column = "x"
+	files := rows(t, "x:binary", []any{file.Bytes()})
+	_, err := feature.Fit(ctx, named(cfg), nil, nil, files)
+	wrong(t, err, "input f0: column x: holds files, whose sizes differ; give a size: [height, width]")
+	cfg.Size = &[2]int{4, 5}
+	flip := cfg
+	flip.Augment = []im.Augmentation{im.Flip{Horizontal: 0.5}}
+	for _, cfg := range []feature.Image{cfg, flip} {
+		for _, table := range []source.Table{files, rows(t, "x:array", []any{rgb})} {
+			set, err := feature.Fit(ctx, named(cfg), nil, nil, table)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain, err := set.Encode(map[string]any{"x": rgb})
+			if err != nil {
+				t.Fatal(err)
+			}
+			decoded, err := set.Encode(map[string]any{"x": file.Bytes()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := data.Normalize{Mean: cfg.Mean, Std: cfg.Std}.Apply(image(t, 2, 1, 3, 4, 5))
+			if err != nil || !bytes.Equal(plain[0].Bytes(), want.Bytes()) || !bytes.Equal(decoded[0].Bytes(), want.Bytes()) {
+				t.Fatalf("array %v, file %v, want %v", plain[0].F32(), decoded[0].F32(), want.F32())
+			}
+			train, err := set.Dataset(table, 1, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			flipped := 0
+			for epoch := range 40 {
+				item, err := train.ItemAt(0, epoch)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !bytes.Equal(item[0].Bytes(), plain[0].Bytes()) {
+					flipped++
+					if item[0].F32()[0] != plain[0].F32()[4] {
+						t.Errorf("epoch %d is not mirrored: %v", epoch, item[0].F32())
+					}
+				}
+			}
+			if train.Augments() != (len(cfg.Augment) > 0) || flipped > 0 != train.Augments() || flipped > 35 {
+				t.Errorf("%d of 40 epochs are mirrored, augments: %t", flipped, train.Augments())
+			}
+		}
+	}
+	cfg.Size = &[2]int{2, 2}
+	mixed := rows(t, "x:array", []any{rgb}, []any{image(t, 1, 3, 9, 7)})
+	set, err := feature.Fit(ctx, named(cfg), nil, nil, mixed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := encoded(t, set, mixed); len(got) != 2 || len(got[0]) != 12 || len(got[1]) != 12 {
+		t.Errorf("two images of 2 x 2: %v", got)
+	}
+	_, err = set.Encode(map[string]any{"x": []byte("GIF89a")})
+	if err == nil || !strings.HasPrefix(err.Error(), "column x: ") {
+		t.Errorf("a broken file: %v", err)
 	}
 }
 
@@ -317,15 +400,15 @@ test: row 2: column y: no class
 and 2 other problems`)
 	_, err = feature.Fit(ctx, named(feature.DefaultImage()), nil, nil, table)
 	wrong(t, err, "input f0: column: a name is needed")
-	im := feature.DefaultImage()
-	im.Column = "x"
-	_, err = feature.Fit(ctx, named(im), nil, nil, table)
-	wrong(t, err, "test: row 2: column x: the image is [1 4 3], the first of training was [1 3 4]")
+	photo := feature.DefaultImage()
+	photo.Column = "x"
+	_, err = feature.Fit(ctx, named(photo), nil, nil, table)
+	wrong(t, err, "test: row 2: column x: the image is [1 4 3], want [1 3 4]; images of several sizes need a size: [height, width]")
 	empty, err := source.Subset(table, []int{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = feature.Fit(ctx, named(im), nil, nil, empty)
+	_, err = feature.Fit(ctx, named(photo), nil, nil, empty)
 	wrong(t, err, "the training split has no rows")
 	one, err := source.Subset(table, []int{0, 0})
 	if err != nil {
@@ -395,7 +478,11 @@ func people(t testing.TB, n int) (source.Table, []feature.Named, []feature.Named
 	height.Columns = []string{"height"}
 	weight := "weight"
 	targets := []feature.Named{{Name: "pet", Config: feature.Class{Column: "pet"}}, {Name: "height", Config: height}}
-	return table, named(numeric, robust, bins, town, index, hash, photo, feature.Array{Column: "photo"}), targets, &weight
+	grams := feature.DefaultNGrams()
+	grams.Column, grams.Buckets, grams.Unit = "town", 16, "characters"
+	tokens := feature.DefaultTokens()
+	tokens.Column, tokens.Length = "town", 3
+	return table, named(numeric, robust, bins, town, index, hash, photo, feature.Array{Column: "photo"}, grams, tokens), targets, &weight
 }
 
 func fitPeople(t testing.TB, table source.Table, inputs, targets []feature.Named, weight *string) *feature.Set {
@@ -499,7 +586,7 @@ func TestNoAllocation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for c := range 11 {
+	for c := range 13 {
 		first, err := memory.Item(0)
 		if err != nil {
 			t.Fatal(err)

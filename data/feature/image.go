@@ -6,26 +6,55 @@ import (
 	"sync"
 
 	"github.com/gradus-ml/gradus/data"
+	"github.com/gradus-ml/gradus/data/image"
 	"github.com/gradus-ml/gradus/data/source"
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
-// Image is a feature of images: float32 [C Y X], normalised as data.Normalize
-// does. Its column holds arrays uint8 [C Y X] or [Y X].
+// Image is a feature of images: float32 [C Y X], from files (PNG, JPEG, WebP,
+// GIF) or from arrays uint8 [C Y X] or [Y X], by the steps of image.Config.
 type Image struct {
-	Column string    `json:"column" yaml:"column"`
-	Mean   []float64 `json:"mean" yaml:"mean"` // of values in 0..1, one or one a channel
-	Std    []float64 `json:"std" yaml:"std"`
+	Column     string               `json:"column" yaml:"column"`
+	Mode       *image.Mode          `json:"mode" yaml:"mode"` // null is rgb for files; arrays are what they are
+	Size       *[2]int              `json:"size" yaml:"size"` // height and width; null keeps that of arrays, which must be one
+	Fit        image.Fit            `json:"fit" yaml:"fit"`
+	Zoom       float64              `json:"zoom" yaml:"zoom"`
+	Filter     image.Filter         `json:"filter" yaml:"filter"`
+	Background *[3]uint8            `json:"background" yaml:"background"`
+	Augment    []image.Augmentation `json:"augment" yaml:"augment"`
+	Mean       []float64            `json:"mean" yaml:"mean"` // of values in 0..1, one or one a channel
+	Std        []float64            `json:"std" yaml:"std"`
+	MaxPixels  int                  `json:"max_pixels" yaml:"max_pixels"`
 }
 
-// DefaultImage brings bytes to 0..1.
-func DefaultImage() Image { return Image{Mean: []float64{0}, Std: []float64{1}} }
+// DefaultImage brings levels to 0..1, and files to size by their middle.
+func DefaultImage() Image {
+	c := image.DefaultConfig()
+	return Image{Fit: c.Fit, Zoom: c.Zoom, Filter: c.Filter, Mean: c.Mean, Std: c.Std, MaxPixels: c.MaxPixels}
+}
 
 // Validate tells all that is wrong with the settings.
 func (c Image) Validate() error {
-	return errors.Join(validColumn(c.Column), data.Normalize{Mean: c.Mean, Std: c.Std}.Validate())
+	// What is left open does not matter yet; one mean may serve any mode.
+	mode := image.RGB
+	switch {
+	case c.Mode != nil:
+		mode = *c.Mode
+	case len(c.Mean) == 4:
+		mode = image.RGBA
+	}
+	size := [2]int{1, 1}
+	if c.Size != nil {
+		size = *c.Size
+	}
+	return errors.Join(validColumn(c.Column), c.config(mode, size).Validate())
+}
+
+func (c Image) config(mode image.Mode, size [2]int) image.Config {
+	return image.Config{Mode: mode, Size: size, Fit: c.Fit, Zoom: c.Zoom, Filter: c.Filter, Background: c.Background,
+		Augment: c.Augment, Mean: c.Mean, Std: c.Std, MaxPixels: c.MaxPixels}
 }
 
 // Reads names the column.
@@ -33,42 +62,71 @@ func (c Image) Reads() []string { return []string{c.Column} }
 
 // Fitter begins to learn.
 func (c Image) Fitter(columns []source.Column) (Fitter, error) {
-	if err := wantKind(columns[0], "arrays", source.Array); err != nil {
+	if err := wantKind(columns[0], "images, files or arrays", source.Array, source.Binary); err != nil {
 		return nil, err
 	}
-	return &imageFitter{cfg: c}, nil
+	if columns[0].Kind == source.Binary && c.Size == nil {
+		return nil, column(c.Column, errors.New("holds files, whose sizes differ; give a size: [height, width]"))
+	}
+	return &imageFitter{cfg: c, files: columns[0].Kind == source.Binary}, nil
 }
 
 type imageFitter struct {
-	cfg     Image
-	encoder *ImageEncoder // of the first row
+	cfg   Image
+	files bool
+	built *ImageEncoder
 }
 
 func (f *imageFitter) Add(values []any) error {
-	t, err := wantImage(values[0])
+	err := f.add(values[0])
 	if err != nil {
-		return column(f.cfg.Column, err)
+		err = column(f.cfg.Column, err)
 	}
-	s := sizeOf(t)
-	if f.encoder == nil {
-		f.encoder = &ImageEncoder{Column: f.cfg.Column, Shape: s, Mean: f.cfg.Mean, Std: f.cfg.Std}
-		_, err = f.encoder.normalize().Lookup(shape.Of(s[:]...))
-	} else {
-		err = f.encoder.want(s)
-	}
-	if err != nil {
-		return column(f.cfg.Column, err)
-	}
-	return nil
+	return err
 }
 
-// sizeOf is the shape of an image [C Y X] or [Y X].
-func sizeOf(t *tensor.Tensor) [3]int {
-	s := t.Shape()
-	if s.Rank() == 2 {
-		return [3]int{1, s.Dim(0), s.Dim(1)}
+func (f *imageFitter) add(v any) error {
+	if f.files {
+		file, ok := v.([]byte)
+		if !ok {
+			return fmt.Errorf("want a file, got %s", kindOf(v))
+		}
+		mode := image.RGB
+		if f.cfg.Mode != nil {
+			mode = *f.cfg.Mode
+		}
+		f.build(mode, *f.cfg.Size)
+		_, err := image.NewDecoder(mode).Header(file)
+		return err
 	}
-	return [3]int{s.Dim(0), s.Dim(1), s.Dim(2)}
+	t, err := wantImage(v)
+	if err != nil {
+		return err
+	}
+	s := sizeOf(t)
+	if f.built != nil {
+		return f.built.want(s, f.cfg.Size != nil)
+	}
+	mode, ok := modes[s[0]]
+	if !ok {
+		return fmt.Errorf("the image has %d channels, want 1, 3 or 4; a feature of type array takes any", s[0])
+	}
+	if f.cfg.Mode != nil && *f.cfg.Mode != mode {
+		return fmt.Errorf("the image is %s, and mode asks for %s; set mode to null", mode, *f.cfg.Mode)
+	}
+	size := [2]int{s[1], s[2]}
+	if f.cfg.Size != nil {
+		size = *f.cfg.Size
+	}
+	f.build(mode, size)
+	return f.built.Validate()
+}
+
+// modes is what numbers of channels mean.
+var modes = map[int]image.Mode{1: image.Grey, 3: image.RGB, 4: image.RGBA}
+
+func (f *imageFitter) build(mode image.Mode, size [2]int) {
+	f.built = &ImageEncoder{Column: f.cfg.Column, Config: f.cfg.config(mode, size)}
 }
 
 // wantImage is a value that must be an image.
@@ -83,61 +141,123 @@ func wantImage(v any) (*tensor.Tensor, error) {
 	return t, nil
 }
 
+// sizeOf is the shape of an image [C Y X] or [Y X].
+func sizeOf(t *tensor.Tensor) [3]int {
+	s := t.Shape()
+	if s.Rank() == 2 {
+		return [3]int{1, s.Dim(0), s.Dim(1)}
+	}
+	return [3]int{s.Dim(0), s.Dim(1), s.Dim(2)}
+}
+
+// Enough is true of files after the first: their sizes do not matter.
+func (f *imageFitter) Enough() bool { return f.files && f.built != nil }
+
 func (f *imageFitter) Encoder() (Encoder, error) {
-	if f.encoder == nil {
+	if f.built == nil {
 		return nil, column(f.cfg.Column, errors.New("no row has a value"))
 	}
-	return f.encoder, nil
+	return f.built, nil
 }
 
 // An ImageEncoder is an Image that was fitted.
 type ImageEncoder struct {
-	Column string    `json:"column" yaml:"column"`
-	Shape  [3]int    `json:"shape" yaml:"shape"` // [C Y X]
-	Mean   []float64 `json:"mean" yaml:"mean"`
-	Std    []float64 `json:"std" yaml:"std"`
+	Column       string `json:"column" yaml:"column"`
+	image.Config `yaml:",inline"`
 
 	once   sync.Once
+	reader *image.Reader
 	lookup data.Lookup
+	images sync.Pool // of *image.Image
 }
-
-func (e *ImageEncoder) normalize() data.Normalize { return data.Normalize{Mean: e.Mean, Std: e.Std} }
 
 // Validate tells what is wrong with an encoder that was read from a file.
 func (e *ImageEncoder) Validate() error {
-	s, err := shape.Make(e.Shape[:]...)
-	if err == nil {
-		_, err = e.normalize().Lookup(s)
-	}
-	return errors.Join(validColumn(e.Column), err)
+	return errors.Join(validColumn(e.Column), e.Config.Validate())
 }
 
 // Reads names the column.
 func (e *ImageEncoder) Reads() []string { return []string{e.Column} }
 
+func (e *ImageEncoder) shape() [3]int { return [3]int{e.Mode.Channels(), e.Size[0], e.Size[1]} }
+
 // Item is float32 [C Y X].
 func (e *ImageEncoder) Item() (dtype.DType, shape.Shape) {
-	return dtype.Float32, shape.Of(e.Shape[:]...)
+	s := e.shape()
+	return dtype.Float32, shape.Of(s[:]...)
 }
 
-// want refuses images of another size.
-func (e *ImageEncoder) want(size [3]int) error {
-	if size != e.Shape {
-		return fmt.Errorf("the image is %v, the first of training was %v", size, e.Shape)
+// Augments reports whether examples of training differ from epoch to epoch.
+func (e *ImageEncoder) Augments() bool { return len(e.Augment) > 0 }
+
+// want refuses arrays that have other channels or, unless they are resized,
+// another size.
+func (e *ImageEncoder) want(s [3]int, resized bool) error {
+	if want := e.shape(); s != want && (s[0] != want[0] || !resized) {
+		return fmt.Errorf("the image is %v, want %v; images of several sizes need a size: [height, width]", s, want)
 	}
 	return nil
 }
 
-// Encode normalises.
-func (e *ImageEncoder) Encode(dst *tensor.Tensor, values []any, _ data.Draw) error {
-	t, err := wantImage(values[0])
-	if err == nil {
-		err = e.want(sizeOf(t))
-	}
-	if err != nil {
+// build makes what encoding needs; Validate has made sure that it can be made.
+func (e *ImageEncoder) build() {
+	e.once.Do(func() {
+		s := e.shape()
+		e.lookup, _ = data.Normalize{Mean: e.Mean, Std: e.Std}.Lookup(shape.Of(s[:]...))
+		e.reader, _ = e.Config.Build()
+		e.images.New = func() any { return new(image.Image) }
+	})
+}
+
+// Encode decodes, resizes, augments and normalises.
+func (e *ImageEncoder) Encode(dst *tensor.Tensor, values []any, d data.Draw) error {
+	if err := e.encode(dst.F32(), values[0], d); err != nil {
 		return column(e.Column, err)
 	}
-	e.once.Do(func() { e.lookup, _ = e.normalize().Lookup(dst.Shape()) }) // Validate has made sure
-	e.lookup.Apply(dst.F32(), t.Bytes())
 	return nil
+}
+
+func (e *ImageEncoder) encode(dst []float32, v any, d data.Draw) error {
+	e.build()
+	if file, ok := v.([]byte); ok {
+		return e.reader.Read(dst, file, d)
+	}
+	t, err := wantImage(v)
+	if err != nil {
+		return err
+	}
+	s := sizeOf(t)
+	if err := e.want(s, true); err != nil {
+		return err
+	}
+	if s == e.shape() && !(d.Training && e.Augments()) {
+		e.lookup.Apply(dst, t.Bytes()) // the same bits, without a copy
+		return nil
+	}
+	im := e.images.Get().(*image.Image)
+	defer e.images.Put(im)
+	interleave(im, t.Bytes(), s)
+	if err := e.reader.Augment(im, d); err != nil {
+		return err
+	}
+	return e.reader.Normalize(dst, im)
+}
+
+// interleave makes pixels of planes [C Y X].
+func interleave(im *image.Image, planes []uint8, s [3]int) {
+	channels, n := s[0], s[1]*s[2]
+	im.Channels, im.Height, im.Width = channels, s[1], s[2]
+	if cap(im.Pix) < len(planes) {
+		im.Pix = make([]uint8, len(planes))
+	}
+	im.Pix = im.Pix[:len(planes)]
+	if channels == 1 {
+		copy(im.Pix, planes)
+		return
+	}
+	for c := range channels {
+		for i, x := range planes[c*n : (c+1)*n] {
+			im.Pix[i*channels+c] = x
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/data/text"
 )
 
 // Kinds lists what a field of type Config can hold.
@@ -12,23 +13,33 @@ func Kinds() []config.Kind {
 		{Name: "numeric", Default: DefaultNumeric()},
 		{Name: "category", Default: DefaultCategory()},
 		{Name: "image", Default: DefaultImage()},
+		{Name: "tokens", Default: DefaultTokens()},
+		{Name: "ngrams", Default: DefaultNGrams()},
 		{Name: "array", Default: Array{}},
 		{Name: "class", Default: Class{}},
 		{Name: "number", Default: DefaultNumber()},
+		{Name: "classes", Default: DefaultClasses()},
+		{Name: "next_tokens", Default: NextTokens{}},
 	}
 }
 
-// EncoderKinds is what a Set is read and written with.
-func EncoderKinds() config.Kinds {
+// encoderKinds is what a Set is read and written with.
+func encoderKinds() config.Kinds {
 	return config.Kinds{
 		reflect.TypeFor[Encoder](): {
 			{Name: "numeric", Default: &NumericEncoder{}},
 			{Name: "category", Default: &CategoryEncoder{}},
 			{Name: "image", Default: &ImageEncoder{}},
+			{Name: "tokens", Default: &TokensEncoder{}},
+			{Name: "ngrams", Default: &NGramsEncoder{}},
 			{Name: "array", Default: &ArrayEncoder{}},
 			{Name: "class", Default: &ClassEncoder{}},
 			{Name: "number", Default: &NumberEncoder{}},
+			{Name: "classes", Default: &ClassesEncoder{}},
+			{Name: "next_tokens", Default: &NextTokensEncoder{}},
 		},
+		reflect.TypeFor[text.Tokenizer](): text.TokenizerKinds(),
+		reflect.TypeFor[text.Augment]():   text.AugmentKinds(),
 	}
 }
 

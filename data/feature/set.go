@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/data/source"
@@ -60,7 +61,16 @@ func Fit(ctx context.Context, inputs, targets []Named, weight *string, table sou
 		if p.wrong {
 			continue
 		}
-		e, err := p.fitter.Encoder()
+		var e Encoder
+		var err error
+		if f, ok := p.fitter.(follower); ok {
+			if len(s.Inputs) < len(inputs) {
+				continue // what is wrong with the others is known
+			}
+			e, err = f.follow(s.Inputs)
+		} else {
+			e, err = p.fitter.Encoder()
+		}
 		if err != nil {
 			found.add("", fmt.Errorf("%s: %w", p.name, err))
 			continue
@@ -78,6 +88,11 @@ func Fit(ctx context.Context, inputs, targets []Named, weight *string, table sou
 		return nil, err
 	}
 	return s, s.Validate()
+}
+
+// A follower is made of what an input has learnt.
+type follower interface {
+	follow(inputs []Fitted) (Encoder, error)
 }
 
 // A part is a feature, target or weight that is being fitted.
@@ -246,6 +261,10 @@ func (s *Set) Validate() error {
 			errs = append(errs, fmt.Errorf("target %s: its type is that of an input, not of a target", f.Name))
 		}
 	}
+	if errors.Join(errs...) == nil {
+		_, err := s.packs()
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
 }
 
@@ -278,13 +297,40 @@ func (s *Set) Encode(row map[string]any) ([]*tensor.Tensor, error) {
 			}
 			values[k] = v
 		}
-		t := tensor.New(f.Encoder.Item())
-		if err := f.Encoder.Encode(t, values, data.Draw{}); err != nil {
+		t, err := whole(f.Encoder, values, data.Draw{})
+		if err != nil {
 			return nil, err
 		}
 		inputs = append(inputs, t)
 	}
 	return inputs, nil
+}
+
+// whole makes the tensor of one example, in its own length if it varies.
+func whole(e Encoder, values []any, d data.Draw) (*tensor.Tensor, error) {
+	if v, ok := e.(Varying); ok && v.Varies() {
+		return v.Make(values, d)
+	}
+	t := tensor.New(e.Item())
+	return t, e.Encode(t, values, d)
+}
+
+// packs returns the encoder of an input that packs texts, if there is one.
+func (s *Set) packs() (*TokensEncoder, error) {
+	for _, f := range s.Inputs {
+		e, ok := f.Encoder.(*TokensEncoder)
+		if !ok || e.Pack == nil {
+			continue
+		}
+		for _, other := range slices.Concat(s.Inputs, s.Targets) {
+			next, ok := other.Encoder.(*NextTokensEncoder)
+			if other.Encoder != f.Encoder && (!ok || next.Input != f.Name) || s.Weight != nil {
+				return nil, fmt.Errorf("input %s packs texts: rows are examples no more, so that there can be no other input, no target but its next_tokens, and no weight", f.Name)
+			}
+		}
+		return e, nil
+	}
+	return nil, nil
 }
 
 // Weight is the column of the examples' weights: float32 [], not negative.
