@@ -109,3 +109,30 @@ func ExampleSplit() {
 	// train on 6 rows, validate on [4 7]
 	// train on 6 rows, validate on [0 2]
 }
+
+func ExampleImages() {
+	defer inFolder("labels.csv", "path,breed\n1.jpg,collie\n")()
+	if err := os.WriteFile("1.jpg", []byte("the bytes of a JPEG"), 0o644); err != nil {
+		log.Fatal(err)
+	}
+
+	labels := source.DefaultCSV()
+	labels.Path = []string{"labels.csv"}
+	c := source.DefaultImages()
+	c.Path, c.Labels = ".", labels
+	table, err := c.Open(context.Background(), disk{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer table.Close()
+	columns, err := source.Index(table.Columns(), "image", "breed")
+	if err != nil {
+		log.Fatal(err)
+	}
+	row := make([]any, len(columns))
+	if err := table.Read(row, 0, columns); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s: %s, %s\n", table.Where(0), row[0], row[1])
+	// Output: ./1.jpg: the bytes of a JPEG, collie
+}

@@ -8,6 +8,7 @@ func Kinds() []config.Kind {
 		{Name: "csv", Default: DefaultCSV()},
 		{Name: "jsonl", Default: JSONLines{}},
 		{Name: "text", Default: DefaultPlainText()},
+		{Name: "images", Default: DefaultImages()},
 		{Name: "idx", Default: IDX{}},
 		{Name: "cifar", Default: DefaultCIFAR()},
 		{Name: "mnist", Default: DefaultMNIST()},
