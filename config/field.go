@@ -8,9 +8,11 @@ import (
 
 // A field is a field of a struct under the key that it has in a file.
 type field struct {
-	name  string
-	index []int
-	one   bool // a list of one may be its element
+	name   string
+	index  []int
+	one    bool         // a list of one may be its element
+	owner  reflect.Type // the struct that declares it
+	goName string       // its name there
 }
 
 // fieldsOf lists the fields of a struct, those of structs inline among them. A
@@ -36,13 +38,14 @@ func fieldsOf(t reflect.Type) (fields []field, inline *field) {
 				inline = &field{index: append([]int{i}, choice.index...)}
 			}
 			for _, g := range inner {
-				fields = append(fields, field{g.name, append([]int{i}, g.index...), g.one})
+				g.index = append([]int{i}, g.index...)
+				fields = append(fields, g)
 			}
 		default:
 			if tag == "" {
 				tag = strings.ToLower(f.Name)
 			}
-			fields = append(fields, field{tag, []int{i}, options == "one"})
+			fields = append(fields, field{tag, []int{i}, options == "one", t, f.Name})
 		}
 	}
 	return fields, inline
