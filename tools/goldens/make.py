@@ -29,6 +29,7 @@ SCRIPTS = [
     "layers",
     "linalg",
     "loss",
+    "loss_scale",
     "mlp",
     "moves",
     "net",
