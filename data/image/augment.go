@@ -26,6 +26,10 @@ type Augmentation interface {
 func Kinds() []config.Kind {
 	all := []Augmentation{
 		DefaultFlip(), DefaultCrop(), DefaultResizedCrop(),
+		DefaultRotate(), DefaultAffine(), DefaultPerspective(), DefaultElastic(),
+		DefaultColorJitter(), DefaultGrayscale(), DefaultBlur(), DefaultSharpen(),
+		DefaultPosterize(), DefaultSolarize(), DefaultAutoContrast(), DefaultEqualize(), DefaultInvert(),
+		DefaultErase(), DefaultRandAugment(), DefaultAugMix(),
 	}
 	kinds := make([]config.Kind, len(all))
 	for i, a := range all {

@@ -9,7 +9,6 @@ import (
 	"image/color"
 	"image/gif"
 	"image/png"
-	"slices"
 
 	"golang.org/x/image/webp"
 
@@ -28,13 +27,11 @@ const (
 
 var modes = []Mode{RGB, Grey, RGBA}
 
+// Values lists the modes.
+func (Mode) Values() []string { return texts(modes) }
+
 // Validate tells whether there is such a mode.
-func (m Mode) Validate() error {
-	if !slices.Contains(modes, m) {
-		return fmt.Errorf("image: mode %q; there are %q", m, modes)
-	}
-	return nil
-}
+func (m Mode) Validate() error { return oneOf("mode", m, modes) }
 
 // Channels is 3, 1 or 4.
 func (m Mode) Channels() int {

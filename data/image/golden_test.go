@@ -22,6 +22,15 @@ type attrs struct {
 	Filter        Filter
 	Channels      int
 	Width, Height int
+
+	Input         string
+	Level         uint8
+	Angle, Factor float64
+	X, Y, Scale   float64
+	ShearX        float64 `json:"shear_x"`
+	ShearY        float64 `json:"shear_y"`
+	Kernel        int
+	Corners       [4][2]float64
 }
 
 func openGolden(t testing.TB, path string) golden {

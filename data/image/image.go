@@ -53,6 +53,18 @@ func (im *Image) Copy(from *Image) {
 	copy(im.Pix, from.Pix)
 }
 
+// SetPlanes makes im of channels that lie one after another, [C Y X], as
+// tensors hold them.
+func (im *Image) SetPlanes(pix []uint8, channels, height, width int) {
+	im.set(width, height, channels)
+	n := width * height
+	for c := range channels {
+		for i, v := range pix[c*n : (c+1)*n] {
+			im.Pix[i*channels+c] = v
+		}
+	}
+}
+
 // Row returns the pixels of a row.
 func (im *Image) Row(y int) []uint8 {
 	n := im.Width * im.Channels
@@ -167,12 +179,26 @@ const (
 
 var paddings = []Padding{Constant, Edge, Reflect, Symmetric}
 
-// Validate tells whether there is such a padding.
-func (p Padding) Validate() error {
-	if !slices.Contains(paddings, p) {
-		return fmt.Errorf("image: padding %q; there are %q", p, paddings)
+// Values lists the ways to pad.
+func (Padding) Values() []string { return texts(paddings) }
+
+// Validate tells whether there is such a way.
+func (p Padding) Validate() error { return oneOf("padding", p, paddings) }
+
+// oneOf asks for a text out of a list.
+func oneOf[T ~string](what string, v T, list []T) error {
+	if !slices.Contains(list, v) {
+		return fmt.Errorf("image: %s %q; there are %q", what, v, list)
 	}
 	return nil
+}
+
+func texts[T ~string](list []T) []string {
+	all := make([]string, len(list))
+	for i, v := range list {
+		all[i] = string(v)
+	}
+	return all
 }
 
 // Pad adds columns and rows at the sides; level is for Constant.

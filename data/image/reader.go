@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
 
 	"github.com/gradus-ml/gradus/data"
+	"github.com/gradus-ml/gradus/shape"
 )
 
 // A Fit is how an image of any size becomes one of the size that a model takes.
@@ -21,6 +21,12 @@ const (
 )
 
 var fits = []Fit{Stretch, Cover, Contain}
+
+// Values lists the fits.
+func (Fit) Values() []string { return texts(fits) }
+
+// Validate tells whether there is such a fit.
+func (f Fit) Validate() error { return oneOf("fit", f, fits) }
 
 // A Config says how a file becomes numbers:
 //
@@ -53,12 +59,9 @@ func DefaultConfig() Config {
 // Validate tells all that is wrong.
 func (c Config) Validate() error {
 	p := problems{name: "config"}
-	p.errs = append(p.errs, c.Mode.Validate(), c.Filter.Validate())
+	p.errs = append(p.errs, c.Mode.Validate(), c.Fit.Validate(), c.Filter.Validate())
 	if c.Size[0] < 1 || c.Size[1] < 1 || c.Size[0] > 1<<16 || c.Size[1] > 1<<16 {
 		p.add("size is %d x %d, want 1 to %d pixels", c.Size[0], c.Size[1], 1<<16)
-	}
-	if !slices.Contains(fits, c.Fit) {
-		p.add("fit %q; there are %q", c.Fit, fits)
 	}
 	if !(c.Zoom >= 1 && c.Zoom <= 100) {
 		p.add("zoom is %v, want 1 to 100", c.Zoom)
@@ -66,19 +69,10 @@ func (c Config) Validate() error {
 	if c.MaxPixels < 1 {
 		p.add("max_pixels is %d, want at least 1", c.MaxPixels)
 	}
-	if n := len(c.Mean); n != len(c.Std) || n != 1 && n != c.Mode.Channels() {
-		p.add("%d means and %d deviations for %d channels, want one of each, or one a channel", len(c.Mean), len(c.Std), c.Mode.Channels())
+	if n := len(c.Mean); n > 1 && n != c.Mode.Channels() {
+		p.add("%d means for %d channels, want one, or one a channel", n, c.Mode.Channels())
 	}
-	for i, m := range c.Mean {
-		if math.IsNaN(m) || math.IsInf(m, 0) {
-			p.add("mean %d is %v", i, m)
-		}
-	}
-	for i, s := range c.Std {
-		if !(float32(s) > 0) || math.IsInf(s, 0) {
-			p.add("std %d is %v, want a positive number", i, s)
-		}
-	}
+	p.errs = append(p.errs, c.normalize().Validate())
 	for i, a := range c.Augment {
 		if a == nil {
 			p.add("augmentation %d is missing", i)
@@ -92,21 +86,20 @@ func (c Config) Validate() error {
 	return p.join()
 }
 
+func (c Config) normalize() data.Normalize { return data.Normalize{Mean: c.Mean, Std: c.Std} }
+
 // Build makes a Reader.
 func (c Config) Build() (*Reader, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	r := &Reader{config: c}
-	r.table = make([][256]float32, c.Mode.Channels())
-	for i := range r.table {
-		k := min(i, len(c.Mean)-1)
-		for x := range r.table[i] {
-			// Every step rounded, as in torchvision's ToTensor and Normalize.
-			y := float32(x) / 255
-			y -= float32(c.Mean[k])
-			r.table[i][x] = y / float32(c.Std[k])
-		}
+	var err error
+	if r.table, err = c.normalize().Lookup(shape.Of(c.Mode.Channels(), c.Size[0], c.Size[1])); err != nil {
+		return nil, err
+	}
+	for len(r.table) < c.Mode.Channels() {
+		r.table = append(r.table, r.table[0])
 	}
 	for i := range c.Augment {
 		r.paths = append(r.paths, path(c.Augment, i))
@@ -120,8 +113,8 @@ func (c Config) Build() (*Reader, error) {
 // A Reader makes numbers of files. It is safe for concurrent use.
 type Reader struct {
 	config Config
-	table  [][256]float32 // of a level, by channel
-	paths  []string       // of the augmentations' random numbers
+	table  data.Lookup // one for each channel
+	paths  []string    // of the augmentations' random numbers
 	desks  sync.Pool
 }
 

@@ -2,11 +2,13 @@ package image
 
 import (
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/rng"
 )
@@ -147,7 +149,7 @@ func TestValidate(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{`mode "hsv"`, "size is 0 x 5", `fit "squash"`, "zoom is 0", `filter "cubic"`, "2 means and 1 deviations", "std 0 is 0", "max_pixels is 0",
+	for _, want := range []string{`mode "hsv"`, "size is 0 x 5", `fit "squash"`, "zoom is 0", `filter "cubic"`, "2 means and 1 deviations", "2 means for 1 channels", "deviation 0 is 0", "max_pixels is 0",
 		"horizontal is 2", "resized_crop is augmentation 1", "padding is -1", `padding "wrap"`, "scale is [1 0.5]", "ratio is [0 0]"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nlacks %q", err, want)
@@ -220,5 +222,32 @@ func TestFlips(t *testing.T) {
 		if string(im.Pix) != want {
 			t.Errorf("FlipX of %d channels: %s, want %s", channels, im.Pix, want)
 		}
+	}
+}
+
+// A recipe names augmentations; what it leaves out is their default.
+func TestSettings(t *testing.T) {
+	cfg := DefaultConfig()
+	text := `
+size: [32, 32]
+augment:
+  - {type: resized_crop, scale: [0.5, 1]}
+  - flip
+  - {type: rand_augment, magnitude: 5}
+`
+	kinds := config.Kinds{reflect.TypeFor[Augmentation](): Kinds()}
+	if err := config.Decode([]byte(text), "test.yaml", &cfg, kinds); err != nil {
+		t.Fatal(err)
+	}
+	crop, policy := DefaultResizedCrop(), DefaultRandAugment()
+	crop.Scale = [2]float64{0.5, 1}
+	policy.Magnitude = 5
+	if want := []Augmentation{crop, DefaultFlip(), policy}; !reflect.DeepEqual(cfg.Augment, want) {
+		t.Errorf("%+v, want %+v", cfg.Augment, want)
+	}
+	build(t, cfg)
+	err := config.Decode([]byte("augment: [{type: flp}]\nfit: squeeze\n"), "test.yaml", &cfg, kinds)
+	if err == nil || !strings.Contains(err.Error(), "flip") || !strings.Contains(err.Error(), "squeeze") {
+		t.Errorf("a typo: %v", err)
 	}
 }

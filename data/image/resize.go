@@ -1,9 +1,7 @@
 package image
 
 import (
-	"fmt"
 	"math"
-	"slices"
 )
 
 // A Filter is how new pixels are made of old ones when an image is resized.
@@ -22,13 +20,11 @@ const (
 
 var filters = []Filter{Bilinear, Bicubic, Lanczos, Box, Nearest}
 
+// Values lists the filters.
+func (Filter) Values() []string { return texts(filters) }
+
 // Validate tells whether there is such a filter.
-func (f Filter) Validate() error {
-	if !slices.Contains(filters, f) {
-		return fmt.Errorf("image: filter %q; there are %q", f, filters)
-	}
-	return nil
-}
+func (f Filter) Validate() error { return oneOf("filter", f, filters) }
 
 // support is how far a filter reaches, in pixels of the larger of both grids.
 func (f Filter) support() float64 {

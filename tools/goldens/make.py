@@ -13,6 +13,7 @@ import golden
 SCRIPTS = [
     "activations",
     "attention",
+    "augment",
     "bert",
     "control",
     "conv",
