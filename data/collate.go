@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
@@ -22,11 +23,11 @@ type Padding struct {
 func (p *Padding) Validate() error {
 	var errs []error
 	if !slices.ContainsFunc(p.Values, func(v *float64) bool { return v != nil }) {
-		errs = append(errs, errors.New("data: pad: no value for any tensor"))
+		errs = append(errs, config.Under("values", errors.New("none for any tensor")))
 	}
 	for i, b := range p.Buckets {
 		if b < 1 || i > 0 && b <= p.Buckets[i-1] {
-			errs = append(errs, fmt.Errorf("data: pad: buckets %v, want ascending lengths of at least 1", p.Buckets))
+			errs = append(errs, config.Under("buckets", fmt.Errorf("%v, want ascending lengths of at least 1", p.Buckets)))
 			break
 		}
 	}
@@ -77,7 +78,7 @@ func NewCollator(item []*tensor.Tensor, pad *Padding) (*Collator, error) {
 	c := &Collator{pad: pad}
 	if pad != nil {
 		if err := pad.Validate(); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("data: pad: %w", err)
 		}
 		if len(pad.Values) > len(item) {
 			return nil, fmt.Errorf("data: pad: %d values for items of %d tensors", len(pad.Values), len(item))

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
@@ -25,10 +26,10 @@ type LoaderConfig struct {
 func (c LoaderConfig) Validate() error {
 	var errs []error
 	if c.Batch < 1 {
-		errs = append(errs, fmt.Errorf("data: batch size %d, want at least 1", c.Batch))
+		errs = append(errs, config.Under("batch", fmt.Errorf("%d items, want at least 1", c.Batch)))
 	}
 	if c.Pad != nil {
-		errs = append(errs, c.Pad.Validate())
+		errs = append(errs, config.Under("pad", c.Pad.Validate()))
 	}
 	return errors.Join(errs...)
 }
@@ -107,13 +108,13 @@ func load(ds Dataset, s Sampler, cfg LoaderConfig, options []Option) (*Loader, e
 	}
 	err := cfg.Validate()
 	if l.prefetch < 0 {
-		err = errors.Join(err, fmt.Errorf("data: prefetch of %d batches, want at least 0", l.prefetch))
+		err = errors.Join(err, fmt.Errorf("prefetch of %d batches, want at least 0", l.prefetch))
 	}
 	if l.workers < 1 {
-		err = errors.Join(err, fmt.Errorf("data: %d workers, want at least 1", l.workers))
+		err = errors.Join(err, fmt.Errorf("%d workers, want at least 1", l.workers))
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("data: loader: %w", err)
 	}
 	if ds.Len() == 0 || s.Len() == 0 {
 		return nil, errors.New("data: the dataset has no items")

@@ -334,7 +334,7 @@ func TestMistakes(t *testing.T) {
 		options []Option
 		want    string
 	}{
-		{numbered(3), LoaderConfig{}, nil, "batch size 0, want at least 1"},
+		{numbered(3), LoaderConfig{}, nil, "data: loader: batch: 0 items, want at least 1"},
 		{numbered(3), LoaderConfig{Batch: 1}, []Option{WithPrefetch(-1)}, "prefetch of -1"},
 		{numbered(3), LoaderConfig{Batch: 1}, []Option{WithWorkers(0)}, "0 workers, want at least 1"},
 		{ragged{}, LoaderConfig{Batch: 1}, nil, "no items"},

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
@@ -29,10 +30,10 @@ type Packing struct {
 func (p *Packing) Validate() error {
 	var errs []error
 	if p.Length < 1 {
-		errs = append(errs, fmt.Errorf("data: pack: rows of length %d, want at least 1", p.Length))
+		errs = append(errs, config.Under("length", fmt.Errorf("%d, want at least 1", p.Length)))
 	}
 	if len(p.Values) == 0 {
-		errs = append(errs, errors.New("data: pack: no values to fill up with, want one for each tensor"))
+		errs = append(errs, config.Under("values", errors.New("none, want one for each tensor")))
 	}
 	return errors.Join(errs...)
 }
@@ -111,7 +112,7 @@ type piece struct{ item, lo, hi int }
 // not [Measured] is read once for these.
 func Pack(ds Dataset, p Packing) (Dataset, error) {
 	if err := p.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("data: pack: %w", err)
 	}
 	pad := &Padding{}
 	for i := range p.Values {

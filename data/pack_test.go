@@ -94,8 +94,8 @@ func TestPackMistakes(t *testing.T) {
 		p    Packing
 		want string
 	}{
-		{sentences{[]int{1}}, Packing{Values: one}, "rows of length 0"},
-		{sentences{[]int{1}}, Packing{Length: 4}, "no values"},
+		{sentences{[]int{1}}, Packing{Values: one}, "data: pack: length: 0, want"},
+		{sentences{[]int{1}}, Packing{Length: 4}, "data: pack: values: none"},
 		{sentences{[]int{1, 5}}, Packing{Length: 4, Values: one}, "item 1: a sequence of length 5 for rows of 4"},
 		{sentences{[]int{1}}, Packing{Length: 4, Values: []float64{0}}, "item 0: 2 tensors, packing has values for 1"},
 		{numbered(2), Packing{Length: 4, Values: one}, "item 0: tensor 1 is a scalar"},

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
 )
@@ -120,9 +122,9 @@ func TestPaddingMistakes(t *testing.T) {
 		pad  Padding
 		want string
 	}{
-		{Padding{}, "no value for any tensor"},
-		{Padding{Values: []*float64{number(0)}, Buckets: []int{4, 4}}, "buckets [4 4], want ascending"},
-		{Padding{Values: []*float64{number(0)}, Buckets: []int{0}}, "buckets [0], want ascending lengths of at least 1"},
+		{Padding{}, "data: loader: pad.values: none for any tensor"},
+		{Padding{Values: []*float64{number(0)}, Buckets: []int{4, 4}}, "pad.buckets: [4 4], want ascending"},
+		{Padding{Values: []*float64{number(0)}, Buckets: []int{0}}, "pad.buckets: [0], want ascending lengths of at least 1"},
 		{Padding{Values: []*float64{number(0), number(0)}, Buckets: []int{4, 8}}, "item 1: length 9, the largest bucket is 8"},
 		{Padding{Values: []*float64{number(0), number(0), number(1)}}, "tensor 2 is a scalar"},
 		{Padding{Values: []*float64{number(0.5), number(0)}}, "tensor 0 of type i32 can't hold 0.5"},
@@ -141,6 +143,19 @@ func TestPaddingMistakes(t *testing.T) {
 	}
 	if _, err := NewSampledLoader(w, sequential(2), LoaderConfig{Batch: 1, Shuffle: true}); err == nil || !strings.Contains(err.Error(), "a sampler makes the order") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Settings survive being written down.
+func TestSettingsAsText(t *testing.T) {
+	cfg := LoaderConfig{Batch: 8, Shuffle: true, Seed: 3, DropLast: true, Pad: &Padding{Values: []*float64{nil, number(-1.5)}, Buckets: []int{2, 4}, Lengths: true}}
+	text, err := config.Encode(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back LoaderConfig
+	if err := config.Decode(text, "loader.yaml", &back, nil); err != nil || !reflect.DeepEqual(back, cfg) {
+		t.Errorf("%+v, %v, from\n%s", back, err, text)
 	}
 }
 

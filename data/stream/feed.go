@@ -19,7 +19,7 @@ func Pack(s *Stream[Example], packing data.Packing, open int) *Stream[Example] {
 		return s
 	}
 	if err := packing.Validate(); err != nil {
-		return failed[Example](err)
+		return failed[Example](fmt.Errorf("stream: pack: %w", err))
 	}
 	if open < 1 {
 		return failed[Example](fmt.Errorf("stream: pack into %d open rows, want at least 1", open))
@@ -137,7 +137,7 @@ func NewFeed(s *Stream[Example], cfg FeedConfig, opts ...Option) (data.Feed, err
 		return nil, s.err
 	}
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("stream: feed: %w", err)
 	}
 	if o.ahead < 0 {
 		return nil, fmt.Errorf("stream: %d batches ahead, want at least 0", o.ahead)

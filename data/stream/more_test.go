@@ -128,7 +128,7 @@ func TestMistakes(t *testing.T) {
 		"weight 0 of a mixture is 0":             Sample([]*Stream[int]{s}, []float64{0}, 1).Err(),
 		"weight 0 of a mixture is NaN":           Sample([]*Stream[int]{s}, []float64{math.NaN()}, 1).Err(),
 		"-1 elements":                            New[int](nil, &minus).Err(),
-		"rows of length 0":                       Pack(e, data.Packing{Values: []float64{0}}, 1).Err(),
+		"pack: length: 0":                        Pack(e, data.Packing{Values: []float64{0}}, 1).Err(),
 		"0 open rows":                            Pack(e, data.Packing{Length: 1, Values: []float64{0}}, 0).Err(),
 		"shuffle with a buffer of -1 elements, ": Zip(s, Concat(s, Take(Skip(Shard(Cache(Filter(Repeat(Shuffle(s, -1, 1), 2), nil), 3), 1, 0), 1), 1))).Err(),
 	} {
@@ -154,7 +154,7 @@ func TestMistakes(t *testing.T) {
 			}
 		}
 	}
-	if _, err := NewFeed(e, FeedConfig{}); err == nil || !strings.Contains(err.Error(), "batch size 0") {
+	if _, err := NewFeed(e, FeedConfig{}); err == nil || !strings.Contains(err.Error(), "stream: feed: batch: 0 items") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := NewFeed(e, FeedConfig{Batch: 1}, Ahead(-1)); err == nil || !strings.Contains(err.Error(), "-1 batches ahead") {
