@@ -1,16 +1,13 @@
 package recipe
 
 import (
-	"bytes"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/model"
 	"github.com/gradus-ml/gradus/model/lenet"
-	"github.com/gradus-ml/gradus/model/mlp"
 	"github.com/gradus-ml/gradus/model/resnet"
 )
 
@@ -48,54 +45,14 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestNetworkRoundTrip(t *testing.T) {
-	for _, config := range []any{lenet.MNIST(), mlp.MNIST(), resnet.ResNet20(), resnet.ResNet18()} {
-		var text bytes.Buffer
-		if err := WriteConfig(&text, config); err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(t.TempDir(), "config.json")
-		if err := os.WriteFile(path, text.Bytes(), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		n, err := ReadNetwork(path)
-		if err != nil {
-			t.Fatalf("%v\n%s", err, &text)
-		}
-		if !reflect.DeepEqual(n.Config, config) {
-			t.Errorf("got %+v, want %+v", n.Config, config)
-		}
-	}
-}
-
-func TestReadNetworkRefuses(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                                  "end of JSON",
-		"[]":                                "array",
-		"{}":                                "model_type",
-		`{"model_type":"lanet"}`:            "no model family",
-		`{"model_type":"mlp","size":[1]}`:   `unknown field "size"`,
-		`{"model_type":"mlp","sizes":[1]}`:  "at least an input and an output",
-		`{"model_type":"lenet","hidden":1}`: "conv1",
-		`{"model_type":"mlp","sizes":[9223372036854775807,9223372036854775807]}`: "mlp",
-	} {
-		if _, err := decodeNetwork([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v, want one with %q", text, err, want)
-		}
-	}
-	if err := WriteConfig(&bytes.Buffer{}, 3); err == nil {
-		t.Error("the config of no family is written")
-	}
-}
-
 // Counted by hand: 2 x 24 x 24 x 32 x 25 and so on, a bias is one more an
 // element.
 func TestSummary(t *testing.T) {
-	n, err := NewNetwork(lenet.MNIST())
+	n, err := model.Complete(model.LeNet{Config: lenet.MNIST()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := n.Summary()
+	s, err := Summarize(n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,11 +89,11 @@ func TestSummary(t *testing.T) {
 }
 
 func TestSummaryOfBlocks(t *testing.T) {
-	n, err := NewNetwork(resnet.ResNet20())
+	n, err := model.Complete(model.ResNet{Config: resnet.ResNet20()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := n.Summary()
+	s, err := Summarize(n)
 	if err != nil {
 		t.Fatal(err)
 	}

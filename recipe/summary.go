@@ -7,6 +7,7 @@ import (
 
 	"github.com/gradus-ml/gradus/backend/cost"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/model"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/shape"
 )
@@ -28,13 +29,9 @@ type Layer struct {
 	Flops      int64
 }
 
-// Summary traces a forward pass of a batch of one in evaluation mode.
-func (n *Network) Summary() (*Summary, error) {
-	tree, err := module.Walk(n.Model)
-	if err != nil {
-		return nil, err
-	}
-	batch, err := shape.Make(append([]int{1}, n.Item.Shape.Dims()...)...)
+// Summarize traces a forward pass of a batch of one in evaluation mode.
+func Summarize(n *model.Network) (*Summary, error) {
+	tree, err := module.Walk(n.Module)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +55,15 @@ func (n *Network) Summary() (*Summary, error) {
 		}
 		l.Output = lastResult(g.Nodes()[:v.To])
 	})
-	n.Model.Forward(c.Eval(), g.Input(ir.Arg, "input", ir.Type{DType: n.Item.DType, Shape: batch}))
+	var in []*ir.Value
+	for _, input := range n.Inputs {
+		batch, err := shape.Make(append([]int{1}, input.Item.Shape.Dims()...)...)
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, g.Input(ir.Arg, input.Name, ir.Type{DType: input.Item.DType, Shape: batch}))
+	}
+	n.Map(c.Eval(), in)
 	if err := g.Err(); err != nil {
 		return nil, err
 	}

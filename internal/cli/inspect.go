@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gradus-ml/gradus/format/safetensors"
+	"github.com/gradus-ml/gradus/model"
 	"github.com/gradus-ml/gradus/recipe"
 	"github.com/gradus-ml/gradus/runlog"
 	"github.com/gradus-ml/gradus/train"
@@ -79,14 +80,14 @@ func inspectFile(out io.Writer, path string) error {
 
 // inspectRun prints the layers of a run's model and how well it does.
 func inspectRun(out io.Writer, dir string) error {
-	n, err := recipe.ReadNetwork(filepath.Join(dir, filepath.FromSlash(train.ConfigFile)))
+	n, err := model.ReadConfig(filepath.Join(dir, filepath.FromSlash(train.ConfigFile)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is no run folder: it has no %s", dir, train.ConfigFile)
 	}
 	if err != nil {
 		return err
 	}
-	s, err := n.Summary()
+	s, err := recipe.Summarize(n)
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,11 @@ func inspectRun(out io.Writer, dir string) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s: input %v, %s parameters, %s an item forward\n", n.Type, n.Item, count(s.Parameters), scaled(float64(s.Flops), "FLOP"))
+	var inputs []string
+	for _, in := range n.Inputs {
+		inputs = append(inputs, fmt.Sprintf("%s %v", in.Name, in.Item))
+	}
+	fmt.Fprintf(out, "%s: %s, %s parameters, %s an item forward\n", n.Type, strings.Join(inputs, ", "), count(s.Parameters), scaled(float64(s.Flops), "FLOP"))
 	return inspectMetrics(out, filepath.Join(dir, runlog.MetricsFile))
 }
 

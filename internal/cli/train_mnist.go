@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gradus-ml/gradus/model"
 	"github.com/gradus-ml/gradus/recipe"
 )
 
@@ -69,5 +70,5 @@ func trainMNIST(cmd *cobra.Command, r recipe.MNIST, flags runFlags, detectAnomal
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "MNIST: %s parameters, %d threads, %s, run folder %s\n", count(params), r.Machine.Threads, r.Machine.ISA, run.Dir())
 	}
-	return fit(cmd, t, run, flags, "MNIST", func(w io.Writer) error { return recipe.WriteConfig(w, r.Model) }, r.LogEvery)
+	return fit(cmd, t, run, flags, "MNIST", func(w io.Writer) error { return model.WriteConfig(w, model.LeNet{Config: r.Model}) }, r.LogEvery)
 }

@@ -266,3 +266,33 @@ func TestWrongInput(t *testing.T) {
 		t.Error("nine tokens are no mistake")
 	}
 }
+
+// The classifier is a linear layer on the pooled state, and padding is seen by
+// nobody.
+func TestClassifier(t *testing.T) {
+	cfg := ClassifierConfig{tiny(), 3}
+	cfg.PaddingIdx = new(0)
+	m, err := NewClassifier(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := moduletest.NewStore(t, m, 4)
+	logits := func(text ...int64) *tensor.Tensor {
+		return s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+			return []*ir.Value{m.Forward(c.Eval(), in[0])}
+		}, tensor.Must(tensor.Of(text, 1, len(text))))[0]
+	}
+	got := logits(3, 1, 2)
+	if got.String() != "f32[1 3]" {
+		t.Errorf("logits %v", got)
+	}
+	moduletest.Near(t, "with padding", logits(3, 1, 2, 0, 0), got)
+	want := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		pooled := m.Bert.Pooler.Forward(c, m.Bert.Encode(c, Input{Tokens: in[0]}))
+		return []*ir.Value{ops.Linear(pooled, c.Param(m.Classifier.Weight), c.Param(m.Classifier.Bias))}
+	}, tensor.Must(tensor.Of([]int64{3, 1, 2}, 1, 3)))[0]
+	moduletest.Near(t, "logits", got, want)
+	if err := (ClassifierConfig{tiny(), 0}).Validate(); err == nil || !strings.Contains(err.Error(), "classes must be at least 1") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -187,17 +187,17 @@ func validate(list []Layer, key string) error {
 	for i, l := range list {
 		at := fmt.Sprintf("%s.%d", key, i)
 		if l == nil {
-			errs = append(errs, under(at, errors.New("is no layer")))
+			errs = append(errs, config.Under(at, errors.New("is no layer")))
 			continue
 		}
-		errs = append(errs, under(at, l.Validate()))
+		errs = append(errs, config.Under(at, l.Validate()))
 		name := l.Label()
 		switch j, twice := seen[name]; {
 		case name == "":
 		case twice:
-			errs = append(errs, under(at, fmt.Errorf("%s.%d has the name %q too", key, j, name)))
+			errs = append(errs, config.Under(at, fmt.Errorf("%s.%d has the name %q too", key, j, name)))
 		case strings.Contains(name, ".") || strings.Trim(name, "0123456789") == "":
-			errs = append(errs, under(at, fmt.Errorf("a name has no dots and is no number, got %q", name)))
+			errs = append(errs, config.Under(at, fmt.Errorf("a name has no dots and is no number, got %q", name)))
 		}
 		seen[name] = i
 	}
@@ -241,7 +241,7 @@ func build(list []Layer, key string, x Operand) (*chain, Operand, error) {
 	for i, l := range list {
 		m, y, err := buildOne(l, x)
 		if err != nil {
-			return nil, x, under(fmt.Sprintf("%s.%d", key, i), err)
+			return nil, x, config.Under(fmt.Sprintf("%s.%d", key, i), err)
 		}
 		name := l.Label()
 		if name == "" {
@@ -262,7 +262,7 @@ func buildOne(l Layer, x Operand) (Module, Operand, error) {
 	if err == nil {
 		y, err = trace(m, x)
 	}
-	var inner *problem
+	var inner *config.Problem
 	if err != nil && !errors.As(err, &inner) {
 		err = fmt.Errorf("%s: %w", kind(l), err)
 	}

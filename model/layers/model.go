@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
@@ -65,19 +66,19 @@ func (cfg Config) Validate() error {
 			errs = append(errs, validate(part.lists[name], part.key+"."+name))
 		}
 	}
-	_, err := cfg.reads()
+	_, err := cfg.Operands()
 	return errors.Join(append(errs, err)...)
 }
 
-// reads are the inputs that the config names.
-func (cfg Config) reads() ([]module.Input, error) {
+// Operands are the inputs that Reads describes.
+func (cfg Config) Operands() ([]module.Input, error) {
 	var in []module.Input
 	var errs []error
 	for i, r := range cfg.Reads {
 		dt, err := dtype.Parse(r.DType)
-		errs = append(errs, under(fmt.Sprintf("reads.%d", i), err))
+		errs = append(errs, config.Under(fmt.Sprintf("reads.%d", i), err))
 		s, err := shape.Make(r.Shape...)
-		errs = append(errs, under(fmt.Sprintf("reads.%d", i), err))
+		errs = append(errs, config.Under(fmt.Sprintf("reads.%d", i), err))
 		in = append(in, module.Input{Name: r.Name, Item: ir.Type{DType: dt, Shape: s}, Values: r.Values})
 	}
 	return in, errors.Join(errs...)
@@ -93,7 +94,7 @@ func (cfg Config) gives() (out []module.Output) {
 // Fit returns the config with what the data say of inputs and outputs. What the
 // config says itself must be the same.
 func (cfg Config) Fit(inputs []module.Input, outputs []module.Output) (Config, error) {
-	read, err := cfg.reads()
+	read, err := cfg.Operands()
 	if err != nil {
 		return cfg, err
 	}
@@ -137,18 +138,18 @@ func (cfg Config) names() error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(cfg.Inputs)) {
 		if !slices.Contains(in, name) {
-			errs = append(errs, under("inputs."+name, fmt.Errorf("the data have no such input; they have %s", strings.Join(in, ", "))))
+			errs = append(errs, config.Under("inputs."+name, fmt.Errorf("the data have no such input; they have %s", strings.Join(in, ", "))))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Outputs)) {
 		if !slices.Contains(out, name) {
-			errs = append(errs, under("outputs."+name, fmt.Errorf("the data have no such target; they have %s", strings.Join(out, ", "))))
+			errs = append(errs, config.Under("outputs."+name, fmt.Errorf("the data have no such target; they have %s", strings.Join(out, ", "))))
 		}
 	}
 	if len(out) > 1 || len(cfg.Outputs) > 0 {
 		for _, name := range out {
 			if _, ok := cfg.Outputs[name]; !ok {
-				errs = append(errs, under("outputs", fmt.Errorf("wants layers for each of the targets %s; there are none for %s", strings.Join(out, ", "), name)))
+				errs = append(errs, config.Under("outputs", fmt.Errorf("wants layers for each of the targets %s; there are none for %s", strings.Join(out, ", "), name)))
 			}
 		}
 	}
@@ -211,7 +212,7 @@ const probe = 2
 // read builds the lists of the inputs and says what they give together.
 func (m *Model) read() (Operand, error) {
 	cfg := m.Config
-	ins, err := cfg.reads()
+	ins, err := cfg.Operands()
 	if err != nil {
 		return Operand{}, err
 	}

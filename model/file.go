@@ -1,0 +1,111 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/model/layers"
+)
+
+// typeKey is the key of config.json that names the family.
+const typeKey = "model_type"
+
+// file is config.json: the family, and the fields of its config.
+type file[C Config] struct {
+	Type   string `yaml:"model_type"`
+	Config C      `yaml:",inline"`
+}
+
+// read reads the fields of a family's config.
+func read(family string, text []byte, path string) (Config, error) {
+	switch family {
+	case "layers":
+		return fields[Layers](text, path)
+	case "mlp":
+		return fields[MLP](text, path)
+	case "lenet":
+		return fields[LeNet](text, path)
+	case "resnet":
+		return fields[ResNet](text, path)
+	case "mobilenet":
+		return fields[MobileNet](text, path)
+	case "vit":
+		return fields[ViT](text, path)
+	case "charlstm":
+		return fields[CharLSTM](text, path)
+	case "gpt":
+		return fields[GPT](text, path)
+	case "bert":
+		return fields[BERT](text, path)
+	}
+	var all []string
+	for _, k := range Kinds() {
+		all = append(all, k.Name)
+	}
+	return nil, fmt.Errorf("%s: there is no model family %q; there are %s", path, family, strings.Join(all, ", "))
+}
+
+func fields[C Config](text []byte, path string) (Config, error) {
+	var f file[C]
+	err := config.Decode(text, path, &f, kinds())
+	return f.Config, err
+}
+
+// kinds are those of all that a config holds.
+func kinds() config.Kinds {
+	return config.Kinds{reflect.TypeFor[Config](): Kinds(), reflect.TypeFor[layers.Layer](): layers.Kinds()}
+}
+
+// WriteConfig writes config.json for a complete config: the family under
+// "model_type", then the config's fields.
+func WriteConfig(w io.Writer, cfg Config) error {
+	n, err := Complete(cfg)
+	if err != nil {
+		return err
+	}
+	text, err := config.EncodeJSON(cfg, kinds())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "{\n  %q: %q,%s", typeKey, n.Type, bytes.TrimPrefix(text, []byte("{")))
+	return err
+}
+
+// ReadConfig makes the model that a config.json describes.
+func ReadConfig(path string) (*Network, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	n, err := decode(text, path)
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	return n, nil
+}
+
+func decode(text []byte, path string) (*Network, error) {
+	if _, err := config.Parse(text, path); err != nil {
+		return nil, err
+	}
+	var named map[string]json.RawMessage
+	var family string
+	if json.Unmarshal(text, &named) != nil || json.Unmarshal(named[typeKey], &family) != nil {
+		return nil, fmt.Errorf("%s: want the name of a model family under %q", path, typeKey)
+	}
+	cfg, err := read(family, text, path)
+	if err != nil {
+		return nil, err
+	}
+	n, err := Complete(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return n, nil
+}

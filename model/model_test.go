@@ -1,0 +1,196 @@
+package model
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/model/layers"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/shape"
+)
+
+func item(name string, dt dtype.DType, values int, dims ...int) Input {
+	return Input{Name: name, Item: ir.Type{DType: dt, Shape: shape.Of(dims...)}, Values: values}
+}
+
+// given is a family's config, and data that it fits.
+type given struct {
+	cfg  Config
+	in   Input
+	size int
+	out  string // of a batch of 2
+}
+
+func families() map[string]given {
+	image, row, text := item("image", dtype.Float32, 0, 3, 32, 32), item("row", dtype.Float32, 0, 5), item("text", dtype.Int64, 30, 8)
+	all := map[string]given{}
+	for _, k := range Kinds() {
+		cfg := k.Default.(Config)
+		switch c := cfg.(type) {
+		case Layers:
+			c.Layers = []layers.Layer{layers.DefaultLinear()}
+			all[k.Name] = given{c, row, 3, "f32[2 3]"}
+		case MLP:
+			all[k.Name] = given{c, image, 3, "f32[2 3]"}
+		case CharLSTM, GPT:
+			all[k.Name] = given{c, text, 30, "f32[2 8 30]"}
+		case BERT:
+			all[k.Name] = given{c, text, 4, "f32[2 4]"}
+		default:
+			all[k.Name] = given{c, image, 7, "f32[2 7]"}
+		}
+	}
+	return all
+}
+
+// Every family builds from its default and what the data have; the completed
+// config makes the same model without data, and fits the same data.
+func TestFamilies(t *testing.T) {
+	for name, f := range families() {
+		outputs := []Output{{Name: "label", Size: f.size}}
+		n, err := New(f.cfg, []Input{f.in}, outputs)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if n.Type != name {
+			t.Errorf("%s calls itself %s", name, n.Type)
+		}
+		want := f.in.Item
+		if name == "mlp" { // which merges the axes
+			want.Shape = shape.Of(want.Shape.Size())
+		}
+		if len(n.Inputs) != 1 || n.Inputs[0].Item != want || n.Inputs[0].Values != f.in.Values {
+			t.Errorf("%s reads %v, want %v", name, n.Inputs, f.in)
+		}
+		tree, err := module.Walk(n.Module)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(tree.Params) == 0 {
+			t.Errorf("%s has no parameters", name)
+		}
+		g := ir.NewGraph()
+		x := ir.Type{DType: f.in.Item.DType, Shape: shape.Of(append([]int{2}, f.in.Item.Shape.Dims()...)...)}
+		out := n.Map(module.NewCtx(g, tree, nil).Train(), []*ir.Value{g.Input(ir.Arg, "x", x)})
+		if err := g.Err(); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if len(out) != 1 || out[0].Type().String() != f.out {
+			t.Errorf("%s gives %v, want %s", name, out[0].Type(), f.out)
+		}
+		again, err := New(n.Config, []Input{f.in}, outputs)
+		if err != nil || !reflect.DeepEqual(again.Config, n.Config) {
+			t.Errorf("%s fitted twice: %+v, %v", name, again, err)
+		}
+		complete, err := Complete(n.Config)
+		if err != nil || !reflect.DeepEqual(complete.Inputs, n.Inputs) {
+			t.Errorf("%s completed: %v", name, err)
+		}
+	}
+}
+
+// What a config gives and the data have otherwise is an error, and so are data
+// that a family can't read.
+func TestMisfits(t *testing.T) {
+	wide, numbers, pair := item("image", dtype.Float32, 0, 3, 24, 32), item("row", dtype.Float32, 0, 5), item("text", dtype.Int64, 30, 8)
+	for name, f := range families() {
+		two := []Output{{Name: "a", Size: 2}, {Name: "b", Size: 2}}
+		if _, err := New(f.cfg, []Input{f.in}, two); err == nil {
+			t.Errorf("%s gives two outputs", name)
+		}
+		n, err := New(f.cfg, []Input{f.in}, []Output{{Name: "label", Size: f.size}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := New(n.Config, []Input{f.in}, []Output{{Name: "label", Size: f.size + 1}}); err == nil {
+			t.Errorf("%s of %d values is trained for one more", name, f.size)
+		}
+		for _, in := range []Input{wide, numbers, pair, item("scalar", dtype.Float32, 0)} {
+			if in.Item == f.in.Item {
+				continue
+			}
+			if _, err := New(n.Config, []Input{in}, []Output{{Name: "label", Size: f.size}}); err == nil && !strings.Contains("gpt bert", name) {
+				t.Errorf("%s of %v is trained on %v", name, f.in.Item, in.Item)
+			}
+		}
+	}
+	lenet, gpt, bert := families()["lenet"], families()["gpt"], families()["bert"]
+	l := lenet.cfg.(LeNet)
+	l.Classes, l.Size = 10, [2]int{32, 28}
+	g := gpt.cfg.(GPT)
+	g.Context = 4
+	b := bert.cfg.(BERT)
+	b.Vocabulary = 31
+	for _, tc := range []struct {
+		cfg  Config
+		in   []Input
+		out  []Output
+		want []string
+	}{
+		{l, []Input{lenet.in}, []Output{{Name: "label", Size: 7}}, []string{"lenet: classes is 10, and the data have 7; without this key the data decide", "lenet: size.1 is 28, and the data have 32"}},
+		{l, []Input{pair}, []Output{{Name: "label", Size: 10}}, []string{"lenet reads images [C Y X], and input text is i64[8]"}},
+		{l, []Input{lenet.in, pair}, []Output{{Name: "label", Size: 10}}, []string{"lenet reads one input and gives one output, and the data have inputs image, text and targets label; type layers can have several"}},
+		{g, []Input{gpt.in}, []Output{{Name: "next", Size: 30}}, []string{"gpt: context is 4, and the data have pieces of 8 tokens"}},
+		{gpt.cfg, []Input{gpt.in}, []Output{{Name: "next", Size: 29}}, []string{"gpt guesses the tokens that it reads, and the data have 30 of them and 29 to guess"}},
+		{gpt.cfg, []Input{numbers}, []Output{{Name: "next", Size: 30}}, []string{"gpt reads tokens [T], and input row is f32[5]"}},
+		{b, []Input{bert.in}, []Output{{Name: "label", Size: 2}}, []string{"bert: vocabulary is 31, and the data have 30"}},
+		{families()["vit"].cfg, []Input{wide}, []Output{{Name: "label", Size: 2}}, []string{"vit reads images that are as high as wide, and those of the data are 24x32"}},
+		{MLP{Hidden: []int{0}}, []Input{numbers}, []Output{{Name: "label", Size: 2}}, []string{"mlp: hidden must be at least 1, got 0"}},
+		{MLP{}, []Input{pair}, []Output{{Name: "label", Size: 2}}, []string{"mlp reads numbers, and input text is i64[8]"}},
+	} {
+		_, err := New(tc.cfg, tc.in, tc.out)
+		for _, want := range tc.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v, want %q", err, want)
+			}
+		}
+	}
+}
+
+// A context may be longer than the texts at hand.
+func TestLongerContext(t *testing.T) {
+	for _, name := range []string{"gpt", "bert"} {
+		f := families()[name]
+		v := reflect.New(reflect.TypeOf(f.cfg)).Elem()
+		v.Set(reflect.ValueOf(f.cfg))
+		v.FieldByName("Context").SetInt(50)
+		n, err := New(v.Interface().(Config), []Input{f.in}, []Output{{Name: "label", Size: f.size}})
+		if err != nil || n.Inputs[0].Item.Shape != shape.Of(50) {
+			t.Errorf("%s: %v, %v", name, n, err)
+		}
+	}
+}
+
+// own is a config of no family.
+type own struct{ Config }
+
+func TestComplete(t *testing.T) {
+	if _, err := Complete(own{}); err == nil || !strings.Contains(err.Error(), "model.own is the config of no family") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := Complete(LeNet{}); err == nil {
+		t.Error("an empty config is complete")
+	}
+}
+
+func TestMapOfWrongInputs(t *testing.T) {
+	f := families()["mlp"]
+	n, err := New(f.cfg, []Input{f.in}, []Output{{Name: "label", Size: f.size}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := module.Walk(n.Module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := ir.NewGraph()
+	n.Map(module.NewCtx(g, tree, nil), nil)
+	if err := g.Err(); err == nil || !strings.Contains(err.Error(), "wants 1 inputs, got 0") {
+		t.Errorf("error %v", err)
+	}
+}

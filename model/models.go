@@ -1,0 +1,401 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/model/bert"
+	"github.com/gradus-ml/gradus/model/charlstm"
+	"github.com/gradus-ml/gradus/model/gpt"
+	"github.com/gradus-ml/gradus/model/layers"
+	"github.com/gradus-ml/gradus/model/lenet"
+	"github.com/gradus-ml/gradus/model/mlp"
+	"github.com/gradus-ml/gradus/model/mobilenet"
+	"github.com/gradus-ml/gradus/model/resnet"
+	"github.com/gradus-ml/gradus/model/vit"
+	"github.com/gradus-ml/gradus/shape"
+)
+
+// Kinds lists the families. The settings that the data determine are 0 in the
+// defaults.
+func Kinds() []config.Kind {
+	return []config.Kind{
+		{Name: "layers", Default: Layers{layers.Default()}},
+		{Name: "mlp", Default: MLP{Hidden: []int{128}}},
+		{Name: "lenet", Default: LeNet{lenet.Config{Channels: [2]int{32, 64}, Hidden: 512}}},
+		{Name: "resnet", Default: defaultResNet()},
+		{Name: "mobilenet", Default: defaultMobileNet()},
+		{Name: "vit", Default: defaultViT()},
+		{Name: "charlstm", Default: defaultCharLSTM()},
+		{Name: "gpt", Default: defaultGPT()},
+		{Name: "bert", Default: defaultBERT()},
+	}
+}
+
+// kindOf finds the family of a config.
+func kindOf(cfg Config) (config.Kind, bool) {
+	for _, k := range Kinds() {
+		if reflect.TypeOf(k.Default) == reflect.TypeOf(cfg) {
+			return k, true
+		}
+	}
+	return config.Kind{}, false
+}
+
+// numbers and tokens are inputs of families, which call them "input"; none where
+// a config is not complete.
+func numbers(dims ...int) []Input { return input(dtype.Float32, 0, dims) }
+
+func tokens(t, vocabulary int) []Input { return input(dtype.Int64, vocabulary, []int{t}) }
+
+func input(dt dtype.DType, values int, dims []int) []Input {
+	s, err := shape.Make(dims...)
+	if err != nil || s.Size() == 0 {
+		return nil
+	}
+	return []Input{{Name: "input", Item: ir.Type{DType: dt, Shape: s}, Values: values}}
+}
+
+// Layers is a list of layers.
+type Layers struct {
+	layers.Config `yaml:",inline"`
+}
+
+// Fit records what the data have.
+func (cfg Layers) Fit(in []Input, out []Output) (Config, error) {
+	full, err := cfg.Config.Fit(in, out)
+	return Layers{full}, err
+}
+
+// Build makes the model.
+func (cfg Layers) Build() (any, error) { return layers.New(cfg.Config) }
+
+// Reads are the inputs of the data.
+func (cfg Layers) Reads() []Input {
+	in, _ := cfg.Operands()
+	return in
+}
+
+// MLP is package mlp: linear layers with ReLU between.
+type MLP struct {
+	Hidden     []int `json:"hidden" yaml:"hidden"` // widths between those that the data have; without effect where sizes are given
+	mlp.Config `yaml:",inline"`
+}
+
+// Validate tells all that is wrong.
+func (cfg MLP) Validate() error {
+	if cfg.Sizes != nil {
+		return cfg.Config.Validate()
+	}
+	for _, n := range cfg.Hidden {
+		if n < 1 {
+			return fmt.Errorf("mlp: hidden must be at least 1, got %d", n)
+		}
+	}
+	return nil
+}
+
+// Fit puts the hidden layers between what the data have.
+func (cfg MLP) Fit(in []Input, out []Output) (Config, error) {
+	i, o, err := single("mlp", in, out)
+	if err != nil {
+		return cfg, err
+	}
+	if !i.Item.DType.IsFloat() {
+		return cfg, fmt.Errorf("mlp reads numbers, and input %s is %v", i.Name, i.Item)
+	}
+	n := i.Item.Shape.Size()
+	if cfg.Sizes == nil {
+		cfg.Sizes = append(append([]int{n}, cfg.Hidden...), o.Size)
+		cfg.Hidden = nil
+	}
+	first, last := cfg.Sizes[0], cfg.Sizes[len(cfg.Sizes)-1]
+	return cfg, errors.Join(fill("mlp", "the first of sizes", &first, n), fill("mlp", "the last of sizes", &last, o.Size))
+}
+
+// Build makes the model.
+func (cfg MLP) Build() (any, error) { return mlp.New(cfg.Config) }
+
+// Reads is the first size.
+func (cfg MLP) Reads() []Input { return numbers(cfg.Sizes[:min(1, len(cfg.Sizes))]...) }
+
+// LeNet is package lenet: two convolutions and two linear layers.
+type LeNet struct {
+	lenet.Config `yaml:",inline"`
+}
+
+// Validate tells all that is wrong.
+func (cfg LeNet) Validate() error {
+	c := cfg.Config
+	c.InChannels, c.Size[0], c.Size[1], c.Classes = or(c.InChannels, 1), or(c.Size[0], 28), or(c.Size[1], 28), or(c.Classes, 1)
+	return c.Validate()
+}
+
+// Fit takes size, channels and classes from the data.
+func (cfg LeNet) Fit(in []Input, out []Output) (Config, error) {
+	c, y, x, n, err := image("lenet", in, out)
+	if err != nil {
+		return cfg, err
+	}
+	return cfg, errors.Join(fill("lenet", "in_channels", &cfg.InChannels, c), fill("lenet", "size.0", &cfg.Size[0], y),
+		fill("lenet", "size.1", &cfg.Size[1], x), fill("lenet", "classes", &cfg.Classes, n))
+}
+
+// Build makes the model.
+func (cfg LeNet) Build() (any, error) { return lenet.New(cfg.Config) }
+
+// Reads is an image.
+func (cfg LeNet) Reads() []Input { return numbers(cfg.InChannels, cfg.Size[0], cfg.Size[1]) }
+
+// ResNet is package resnet: residual blocks of convolutions.
+type ResNet struct {
+	resnet.Config `yaml:",inline"`
+	Size          [2]int `json:"size" yaml:"size"` // of the images, Y and X; it makes no difference to the weights
+}
+
+func defaultResNet() ResNet {
+	cfg := resnet.ResNet20()
+	cfg.InChannels, cfg.Classes = 0, 0
+	return ResNet{Config: cfg}
+}
+
+// Validate tells all that is wrong.
+func (cfg ResNet) Validate() error {
+	c := cfg.Config
+	c.InChannels, c.Classes = or(c.InChannels, 1), or(c.Classes, 1)
+	return c.Validate()
+}
+
+// Fit takes size, channels and classes from the data.
+func (cfg ResNet) Fit(in []Input, out []Output) (Config, error) {
+	c, y, x, n, err := image("resnet", in, out)
+	if err != nil {
+		return cfg, err
+	}
+	return cfg, errors.Join(fill("resnet", "in_channels", &cfg.InChannels, c), fill("resnet", "size.0", &cfg.Size[0], y),
+		fill("resnet", "size.1", &cfg.Size[1], x), fill("resnet", "classes", &cfg.Classes, n))
+}
+
+// Build makes the model.
+func (cfg ResNet) Build() (any, error) { return resnet.New(cfg.Config) }
+
+// Reads is an image, of the size that the stem is made for if none is given.
+func (cfg ResNet) Reads() []Input {
+	side := 32
+	if cfg.Stem == resnet.LargeStem {
+		side = 224
+	}
+	return numbers(cfg.InChannels, or(cfg.Size[0], side), or(cfg.Size[1], side))
+}
+
+// MobileNet is package mobilenet: inverted residuals.
+type MobileNet struct {
+	mobilenet.Config `yaml:",inline"`
+	Size             [2]int `json:"size" yaml:"size"` // of the images, Y and X; it makes no difference to the weights
+}
+
+func defaultMobileNet() MobileNet {
+	cfg := mobilenet.V2()
+	cfg.InChannels, cfg.Classes = 0, 0
+	return MobileNet{Config: cfg}
+}
+
+// Validate tells all that is wrong.
+func (cfg MobileNet) Validate() error {
+	c := cfg.Config
+	c.InChannels, c.Classes = or(c.InChannels, 1), or(c.Classes, 1)
+	return c.Validate()
+}
+
+// Fit takes size, channels and classes from the data.
+func (cfg MobileNet) Fit(in []Input, out []Output) (Config, error) {
+	c, y, x, n, err := image("mobilenet", in, out)
+	if err != nil {
+		return cfg, err
+	}
+	return cfg, errors.Join(fill("mobilenet", "in_channels", &cfg.InChannels, c), fill("mobilenet", "size.0", &cfg.Size[0], y),
+		fill("mobilenet", "size.1", &cfg.Size[1], x), fill("mobilenet", "classes", &cfg.Classes, n))
+}
+
+// Build makes the model.
+func (cfg MobileNet) Build() (any, error) { return mobilenet.New(cfg.Config) }
+
+// Reads is an image, 224x224 if no size is given.
+func (cfg MobileNet) Reads() []Input {
+	return numbers(cfg.InChannels, or(cfg.Size[0], 224), or(cfg.Size[1], 224))
+}
+
+// ViT is package vit: the vision transformer.
+type ViT struct {
+	vit.Config `yaml:",inline"`
+}
+
+func defaultViT() ViT {
+	cfg := vit.Small()
+	cfg.InChannels, cfg.Size, cfg.Classes = 0, 0, 0
+	return ViT{cfg}
+}
+
+// Validate tells all that is wrong.
+func (cfg ViT) Validate() error {
+	c := cfg.Config
+	c.InChannels, c.Size, c.Classes = or(c.InChannels, 1), or(c.Size, c.Patch), or(c.Classes, 1)
+	return c.Validate()
+}
+
+// Fit takes size, channels and classes from the data.
+func (cfg ViT) Fit(in []Input, out []Output) (Config, error) {
+	c, y, x, n, err := image("vit", in, out)
+	if err != nil {
+		return cfg, err
+	}
+	if y != x {
+		return cfg, fmt.Errorf("vit reads images that are as high as wide, and those of the data are %dx%d", y, x)
+	}
+	return cfg, errors.Join(fill("vit", "in_channels", &cfg.InChannels, c), fill("vit", "size", &cfg.Size, y), fill("vit", "classes", &cfg.Classes, n))
+}
+
+// Build makes the model.
+func (cfg ViT) Build() (any, error) { return vit.New(cfg.Config) }
+
+// Reads is an image.
+func (cfg ViT) Reads() []Input { return numbers(cfg.InChannels, cfg.Size, cfg.Size) }
+
+// CharLSTM is package charlstm: a language model of recurrent layers.
+type CharLSTM struct {
+	charlstm.Config `yaml:",inline"`
+	Context         int `json:"context" yaml:"context"` // tokens of a piece; it makes no difference to the weights
+}
+
+func defaultCharLSTM() CharLSTM {
+	cfg := charlstm.ASCII()
+	cfg.Vocabulary = 0
+	return CharLSTM{Config: cfg}
+}
+
+// Validate tells all that is wrong.
+func (cfg CharLSTM) Validate() error {
+	c := cfg.Config
+	c.Vocabulary = or(c.Vocabulary, 1)
+	return c.Validate()
+}
+
+// Fit takes vocabulary and length from the data.
+func (cfg CharLSTM) Fit(in []Input, out []Output) (Config, error) {
+	context, values, size, err := text("charlstm", in, out)
+	if err != nil {
+		return cfg, err
+	}
+	return cfg, errors.Join(vocabulary("charlstm", &cfg.Vocabulary, values, size), fill("charlstm", "context", &cfg.Context, context))
+}
+
+// vocabulary takes the number of tokens of a language model from the data.
+func vocabulary(family string, v *int, values, size int) error {
+	if values != size && values != 0 && size != 0 {
+		return fmt.Errorf("%s guesses the tokens that it reads, and the data have %d of them and %d to guess", family, values, size)
+	}
+	return fill(family, "vocabulary", v, max(values, size))
+}
+
+// Build makes the model.
+func (cfg CharLSTM) Build() (any, error) { return charlstm.New(cfg.Config) }
+
+// Reads are tokens, 64 if no length is given.
+func (cfg CharLSTM) Reads() []Input { return tokens(or(cfg.Context, 64), cfg.Vocabulary) }
+
+// GPT is package gpt: a language model of causal attention.
+type GPT struct {
+	gpt.Config `yaml:",inline"`
+}
+
+func defaultGPT() GPT {
+	cfg := gpt.Small(0)
+	cfg.Context = 0
+	return GPT{cfg}
+}
+
+// Validate tells all that is wrong.
+func (cfg GPT) Validate() error {
+	c := cfg.Config
+	c.Vocabulary, c.Context = or(c.Vocabulary, 1), or(c.Context, 1)
+	return c.Validate()
+}
+
+// Fit takes vocabulary and context from the data; a context may be longer than
+// the pieces of the data.
+func (cfg GPT) Fit(in []Input, out []Output) (Config, error) {
+	context, values, size, err := text("gpt", in, out)
+	if err != nil {
+		return cfg, err
+	}
+	if err := atLeast("gpt", &cfg.Context, context); err != nil {
+		return cfg, err
+	}
+	return cfg, vocabulary("gpt", &cfg.Vocabulary, values, size)
+}
+
+// atLeast takes a context from the data, or checks that it is long enough.
+func atLeast(family string, context *int, data int) error {
+	if *context != 0 && *context < data {
+		return fmt.Errorf("%s: context is %d, and the data have pieces of %d tokens", family, *context, data)
+	}
+	*context = or(*context, data)
+	return nil
+}
+
+// Build makes the model.
+func (cfg GPT) Build() (any, error) { return gpt.New(cfg.Config) }
+
+// Reads are tokens.
+func (cfg GPT) Reads() []Input { return tokens(cfg.Context, cfg.Vocabulary) }
+
+// BERT is bert.Classifier: an encoder that puts texts in classes.
+type BERT struct {
+	bert.Config `yaml:",inline"`
+	Classes     int `json:"classes" yaml:"classes"`
+}
+
+// defaultBERT is small: 4 layers of width 256.
+func defaultBERT() BERT {
+	return BERT{Config: bert.Config{
+		Types: 1, Layers: 4, Width: 256, Heads: 4, Hidden: 4 * 256, PaddingIdx: new(0), Dropout: 0.1, AttentionDropout: 0.1, Eps: 1e-12,
+	}}
+}
+
+// Validate tells all that is wrong.
+func (cfg BERT) Validate() error {
+	c := cfg.Config
+	if c.Vocabulary == 0 {
+		c.Vocabulary = 1
+		if c.PaddingIdx != nil {
+			c.Vocabulary = max(1, *c.PaddingIdx+1)
+		}
+	}
+	c.Context = or(c.Context, 1)
+	return bert.ClassifierConfig{Config: c, Classes: or(cfg.Classes, 1)}.Validate()
+}
+
+// Fit takes vocabulary, context and classes from the data; a context may be
+// longer than the texts of the data.
+func (cfg BERT) Fit(in []Input, out []Output) (Config, error) {
+	context, values, size, err := text("bert", in, out)
+	if err != nil {
+		return cfg, err
+	}
+	if err := atLeast("bert", &cfg.Context, context); err != nil {
+		return cfg, err
+	}
+	return cfg, errors.Join(fill("bert", "vocabulary", &cfg.Vocabulary, values), fill("bert", "classes", &cfg.Classes, size))
+}
+
+// Build makes the model.
+func (cfg BERT) Build() (any, error) {
+	return bert.NewClassifier(bert.ClassifierConfig{Config: cfg.Config, Classes: cfg.Classes})
+}
+
+// Reads are tokens.
+func (cfg BERT) Reads() []Input { return tokens(cfg.Context, cfg.Vocabulary) }
