@@ -546,6 +546,7 @@ func TestLocate(t *testing.T) {
 		config.Under("option", errors.Join(config.Under("high", errors.New("missing")), config.Under("low", errors.New("too high")))),
 		config.Under("grid", config.Under("1", errors.New("short"))),
 		config.Under("name", errors.New("empty")),
+		config.Under("option", errors.New("low must be above 1")),
 		plain, nil,
 	))
 	const want = `something else
@@ -554,6 +555,9 @@ a.yaml:2:1: option.high: missing
     2 | option:
       | ^
 a.yaml:3:3: option.low: too high
+    3 |   low: 1
+      |   ^
+a.yaml:3:3: option: low must be above 1
     3 |   low: 1
       |   ^
 a.yaml:6:5: grid.1: short
@@ -565,6 +569,21 @@ rate=-1: rate: must not be negative`
 	}
 	if !errors.Is(err, plain) || d.Locate(nil) != nil || config.Under("a", nil) != nil {
 		t.Error("errors get lost")
+	}
+}
+
+func TestCheckFormat(t *testing.T) {
+	for text, want := range map[string]string{
+		"format: 3\nnew: 1": "a.yaml:1:9: format 3 is newer than this program, which knows formats up to 2",
+		"format: 2":         "", "format: 1": "", "format: x": "", "steps: 1": "", "": "",
+	} {
+		d, err := config.Parse([]byte(text), "a.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.CheckFormat(2); (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
 	}
 }
 

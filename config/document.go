@@ -148,8 +148,24 @@ func replaced(n *node, path []string, key string, value *node) (*node, string) {
 	return c, message
 }
 
-// Locate adds to each [Problem] in an error where its key stands in the text.
-// What has no key stays as it is.
+// CheckFormat refuses settings whose key "format" is a version above the newest
+// that the program knows.
+func (d *Document) CheckFormat(newest int) error {
+	e := d.root.entry("format")
+	if e == nil {
+		return nil
+	}
+	digits, base := wholeNumber(e.value)
+	if v, err := strconv.ParseInt(digits, base, 64); err == nil && v > int64(newest) {
+		return Errors{d.mistake(e.value.at, "format %d is newer than this program, which knows formats up to %d: use the version of gradus that wrote it, or a later one", v, newest)}
+	}
+	return nil // what is no number has its turn when the settings are decoded
+}
+
+// Locate adds to each [Problem] in an error where its key stands in the text. A
+// message may begin with a key below the problem's, as in "ema.decay must be
+// below 1": that place is taken if the text has it. What has no key stays as it
+// is.
 func (d *Document) Locate(err error) error {
 	var mistakes []*Error
 	var others []error
@@ -162,33 +178,42 @@ func (d *Document) Locate(err error) error {
 			return
 		}
 		if p, ok := err.(*Problem); ok {
-			mistakes = append(mistakes, d.mistake(d.find(p.Key), "%v", p))
+			mistakes = append(mistakes, d.mistake(d.find(p), "%v", p))
 		} else if err != nil {
 			others = append(others, err)
 		}
 	}
 	walk(err)
+	if len(others) == 0 {
+		return sorted(mistakes)
+	}
 	return errors.Join(append(others, sorted(mistakes))...)
 }
 
-// find returns the place of a key, or of the innermost around it that the text
-// has.
-func (d *Document) find(key string) place {
+// find returns the place of a problem, or of the innermost key around it that
+// the text has.
+func (d *Document) find(p *Problem) place {
 	n, at := d.root, place{}
-	for _, name := range strings.Split(key, ".") {
-		if n == nil {
-			break
-		}
-		if i, err := strconv.Atoi(name); err == nil && n.form == list && i >= 0 && i < len(n.items) {
+	for _, name := range strings.Split(p.Key+"."+keyPrefix(p.Err.Error()), ".") {
+		i, err := strconv.Atoi(name)
+		e := n.entry(name)
+		switch {
+		case err == nil && n.form == list && i >= 0 && i < len(n.items):
 			n = n.items[i]
 			at = n.at
-			continue
+		case e != nil:
+			n, at = e.value, e.at
+		default:
+			return at
 		}
-		e := n.entry(name)
-		if e == nil {
-			break
-		}
-		n, at = e.value, e.at
 	}
 	return at
+}
+
+// keyPrefix is what looks like a key at the start of a message.
+func keyPrefix(message string) string {
+	end := strings.IndexFunc(message, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '.')
+	})
+	return message[:max(end, 0)]
 }

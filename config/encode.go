@@ -57,13 +57,13 @@ func (e *encoder) fail(key, format string, args ...any) *node {
 	if e.err == nil {
 		e.err = fmt.Errorf("config: %s: %s", key, fmt.Sprintf(format, args...))
 	}
-	return &node{text: "null"}
+	return null()
 }
 
 func (e *encoder) value(v reflect.Value, key string, one bool) *node {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
-			return &node{text: "null"}
+			return null()
 		}
 		return e.value(v.Elem(), key, false)
 	}
@@ -76,7 +76,7 @@ func (e *encoder) value(v reflect.Value, key string, one bool) *node {
 		}
 	}
 	if v.Type() == durationType {
-		return &node{form: quoted, text: duration(time.Duration(v.Int()))}
+		return text(duration(time.Duration(v.Int())))
 	}
 	switch v.Kind() {
 	case reflect.Interface:
@@ -101,18 +101,18 @@ func (e *encoder) value(v reflect.Value, key string, one bool) *node {
 }
 
 func (e *encoder) marshaled(m encoding.TextMarshaler, key string) *node {
-	text, err := m.MarshalText()
+	b, err := m.MarshalText()
 	if err != nil {
 		return e.fail(key, "%v", err)
 	}
-	return e.string(string(text), key)
+	return e.string(string(b), key)
 }
 
 func (e *encoder) string(s, key string) *node {
 	if !utf8.ValidString(s) {
 		return e.fail(key, "%q is not UTF-8", s)
 	}
-	return &node{form: quoted, text: s}
+	return text(s)
 }
 
 // duration is what time.Duration prints, without the zeros at its end.
@@ -171,39 +171,44 @@ func (e *encoder) mapping(v reflect.Value, key string) *node {
 	n := &node{form: mapping}
 	for it := v.MapRange(); it.Next(); {
 		k := e.scalar(it.Key(), key)
-		n.entries = append(n.entries, entry{key: k.text, value: e.value(it.Value(), join(key, k.text), false)})
+		n.put(k.text, e.value(it.Value(), join(key, k.text), false))
 	}
 	slices.SortFunc(n.entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
 	return n
 }
 
-// structure adds the fields of a struct to a mapping.
+// structure adds the fields of a struct to a mapping: the type of what is
+// inline, the struct's own fields, and those of what is inline.
 func (e *encoder) structure(n *node, v reflect.Value, key string) {
 	fields, inline := fieldsOf(v.Type())
+	var rest []entry
 	if inline != nil {
 		in := v.FieldByIndex(inline.index)
 		if in.IsNil() {
 			e.fail(key, "there is no %v", in.Type())
 			return
 		}
-		c := e.choice(in, key)
-		n.entries = append(n.entries, c.entries...)
+		if c := e.choice(in, key); len(c.entries) > 0 {
+			n.entries, rest = append(n.entries, c.entries[0]), c.entries[1:]
+		}
 	}
 	for _, f := range fields {
-		n.entries = append(n.entries, entry{key: f.name, value: e.value(v.FieldByIndex(f.index), join(key, f.name), f.one)})
+		n.put(f.name, e.value(v.FieldByIndex(f.index), join(key, f.name), f.one))
 	}
+	n.entries = append(n.entries, rest...)
 }
 
 // choice writes what an interface holds, its type first.
 func (e *encoder) choice(v reflect.Value, key string) *node {
 	if v.IsNil() {
-		return &node{text: "null"}
+		return null()
 	}
 	k, ok := e.kinds.of(v)
 	if !ok {
 		return e.fail(key, "%T is no kind of %v", v.Interface(), v.Type())
 	}
-	n := &node{form: mapping, entries: []entry{{key: typeKey, value: &node{form: quoted, text: k.Name}}}}
+	n := &node{form: mapping}
+	n.put(typeKey, text(k.Name))
 	s := v.Elem()
 	if s.Kind() == reflect.Pointer {
 		if s.IsNil() {

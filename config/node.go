@@ -59,6 +59,17 @@ func (n *node) entry(key string) *entry {
 	return nil
 }
 
+// text is a string.
+func text(s string) *node { return &node{form: quoted, text: s} }
+
+// null is YAML's null.
+func null() *node { return &node{text: "null"} }
+
+// put adds a key to a mapping.
+func (n *node) put(key string, value *node) {
+	n.entries = append(n.entries, entry{key: key, value: value})
+}
+
 // isNull tells whether a node is YAML's null.
 func (n *node) isNull() bool {
 	return n.form == plain && (n.text == "null" || n.text == "~" || n.text == "" || n.text == "Null" || n.text == "NULL")

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding"
+	"fmt"
 	"path"
 	"reflect"
 	"slices"
@@ -57,9 +58,7 @@ type schemer struct {
 	structs  []reflect.Type
 }
 
-func text(s string) *node { return &node{form: quoted, text: s} }
-
-func number64(n int) *node { return &node{text: strconv.Itoa(n)} }
+func count(n int) *node { return &node{text: strconv.Itoa(n)} }
 
 func texts(all ...string) *node {
 	n := &node{form: list}
@@ -67,11 +66,6 @@ func texts(all ...string) *node {
 		n.items = append(n.items, text(s))
 	}
 	return n
-}
-
-// put adds a key to a mapping.
-func (n *node) put(key string, value *node) {
-	n.entries = append(n.entries, entry{key: key, value: value})
 }
 
 // typed is a schema of a type of JSON.
@@ -93,7 +87,7 @@ func orNull(n *node) *node {
 	if len(n.entries) > 0 && n.entries[0].key == "type" && n.entries[0].value.form == quoted {
 		n.entries[0].value = texts(n.entries[0].value.text, "null")
 		if e := n.entry("enum"); e != nil {
-			e.value.items = append(e.value.items, &node{text: "null"})
+			e.value.items = append(e.value.items, null())
 		}
 		return n
 	}
@@ -143,8 +137,8 @@ func (s *schemer) value(t reflect.Type, v reflect.Value, key string, one bool) *
 	case reflect.Array:
 		n := typed("array")
 		n.put("items", s.shared(t.Elem(), reflect.Value{}, key))
-		n.put("minItems", number64(t.Len()))
-		n.put("maxItems", number64(t.Len()))
+		n.put("minItems", count(t.Len()))
+		n.put("maxItems", count(t.Len()))
 		return n
 	case reflect.Map:
 		n := typed("object")
@@ -158,7 +152,7 @@ func (s *schemer) value(t reflect.Type, v reflect.Value, key string, one bool) *
 		return typed("number")
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		n := typed("integer")
-		n.put("minimum", number64(0))
+		n.put("minimum", count(0))
 		return n
 	}
 	return typed("integer")
@@ -274,6 +268,9 @@ func finite(n *node) bool {
 // choice is the schema of what an interface can hold: a struct with its type
 // and keys besides, or the name of a type alone.
 func (s *schemer) choice(t reflect.Type, own []entry, key string) *node {
+	if len(s.kinds[t]) == 0 {
+		panic(fmt.Sprintf("internal error: config: there are no kinds of %v, at %s", t, key))
+	}
 	n := &node{form: mapping}
 	all := &node{form: list}
 	n.put("oneOf", all)

@@ -33,7 +33,7 @@ func (w *yamlWriter) block(n *node, indent int) {
 	case n.form == mapping && len(n.entries) > 0:
 		for _, e := range n.entries {
 			next()
-			w.print(scalarText(&node{form: quoted, text: e.key}), ":")
+			w.print(scalarText(text(e.key)), ":")
 			w.after(e.value, indent)
 		}
 	case n.form == list && len(n.items) > 0:
@@ -70,7 +70,7 @@ func (w *yamlWriter) after(n *node, indent int) {
 }
 
 // flow writes a node on one line, and tells whether it has room there.
-func flow(n *node, room int) (text string, ok bool) {
+func flow(n *node, room int) (line string, ok bool) {
 	switch n.form {
 	case list, mapping:
 		var b strings.Builder
@@ -83,9 +83,9 @@ func flow(n *node, room int) (text string, ok bool) {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			text, ok := flow(n, room-b.Len())
+			value, ok := flow(n, room-b.Len())
 			b.WriteString(key)
-			b.WriteString(text)
+			b.WriteString(value)
 			return ok && b.Len() < room
 		}
 		for i, item := range n.items {
@@ -94,15 +94,15 @@ func flow(n *node, room int) (text string, ok bool) {
 			}
 		}
 		for i, e := range n.entries {
-			if !part(i, scalarText(&node{form: quoted, text: e.key})+": ", e.value) {
+			if !part(i, scalarText(text(e.key))+": ", e.value) {
 				return "", false
 			}
 		}
 		b.WriteByte(brackets[1])
 		return b.String(), true
 	}
-	text = scalarText(n)
-	return text, len(text) <= room
+	line = scalarText(n)
+	return line, len(line) <= room
 }
 
 // scalarText writes a scalar, a text in quotes where YAML would take it for

@@ -1,0 +1,42 @@
+package recipe
+
+import (
+	"reflect"
+
+	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/data/feature"
+	"github.com/gradus-ml/gradus/data/image"
+	"github.com/gradus-ml/gradus/data/source"
+	"github.com/gradus-ml/gradus/data/text"
+	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/model"
+	"github.com/gradus-ml/gradus/model/layers"
+	"github.com/gradus-ml/gradus/optim"
+	"github.com/gradus-ml/gradus/optim/schedule"
+	"github.com/gradus-ml/gradus/train"
+)
+
+// Kinds lists what the fields of a recipe can hold that are one of several
+// structs, and what starts from settings of its own where a recipe brings it
+// in.
+func Kinds() config.Kinds {
+	return config.Kinds{
+		reflect.TypeFor[source.Config]():      source.Kinds(),
+		reflect.TypeFor[feature.Config]():     feature.Kinds(),
+		reflect.TypeFor[image.Augmentation](): image.Kinds(),
+		reflect.TypeFor[text.Config]():        text.Kinds(),
+		reflect.TypeFor[text.Augment]():       text.AugmentKinds(),
+		reflect.TypeFor[model.Config]():       model.Kinds(),
+		reflect.TypeFor[layers.Layer]():       layers.Kinds(),
+		reflect.TypeFor[loss.Config]():        loss.Kinds(),
+		reflect.TypeFor[optim.Config]():       optim.Kinds(),
+		reflect.TypeFor[schedule.Config]():    schedule.Kinds(),
+
+		reflect.TypeFor[Loss]():            {{Default: Loss{Weight: 1}}},
+		reflect.TypeFor[train.EMA]():       {{Default: train.EMA{Decay: 0.999}}},
+		reflect.TypeFor[train.SWA]():       {{Default: train.SWA{Start: 0.75}}},
+		reflect.TypeFor[train.Start]():     {{Default: train.Start{Strict: true}}},
+		reflect.TypeFor[train.EarlyStop](): {{Default: train.DefaultEarlyStop()}},
+		reflect.TypeFor[train.Guard]():     {{Default: train.DefaultGuard()}},
+	}
+}
