@@ -572,6 +572,79 @@ func TestWaysAgree(t *testing.T) {
 	}
 }
 
+// A set that was written and read encodes the same bits.
+func TestFile(t *testing.T) {
+	table, inputs, targets, weight := people(t, 200)
+	set := fitPeople(t, table, inputs, targets, weight)
+	file, err := set.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := feature.Parse(file, "preprocess.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := read.Marshal()
+	if err != nil || !bytes.Equal(again, file) {
+		t.Errorf("written again, a set is %s, %v; was %s", again, err, file)
+	}
+	a, err := set.Dataset(table, 1, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := read.Dataset(table, 1, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range a.Len() {
+		x, err := a.ItemAt(i, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := b.ItemAt(i, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for c := range x {
+			if !bytes.Equal(x[c].Bytes(), y[c].Bytes()) {
+				t.Fatalf("row %d, tensor %d: %v, after reading %v", i, c, x[c], y[c])
+			}
+		}
+	}
+	newer := bytes.Replace(file, []byte(`"format": 1`), []byte(`"format": 2, "more": true`), 1)
+	_, err = feature.Parse(newer, "preprocess.json")
+	wrong(t, err, "preprocess.json: format 2 is newer than this program's, which is 1: use a newer version of gradus")
+	_, err = feature.Parse([]byte(`{"format": 1, "inputs": [{"name": "x", "type": "numeric", "columns": ["a"], "shift": [0], "size": [0], "fill": [0], "missing": "error"}]}`), "preprocess.json")
+	wrong(t, err, "preprocess.json: input x: size: a number can't be divided by 0")
+}
+
+// Whatever is in a file, reading it gives a set or an error, and a set encodes
+// a row or gives an error.
+func FuzzParse(f *testing.F) {
+	table, inputs, targets, weight := people(f, 50)
+	file, err := fitPeople(f, table, inputs, targets, weight).Marshal()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(file)
+	f.Add([]byte(`{"format": 1, "inputs": [{"name": "x", "type": "array", "column": "town", "dtype": "f32", "shape": [2, 3]}]}`))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		set, err := feature.Parse(file, "preprocess.json")
+		if err != nil {
+			return
+		}
+		for _, in := range set.Inputs {
+			if dt, s := in.Encoder.Item(); s.Size()*dt.Size() > 1<<24 {
+				return
+			}
+		}
+		set.Encode(map[string]any{"income": 1.0, "age": nil, "town": "b", "photo": image(t, 1, 3, 2, 2)})
+		if ds, err := set.Dataset(table, 1, true); err == nil {
+			ds.Item(0)
+		}
+	})
+}
+
 // A batch costs no allocation a row where the table needs none.
 func TestNoAllocation(t *testing.T) {
 	table, inputs, targets, weight := people(t, 300)
@@ -600,5 +673,19 @@ func TestNoAllocation(t *testing.T) {
 		}
 	}); n > 0 {
 		t.Errorf("%v allocations a batch", n)
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	table, inputs, targets, weight := people(b, 50)
+	file, err := fitPeople(b, table, inputs, targets, weight).Marshal()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(file)))
+	for b.Loop() {
+		if _, err := feature.Parse(file, "preprocess.json"); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

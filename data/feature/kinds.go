@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/data/image"
 	"github.com/gradus-ml/gradus/data/text"
 )
 
@@ -38,8 +39,9 @@ func encoderKinds() config.Kinds {
 			{Name: "classes", Default: &ClassesEncoder{}},
 			{Name: "next_tokens", Default: &NextTokensEncoder{}},
 		},
-		reflect.TypeFor[text.Tokenizer](): text.TokenizerKinds(),
-		reflect.TypeFor[text.Augment]():   text.AugmentKinds(),
+		reflect.TypeFor[text.Tokenizer]():     text.TokenizerKinds(),
+		reflect.TypeFor[text.Augment]():       text.AugmentKinds(),
+		reflect.TypeFor[image.Augmentation](): image.Kinds(),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gradus-ml/gradus/data/source"
 )
@@ -49,6 +50,9 @@ func number(v any) (x float64, missing bool, err error) {
 func name(buf []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case string:
+		if !utf8.ValidString(v) {
+			return nil, fmt.Errorf("%s is not UTF-8; convert the file", quote(v))
+		}
 		return append(buf, v...), nil
 	case int64:
 		return strconv.AppendInt(buf, v, 10), nil

@@ -38,7 +38,7 @@ type Level string
 // The levels.
 const (
 	ByteLevel      Level = "bytes"      // no text is unknown
-	CharacterLevel Level = "characters" // those of the training split
+	CharacterLevel Level = "characters" // those of the training split; bytes that are no UTF-8 are U+FFFD
 )
 
 // Values lists the levels.
@@ -267,11 +267,11 @@ func (t *BPETokenizer) split(dst []int32, piece string, x *bpeIndex) ([]int32, e
 		return dst, nil
 	}
 	for i := 0; i < len(piece); {
-		_, n := utf8.DecodeRuneInString(piece[i:])
-		token, ok := x.single[piece[i:i+n]]
+		c, n := character(piece[i:])
+		token, ok := x.single[c]
 		if !ok {
 			var err error
-			if token, err = t.Specials.unknown(piece[i : i+n]); err != nil {
+			if token, err = t.Specials.unknown(c); err != nil {
 				return dst, err
 			}
 		}
@@ -279,6 +279,16 @@ func (t *BPETokenizer) split(dst []int32, piece string, x *bpeIndex) ([]int32, e
 		i += n
 	}
 	return dst, nil
+}
+
+// character is the first of a text, and its size in bytes; a byte that is no
+// UTF-8 is U+FFFD.
+func character(text string) (string, int) {
+	r, n := utf8.DecodeRuneInString(text)
+	if r == utf8.RuneError {
+		return replacement, n
+	}
+	return text[:n], n
 }
 
 // merge appends the tokens of a piece: as long as there is one, the pair whose

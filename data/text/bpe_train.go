@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // Trainer begins to learn.
@@ -65,8 +64,8 @@ func (t *bpeTrainer) characters() []string {
 	counts := map[string]int{}
 	for piece, n := range t.pieces {
 		for i := 0; i < len(piece); {
-			_, size := utf8.DecodeRuneInString(piece[i:])
-			counts[piece[i:i+size]] += n
+			c, size := character(piece[i:])
+			counts[c] += n
 			i += size
 		}
 	}

@@ -2,7 +2,6 @@ package text
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -61,12 +60,8 @@ func (t *CharacterTokenizer) Encode(dst []int32, text string, _ data.Draw) ([]in
 	}
 	var err error
 	for i := 0; i < len(text) && err == nil; {
-		r, n := utf8.DecodeRuneInString(text[i:])
-		if token := text[i : i+n]; r != utf8.RuneError {
-			dst, err = t.append(dst, token)
-		} else {
-			dst, err = t.append(dst, replacement)
-		}
+		c, n := character(text[i:])
+		dst, err = t.append(dst, c)
 		i += n
 	}
 	return dst, err

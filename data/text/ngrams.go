@@ -11,7 +11,8 @@ import (
 
 // NGrams counts runs of words or characters by a hash, which needs no
 // vocabulary: run g counts at place FNV-1a(g) modulo Buckets. Words are those of
-// Words, joined by a zero byte; characters are composed (NFC).
+// Words, joined by a zero byte; characters are composed (NFC), and bytes that
+// are no UTF-8 are as they are.
 type NGrams struct {
 	Unit        string      `json:"unit" yaml:"unit"` // "words" or "characters"
 	Least       int         `json:"least" yaml:"least"`

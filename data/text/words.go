@@ -14,6 +14,8 @@ import (
 // Words makes a token of every word. The text is first composed (NFC) and, with
 // Lower, made lower case.
 //
+// Bytes that are no UTF-8 are the character U+FFFD.
+//
 // A word is a run of letters, marks, digits and underscores; an apostrophe (' or
 // ’) between two letters belongs to it. Any other character that is not white
 // space is a token of its own with punctuation "keep", and nothing with "drop".
@@ -57,7 +59,7 @@ func (c Words) Trainer() Trainer { return &wordTrainer{c, map[string]int{}} }
 
 // SplitWords calls yield with each word of a text as Words makes them.
 func SplitWords(text string, lower bool, punctuation Punctuation, yield func(word string)) {
-	text = norm.NFC.String(text)
+	text = norm.NFC.String(strings.ToValidUTF8(text, replacement))
 	if lower {
 		text = strings.ToLower(text)
 	}
