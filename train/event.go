@@ -60,7 +60,8 @@ type Stepped struct {
 	Refused  bool      // by the guard; then *Refused comes in place of this
 }
 
-// Refused comes after a step that the guard let change nothing.
+// Refused comes after a step that the guard, or the scale of the loss, let
+// change nothing.
 type Refused struct {
 	Step       int
 	Epoch      int
@@ -69,6 +70,7 @@ type Refused struct {
 	Loss       float64
 	Limit      float64 // that the loss was not to exceed; +Inf when only its finiteness counts
 	GradNorm   float64
+	Overflow   bool // of float16: the scale of the loss was too high
 	RolledBack bool // also brought back the last snapshot
 	SnapshotOf int  // step that the weights are those of, if RolledBack
 }

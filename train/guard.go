@@ -36,9 +36,12 @@ func (r *run) limit() float64 {
 func (r *run) judge(e *Stepped, b *data.Batch, got *computed) error {
 	g, s := r.Strategy.Guard, &r.state.Guard
 	switch {
-	case g == nil && (math.IsNaN(got.loss) || math.IsInf(got.loss, 0)):
+	case g == nil && !finite(got.loss):
 		return fmt.Errorf("train: the loss is %v in step %d (batch %d of epoch %d): a lower learning rate may help; --detect-anomaly shows where it came from; strategy.guard leaves such batches out",
 			got.loss, e.Step, b.Index+1, e.Epoch)
+	case r.Strategy.Precision == Float16 && !finite(got.norm) && finite(got.loss):
+		e.Refused = true // the scale of the loss was too high, and is lower now
+		return r.tell(&Refused{Step: e.Step, Epoch: e.Epoch, Batch: b.Index + 1, Items: b.Items, Loss: got.loss, Limit: r.limit(), GradNorm: got.norm, Overflow: true})
 	case g == nil:
 		return nil
 	case got.ok:
@@ -128,3 +131,5 @@ func (r *run) recallStates() error {
 	}
 	return nil
 }
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

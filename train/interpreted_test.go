@@ -2,6 +2,7 @@ package train_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -246,6 +247,22 @@ func optimizer(name string, cfg interface {
 	}, []*tensor.Tensor{f32(6, 12), labels(4, 6), tensor.Scalar[float32](0.05)}}
 }
 
+// scaled is a step with a scale of the loss and an average of the weights.
+func scaled() part {
+	model := nn.NewSequential(nn.NewLinear(12, 9), &nn.Tanh{}, nn.NewLinear(9, 4))
+	return part{"LossScale", model, func(s *exec.Store) (func(c *module.Ctx, in []*ir.Value) []*ir.Value, error) {
+		opt, err := optim.DefaultAdamW().Build(s.Params())
+		scaler, err2 := optim.DefaultLossScale().Build()
+		return func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+			l := loss.CrossEntropy(model.Forward(c.Train(), in[0]), in[1])
+			g, norm := scaler.Unscale(c, grad.Of(scaler.Scale(c, l), c.Params(opt)...))
+			opt.Update(c, optim.ClipTo(g, norm, 1), in[2])
+			optim.Average(c, "ema.", opt.Params(), in[3])
+			return []*ir.Value{l, norm}
+		}, errors.Join(err, err2)
+	}, []*tensor.Tensor{f32(6, 12), labels(4, 6), tensor.Scalar[float32](0.05), tensor.Scalar(0.9)}}
+}
+
 func optimizers() []part {
 	norm := func(g []*ir.Value) []*ir.Value { g, _ = optim.ClipNorm(g, 0.5); return g }
 	other := func(g []*ir.Value) []*ir.Value { g, _ = optim.ClipNormOf(g, 0.5, 3); return g }
@@ -258,6 +275,7 @@ func optimizers() []part {
 	rms.Momentum, rms.Centered, rms.WeightDecay = 0.9, true, 0.01
 	adam.WeightDecay = 0.01
 	return []part{
+		scaled(),
 		optimizer("SGD", optim.DefaultSGD(), norm),
 		optimizer("SGD/momentum", sgd, other),
 		optimizer("SGD/nesterov", nesterov, values),

@@ -32,7 +32,13 @@ func (r *run) thaw() error {
 	if err != nil {
 		return err
 	}
-	r.program = r.compile(opt)
+	var scaler *optim.Scaler
+	if s.Precision == Float16 {
+		if scaler, err = s.LossScale.Build(); err != nil {
+			return err
+		}
+	}
+	r.program = r.compile(opt, scaler)
 	return nil
 }
 

@@ -105,3 +105,25 @@ func LoadModel(path string, s *exec.Store) error {
 	}
 	return s.Restore(values)
 }
+
+// LoadCheckpointModel gives a store's model the weights of a checkpoint: those
+// that the run would have saved as its model then.
+func LoadCheckpointModel(c *checkpoint.Checkpoint, s *exec.Store) error {
+	values := map[string]*tensor.Tensor{}
+	for _, v := range c.Values {
+		values[v.Name] = v.Tensor
+	}
+	own := map[string]*tensor.Tensor{}
+	for _, key := range s.Model() {
+		for _, name := range []string{bestPrefix + key, swaPrefix + key, emaPrefix + key, key} {
+			if t, ok := values[name]; ok {
+				own[key] = t
+				break
+			}
+		}
+		if own[key] == nil {
+			return fmt.Errorf("train: the checkpoint of step %d has no %s", c.Step, key)
+		}
+	}
+	return s.Restore(own)
+}

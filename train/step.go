@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/gradus-ml/gradus/data"
@@ -25,6 +24,7 @@ import (
 type program struct {
 	t      *Trainer
 	opt    optim.Optimizer
+	scaler *optim.Scaler   // of float16; nil otherwise
 	grads  []*module.State // sums of the gradients of pieces
 	whole  *exec.Func      // batch, numbers -> loss, norm, ok, sum and count of each head, outputs
 	counts *exec.Func      // batch -> count of each head
@@ -34,8 +34,8 @@ type program struct {
 
 // compile describes the step. Each function is traced once for each shape of
 // batch.
-func (t *Trainer) compile(opt optim.Optimizer) *program {
-	p := &program{t: t, opt: opt}
+func (t *Trainer) compile(opt optim.Optimizer, scaler *optim.Scaler) *program {
+	p := &program{t: t, opt: opt, scaler: scaler}
 	p.whole = t.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
 		b := t.split(in)
 		out, terms := t.forward(c.Train(), b)
@@ -214,8 +214,12 @@ func list(terms []loss.Terms) []*ir.Value {
 	return values
 }
 
-// gradients are those of the loss by the parameters that are trained.
+// gradients are those of the loss, times its scale, by the parameters that are
+// trained.
 func (p *program) gradients(c *module.Ctx, total *ir.Value) []*ir.Value {
+	if p.scaler != nil {
+		total = p.scaler.Scale(c, total)
+	}
 	return grad.Of(total, c.Params(p.opt)...)
 }
 
@@ -231,20 +235,29 @@ func (p *program) finish(c *module.Ctx, grads []*ir.Value, total *ir.Value, numb
 		return g.Poison(dtype.Float32), g.Poison(dtype.Bool)
 	}
 	rate, limit := numbers[0], numbers[1]
+	ok = ops.Le(total, limit) // NaN is not
+	switch {
+	case p.scaler != nil:
+		grads, norm = p.scaler.Unscale(c, grads)
+	case s.ClipNorm != nil || s.Guard != nil:
+		norm = optim.Norm(grads)
+	}
+	if norm != nil {
+		ok = ops.And(ok, ops.IsFinite(norm))
+	} else {
+		norm = ops.Scalar(total, 0)
+	}
+	if s.Guard != nil {
+		c.Gate(ok)
+	}
 	if s.ClipValue != nil {
 		grads = optim.ClipValue(grads, *s.ClipValue)
+		if s.ClipNorm != nil {
+			norm = optim.Norm(grads)
+		}
 	}
-	norm = ops.Scalar(total, 0)
-	switch {
-	case s.ClipNorm != nil:
-		grads, norm = optim.ClipNorm(grads, *s.ClipNorm)
-	case s.Guard != nil:
-		_, norm = optim.ClipNorm(grads, math.Inf(1))
-	}
-	ok = ops.Le(total, limit) // NaN is not
-	if s.Guard != nil {
-		ok = ops.And(ok, ops.IsFinite(norm))
-		c.Gate(ok)
+	if s.ClipNorm != nil {
+		grads = optim.ClipTo(grads, norm, *s.ClipNorm)
 	}
 	p.opt.Update(c, grads, rate)
 	if s.EMA != nil {

@@ -20,8 +20,8 @@ type Strategy struct {
 	EMA *EMA `json:"ema" yaml:"ema"`
 	SWA *SWA `json:"swa" yaml:"swa"`
 
-	Precision Precision `json:"precision" yaml:"precision"`
-	LossScale LossScale `json:"loss_scale" yaml:"loss_scale"` // of float16
+	Precision Precision       `json:"precision" yaml:"precision"`
+	LossScale optim.LossScale `json:"loss_scale" yaml:"loss_scale"` // of float16
 
 	Start  *Start       `json:"start" yaml:"start"`   // weights to start from
 	Freeze []string     `json:"freeze" yaml:"freeze"` // keys that stay as they are: globs such as "layer1.*"
@@ -42,12 +42,7 @@ type Strategy struct {
 
 // DefaultStrategy computes in float32, each batch as a whole.
 func DefaultStrategy() Strategy {
-	return Strategy{Accumulate: 1, Precision: Float32, LossScale: DefaultLossScale()}
-}
-
-// DefaultLossScale is that of torch.amp.GradScaler.
-func DefaultLossScale() LossScale {
-	return LossScale{Initial: 65536, Growth: 2, Backoff: 0.5, Every: 2000}
+	return Strategy{Accumulate: 1, Precision: Float32, LossScale: optim.DefaultLossScale()}
 }
 
 // DefaultGuard compares with the last ten steps, and comes back to weights at
@@ -83,9 +78,11 @@ func (s Strategy) Validate() error {
 		at(s.Epochs != nil, "swa averages at the ends of epochs: it wants epochs")
 	}
 	at(s.Precision == Float32 || s.Precision == BFloat16 || s.Precision == Float16, "precision must be float32, bfloat16 or float16, got %q", s.Precision)
-	l := s.LossScale
-	at(s.Precision != Float16 || l.Initial > 0 && l.Growth > 1 && l.Backoff > 0 && l.Backoff < 1 && l.Every >= 1,
-		"loss_scale wants initial above 0, growth above 1, backoff in 0..1 and every of at least 1, got %+v", l)
+	if s.Precision == Float16 {
+		if err := s.LossScale.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("loss_scale: %w", err))
+		}
+	}
 	at(s.Start == nil || s.Start.From != "", "start.from must name a file or a run folder")
 	at(len(s.Thaw) == 0 || len(s.Freeze) > 0, "thaw names frozen keys, and freeze is empty")
 	if e := s.EarlyStop; e != nil {
@@ -125,14 +122,6 @@ const (
 	BFloat16 Precision = "bfloat16" // operands in bfloat16, sums and weights in float32
 	Float16  Precision = "float16"  // as bfloat16, with a scale of the loss
 )
-
-// A LossScale keeps small gradients of float16 from vanishing.
-type LossScale struct {
-	Initial float64 `json:"initial" yaml:"initial"`
-	Growth  float64 `json:"growth" yaml:"growth"`   // factor after Every good steps
-	Backoff float64 `json:"backoff" yaml:"backoff"` // factor after a step with gradients that are not finite, which is left out
-	Every   int     `json:"every" yaml:"every"`
-}
 
 // An EMA keeps an exponential moving average of the weights, which is what is
 // evaluated and saved as the model: e = Decay e + (1-Decay) w after each step.

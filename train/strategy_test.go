@@ -366,3 +366,32 @@ func TestValidate(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// In 16 bits a run learns as well as in 32; of float16 the scale of the loss
+// falls when it is too high, and those steps change nothing.
+func TestPrecision(t *testing.T) {
+	loss := map[train.Precision]float64{}
+	for _, p := range []train.Precision{train.Float32, train.BFloat16, train.Float16} {
+		tr := newTrainer(t, 60, 2)
+		tr.Strategy.Precision = p
+		tr.Strategy.LossScale.Initial = 1 << 30
+		overflows := 0
+		tr.Callbacks = append(tr.Callbacks, func(e train.Event) error {
+			if e, ok := e.(*train.Refused); ok && e.Overflow {
+				overflows++
+			}
+			return nil
+		})
+		result, err := tr.Fit(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		loss[p] = result.Validation.Loss
+		if got := overflows > 0; got != (p == train.Float16) {
+			t.Errorf("%s: %d steps overflowed", p, overflows)
+		}
+		if d := math.Abs(loss[p] - loss[train.Float32]); !(d < 0.05*loss[train.Float32]) {
+			t.Errorf("%s: loss %v, of float32 %v", p, loss[p], loss[train.Float32])
+		}
+	}
+}
