@@ -17,8 +17,8 @@ type Accuracy struct {
 	correct, total int64
 }
 
-// Add counts a batch: scores [N V] or, for K = 1, integer classes [N]; labels
-// [N]. A label that is no class of the scores is an error.
+// Add counts a batch: scores [N V ...] or, for K = 1, integer classes [N ...];
+// labels [N ...]. A label that is no class of the scores is an error.
 func (a *Accuracy) Add(predicted, labels *tensor.Tensor) error {
 	b, err := newBatch(predicted, labels)
 	if err != nil {

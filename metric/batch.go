@@ -2,6 +2,7 @@ package metric
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gradus-ml/gradus/tensor"
 )
@@ -11,26 +12,37 @@ type batch struct {
 	predicted, labels *tensor.Tensor
 	rows              int
 	classes           int // 0 when predictions are classes, not scores
+	inner             int // positions of an example, between the scores of one
 }
 
 // newBatch checks shapes and types.
 func newBatch(predicted, labels *tensor.Tensor) (batch, error) {
-	if !labels.DType().IsInt() || labels.Shape().Rank() != 1 {
-		return batch{}, fmt.Errorf("metric: labels must be integers [N], got %v", labels)
+	l := labels.Shape().Dims()
+	if !labels.DType().IsInt() || len(l) == 0 {
+		return batch{}, fmt.Errorf("metric: labels must be integers [N] or [N ...], got %v", labels)
 	}
-	b := batch{predicted: predicted, labels: labels, rows: labels.Size()}
-	s := predicted.Shape()
+	b := batch{predicted: predicted, labels: labels, rows: labels.Size(), inner: 1}
+	s := predicted.Shape().Dims()
 	switch {
-	case predicted.DType().IsFloat() && s.Rank() == 2 && s.Dim(1) > 0:
-		b.classes = s.Dim(1)
-	case predicted.DType().IsInt() && s.Rank() == 1:
+	case predicted.DType().IsFloat() && len(s) == len(l)+1 && s[1] > 0:
+		b.classes = s[1]
+		s = slices.Delete(s, 1, 2)
+		for _, d := range l[1:] {
+			b.inner *= d
+		}
+	case predicted.DType().IsInt() && len(s) == len(l):
 	default:
-		return batch{}, fmt.Errorf("metric: predictions must be scores [N V] or integer classes [N], got %v", predicted)
+		return batch{}, fmt.Errorf("metric: predictions must be scores [N V ...] or integer classes [N ...] of labels [N ...], got %v for %v", predicted, labels)
 	}
-	if s.Dim(0) != b.rows {
-		return batch{}, fmt.Errorf("metric: %d predictions %v for %d labels %v", s.Dim(0), predicted, b.rows, labels)
+	if !slices.Equal(s, l) {
+		return batch{}, fmt.Errorf("metric: predictions %v do not fit labels %v", predicted, labels)
 	}
 	return b, nil
+}
+
+// score is that of class c in row i.
+func (b batch) score(i, c int) float64 {
+	return b.predicted.Float((i/b.inner*b.classes+c)*b.inner + i%b.inner)
 }
 
 // label is the label of row i; counts is false when it is the one to ignore.
@@ -67,7 +79,7 @@ func (b batch) place(i, c int) (n int) {
 // larger reports whether class c comes before class d in row i: NaN before
 // numbers, larger before smaller, then first before later.
 func (b batch) larger(i, c, d int) bool {
-	x, y := b.predicted.Float(i*b.classes+c), b.predicted.Float(i*b.classes+d)
+	x, y := b.score(i, c), b.score(i, d)
 	switch xNaN, yNaN := x != x, y != y; {
 	case xNaN != yNaN:
 		return xNaN

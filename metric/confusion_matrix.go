@@ -36,8 +36,8 @@ func NewConfusionMatrix(classes int) (*ConfusionMatrix, error) {
 	return &ConfusionMatrix{classes: classes, counts: make([]int64, classes*classes)}, nil
 }
 
-// Add counts a batch: scores [N V] of the matrix's classes, or integer classes
-// [N]; labels [N]. A label or prediction that is no class is an error.
+// Add counts a batch: scores [N V ...] of the matrix's classes, or integer
+// classes [N ...]; labels [N ...]. A label or prediction that is no class is an error.
 func (m *ConfusionMatrix) Add(predicted, labels *tensor.Tensor) error {
 	b, err := newBatch(predicted, labels)
 	if err != nil {

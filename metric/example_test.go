@@ -53,3 +53,23 @@ func ExampleNewConfusionMatrix() {
 	fmt.Println(err)
 	// Output: metric: a confusion matrix has 1 to 16384 classes, not 0
 }
+
+func ExampleNew() {
+	m, err := metric.New("rmse")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	output, target := tensor.Must(tensor.Of([]float32{1, 2, 3})), tensor.Must(tensor.Of([]float32{1, 2, 6}))
+	if err := m.Add(output, target); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%.4f\n", m.Value())
+
+	_, err = metric.New("acc")
+	fmt.Println(err)
+	// Output:
+	// 1.7321
+	// metric: there is no "acc"; there are accuracy, top5, binary_accuracy, f1, perplexity, mae, mse, rmse, r2
+}

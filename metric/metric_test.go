@@ -192,11 +192,11 @@ func TestMistakes(t *testing.T) {
 		{"K of classes", 2, labels, labels, "wants scores [N V]"},
 		{"label too large", 1, scores, of([]int64{0, 3}), "label 3 of sample 1 is not one of 3 classes"},
 		{"negative label", 1, scores, of([]int64{-1, 0}), "label -1 of sample 0"},
-		{"float labels", 1, scores, of([]float32{0, 1}), "labels must be integers [N], got f32[2]"},
-		{"rank of labels", 1, scores, of([]int64{0, 1}, 2, 1), "labels must be integers [N], got i64[2 1]"},
-		{"rank of scores", 1, of([]float32{1, 2}), labels, "predictions must be scores [N V] or integer classes [N], got f32[2]"},
+		{"float labels", 1, scores, of([]float32{0, 1}), "labels must be integers [N] or [N ...], got f32[2]"},
+		{"rank of labels", 1, scores, of([]int64{0, 1}, 2, 1), "got f32[2 3] for i64[2 1]"},
+		{"rank of scores", 1, of([]float32{1, 2}), labels, "predictions must be scores [N V ...] or integer classes [N ...] of labels [N ...], got f32[2] for i64[2]"},
 		{"no class", 1, of([]float32{}, 2, 0), labels, "predictions must be scores"},
-		{"rows differ", 1, scores, of([]int64{0, 1, 2}), "2 predictions f32[2 3] for 3 labels i64[3]"},
+		{"rows differ", 1, scores, of([]int64{0, 1, 2}), "predictions f32[2 3] do not fit labels i64[3]"},
 	} {
 		a := metric.Accuracy{K: c.k}
 		if err := a.Add(c.predicted, c.labels); err == nil || !strings.Contains(err.Error(), c.want) {

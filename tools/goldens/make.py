@@ -31,6 +31,7 @@ SCRIPTS = [
     "linalg",
     "loss",
     "loss_scale",
+    "metric",
     "mlp",
     "moves",
     "net",
