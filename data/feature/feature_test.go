@@ -343,6 +343,32 @@ func TestImageFiles(t *testing.T) {
 	}
 }
 
+func TestSeries(t *testing.T) {
+	a := tensor.Must(tensor.Of([]float64{1, 100, 3, 100}, 2, 2))
+	b := tensor.Must(tensor.Of([]float64{3, 300, 5, 300}, 2, 2))
+	table := rows(t, "x:array", []any{a}, []any{b})
+	for _, log := range []bool{false, true} {
+		cfg := feature.DefaultSeries()
+		cfg.Column, cfg.Log = "x", log
+		e, got := fit(t, cfg, table)
+		if log == false && !reflect.DeepEqual(got, [][]float64{f32(-math.Sqrt2, -1, 0, -1), f32(0, 1, math.Sqrt2, 1)}) {
+			t.Errorf("got %v", got)
+		}
+		y := tensor.Must(tensor.Of([]float32{float32(got[1][0]), float32(got[1][1]), float32(got[1][2]), float32(got[1][3])}, 2, 2))
+		back, err := e.(feature.Target).Decode(y)
+		steps, ok := back.([][]float64)
+		if err != nil || !ok || len(steps) != 2 || math.Abs(steps[0][0]-3) > 1e-5 || math.Abs(steps[1][1]-300) > 1e-3 {
+			t.Errorf("log %t: %v, %v back", log, back, err)
+		}
+	}
+	cfg := feature.DefaultSeries()
+	cfg.Column = "x"
+	_, err := feature.Fit(ctx, named(cfg), nil, nil, rows(t, "x:array", []any{a}, []any{tensor.Must(tensor.Of([]float64{1, math.NaN()}, 1, 2))}))
+	wrong(t, err, "test: row 1: column x: the array is [1 2], in the first row [2 2]")
+	_, err = feature.Fit(ctx, named(cfg), nil, nil, rows(t, "x:array", []any{tensor.Must(tensor.Of([]float64{1, math.NaN()}, 1, 2))}))
+	wrong(t, err, "test: row 0: column x: step 0 has NaN")
+}
+
 func TestArray(t *testing.T) {
 	x := tensor.Must(tensor.Of([]float32{1.5, -2}))
 	table := rows(t, "x:array", []any{x})

@@ -2,8 +2,6 @@ package feature
 
 import (
 	"errors"
-	"fmt"
-	"math"
 
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/data/source"
@@ -65,16 +63,7 @@ type NumberEncoder struct {
 
 // Validate tells what is wrong with an encoder that was read from a file.
 func (e *NumberEncoder) Validate() error {
-	errs := []error{validColumns(e.Columns)}
-	if len(e.Shift) != len(e.Columns) || len(e.Size) != len(e.Columns) {
-		errs = append(errs, fmt.Errorf("%d columns with %d shifts and %d sizes", len(e.Columns), len(e.Shift), len(e.Size)))
-	}
-	for _, s := range e.Size {
-		if s == 0 {
-			errs = append(errs, errors.New("size: a number can't be divided by 0"))
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(validColumns(e.Columns), validScales(len(e.Columns), e.Shift, e.Size))
 }
 
 // Reads names the columns.
@@ -111,11 +100,7 @@ func (e *NumberEncoder) Decode(output *tensor.Tensor) (any, error) {
 	}
 	byColumn := make(map[string]float64, len(e.Columns))
 	for i, c := range e.Columns {
-		x := float64(output.Float(i)*e.Size[i]) + e.Shift[i]
-		if e.Log {
-			x = math.Copysign(math.Expm1(math.Abs(x)), x)
-		}
-		byColumn[c] = x
+		byColumn[c] = unscale(output.Float(i), e.Shift[i], e.Size[i], e.Log)
 	}
 	if len(e.Columns) == 1 {
 		return byColumn[e.Columns[0]], nil

@@ -65,13 +65,7 @@ func DefaultNumeric() Numeric { return Numeric{Scale: Standard, Missing: Missing
 
 // Validate tells all that is wrong with the settings.
 func (c Numeric) Validate() error {
-	errs := []error{validColumns(c.Columns)}
-	switch c.Scale {
-	case Unscaled, Standard, MinMax, Robust:
-	default:
-		errs = append(errs, fmt.Errorf("scale: %q is not none, standard, minmax or robust", c.Scale))
-	}
-	errs = append(errs, validMissing(c.Missing))
+	errs := []error{validColumns(c.Columns), validScale(c.Scale), validMissing(c.Missing)}
 	if c.Indicator && c.Missing == MissingError {
 		errs = append(errs, errors.New("indicator: no number is missing where missing is error; set missing to mean or zero"))
 	}
@@ -87,6 +81,24 @@ func (c Numeric) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func validScale(s Scale) error {
+	if !slices.Contains(s.Values(), string(s)) {
+		return fmt.Errorf("scale: %q is not none, standard, minmax or robust", s)
+	}
+	return nil
+}
+
+// validScales wants a shift and a size, which is not 0, for each of n numbers.
+func validScales(n int, shift, size []float64) error {
+	if len(shift) != n || len(size) != n {
+		return fmt.Errorf("%d shifts and %d sizes for %d numbers", len(shift), len(size), n)
+	}
+	if slices.Contains(size, 0) {
+		return errors.New("size: a number can't be divided by 0")
+	}
+	return nil
 }
 
 func validMissing(m Missing) error {
@@ -221,6 +233,15 @@ func logOf(x float64, on bool) float64 {
 	return math.Copysign(math.Log1p(math.Abs(x)), x)
 }
 
+// unscale is the number that was scaled to y.
+func unscale(y, shift, size float64, log bool) float64 {
+	x := float64(y*size) + shift
+	if log {
+		x = math.Copysign(math.Expm1(math.Abs(x)), x)
+	}
+	return x
+}
+
 func (f *numericFitter) Encoder() (Encoder, error) {
 	e := &NumericEncoder{Columns: f.cfg.Columns, Log: f.cfg.Log, Missing: f.cfg.Missing, Indicator: f.cfg.Indicator}
 	var errs []error
@@ -230,7 +251,7 @@ func (f *numericFitter) Encoder() (Encoder, error) {
 			errs = append(errs, column(f.cfg.Columns[i], errors.New("no row has a value")))
 			continue
 		}
-		sort.Float64s(n.all)
+		slices.Sort(n.all)
 		shift, size := n.scale(f.cfg.Scale)
 		e.Shift, e.Size = append(e.Shift, shift), append(e.Size, size)
 		fill := 0.0
@@ -260,14 +281,9 @@ type NumericEncoder struct {
 // Validate tells what is wrong with an encoder that was read from a file.
 func (e *NumericEncoder) Validate() error {
 	n := len(e.Columns)
-	errs := []error{validColumns(e.Columns), validMissing(e.Missing)}
-	if len(e.Shift) != n || len(e.Size) != n || len(e.Fill) != n || len(e.Edges) != 0 && len(e.Edges) != n {
-		errs = append(errs, fmt.Errorf("%d columns with %d shifts, %d sizes, %d fills and %d lists of edges", n, len(e.Shift), len(e.Size), len(e.Fill), len(e.Edges)))
-	}
-	for _, s := range e.Size {
-		if s == 0 {
-			errs = append(errs, errors.New("size: a number can't be divided by 0"))
-		}
+	errs := []error{validColumns(e.Columns), validMissing(e.Missing), validScales(n, e.Shift, e.Size)}
+	if len(e.Fill) != n || len(e.Edges) != 0 && len(e.Edges) != n {
+		errs = append(errs, fmt.Errorf("%d columns with %d fills and %d lists of edges", n, len(e.Fill), len(e.Edges)))
 	}
 	for _, edges := range e.Edges {
 		if !slices.IsSorted(edges) {

@@ -13,5 +13,6 @@ func Kinds() []config.Kind {
 		{Name: "cifar", Default: DefaultCIFAR()},
 		{Name: "mnist", Default: DefaultMNIST()},
 		{Name: "opticks", Default: DefaultOpticks()},
+		{Name: "series", Default: DefaultSeries()},
 	}
 }
