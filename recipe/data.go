@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/gradus-ml/gradus/data"
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/data/source"
 )
@@ -29,7 +29,11 @@ func (d Data) Open(ctx context.Context, files source.Files, seed uint64) (t *Tab
 		}
 	}()
 	open := func(name string, cfg source.Config) (source.Table, error) {
-		table, err := cfg.Open(ctx, files)
+		read := source.Config.Open
+		if name == "train" && d.Stream != nil {
+			read = scan
+		}
+		table, err := read(cfg, ctx, files)
 		if err != nil {
 			return nil, fmt.Errorf("data.%s: %w", name, err)
 		}
@@ -38,6 +42,9 @@ func (d Data) Open(ctx context.Context, files source.Files, seed uint64) (t *Tab
 			return nil, fmt.Errorf("data.%s: the source has no rows", name)
 		}
 		return table, nil
+	}
+	if err := d.validateRows(); err != nil {
+		return t, config.Under("data", err)
 	}
 	if t.Train, err = open("train", d.Train); err != nil {
 		return t, err
@@ -98,29 +105,4 @@ func (d Data) Fit(ctx context.Context, t *Tables) (*feature.Set, error) {
 		return nil, fmt.Errorf("data: %w", err)
 	}
 	return set, nil
-}
-
-// Feed makes the batches of the training rows.
-func (d Data) Feed(set *feature.Set, table source.Table, seed uint64) (*data.Loader, error) {
-	return d.loader(set, table, seed, true, d.Batch)
-}
-
-// EvaluationFeed makes batches of rows as they are, in their order.
-func (d Data) EvaluationFeed(set *feature.Set, table source.Table, batch int) (*data.Loader, error) {
-	return d.loader(set, table, 0, false, batch)
-}
-
-func (d Data) loader(set *feature.Set, table source.Table, seed uint64, training bool, batch int) (*data.Loader, error) {
-	examples, err := set.Dataset(table, seed, training)
-	if err != nil {
-		return nil, err
-	}
-	cfg := data.LoaderConfig{Batch: batch, Pad: d.Pad}
-	if cfg.Pad == nil {
-		cfg.Pad = examples.Padding()
-	}
-	if training {
-		cfg.Shuffle, cfg.DropLast, cfg.Seed = d.Shuffle, d.DropLast, seed
-	}
-	return data.NewLoader(examples, cfg, data.WithWorkers(d.Workers))
 }

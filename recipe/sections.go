@@ -58,6 +58,8 @@ type Data struct {
 	Batch      int             `json:"batch" yaml:"batch"`           // examples of a training step
 	Shuffle    bool            `json:"shuffle" yaml:"shuffle"`       // a new order each epoch
 	DropLast   bool            `json:"drop_last" yaml:"drop_last"`   // leave out a last batch that is not full
+	Sample     *Sampling       `json:"sample" yaml:"sample"`         // draws rows of training with replacement; null reads each once an epoch
+	Stream     *Streaming      `json:"stream" yaml:"stream"`         // reads rows of training one after another; null in any order
 	Pad        *data.Padding   `json:"pad" yaml:"pad"`               // for examples of different lengths
 	Workers    int             `json:"workers" yaml:"workers"`       // that make batches beside the training; no influence on results
 }

@@ -146,22 +146,22 @@ func TestStreamedMistakes(t *testing.T) {
 		t.Errorf("check: %v", err)
 	}
 	n := 0
-	for _, err = range Encode(Rows(bad.Stream(), Columns(set)...), set, 1, false).From(ctx, 0, 0) {
+	for _, err = range Encode(bad.Rows(Columns(set)...), set, 1, false).From(ctx, 0, 0) {
 		n++
 	}
 	if n != 71 || err == nil || !strings.Contains(err.Error(), "element 70: ") || !strings.Contains(err.Error(), "rows.csv:72") {
 		t.Errorf("after %d examples: %v", n, err)
 	}
-	if err := Encode(Rows(bad.Stream(), "nothing"), set, 1, false).Err(); err == nil || !strings.Contains(err.Error(), `no column "nothing"`) {
+	if err := Encode(bad.Rows("nothing"), set, 1, false).Err(); err == nil || !strings.Contains(err.Error(), `no column "nothing"`) {
 		t.Errorf("error %v", err)
 	}
-	for _, err := range Encode(Rows(bad.Stream(), "size"), set, 1, false).From(ctx, 0, 0) {
+	for _, err := range Encode(bad.Rows("size"), set, 1, false).From(ctx, 0, 0) {
 		if err == nil || !strings.Contains(err.Error(), "1 values in a row, want those of [kind size note grade]") {
 			t.Errorf("error %v", err)
 		}
 	}
 	packs := &feature.Set{Inputs: []feature.Fitted{{Name: "text", Encoder: &feature.TokensEncoder{Pack: &feature.Pack{}}}}}
-	if err := Encode(Rows(bad.Stream(), "size"), packs, 1, false).Err(); err == nil || !strings.Contains(err.Error(), "input text packs texts") {
+	if err := Encode(bad.Rows("size"), packs, 1, false).Err(); err == nil || !strings.Contains(err.Error(), "input text packs texts") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -174,8 +174,14 @@ func TestScan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Len() != 20 || src.values != 0 {
-		t.Errorf("%d rows, counted with %d values", s.Len(), src.values)
+	if src.values != 0 {
+		t.Errorf("%d values were made to count rows", src.values)
+	}
+	if n, ok := s.Rows("a").Len(); n != 20 || !ok || len(read(t, s.Rows("a"), 0, 5)) != 15 {
+		t.Errorf("%d rows, %v", n, ok)
+	}
+	if s.Len() != 20 {
+		t.Errorf("%d rows", s.Len())
 	}
 	for _, c := range []struct {
 		i       int

@@ -34,8 +34,15 @@ func Scan(ctx context.Context, files source.Stream) (*ScanTable, error) {
 	return &ScanTable{files: files, rows: n}, nil
 }
 
-// Stream is what the table goes through.
-func (t *ScanTable) Stream() source.Stream { return t.files }
+// Rows is Rows of the stream, with the number that Scan counted.
+func (t *ScanTable) Rows(names ...string) *Stream[source.Row] {
+	s := Rows(t.files, names...)
+	if s.err == nil {
+		s.n, s.known = t.rows, true
+		s.count = counted(s)
+	}
+	return s
+}
 
 // Columns are those of the stream.
 func (t *ScanTable) Columns() []source.Column { return t.files.Columns() }
