@@ -70,7 +70,6 @@ type Decoder struct {
 	MaxPixels int
 
 	jpeg jpeg.Decoder
-	cmyk []uint8
 }
 
 // NewDecoder has the default limit of pixels.

@@ -93,9 +93,10 @@ func (im *Image) Crop(r Rect) {
 	im.set(r.Width, r.Height, im.Channels)
 }
 
-// Center is the middle part of a size, as torchvision's center_crop rounds it.
-func (im *Image) Center(width, height int) Rect {
-	return Rect{halfEven(im.Width - width), halfEven(im.Height - height), width, height}
+// center is the middle w x h pixels of others, as torchvision's center_crop
+// rounds it.
+func center(width, height, w, h int) Rect {
+	return Rect{halfEven(width - w), halfEven(height - h), w, h}
 }
 
 // halfEven is n/2 rounded to the even of two.

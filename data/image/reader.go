@@ -165,10 +165,23 @@ func (r *Reader) image(im *Image, dec *Decoder, file []byte, d data.Draw) error 
 		r.augment(im, 1, d)
 		return nil
 	}
-	if err := dec.DecodePart(im, file, h, Rect{0, 0, h.Width, h.Height}); err != nil {
+	width, height, part := r.plan(h.Width, h.Height)
+	from := im.source(h.Width, h.Height, width, height, r.config.Filter, part)
+	if err := dec.DecodePart(im, file, h, from); err != nil {
 		return err
 	}
-	return r.Augment(im, d)
+	im.resize(h.Width, h.Height, from.X, from.Y, width, height, r.config.Filter, part)
+	r.finish(im, d)
+	return nil
+}
+
+// finish pads an image that does not fill the size, and augments it.
+func (r *Reader) finish(im *Image, d data.Draw) {
+	dx, dy := r.config.Size[1]-im.Width, r.config.Size[0]-im.Height
+	im.Pad(dx/2, dy/2, dx-dx/2, dy-dy/2, Constant, 0)
+	if d.Training {
+		r.augment(im, 0, d)
+	}
 }
 
 // Augment does with an image that is decoded, and has the right mode, what
@@ -183,10 +196,9 @@ func (r *Reader) Augment(im *Image, d data.Draw) error {
 		r.augment(im, 1, d)
 		return nil
 	}
-	r.fit(im)
-	if d.Training {
-		r.augment(im, 0, d)
-	}
+	width, height, part := r.plan(im.Width, im.Height)
+	im.ResizePart(width, height, r.config.Filter, part)
+	r.finish(im, d)
 	return nil
 }
 
@@ -206,30 +218,27 @@ func (r *Reader) augment(im *Image, from int, d data.Draw) {
 	}
 }
 
-// fit gives an image the size.
-func (r *Reader) fit(im *Image) {
-	c := &r.config
-	h, w := c.Size[0], c.Size[1]
-	switch c.Fit {
-	case Stretch:
-		im.Resize(w, h, c.Filter)
+// plan tells to what size an image is resized, and which part of that is kept.
+func (r *Reader) plan(fromWidth, fromHeight int) (width, height int, part Rect) {
+	h, w := r.config.Size[0], r.config.Size[1]
+	narrow := func(w, h int) bool { return fromWidth*h < fromHeight*w } // than w x h
+	switch r.config.Fit {
 	case Cover:
-		zw, zh := zoomed(w, c.Zoom), zoomed(h, c.Zoom)
-		if im.Width*zh < im.Height*zw { // the width decides
-			im.Resize(zw, max(zh, im.Height*zw/im.Width), c.Filter)
+		zw, zh := zoomed(w, r.config.Zoom), zoomed(h, r.config.Zoom)
+		if narrow(zw, zh) {
+			width, height = zw, max(zh, fromHeight*zw/fromWidth)
 		} else {
-			im.Resize(max(zw, im.Width*zh/im.Height), zh, c.Filter)
+			width, height = max(zw, fromWidth*zh/fromHeight), zh
 		}
-		im.Crop(im.Center(w, h))
+		return width, height, center(width, height, w, h)
 	case Contain:
-		if im.Width*h < im.Height*w {
-			im.Resize(max(1, im.Width*h/im.Height), h, c.Filter)
+		if narrow(w, h) {
+			w = max(1, fromWidth*h/fromHeight)
 		} else {
-			im.Resize(w, max(1, im.Height*w/im.Width), c.Filter)
+			h = max(1, fromHeight*w/fromWidth)
 		}
-		dx, dy := w-im.Width, h-im.Height
-		im.Pad(dx/2, dy/2, dx-dx/2, dy-dy/2, Constant, 0)
 	}
+	return w, h, Rect{0, 0, w, h}
 }
 
 func zoomed(n int, zoom float64) int { return int(math.Round(float64(n) * zoom)) }

@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// fastBits is the width of the table that most codes are found in. 9 to 11 are
-// alike in BenchmarkDecode; 12 leaves the first-level cache.
+// fastBits is the width of the table that most codes are found in. 9 and 10 are
+// alike in BenchmarkDecode, 8 and 12 take 6 % longer.
 const fastBits = 10
 
 // A huffman table decodes the codes of at most fastBits bits by one look. An

@@ -65,42 +65,42 @@ func transform(dst []byte, stride int, block *[64]int32, mask uint64) {
 			work[32+x], work[40+x], work[48+x], work[56+x] = v, v, v, v
 			continue
 		}
-		var e [4]int32 // even part
-		var o [4]int32 // odd part
+		var e0, e1, e2, e3, o0, o1, o2, o3 int32
 		if short {
-			e, o = half(block[x], block[8+x], block[16+x], block[24+x])
+			e0, e1, e2, e3, o0, o1, o2, o3 = half(block[x], block[8+x], block[16+x], block[24+x])
 		} else {
-			e, o = whole(block[x], block[8+x], block[16+x], block[24+x], block[32+x], block[40+x], block[48+x], block[56+x])
+			e0, e1, e2, e3, o0, o1, o2, o3 = whole(block[x], block[8+x], block[16+x], block[24+x], block[32+x], block[40+x], block[48+x], block[56+x])
 		}
 		const shift, round = constBits - passBits, 1 << (constBits - passBits - 1)
-		work[x] = (e[0] + o[3] + round) >> shift
-		work[56+x] = (e[0] - o[3] + round) >> shift
-		work[8+x] = (e[1] + o[2] + round) >> shift
-		work[48+x] = (e[1] - o[2] + round) >> shift
-		work[16+x] = (e[2] + o[1] + round) >> shift
-		work[40+x] = (e[2] - o[1] + round) >> shift
-		work[24+x] = (e[3] + o[0] + round) >> shift
-		work[32+x] = (e[3] - o[0] + round) >> shift
+		work[x] = (e0 + o3 + round) >> shift
+		work[56+x] = (e0 - o3 + round) >> shift
+		work[8+x] = (e1 + o2 + round) >> shift
+		work[48+x] = (e1 - o2 + round) >> shift
+		work[16+x] = (e2 + o1 + round) >> shift
+		work[40+x] = (e2 - o1 + round) >> shift
+		work[24+x] = (e3 + o0 + round) >> shift
+		work[32+x] = (e3 - o0 + round) >> shift
 	}
 	narrow := mask&0xF0F0F0F0F0F0F0F0 == 0 // columns 4 to 7 are zero
 	for y := range 8 {
 		r := (*[8]int32)(work[8*y:])
-		var e, o [4]int32
+		var e0, e1, e2, e3, o0, o1, o2, o3 int32
 		if narrow {
-			e, o = half(r[0], r[1], r[2], r[3])
+			e0, e1, e2, e3, o0, o1, o2, o3 = half(r[0], r[1], r[2], r[3])
 		} else {
-			e, o = whole(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7])
+			e0, e1, e2, e3, o0, o1, o2, o3 = whole(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7])
 		}
 		const shift, round = constBits + passBits + 3, 1 << (constBits + passBits + 2)
+		e0, e1, e2, e3 = e0+round, e1+round, e2+round, e3+round
 		d := (*[8]byte)(dst)
-		d[0] = limit[uint32(e[0]+o[3]+round)>>shift&1023]
-		d[7] = limit[uint32(e[0]-o[3]+round)>>shift&1023]
-		d[1] = limit[uint32(e[1]+o[2]+round)>>shift&1023]
-		d[6] = limit[uint32(e[1]-o[2]+round)>>shift&1023]
-		d[2] = limit[uint32(e[2]+o[1]+round)>>shift&1023]
-		d[5] = limit[uint32(e[2]-o[1]+round)>>shift&1023]
-		d[3] = limit[uint32(e[3]+o[0]+round)>>shift&1023]
-		d[4] = limit[uint32(e[3]-o[0]+round)>>shift&1023]
+		d[0] = limit[uint32(e0+o3)>>shift&1023]
+		d[7] = limit[uint32(e0-o3)>>shift&1023]
+		d[1] = limit[uint32(e1+o2)>>shift&1023]
+		d[6] = limit[uint32(e1-o2)>>shift&1023]
+		d[2] = limit[uint32(e2+o1)>>shift&1023]
+		d[5] = limit[uint32(e2-o1)>>shift&1023]
+		d[3] = limit[uint32(e3+o0)>>shift&1023]
+		d[4] = limit[uint32(e3-o0)>>shift&1023]
 		if y < 7 {
 			dst = dst[stride:]
 		}
@@ -113,33 +113,31 @@ func put(dst []byte, word uint64) {
 	d[4], d[5], d[6], d[7] = byte(word>>32), byte(word>>40), byte(word>>48), byte(word>>56)
 }
 
-// whole is the transform of 8 numbers before its last additions, times 2^13.
-func whole(i0, i1, i2, i3, i4, i5, i6, i7 int32) (e, o [4]int32) {
+// whole is the transform of 8 numbers before its last additions, times 2^13:
+// the sums of the even and of the odd ones.
+func whole(i0, i1, i2, i3, i4, i5, i6, i7 int32) (e0, e1, e2, e3, o0, o1, o2, o3 int32) {
 	z1 := (i2 + i6) * fix0541
 	t2 := z1 - i6*fix1847
 	t3 := z1 + i2*fix0765
 	t0 := (i0 + i4) << constBits
 	t1 := (i0 - i4) << constBits
-	e = [4]int32{t0 + t3, t1 + t2, t1 - t2, t0 - t3}
 
 	a, b, c, d := i7+i1, i5+i3, i7+i3, i5+i1
 	z5 := (c + d) * fix1175
 	za, zb := -a*fix0899, -b*fix2562
 	zc, zd := z5-c*fix1961, z5-d*fix0390
-	o = [4]int32{i7*fix0298 + za + zc, i5*fix2053 + zb + zd, i3*fix3072 + zb + zc, i1*fix1501 + za + zd}
-	return
+	return t0 + t3, t1 + t2, t1 - t2, t0 - t3,
+		i7*fix0298 + za + zc, i5*fix2053 + zb + zd, i3*fix3072 + zb + zc, i1*fix1501 + za + zd
 }
 
 // half is whole with i4 to i7 zero.
-func half(i0, i1, i2, i3 int32) (e, o [4]int32) {
+func half(i0, i1, i2, i3 int32) (e0, e1, e2, e3, o0, o1, o2, o3 int32) {
 	t2 := i2 * fix0541
 	t3 := t2 + i2*fix0765
 	t0 := i0 << constBits
-	e = [4]int32{t0 + t3, t0 + t2, t0 - t2, t0 - t3}
 
 	z5 := (i3 + i1) * fix1175
 	za, zb := -i1*fix0899, -i3*fix2562
 	zc, zd := z5-i3*fix1961, z5-i1*fix0390
-	o = [4]int32{za + zc, zb + zd, i3*fix3072 + zb + zc, i1*fix1501 + za + zd}
-	return
+	return t0 + t3, t0 + t2, t0 - t2, t0 - t3, za + zc, zb + zd, i3*fix3072 + zb + zc, i1*fix1501 + za + zd
 }
