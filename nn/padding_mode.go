@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
@@ -33,6 +34,9 @@ func (m PaddingMode) String() string {
 	}
 	return fmt.Sprintf("paddingmode(%d)", uint8(m))
 }
+
+// Values lists the names.
+func (PaddingMode) Values() []string { return slices.Clone(paddingModes[:]) }
 
 // MarshalText writes the name.
 func (m PaddingMode) MarshalText() ([]byte, error) { return []byte(m.String()), m.validate() }

@@ -17,6 +17,11 @@ const (
 	ReLUNonlinearity Nonlinearity = "relu"
 )
 
+// Values lists the nonlinearities.
+func (Nonlinearity) Values() []string {
+	return []string{string(TanhNonlinearity), string(ReLUNonlinearity)}
+}
+
 func (f Nonlinearity) validate() error {
 	if f != TanhNonlinearity && f != ReLUNonlinearity {
 		return fmt.Errorf("there is no nonlinearity %q; there are %s and %s", string(f), TanhNonlinearity, ReLUNonlinearity)

@@ -17,6 +17,11 @@ const (
 	GELUActivation TransformerActivation = "gelu"
 )
 
+// Values lists the activations.
+func (TransformerActivation) Values() []string {
+	return []string{string(ReLUActivation), string(GELUActivation)}
+}
+
 // TransformerConfig describes the layers of a [TransformerEncoder] or
 // [TransformerDecoder].
 type TransformerConfig struct {

@@ -3,6 +3,7 @@ package nn
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
@@ -27,6 +28,9 @@ func (m UpsampleMode) String() string {
 	}
 	return fmt.Sprintf("upsamplemode(%d)", uint8(m))
 }
+
+// Values lists the names.
+func (UpsampleMode) Values() []string { return slices.Clone(upsampleModes[:]) }
 
 // MarshalText writes the name.
 func (m UpsampleMode) MarshalText() ([]byte, error) { return []byte(m.String()), m.validate() }

@@ -93,8 +93,9 @@ func lastResult(nodes []*ir.Node) ir.Type {
 	return ir.Type{}
 }
 
-// kind is the name of a module's type.
+// kind is the name of a module's type, as if it were exported.
 func kind(m any) string {
 	name := fmt.Sprintf("%T", m)
-	return name[strings.LastIndexByte(name, '.')+1:]
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	return strings.ToUpper(name[:1]) + name[1:]
 }

@@ -2,7 +2,10 @@ package layers
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -519,5 +522,46 @@ func TestForwardOfSeveralOutputs(t *testing.T) {
 	}, drawn(0, numbers(3), 2))
 	if err := g.Err(); err == nil || !strings.Contains(err.Error(), "wants 1 inputs, got 2") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Whatever layer package nn has, a list can hold.
+func TestEveryLayerOfNN(t *testing.T) {
+	elsewhere := map[string]string{ // under another name, or by the rank of the operand
+		"BatchNorm1d": "batch_norm", "BatchNorm2d": "batch_norm", "InstanceNorm1d": "instance_norm", "InstanceNorm2d": "instance_norm",
+		"MaxPool1d": "max_pool", "MaxPool2d": "max_pool", "AvgPool1d": "avg_pool", "AvgPool2d": "avg_pool", "LPPool1d": "lp_pool", "LPPool2d": "lp_pool",
+		"AdaptiveAvgPool1d": "adaptive_avg_pool", "AdaptiveAvgPool2d": "adaptive_avg_pool",
+		"AdaptiveMaxPool1d": "adaptive_max_pool", "AdaptiveMaxPool2d": "adaptive_max_pool",
+	}
+	have := map[string]bool{}
+	for _, k := range Kinds() {
+		have[strings.ReplaceAll(k.Name, "_", "")] = true
+	}
+	files, err := filepath.Glob("../../nn/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, m := range regexp.MustCompile(`(?m)^func \(\w+ \*([A-Z]\w*)\) Forward\(`).FindAllStringSubmatch(string(text), -1) {
+			found++
+			name := strings.ToLower(m[1])
+			if other, ok := elsewhere[m[1]]; ok {
+				name = strings.ReplaceAll(other, "_", "")
+			}
+			if !have[name] {
+				t.Errorf("no list can hold nn.%s", m[1])
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d layers were found", found)
 	}
 }

@@ -28,6 +28,9 @@ const (
 	LargeStem Stem = "7x7"
 )
 
+// Values lists the stems.
+func (Stem) Values() []string { return []string{string(SmallStem), string(LargeStem)} }
+
 // Config describes a [Model].
 type Config struct {
 	InChannels int   `json:"in_channels" yaml:"in_channels"` // of the image

@@ -14,6 +14,9 @@ const (
 	AnnealLinear Anneal = "linear"
 )
 
+// Values lists the ways.
+func (Anneal) Values() []string { return []string{string(AnnealCosine), string(AnnealLinear)} }
+
 func (a Anneal) validate() error {
 	if a != AnnealCosine && a != AnnealLinear {
 		return fmt.Errorf("anneal: there is no %q; there are %s and %s", string(a), AnnealCosine, AnnealLinear)
@@ -21,7 +24,7 @@ func (a Anneal) validate() error {
 	return nil
 }
 
-// from goes from a to b while p goes from 0 to 1.
+// from goes from x to y while p goes from 0 to 1.
 func (a Anneal) from(x, y, p float64) float64 {
 	if a == AnnealLinear {
 		return x + (y-x)*p

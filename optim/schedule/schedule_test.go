@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/module/moduletest"
 	"github.com/gradus-ml/gradus/tensor"
 )
@@ -248,5 +249,48 @@ func TestPlateauWarmup(t *testing.T) {
 	}
 	if m := s.(Observer).Metric(); m != "accuracy" {
 		t.Errorf("follows %q", m)
+	}
+}
+
+// Schedules as recipes have them.
+func TestSettings(t *testing.T) {
+	kinds := config.Kinds{reflect.TypeFor[Config](): Kinds()}
+	read := func(text string) (Config, error) {
+		var section struct{ Schedule Config }
+		err := config.Decode([]byte("schedule: "+text), "recipe.yaml", &section, kinds)
+		return section.Schedule, err
+	}
+	for text, want := range map[string]Config{
+		"constant": Constant{},
+		"{type: cosine, final: 0.1, warmup: {share: 0.1}}":               Cosine{Final: 0.1, Warmup: &Warmup{Share: new(0.1)}},
+		"{type: multi_step, milestones: [{share: 0.5}, {steps: 9}]}":     MultiStep{Milestones: []Span{Share(0.5), Steps(9)}, Gamma: 0.1},
+		"{type: wsd, decay: {share: 0.2}, shape: sqrt}":                  WSD{Decay: Share(0.2), Shape: DecaySqrt},
+		"{type: plateau, metric: accuracy, maximize: true, patience: 3}": Plateau{Metric: new("accuracy"), Maximize: true, Factor: 0.1, Patience: 3, Threshold: 1e-4, Eps: 1e-8},
+		"{type: one_cycle, anneal: linear}":                              OneCycle{Rise: 0.3, Div: 25, FinalDiv: 1e4, Anneal: AnnealLinear},
+	} {
+		got, err := read(text)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v, want %+v", text, got, err, want)
+			continue
+		}
+		written, err := config.Encode(struct{ Schedule Config }{got}, kinds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again struct{ Schedule Config }
+		if err := config.Decode(written, "recipe.yaml", &again, kinds); err != nil || !reflect.DeepEqual(again.Schedule, want) {
+			t.Errorf("%s: written and read %+v, %v", text, again.Schedule, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"{type: wsd, shape: sqr}":               "sqrt",
+		"{type: cosine, warm_up: {share: 0.1}}": "warmup",
+		"{type: cosine, warmup: {shares: 0.1}}": "share",
+		"{type: step, every: 10, gamma: 0.5}":   "every wants keys with values",
+		"{type: consine}":                       "cosine",
+	} {
+		if _, err := read(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", text, err, want)
+		}
 	}
 }

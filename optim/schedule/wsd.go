@@ -16,6 +16,11 @@ const (
 	DecayCosine DecayShape = "cosine" // (1 + cos(pi*p)) / 2
 )
 
+// Values lists the shapes.
+func (DecayShape) Values() []string {
+	return []string{string(DecayLinear), string(DecaySqrt), string(DecayCosine)}
+}
+
 func (s DecayShape) validate() error {
 	if s != DecayLinear && s != DecaySqrt && s != DecayCosine {
 		return fmt.Errorf("shape: there is no %q; there are %s, %s and %s", string(s), DecayLinear, DecaySqrt, DecayCosine)
