@@ -18,6 +18,8 @@ import (
 	"github.com/gradus-ml/gradus/data/feature"
 	im "github.com/gradus-ml/gradus/data/image"
 	"github.com/gradus-ml/gradus/data/source"
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
@@ -57,7 +59,19 @@ func fit(t *testing.T, cfg feature.Config, table source.Table) (feature.Encoder,
 	if err != nil {
 		t.Fatal(err)
 	}
-	return set.Inputs[0].Encoder, encoded(t, set, table)
+	file, err := set.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := feature.Parse(file, "preprocess.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := encoded(t, set, table)
+	if again := encoded(t, read, table); !reflect.DeepEqual(again, out) {
+		t.Errorf("written and read, a set gives %v, before %v", again, out)
+	}
+	return set.Inputs[0].Encoder, out
 }
 
 // encoded returns the first tensor of each row.
@@ -673,6 +687,9 @@ func FuzzParse(f *testing.F) {
 
 // A batch costs no allocation a row where the table needs none.
 func TestNoAllocation(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	table, inputs, targets, weight := people(t, 300)
 	set := fitPeople(t, table, inputs, targets, weight)
 	ds, err := set.Dataset(table, 1, true)
@@ -702,6 +719,60 @@ func TestNoAllocation(t *testing.T) {
 	}
 }
 
+// BenchmarkGather makes batches of a table in memory with a hundred columns of
+// numbers; the unit is a row.
+func BenchmarkGather(b *testing.B) {
+	header, cfg := "", feature.DefaultNumeric()
+	for c := range 100 {
+		cfg.Columns = append(cfg.Columns, fmt.Sprintf("c%d", c))
+		header += fmt.Sprintf("c%d:number ", c)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	var list [][]any
+	for range 1000 {
+		row := make([]any, 100)
+		for c := range row {
+			row[c] = r.NormFloat64()
+		}
+		list = append(list, row)
+	}
+	table := rows(b, header, list...)
+	set := fitPeople(b, table, named(cfg), nil, nil)
+	ds, err := set.Dataset(table, 1, true)
+	if err != nil {
+		b.Fatal(err)
+	}
+	dst := []*tensor.Tensor{tensor.New(dtype.Float32, shape.Of(1, 100))}
+	items := []int{0}
+	b.SetBytes(100 * 4)
+	for i := 0; b.Loop(); i++ {
+		items[0] = i % 1000
+		if err := ds.Gather(dst, items, 0); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkFit learns from the same kind of table; the unit is a row of 100.
+func BenchmarkFit(b *testing.B) {
+	row := make([]any, 100)
+	header, cfg := "", feature.DefaultNumeric()
+	for c := range row {
+		cfg.Columns = append(cfg.Columns, fmt.Sprintf("c%d", c))
+		header += fmt.Sprintf("c%d:number ", c)
+		row[c] = float64(c) + 0.1
+	}
+	list := make([][]any, b.N)
+	for i := range list {
+		list[i] = row
+	}
+	if len(list) == 0 {
+		return
+	}
+	table := rows(b, header, list...)
+	b.ResetTimer()
+	fitPeople(b, table, named(cfg), nil, nil)
+}
 func BenchmarkParse(b *testing.B) {
 	table, inputs, targets, weight := people(b, 50)
 	file, err := fitPeople(b, table, inputs, targets, weight).Marshal()

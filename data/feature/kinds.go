@@ -13,6 +13,7 @@ func Kinds() []config.Kind {
 	return []config.Kind{
 		{Name: "numeric", Default: DefaultNumeric()},
 		{Name: "category", Default: DefaultCategory()},
+		{Name: "datetime", Default: DefaultDateTime()},
 		{Name: "image", Default: DefaultImage()},
 		{Name: "tokens", Default: DefaultTokens()},
 		{Name: "ngrams", Default: DefaultNGrams()},
@@ -22,6 +23,7 @@ func Kinds() []config.Kind {
 		{Name: "number", Default: DefaultNumber()},
 		{Name: "classes", Default: DefaultClasses()},
 		{Name: "next_tokens", Default: NextTokens{}},
+		{Name: "tags", Default: Tags{}},
 	}
 }
 
@@ -31,6 +33,7 @@ func encoderKinds() config.Kinds {
 		reflect.TypeFor[Encoder](): {
 			{Name: "numeric", Default: &NumericEncoder{}},
 			{Name: "category", Default: &CategoryEncoder{}},
+			{Name: "datetime", Default: &DateTimeEncoder{}},
 			{Name: "image", Default: &ImageEncoder{}},
 			{Name: "tokens", Default: &TokensEncoder{}},
 			{Name: "ngrams", Default: &NGramsEncoder{}},
@@ -40,6 +43,7 @@ func encoderKinds() config.Kinds {
 			{Name: "number", Default: &NumberEncoder{}},
 			{Name: "classes", Default: &ClassesEncoder{}},
 			{Name: "next_tokens", Default: &NextTokensEncoder{}},
+			{Name: "tags", Default: &TagsEncoder{}},
 		},
 		reflect.TypeFor[text.Tokenizer]():     text.TokenizerKinds(),
 		reflect.TypeFor[text.Augment]():       text.AugmentKinds(),

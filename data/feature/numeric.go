@@ -157,7 +157,7 @@ func (n *numbers) quantile(q float64) float64 {
 	at := q * float64(len(n.all)-1)
 	i := int(at)
 	lo, hi := n.all[i], n.all[min(i+1, len(n.all)-1)]
-	return lo + (hi-lo)*(at-float64(i))
+	return lo + float64((hi-lo)*(at-float64(i))) // rounded, so that no machine fuses it
 }
 
 // scale returns shift and size.
@@ -181,7 +181,7 @@ func (n *numbers) edges(b *Binning) []float64 {
 	var edges []float64
 	for i := 1; i < b.Count; i++ {
 		q := float64(i) / float64(b.Count)
-		e := n.min + (n.max-n.min)*q
+		e := n.min + float64((n.max-n.min)*q)
 		if b.By == "quantile" {
 			e = n.quantile(q)
 		}

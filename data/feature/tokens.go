@@ -371,20 +371,28 @@ func (nextFitter) Encoder() (Encoder, error) {
 
 // follow takes over what the input has learnt.
 func (f nextFitter) follow(inputs []Fitted) (Encoder, error) {
+	tokens, err := tokensNamed(f.cfg.Input, inputs)
+	if err != nil {
+		return nil, err
+	}
+	n := &NextTokensEncoder{Input: f.cfg.Input, Tokens: tokens}
+	return n, n.Validate()
+}
+
+// tokensNamed finds the encoder of an input of type tokens.
+func tokensNamed(name string, inputs []Fitted) (*TokensEncoder, error) {
 	var names []string
 	for _, in := range inputs {
 		names = append(names, in.Name)
-		if in.Name != f.cfg.Input {
+		if in.Name != name {
 			continue
 		}
-		e, ok := in.Encoder.(*TokensEncoder)
-		if !ok {
-			return nil, fmt.Errorf("input %s is not of type tokens", in.Name)
+		if e, ok := in.Encoder.(*TokensEncoder); ok {
+			return e, nil
 		}
-		n := &NextTokensEncoder{Input: in.Name, Tokens: e}
-		return n, n.Validate()
+		return nil, fmt.Errorf("input %s is not of type tokens", name)
 	}
-	return nil, fmt.Errorf("there is no input %q; there are %s", f.cfg.Input, strings.Join(names, ", "))
+	return nil, fmt.Errorf("there is no input %q; there are %s", name, strings.Join(names, ", "))
 }
 
 // A NextTokensEncoder is a NextTokens that was fitted.
@@ -457,30 +465,36 @@ func (e *NextTokensEncoder) Outputs() int { return e.Tokens.Entries() }
 // Decode takes scores [T V] and gives the text of the most probable next token
 // of each position.
 func (e *NextTokensEncoder) Decode(output *tensor.Tensor) (any, error) {
-	v := e.Outputs()
-	if output.Shape().Rank() != 2 || output.Shape().Dim(1) != v {
-		return nil, fmt.Errorf("the model gives %v, want [T %d]", output, v)
+	places, err := argmaxes(output, e.Outputs())
+	if err != nil {
+		return nil, err
 	}
-	var tokens []int32
-	for at := range output.Shape().Dim(0) {
-		row := output.Row(at)
-		if err := wantOutput(&row, v); err != nil {
-			return nil, err
-		}
-		tokens = append(tokens, int32(argmax(&row)))
+	tokens := make([]int32, len(places))
+	for i, p := range places {
+		tokens[i] = int32(p)
 	}
 	return e.Tokens.Tokenizer.Decode(tokens), nil
 }
 
-// argmax is the place of the greatest number, the first of equal ones.
-func argmax(x *tensor.Tensor) int {
-	best := 0
-	for i := range x.Size() {
-		if x.Float(i) > x.Float(best) {
-			best = i
+// argmaxes are the places of the greatest numbers of rows [T n], the first of
+// equal ones.
+func argmaxes(output *tensor.Tensor, n int) ([]int, error) {
+	if output.Shape().Rank() != 2 || output.Shape().Dim(1) != n {
+		return nil, fmt.Errorf("the model gives %v, want [T %d]", output, n)
+	}
+	places := make([]int, output.Shape().Dim(0))
+	for t := range places {
+		row := output.Row(t)
+		if err := wantOutput(&row, n); err != nil {
+			return nil, err
+		}
+		for i := range n {
+			if row.Float(i) > row.Float(places[t]) {
+				places[t] = i
+			}
 		}
 	}
-	return best
+	return places, nil
 }
 
 // packed is a table whose rows are windows of the tokens of all rows.

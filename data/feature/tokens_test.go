@@ -26,7 +26,15 @@ func tokensOf(t *testing.T, table source.Table, change func(c *feature.Tokens)) 
 	if c.Truncate == feature.AtEnd {
 		targets = []feature.Named{{Name: "next", Config: feature.NextTokens{Input: "text"}}}
 	}
-	return feature.Fit(ctx, inputs, targets, nil, table)
+	set, err := feature.Fit(ctx, inputs, targets, nil, table)
+	if err != nil {
+		return nil, err
+	}
+	file, err := set.Marshal() // everything holds of a set that was written and read
+	if err != nil {
+		return nil, err
+	}
+	return feature.Parse(file, "preprocess.json")
 }
 
 // letters shows tokens: a letter, _ for padding, ^ start, $ end, ? mask and .
@@ -317,4 +325,62 @@ func TestClasses(t *testing.T) {
 	cfg.Classes = []string{"red", "small"}
 	_, err = feature.Fit(ctx, named(cfg), nil, nil, table)
 	wrong(t, err, "test: row 0: column y: \"big\" is not one of the classes red, small (and in 1 more rows)")
+}
+
+func TestTags(t *testing.T) {
+	table := rows(t, "text:text tags:text", []any{"the cat sat", "D N V"}, []any{"cats", " N "}, []any{nil, nil})
+	fit := func(table source.Table, change func(c *feature.Tokens)) (*feature.Set, error) {
+		c := feature.DefaultTokens()
+		fields := text.DefaultFields()
+		fields.Specials = append(fields.Specials, text.Start, text.End)
+		c.Column, c.Length, c.Tokenizer, c.Start, c.End = "text", 6, fields, true, true
+		change(&c)
+		targets := []feature.Named{{Name: "tags", Config: feature.Tags{Column: "tags", Input: "text"}}}
+		return feature.Fit(ctx, []feature.Named{{Name: "text", Config: c}}, targets, nil, table)
+	}
+	const no = feature.Ignored
+	for _, c := range []struct {
+		change func(c *feature.Tokens)
+		want   [][]int64
+	}{
+		{func(c *feature.Tokens) {}, [][]int64{{no, 0, 1, 2, no, no}, {no, 1, no, no, no, no}, {no, no, no, no, no, no}}},
+		{func(c *feature.Tokens) { c.Pad = feature.AtStart }, [][]int64{{no, no, 0, 1, 2, no}, {no, no, no, no, 1, no}, {no, no, no, no, no, no}}},
+		{func(c *feature.Tokens) { c.Length, c.Truncate = 3, feature.AtStart }, [][]int64{{1, 2, no}, {no, 1, no}, {no, no, no}}},
+		{func(c *feature.Tokens) { c.Length = 3 }, [][]int64{{no, 0, 1}, {no, 1, no}, {no, no, no}}},
+		{func(c *feature.Tokens) { c.Varying = true }, [][]int64{{no, 0, 1, 2, no}, {no, 1, no}, {no, no}}},
+	} {
+		set, err := fit(table, c.change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ds, err := set.Dataset(table, 1, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range c.want {
+			item, err := ds.Item(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := tensor.Data[int64](item[1]); !slices.Equal(got, c.want[i]) || item[0].Shape() != item[1].Shape() {
+				t.Errorf("row %d: %v, want %v", i, got, c.want[i])
+			}
+		}
+		if len(c.want[0]) == 6 {
+			tags := set.Targets[0].Encoder.(feature.Target)
+			got, err := tags.Decode(tensor.Must(tensor.Of([]float32{0, 1, 0, 0, 0, 5}, 2, 3)))
+			if err != nil || !reflect.DeepEqual(got, []string{"N", "V"}) || tags.Outputs() != 3 {
+				t.Errorf("decoded %v, %v", got, err)
+			}
+		}
+	}
+	set, err := fit(table, func(*feature.Tokens) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ds, err := set.Dataset(rows(t, "text:text tags:text", []any{"a b", "N"}, []any{"a", "X"}), 1, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong(t, ds.Check(ctx), "test: row 0: column tags: has 1 tags, and the text 2 tokens\ntest: row 1: column tags: \"X\" is not one of the classes D, N, V")
 }

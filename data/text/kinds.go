@@ -9,6 +9,7 @@ func Kinds() []config.Kind {
 		{Name: "bpe", Default: DefaultBPE()},
 		{Name: "characters", Default: DefaultCharacters()},
 		{Name: "bytes", Default: DefaultBytes()},
+		{Name: "fields", Default: DefaultFields()},
 	}
 }
 
@@ -28,5 +29,6 @@ func TokenizerKinds() []config.Kind {
 		{Name: "bpe", Default: &BPETokenizer{}},
 		{Name: "characters", Default: &CharacterTokenizer{}},
 		{Name: "bytes", Default: &ByteTokenizer{}},
+		{Name: "fields", Default: &FieldTokenizer{}},
 	}
 }

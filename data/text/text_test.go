@@ -118,6 +118,18 @@ func TestWords(t *testing.T) {
 	}
 }
 
+func TestFields(t *testing.T) {
+	cfg := DefaultFields()
+	cfg.Lower = true
+	k := train(t, cfg, " Don't  stop!\n", "stop! \xff")
+	if got := k.(*FieldTokenizer).Tokens; !slices.Equal(got, []string{"stop!", "don't", "\uFFFD"}) {
+		t.Errorf("vocabulary %q", got)
+	}
+	if got := encode(t, k, "DON'T go", data.Draw{}); !slices.Equal(got, []int32{3, 1}) || k.Decode(got) != "don't \uFFFD" {
+		t.Errorf("tokens %v, %q", got, k.Decode(got))
+	}
+}
+
 // Pieces lose nothing, and are as the comment on BPE says.
 func TestPieces(t *testing.T) {
 	pieces := func(text string) (out []string) {

@@ -128,3 +128,14 @@ func (v *Vocabulary) text(token int32) string {
 	}
 	return ""
 }
+
+// join is the texts of tokens with spaces between them.
+func (v *Vocabulary) join(tokens []int32) string {
+	var words []string
+	for _, n := range tokens {
+		if w := v.text(n); w != "" {
+			words = append(words, w)
+		}
+	}
+	return strings.Join(words, " ")
+}

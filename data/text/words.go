@@ -149,12 +149,4 @@ func (t *WordTokenizer) Encode(dst []int32, text string, _ data.Draw) ([]int32, 
 }
 
 // Decode joins words with spaces.
-func (t *WordTokenizer) Decode(tokens []int32) string {
-	var words []string
-	for _, n := range tokens {
-		if w := t.text(n); w != "" {
-			words = append(words, w)
-		}
-	}
-	return strings.Join(words, " ")
-}
+func (t *WordTokenizer) Decode(tokens []int32) string { return t.join(tokens) }
