@@ -9,6 +9,8 @@ func Kinds() []config.Kind {
 		{Name: "jsonl", Default: JSONLines{}},
 		{Name: "text", Default: DefaultPlainText()},
 		{Name: "images", Default: DefaultImages()},
+		{Name: "webdataset", Default: WebDataset{}},
+		{Name: "tfrecord", Default: TFRecord{}},
 		{Name: "idx", Default: IDX{}},
 		{Name: "cifar", Default: DefaultCIFAR()},
 		{Name: "mnist", Default: DefaultMNIST()},
