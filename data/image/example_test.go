@@ -41,3 +41,24 @@ func ExampleConfig() {
 	// [1 2 4] [1 0 0 0 0 0 0 0]
 	// [1 2 4] [0 0 0 1 0 0 0 0]
 }
+
+func ExampleGrid() {
+	var pictures []*image.Image
+	for level := range 6 {
+		im := image.New(28, 28, 1)
+		im.Pix[28*14+14] = uint8(50 * level)
+		pictures = append(pictures, im)
+	}
+	file, err := image.Grid(pictures, 3, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m, err := png.DecodeConfig(bytes.NewReader(file))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(m.Width, m.Height)
+	// Output: 392 268
+}
