@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -49,6 +50,18 @@ func fieldsOf(t reflect.Type) (fields []field, inline *field) {
 		}
 	}
 	return fields, inline
+}
+
+// apart demands that the keys of a struct differ from each other, from those of
+// what is inline in it, and from the type.
+func apart(t reflect.Type, fields, more []field, chosen bool) {
+	seen := map[string]bool{typeKey: chosen}
+	for _, f := range slices.Concat(fields, more) {
+		if seen[f.name] {
+			panic(fmt.Sprintf("internal error: config: two settings of %v have the key %s", t, f.name))
+		}
+		seen[f.name] = true
+	}
 }
 
 // named finds a field by its key.

@@ -123,7 +123,7 @@ func (s *schemer) value(t reflect.Type, v reflect.Value, key string, one bool) *
 	}
 	switch t.Kind() {
 	case reflect.Interface:
-		return orNull(s.reference(t, func() *node { return s.choice(t, nil, key) }))
+		return orNull(s.reference(t, func() *node { return s.choice(t, nil, reflect.Value{}, key) }))
 	case reflect.Struct:
 		return s.structure(t, v, key)
 	case reflect.Slice:
@@ -197,10 +197,10 @@ func (s *schemer) structure(t reflect.Type, v reflect.Value, key string) *node {
 	s.visit(t)
 	fields, inline := fieldsOf(t)
 	if inline == nil {
+		apart(t, fields, nil, false)
 		return orNull(s.object(t, fields, v, key))
 	}
-	own := s.properties(fields, v, key)
-	return s.choice(t.FieldByIndex(inline.index).Type, own.entries, key)
+	return s.choice(t.FieldByIndex(inline.index).Type, fields, v, key)
 }
 
 func (s *schemer) visit(t reflect.Type) {
@@ -265,9 +265,9 @@ func finite(n *node) bool {
 	return n.form != plain || n.text != ".nan" && !strings.HasSuffix(n.text, ".inf")
 }
 
-// choice is the schema of what an interface can hold: a struct with its type
-// and keys besides, or the name of a type alone.
-func (s *schemer) choice(t reflect.Type, own []entry, key string) *node {
+// choice is the schema of what an interface can hold: a struct with its type,
+// the fields around it and its own, or the name of a type alone.
+func (s *schemer) choice(t reflect.Type, around []field, outer reflect.Value, key string) *node {
 	if len(s.kinds[t]) == 0 {
 		panic(fmt.Sprintf("internal error: config: there are no kinds of %v, at %s", t, key))
 	}
@@ -283,11 +283,12 @@ func (s *schemer) choice(t reflect.Type, own []entry, key string) *node {
 		}
 		s.visit(v.Type())
 		fields, _ := fieldsOf(v.Type())
+		apart(v.Type(), around, fields, true)
 		o := s.object(v.Type(), fields, v, key)
 		constant := &node{form: mapping}
 		constant.put("const", text(k.Name))
 		properties := o.entry("properties").value
-		properties.entries = slices.Concat([]entry{{key: typeKey, value: constant}}, own, properties.entries)
+		properties.entries = slices.Concat([]entry{{key: typeKey, value: constant}}, s.properties(around, outer, key).entries, properties.entries)
 		o.put("required", texts(typeKey))
 		all.items = append(all.items, o)
 	}

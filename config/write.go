@@ -114,6 +114,9 @@ func scalarText(n *node) string {
 	return quote(n.text)
 }
 
+// Text writes a text as a YAML scalar, in quotes where it needs them.
+func Text(s string) []byte { return []byte(scalarText(text(s))) }
+
 // bare tells whether a text means itself in YAML 1.1 and 1.2 without quotes: it
 // looks like no number, date, null or boolean, and has letters, digits and a
 // few signs alone.

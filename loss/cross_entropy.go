@@ -17,7 +17,7 @@ type CrossEntropyConfig struct {
 	LabelSmoothing float64   `json:"label_smoothing" yaml:"label_smoothing"` // part of the target spread evenly, 0..1
 	ZLoss          float64   `json:"z_loss" yaml:"z_loss"`                   // factor of the square of the logarithm of the softmax's denominator
 	Reduction      Reduction `json:"reduction" yaml:"reduction"`
-	Weight         []float64 `json:"weight" yaml:"weight,omitempty"` // factor of each class in Terms; null for ones
+	Weight         []float64 `json:"class_weights" yaml:"class_weights"` // factor of each class in Terms; none for ones
 }
 
 // DefaultCrossEntropy takes the mean, without smoothing; label -100 is ignored.

@@ -1,6 +1,10 @@
 package loss
 
-import "github.com/gradus-ml/gradus/config"
+import (
+	"slices"
+
+	"github.com/gradus-ml/gradus/config"
+)
 
 // Kinds lists what a field of type Config can hold.
 func Kinds() []config.Kind {
@@ -13,4 +17,4 @@ func Kinds() []config.Kind {
 }
 
 // Values lists the reductions.
-func (Reduction) Values() []string { return reductions[:] }
+func (Reduction) Values() []string { return slices.Clone(reductions[:]) }

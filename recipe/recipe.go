@@ -6,6 +6,8 @@ package recipe
 import (
 	"errors"
 	"fmt"
+
+	"github.com/gradus-ml/gradus/config"
 )
 
 // A problems list gathers what is wrong with a recipe.
@@ -22,5 +24,15 @@ func (p *problems) add(err error) {
 		*p = append(*p, err)
 	}
 }
+
+// key notes what is wrong with the setting under a key, unless it is ok.
+func (p *problems) key(key string, ok bool, format string, args ...any) {
+	if !ok {
+		p.add(config.Under(key, fmt.Errorf(format, args...)))
+	}
+}
+
+// under notes what is wrong with the settings under a key.
+func (p *problems) under(key string, err error) { p.add(config.Under(key, err)) }
 
 func (p problems) err() error { return errors.Join(p...) }

@@ -6,6 +6,7 @@ import (
 	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/data/source"
 	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/model"
 	"github.com/gradus-ml/gradus/optim"
 	"github.com/gradus-ml/gradus/optim/schedule"
 	"github.com/gradus-ml/gradus/train"
@@ -22,10 +23,10 @@ type Recipe struct {
 	Name       string               `json:"name" yaml:"name"`     // of the run folder
 	Seed       uint64               `json:"seed" yaml:"seed"`     // of everything that is drawn
 	Data       Data                 `json:"data" yaml:"data"`
-	Model      any                  `json:"model" yaml:"model"`         // a family with its options, or a list of layers
-	Loss       []Loss               `json:"loss" yaml:"loss"`           // of each target
-	Optimizer  []Optimizer          `json:"optimizer" yaml:"optimizer"` // of each set of keys
-	Schedule   schedule.Config      `json:"schedule" yaml:"schedule"`   // of the learning rate
+	Model      model.Config         `json:"model" yaml:"model"`             // a family with its options, or a list of layers
+	Loss       []Loss               `json:"loss" yaml:"loss,one"`           // of each target
+	Optimizer  []Optimizer          `json:"optimizer" yaml:"optimizer,one"` // of each set of keys
+	Schedule   schedule.Config      `json:"schedule" yaml:"schedule"`       // of the learning rate
 	Strategy   train.Strategy       `json:"strategy" yaml:"strategy"`
 	Evaluate   train.EvaluateConfig `json:"evaluate" yaml:"evaluate"`
 	Checkpoint checkpoint.Config    `json:"checkpoint" yaml:"checkpoint"`

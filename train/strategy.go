@@ -123,6 +123,11 @@ const (
 	Float16  Precision = "float16"  // as bfloat16, with a scale of the loss
 )
 
+// Values lists the precisions.
+func (Precision) Values() []string {
+	return []string{string(Float32), string(BFloat16), string(Float16)}
+}
+
 // An EMA keeps an exponential moving average of the weights, which is what is
 // evaluated and saved as the model: e = Decay e + (1-Decay) w after each step.
 type EMA struct {

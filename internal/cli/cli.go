@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gradus-ml/gradus/config"
 )
 
 // Exit codes of the command.
@@ -82,8 +84,12 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
-// oneLine joins the lines of an error: joined errors come one a line.
+// oneLine joins the lines of an error: joined errors come one a line. Mistakes
+// in settings keep their lines, which show the places.
 func oneLine(err error) string {
+	if errors.As(err, new(config.Errors)) {
+		return err.Error()
+	}
 	return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
 }
 
@@ -101,7 +107,7 @@ func newRoot() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newTrain(), newBench(), newInspect(), newDoctor(), newVersion())
+	root.AddCommand(newTrain(), newRecipe(), newBench(), newInspect(), newDoctor(), newVersion())
 	return root
 }
 

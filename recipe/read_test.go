@@ -1,0 +1,164 @@
+package recipe
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/data/source"
+	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/optim"
+)
+
+// Recipes that come along say what they do, have the name of their file, and
+// are the same after they were written in full.
+func TestBuiltins(t *testing.T) {
+	for _, b := range Builtins() {
+		if !strings.HasPrefix(string(b.Text), "# "+b.About+"\nformat: 1\nname: "+b.Name+"\n") || len(b.About) < 10 || len(b.About) > 110 {
+			t.Errorf("%s begins with %.200q", b.Name, b.Text)
+		}
+		r, err := Read(b.Name)
+		if err != nil {
+			t.Errorf("%v", err)
+			continue
+		}
+		text, err := Encode(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Parse(text, "other.yaml")
+		if err != nil || !reflect.DeepEqual(again, r) {
+			t.Errorf("%s: %v, got %+v, want %+v\n%s", b.Name, err, again, r, text)
+		}
+	}
+}
+
+func TestStarters(t *testing.T) {
+	for _, s := range Starters() {
+		const data = "C: my #1/it's \"data\""
+		text, err := New(s.Name, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Parse(text, "my.yaml")
+		if err != nil {
+			t.Errorf("%v\n%s", err, text)
+			continue
+		}
+		path := reflect.ValueOf(r.Data.Train).FieldByName("Path")
+		if path.Kind() == reflect.Slice {
+			path = path.Index(0)
+		}
+		if path.String() != data || bytes.HasPrefix(text, []byte("# "+s.About)) {
+			t.Errorf("%s reads %q\n%s", s.Name, path, text)
+		}
+	}
+	for kind, want := range map[string]string{"imags": "did you mean images?", "xxxxxxxxxxxx": "there are images, language, table, text"} {
+		if _, err := New(kind, "x"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
+func TestRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "mine.yaml")
+	text := bytes.Replace(Builtins()[len(Builtins())-1].Text, []byte("name: mnist\n"), nil, 1)
+	if err := os.WriteFile(file, text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Read(file, "optimizer.lr=0.25", "data.inputs.0.mean=[0.5]", "loss.label_smoothing=0.1", "schedule=constant")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Name != "mine" || r.Optimizer[0].Config.Rate() != 0.25 || r.Loss[0].Config.(loss.CrossEntropyConfig).LabelSmoothing != 0.1 {
+		t.Errorf("%+v", r)
+	}
+	for want, name := range map[string]string{
+		"unknown recipe mnits; did you mean mnist?":   "mnits",
+		"unknown recipe qqqqqqqqq; there are fashion": "qqqqqqqqq",
+		"open ./nothing.yaml":                         "./nothing.yaml",
+	} {
+		if _, err := Read(name); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	mnist := string(Builtins()[len(Builtins())-1].Text)
+	for _, tc := range []struct{ old, new, want string }{
+		{"format: 1", "format: 9\nnews: 1", "m.yaml:2:9: format 9 is newer than this program, which knows formats up to 1"},
+		{"format: 1", "format: 0", "m.yaml:2:1: format: must be in 1..1, got 0"},
+		{"name: mnist", "name: a/b", `m.yaml:3:1: name: must be the name of a folder, got "a/b"`},
+		{"epochs: 5", "epohcs: 5", "unknown key epohcs in strategy; did you mean epochs?"},
+		{"epochs: 5", "epochs: 0", "strategy: epochs must be in 1.."},
+		{"epochs: 5", "steps: 5\n  early_stop: {patience: 0}", "strategy: early_stop.patience must be at least 1"},
+		{"type: lenet", "type: lanet", "model has no type lanet; did you mean lenet?"},
+		{"train: mnist", "train: {type: mnist, split: tset}", "data.train: mnist: split"},
+		{"{share: 0.1}\n  test", "{share: 1.5}\n  test", "data.validation.share: must be above 0 and below 1, got 1.5"},
+		{"{share: 0.1}\n  test", "{}\n  test", "data.validation: wants either a share of the rows of train, or a source"},
+		{"{share: 0.1}\n  test", "{share: 0.6}\n  test: {share: 0.6}\n#", "data.train: the shares"},
+		{"batch: 128", "batch: 0", "data.batch: must be at least 1, got 0"},
+		{"name: label", "name: image", `data.targets.0.name: "image" is the name of data.inputs.0 too`},
+		{"loss: cross_entropy", "loss: []", "loss: must be given"},
+		{"loss: cross_entropy", "loss: {type: mse, target: lable}", `loss.target: there is no target "lable"; did you mean label?`},
+		{"loss: cross_entropy", "loss: [{type: mse, target: label}, {type: l1, target: label}]", `loss.1.target: "label" has a loss already`},
+		{"lr: 0.05", "lr: 0", "optimizer.lr: must be above 0, got 0"},
+		{"warmup: {share: 0.1}", "warmup: {share: 2}", "schedule: "},
+		{"batch: 500", "batch: 0", "evaluate.batch: must be at least 1"},
+		{"batch: 500", "every_steps: 0", "evaluate.every_steps: must be at least 1, got 0"},
+		{"seed: 1", "seed: 1\nmachine: {isa: mmx}", "machine: isa: this program has no kernels"},
+		{"seed: 1", "seed: 1\nlog: {every_steps: 0}", "log.every_steps: must be at least 1"},
+	} {
+		text := strings.Replace(mnist, tc.old, tc.new, 1)
+		if text == mnist {
+			t.Errorf("the recipe lacks %q", tc.old)
+		}
+		_, err := Parse([]byte(text), "m.yaml")
+		var all config.Errors
+		if !errors.As(err, &all) || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: error %v\nwant %s", tc.new, err, tc.want)
+			continue
+		}
+		for _, e := range all {
+			if e.Line == 0 {
+				t.Errorf("%s: no line in %v", tc.new, e)
+			}
+		}
+	}
+}
+
+// A recipe in Go needs the same things as one in a file.
+func TestValidateRecipe(t *testing.T) {
+	err := Default().Validate()
+	for _, want := range []string{
+		"name: must be", "data.train: must be given", "data.inputs: must list", "data.targets: must list", "model: must be given", "loss: must be given",
+		"optimizer: must be given", "strategy: epochs or steps must be given",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error lacks %q: %v", want, err)
+		}
+	}
+	r, err := Read("mnist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	adamw := optim.DefaultAdamW()
+	r.Optimizer = []Optimizer{{Config: adamw}, {Config: adamw}, {}}
+	r.Loss = append(r.Loss, Loss{Weight: -1})
+	r.Data.Inputs = append(r.Data.Inputs, r.Data.Inputs[0])
+	r.Data.Inputs[1].Config = nil
+	r.Data.Validation.Source = source.DefaultMNIST()
+	r.Schedule = nil
+	err = r.Validate()
+	for _, want := range []string{"optimizer.1.keys: must be given", "optimizer.2: must have a type", "loss.1: must have a type", "loss.1.weight: must be", "data.inputs.1: must have a type", "data.inputs.1.name:", "data.validation: wants either", "schedule: must be given"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error lacks %q: %v", want, err)
+		}
+	}
+}
