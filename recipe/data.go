@@ -8,6 +8,7 @@ import (
 	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/data/source"
+	"github.com/gradus-ml/gradus/data/stream"
 )
 
 // Tables are the rows of a recipe's data. Close frees them.
@@ -98,11 +99,28 @@ func (t *Tables) Close() error {
 	return errors.Join(errs...)
 }
 
-// Fit learns from the training rows what the features need to know.
+// Fit learns from the training rows what the features need to know. Then all
+// rows are encoded once, as far as they are not files such as images, so that
+// what is wrong with one is known before the first step.
 func (d Data) Fit(ctx context.Context, t *Tables) (*feature.Set, error) {
 	set, err := feature.Fit(ctx, d.Inputs, d.Targets, d.Weight, t.Train)
 	if err != nil {
 		return nil, fmt.Errorf("data: %w", err)
+	}
+	for _, p := range []struct {
+		name  string
+		table source.Table
+	}{{"train", t.Train}, {"validation", t.Validation}, {"test", t.Test}} {
+		if _, streamed := p.table.(*stream.ScanTable); streamed || p.table == nil || set.Packs() {
+			continue // rows are checked when they are read, or packed
+		}
+		examples, err := set.Dataset(p.table, 0, false)
+		if err == nil {
+			err = examples.Check(ctx)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("data.%s: %w", p.name, err)
+		}
 	}
 	return set, nil
 }

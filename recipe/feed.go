@@ -145,10 +145,14 @@ func (d Data) Feed(set *feature.Set, table source.Table, seed uint64) (data.Feed
 		return nil, err
 	}
 	cfg := data.LoaderConfig{Batch: d.Batch, Shuffle: d.Shuffle, Seed: seed, DropLast: d.DropLast, Pad: d.padding(examples)}
-	if d.Sample == nil {
-		return data.NewLoader(examples, cfg, data.WithWorkers(d.Workers))
+	kept, err := d.kept(examples)
+	if err != nil {
+		return nil, err
 	}
-	if examples.Len() != table.Len() {
+	if d.Sample == nil {
+		return data.NewLoader(kept, cfg, data.WithWorkers(d.Workers))
+	}
+	if set.Packs() {
 		return nil, config.Under("data.sample", errors.New("texts are packed: rows are examples no more"))
 	}
 	s, err := d.Sample.sampler(table, seed)
@@ -156,7 +160,7 @@ func (d Data) Feed(set *feature.Set, table source.Table, seed uint64) (data.Feed
 		return nil, config.Under("data.sample", err)
 	}
 	cfg.Shuffle = false // the draws are in random order
-	return data.NewSampledLoader(examples, s, cfg, data.WithWorkers(d.Workers))
+	return data.NewSampledLoader(kept, s, cfg, data.WithWorkers(d.Workers))
 }
 
 // EvaluationFeed makes batches of rows as they are, in their order.
@@ -165,7 +169,28 @@ func (d Data) EvaluationFeed(set *feature.Set, table source.Table, batch int) (*
 	if err != nil {
 		return nil, err
 	}
-	return data.NewLoader(examples, data.LoaderConfig{Batch: batch, Pad: d.padding(examples)}, data.WithWorkers(d.Workers))
+	kept, err := d.kept(examples)
+	if err != nil {
+		return nil, err
+	}
+	return data.NewLoader(kept, data.LoaderConfig{Batch: batch, Pad: d.padding(examples)}, data.WithWorkers(d.Workers))
+}
+
+// keptBytes is the size up to which examples of a split are kept.
+const keptBytes = 64 << 20
+
+// kept holds examples in memory, if they are the same in every epoch and small
+// enough: files are then read, and rows encoded, once.
+func (d Data) kept(examples *feature.Dataset) (data.Dataset, error) {
+	switch {
+	case examples.Augments():
+		return examples, nil
+	case examples.Padding() != nil: // lengths of their own
+		return data.Cache(examples, keptBytes), nil
+	case examples.SizeBytes() > keptBytes:
+		return examples, nil
+	}
+	return examples.Memory(context.Background(), d.Workers)
 }
 
 // padding is what the recipe says, or what the features ask for.
@@ -177,6 +202,9 @@ func (d Data) padding(examples *feature.Dataset) *data.Padding {
 }
 
 func (d Data) streamed(set *feature.Set, scan *stream.ScanTable, seed uint64) (data.Feed, error) {
+	if set.Packs() {
+		return nil, config.Under("data.stream", errors.New("texts are packed in memory: leave out stream, or pack"))
+	}
 	examples, err := set.Dataset(scan, seed, true) // for its padding
 	if err != nil {
 		return nil, err

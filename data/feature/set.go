@@ -315,6 +315,12 @@ func whole(e Encoder, values []any, d data.Draw) (*tensor.Tensor, error) {
 	return t, e.Encode(t, values, d)
 }
 
+// Packs reports whether texts are packed, so that rows are examples no more.
+func (s *Set) Packs() bool {
+	e, err := s.packs()
+	return e != nil && err == nil
+}
+
 // packs returns the encoder of an input that packs texts, if there is one.
 func (s *Set) packs() (*TokensEncoder, error) {
 	for _, f := range s.Inputs {
