@@ -1,12 +1,14 @@
 // Package runlog keeps the record of a training run as plain files in one
 // folder:
 //
-//	metrics.jsonl  one JSON object a line: step, epoch, split, then each metric
-//	env.json       the program and the machine
-//	curves.png     the metrics drawn
+//	metrics.jsonl          one JSON object a line: step, epoch, split, then each metric
+//	events.out.tfevents.*  the same for TensorBoard, one file for each start
+//	env.json               the program and the machine
+//	curves.png             the metrics drawn
+//	report.md              what was trained, how, and with what result
 //
 // and whatever else the run writes with [Run.WriteFile], such as recipe.yaml
-// and model/. All files but metrics.jsonl are replaced as a whole, so that a
+// and model/. All files but the first two are replaced as a whole, so that a
 // full disk or a killed process loses no earlier one.
 package runlog
 
@@ -38,9 +40,9 @@ type Run struct {
 	dir string
 
 	mu      sync.Mutex
-	metrics *os.File
-	size    int64 // of the complete lines
+	metrics tail
 	line    []byte
+	events  *events // for TensorBoard, or nil
 }
 
 // An Option changes what Create does.
@@ -49,7 +51,8 @@ type Option func(*options)
 type options struct{ overwrite bool }
 
 // WithOverwrite lets Create begin anew in the folder of an earlier run: its
-// metrics are dropped at once, every other file when the new run writes it.
+// metrics are dropped at once, in both forms, every other file when the new run
+// writes it.
 func WithOverwrite() Option { return func(o *options) { o.overwrite = true } }
 
 // Create makes the folder, with those above it, and finds out whether files
@@ -70,11 +73,16 @@ func Create(dir string, opts ...Option) (*Run, error) {
 	if st, err := os.Stat(path); err == nil && st.Size() > 0 && !o.overwrite {
 		return nil, fmt.Errorf("run folder %s %w (%s has %d bytes): choose another folder, or ask to overwrite", dir, ErrExists, MetricsFile, st.Size())
 	}
+	if o.overwrite {
+		if err := removeEvents(dir); err != nil {
+			return nil, fmt.Errorf("run folder: %w", err)
+		}
+	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("run folder: %w", err)
 	}
-	return &Run{dir: dir, metrics: f}, nil
+	return &Run{dir: dir, metrics: tail{file: f}}, nil
 }
 
 // Resume opens the folder of an earlier part of a run and cuts its metrics to
@@ -99,14 +107,14 @@ func Resume(dir string, size int64) (*Run, error) {
 		f.Close()
 		return nil, fmt.Errorf("run folder %s: %w", dir, err)
 	}
-	return &Run{dir: dir, metrics: f, size: size}, nil
+	return &Run{dir: dir, metrics: tail{f, size}}, nil
 }
 
 // MetricsBytes is the size of metrics.jsonl.
 func (r *Run) MetricsBytes() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.size
+	return r.metrics.size
 }
 
 // probe writes a small file and removes it.
@@ -142,8 +150,9 @@ func (r *Run) WriteFile(name string, write func(io.Writer) error) error {
 	return nil
 }
 
-// Log appends one line to metrics.jsonl, with one write. If it fails, the
-// lines before it stay whole.
+// Log appends one line to metrics.jsonl, with one write, and one event to the
+// file of WriteEvents, if there is one. If it fails, what was logged before
+// stays whole.
 func (r *Run) Log(rec Record) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -152,10 +161,13 @@ func (r *Run) Log(rec Record) error {
 		return fmt.Errorf("run folder: %s: %w", MetricsFile, err)
 	}
 	r.line = line
-	if _, err := r.metrics.WriteAt(line, r.size); err != nil {
-		return fmt.Errorf("run folder: %w", errors.Join(err, r.metrics.Truncate(r.size)))
+	err = r.metrics.write(line)
+	if err == nil && r.events != nil {
+		err = r.events.log(rec)
 	}
-	r.size += int64(len(line))
+	if err != nil {
+		return fmt.Errorf("run folder: %w", err)
+	}
 	return nil
 }
 
@@ -173,11 +185,15 @@ func (r *Run) WriteCurves(title string) error {
 	return r.WriteFile(CurvesFile, c.WritePNG)
 }
 
-// Close brings metrics.jsonl to the disk and closes it.
+// Close brings metrics.jsonl and the event file to the disk and closes them.
 func (r *Run) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := errors.Join(r.metrics.Sync(), r.metrics.Close()); err != nil {
+	err := r.metrics.close()
+	if r.events != nil {
+		err = errors.Join(err, r.events.file.close())
+	}
+	if err != nil {
 		return fmt.Errorf("run folder: %w", err)
 	}
 	return nil
