@@ -13,6 +13,8 @@ import (
 
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/nn"
+	"github.com/gradus-ml/gradus/shape"
 )
 
 // The types of package module, under the names that programs use.
@@ -80,6 +82,19 @@ func (n *Network) Map(c *module.Ctx, in []*ir.Value) []*ir.Value {
 	}
 	c.Graph().Fail(n.Type, fmt.Sprintf("wants %d inputs, got %d", len(n.Inputs), len(in)), in)
 	return in
+}
+
+// Summary lists the modules that one example goes through.
+func (n *Network) Summary() (*nn.Summary, error) {
+	var in []ir.Type
+	for _, input := range n.Inputs {
+		s, err := shape.Make(append([]int{1}, input.Item.Shape.Dims()...)...)
+		if err != nil {
+			return nil, fmt.Errorf("model: input %s: %w", input.Name, err)
+		}
+		in = append(in, ir.Type{DType: input.Item.DType, Shape: s})
+	}
+	return nn.Summarize(n.Module, in...)
 }
 
 // single are the input and output of a family that has one of each.

@@ -8,6 +8,7 @@ import (
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/model/layers"
+	"github.com/gradus-ml/gradus/model/lenet"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/shape"
 )
@@ -192,5 +193,57 @@ func TestMapOfWrongInputs(t *testing.T) {
 	n.Map(module.NewCtx(g, tree, nil), nil)
 	if err := g.Err(); err == nil || !strings.Contains(err.Error(), "wants 1 inputs, got 0") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Counted by hand: 2 x 24 x 24 x 32 x 25 and so on, a bias is one more an
+// element.
+func TestSummary(t *testing.T) {
+	n, err := Complete(LeNet{lenet.MNIST()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := n.Summary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]struct {
+		output   string
+		params   int
+		products int64
+	}{
+		"conv1": {"f32[1 32 24 24]", 32*25 + 32, 2 * 24 * 24 * 32 * 25},
+		"conv2": {"f32[1 64 8 8]", 64*32*25 + 64, 2 * 8 * 8 * 64 * 32 * 25},
+		"fc1":   {"f32[1 512]", 512*1024 + 512, 2 * 512 * 1024},
+		"fc2":   {"f32[1 10]", 512*10 + 10, 2 * 512 * 10},
+	}
+	seen := 0
+	for _, r := range s.Rows {
+		w, ok := want[r.Path]
+		if !ok {
+			continue
+		}
+		seen++
+		if r.Output.String() != w.output || r.Params != w.params {
+			t.Errorf("%s: %v, %d parameters, want %s, %d", r.Path, r.Output, r.Params, w.output, w.params)
+		}
+		if bias := r.Flops - w.products; bias != int64(r.Output.Shape.Size()) {
+			t.Errorf("%s: %d operations, want %d and one an element of the result", r.Path, r.Flops, w.products)
+		}
+	}
+	if seen != len(want) {
+		t.Errorf("%d layers of %d:\n%v", seen, len(want), s)
+	}
+	if s.Params != 582026 {
+		t.Errorf("%d parameters, want 582026", s.Params)
+	}
+	for name, f := range families() {
+		n, err := New(f.cfg, []Input{f.in}, []Output{{Name: "label", Size: f.size}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := n.Summary(); err != nil || s.Params == 0 || s.Flops == 0 {
+			t.Errorf("%s: %v, %v", name, s, err)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ir/cost"
 	"github.com/gradus-ml/gradus/module"
 )
 
@@ -27,9 +28,9 @@ type SummaryRow struct {
 	Flops  int64
 }
 
-// Summarize traces the forward pass of a model in evaluation mode for one input
-// of the given type.
-func Summarize(model Forwarder, input ir.Type) (*Summary, error) {
+// Summarize traces the forward pass of a model in evaluation mode for inputs of
+// the given types. The model is a module.Forwarder or a module.Mapper.
+func Summarize(model any, inputs ...ir.Type) (*Summary, error) {
 	tree, err := module.Walk(model)
 	if err != nil {
 		return nil, err
@@ -41,7 +42,7 @@ func Summarize(model Forwarder, input ir.Type) (*Summary, error) {
 	counted := map[int]bool{}
 	c.Watch(func(v module.Visit) {
 		if !v.Left {
-			s.Rows = append(s.Rows, SummaryRow{Path: v.Path, Type: reflect.Indirect(reflect.ValueOf(v.Module)).Type().Name(), Depth: len(open)})
+			s.Rows = append(s.Rows, SummaryRow{Path: v.Path, Type: typeName(v.Module), Depth: len(open)})
 			open = append(open, len(s.Rows)-1)
 			return
 		}
@@ -50,12 +51,26 @@ func Summarize(model Forwarder, input ir.Type) (*Summary, error) {
 		for _, n := range g.Nodes()[v.From:v.To] {
 			if !counted[n.ID()] { // nodes of inner modules have been
 				counted[n.ID()] = true
-				row.Flops += flops(n)
+				row.Flops += cost.Node(n)
 			}
 		}
 		row.Output = newest(g.Nodes()[:v.To]).Type()
 	})
-	model.Forward(c, g.Input(ir.Arg, "input", input))
+	var in []*ir.Value
+	for _, t := range inputs {
+		in = append(in, g.Input(ir.Arg, "input", t))
+	}
+	switch m := model.(type) {
+	case module.Mapper:
+		m.Map(c, in)
+	case module.Forwarder:
+		if len(in) != 1 {
+			return nil, fmt.Errorf("nn: %T reads one input, got %d", model, len(in))
+		}
+		m.Forward(c, in[0])
+	default:
+		return nil, fmt.Errorf("nn: %T has neither Forward nor Map", model)
+	}
 	if err := g.Err(); err != nil {
 		return nil, err
 	}
@@ -66,6 +81,15 @@ func Summarize(model Forwarder, input ir.Type) (*Summary, error) {
 	return s, nil
 }
 
+// typeName is the name of a module's type, as if it were exported.
+func typeName(m any) string {
+	name := reflect.Indirect(reflect.ValueOf(m)).Type().Name()
+	if name == "" {
+		return ""
+	}
+	return strings.ToUpper(name[:1]) + name[1:]
+}
+
 // newest is the last value that is computed, or the input.
 func newest(nodes []*ir.Node) *ir.Value {
 	for i := len(nodes) - 1; i > 0; i-- {
@@ -74,28 +98,6 @@ func newest(nodes []*ir.Node) *ir.Value {
 		}
 	}
 	return nodes[0].Out(0)
-}
-
-// flops is the arithmetic of a node: what its op says, or one operation an
-// element of the result.
-func flops(n *ir.Node) int64 {
-	switch op := n.Op().(type) {
-	case ir.Input:
-		return 0
-	case ir.Coster:
-		in := make([]ir.Type, len(n.In()))
-		for i, v := range n.In() {
-			in[i] = v.Type()
-		}
-		out := make([]ir.Type, n.NumOut())
-		for i := range out {
-			out[i] = n.Out(i).Type()
-		}
-		return op.Flops(in, out)
-	case ir.Elementwise, ir.Composite:
-		return int64(n.Out(0).Shape().Size())
-	}
-	return 0 // moves elements
 }
 
 // countParams gives each parameter to the first row of the module that holds it:

@@ -27,7 +27,7 @@ func TestSummary(t *testing.T) {
 	// convolution 4*2*6*6 results of 9 products and a bias; a linear layer twice
 	conv, linear := int64(4*2*36*19), int64(4*18*37)
 	want := []SummaryRow{
-		{"", "summed", 0, f32(4, 18), 0, 0},
+		{"", "Summed", 0, f32(4, 18), 0, 0},
 		{"body", "Sequential", 1, f32(4, 18), 0, 0},
 		{"body.0", "Conv2d", 2, f32(4, 2, 6, 6), 20, conv},
 		{"body.1", "ReLU", 2, f32(4, 2, 6, 6), 0, 288},
@@ -73,6 +73,12 @@ total                        1,234,567       1,000
 func TestSummaryOfAMistake(t *testing.T) {
 	_, err := Summarize(NewLinear(4, 2), f32(3, 5))
 	if err == nil || !strings.Contains(err.Error(), "input f32[3 5]") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := Summarize(NewLinear(4, 2), f32(3, 4), f32(3, 4)); err == nil || !strings.Contains(err.Error(), "reads one input, got 2") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := Summarize(NewLSTMCell(4, 2), f32(3, 4)); err == nil || !strings.Contains(err.Error(), "has neither Forward nor Map") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -5,11 +5,11 @@ import (
 	"fmt"
 
 	"github.com/gradus-ml/gradus/backend"
-	"github.com/gradus-ml/gradus/backend/cost"
 	"github.com/gradus-ml/gradus/backend/cpu/kernel"
 	"github.com/gradus-ml/gradus/backend/cpu/pool"
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ir/cost"
 	"github.com/gradus-ml/gradus/pass"
 	"github.com/gradus-ml/gradus/tensor"
 )

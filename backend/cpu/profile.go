@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/gradus-ml/gradus/backend"
-	"github.com/gradus-ml/gradus/backend/cost"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ir/cost"
 	"github.com/gradus-ml/gradus/tensor"
 )
 

@@ -16,7 +16,6 @@ import (
 
 	"github.com/gradus-ml/gradus/format/safetensors"
 	"github.com/gradus-ml/gradus/model"
-	"github.com/gradus-ml/gradus/recipe"
 	"github.com/gradus-ml/gradus/runlog"
 	"github.com/gradus-ml/gradus/train"
 )
@@ -87,14 +86,16 @@ func inspectRun(out io.Writer, dir string) error {
 	if err != nil {
 		return err
 	}
-	s, err := recipe.Summarize(n)
+	s, err := n.Summary()
 	if err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "layer\tkind\toutput\tparameters\tarithmetic")
-	for _, l := range s.Layers {
-		fmt.Fprintf(w, "%s\t%s\t%v\t%s\t%s\n", indent(l.Path), l.Kind, l.Output, count(l.Parameters), scaled(float64(l.Flops), "FLOP"))
+	for _, l := range s.Rows {
+		if l.Path != "" {
+			fmt.Fprintf(w, "%s\t%s\t%v\t%s\t%s\n", indent(l.Path), l.Type, l.Output, count(int64(l.Params)), scaled(float64(l.Flops), "FLOP"))
+		}
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -103,7 +104,7 @@ func inspectRun(out io.Writer, dir string) error {
 	for _, in := range n.Inputs {
 		inputs = append(inputs, fmt.Sprintf("%s %v", in.Name, in.Item))
 	}
-	fmt.Fprintf(out, "%s: %s, %s parameters, %s an item forward\n", n.Type, strings.Join(inputs, ", "), count(s.Parameters), scaled(float64(s.Flops), "FLOP"))
+	fmt.Fprintf(out, "%s: %s, %s parameters, %s an item forward\n", n.Type, strings.Join(inputs, ", "), count(int64(s.Params)), scaled(float64(s.Flops), "FLOP"))
 	return inspectMetrics(out, filepath.Join(dir, runlog.MetricsFile))
 }
 

@@ -3,10 +3,10 @@ package cost_test
 import (
 	"testing"
 
-	"github.com/gradus-ml/gradus/backend/cost"
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/grad"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/ir/cost"
 	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/shape"
 )
