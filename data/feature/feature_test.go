@@ -342,6 +342,25 @@ func TestImageFiles(t *testing.T) {
 			}
 		}
 	}
+	// Mean and deviation are learnt, the same of files and arrays, to within
+	// the rounding of float32.
+	learn := cfg
+	learn.Learn = true
+	for _, table := range []source.Table{files, rows(t, "x:array", []any{rgb})} {
+		e, got := fit(t, learn, table)
+		for c := range 3 {
+			var sum, squares float64
+			for _, x := range got[0][c*20 : (c+1)*20] {
+				sum += x
+				squares += x * x
+			}
+			if math.Abs(sum) > 1e-4 || math.Abs(squares-20) > 1e-4 || len(e.(*feature.ImageEncoder).Mean) != 3 {
+				t.Errorf("channel %d of %+v: sum %v, squares %v", c, e, sum, squares)
+			}
+		}
+	}
+	learn.Mean = []float64{0.5}
+	wrong(t, learn.Validate(), "learn: mean and std are given; leave out one or the other")
 	cfg.Size = &[2]int{2, 2}
 	mixed := rows(t, "x:array", []any{rgb}, []any{image(t, 1, 3, 9, 7)})
 	set, err := feature.Fit(ctx, named(cfg), nil, nil, mixed)

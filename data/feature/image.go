@@ -3,6 +3,9 @@ package feature
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/big"
+	"slices"
 	"sync"
 
 	"github.com/gradus-ml/gradus/data"
@@ -26,6 +29,7 @@ type Image struct {
 	Augment    []image.Augmentation `json:"augment" yaml:"augment"`
 	Mean       []float64            `json:"mean" yaml:"mean"` // of values in 0..1, one or one a channel
 	Std        []float64            `json:"std" yaml:"std"`
+	Learn      bool                 `json:"learn" yaml:"learn"` // mean and std of each channel, from all training images at their size; files are decoded for it
 	MaxPixels  int                  `json:"max_pixels" yaml:"max_pixels"`
 }
 
@@ -49,7 +53,11 @@ func (c Image) Validate() error {
 	if c.Size != nil {
 		size = *c.Size
 	}
-	return errors.Join(validColumn(c.Column), c.config(mode, size).Validate())
+	errs := []error{validColumn(c.Column), c.config(mode, size).Validate()}
+	if plain := DefaultImage(); c.Learn && !(slices.Equal(c.Mean, plain.Mean) && slices.Equal(c.Std, plain.Std)) {
+		errs = append(errs, errors.New("learn: mean and std are given; leave out one or the other"))
+	}
+	return errors.Join(errs...)
 }
 
 func (c Image) config(mode image.Mode, size [2]int) image.Config {
@@ -75,6 +83,43 @@ type imageFitter struct {
 	cfg   Image
 	files bool
 	built *ImageEncoder
+
+	image    image.Image
+	levels   int       // of each channel that were seen
+	channels []channel // where Learn is set
+}
+
+// A channel has sums of levels, which are whole numbers: no order matters.
+type channel struct{ sum, squares uint64 }
+
+// learn counts an image of its final size.
+func (f *imageFitter) learn() {
+	n := f.image.Channels
+	if f.channels == nil {
+		f.channels = make([]channel, n)
+	}
+	f.levels += f.image.Width * f.image.Height
+	for i, x := range f.image.Pix {
+		c := &f.channels[i%n]
+		c.sum += uint64(x)
+		c.squares += uint64(x) * uint64(x)
+	}
+}
+
+// meanStd is that of the levels in 0..1, the deviation of the whole; a channel
+// of one level is not scaled.
+func (c channel) meanStd(n int) (mean, std float64) {
+	count := big.NewInt(int64(n))
+	sum := new(big.Int).SetUint64(c.sum)
+	v := new(big.Int).SetUint64(c.squares)
+	v.Mul(v, count)
+	v.Sub(v, new(big.Int).Mul(sum, sum)) // n^2 times the variance, exactly
+	variance, _ := new(big.Float).SetInt(v).Float64()
+	mean = float64(c.sum) / (255 * float64(n))
+	if std = math.Sqrt(variance) / (255 * float64(n)); std == 0 {
+		std = 1
+	}
+	return mean, std
 }
 
 func (f *imageFitter) Add(values []any) error {
@@ -95,18 +140,46 @@ func (f *imageFitter) add(v any) error {
 		if f.cfg.Mode != nil {
 			mode = *f.cfg.Mode
 		}
-		f.build(mode, *f.cfg.Size)
-		_, err := image.NewDecoder(mode).Header(file)
-		return err
+		if f.built == nil {
+			f.build(mode, *f.cfg.Size)
+		}
+		if !f.cfg.Learn {
+			_, err := image.NewDecoder(mode).Header(file)
+			return err
+		}
+		f.built.build()
+		if err := f.built.reader.Image(&f.image, file, data.Draw{}); err != nil {
+			return err
+		}
+		f.learn()
+		return nil
 	}
 	t, err := wantImage(v)
 	if err != nil {
 		return err
 	}
 	s := sizeOf(t)
-	if f.built != nil {
-		return f.built.want(s, f.cfg.Size != nil)
+	if f.built == nil {
+		if err := f.begin(s); err != nil {
+			return err
+		}
 	}
+	if err := f.built.want(s, f.cfg.Size != nil); err != nil {
+		return err
+	}
+	if f.cfg.Learn {
+		f.built.build()
+		interleave(&f.image, t.Bytes(), s)
+		if err := f.built.reader.Augment(&f.image, data.Draw{}); err != nil {
+			return err
+		}
+		f.learn()
+	}
+	return nil
+}
+
+// begin makes the encoder by the first array.
+func (f *imageFitter) begin(s [3]int) error {
 	mode, ok := modes[s[0]]
 	if !ok {
 		return fmt.Errorf("the image has %d channels, want 1, 3 or 4; a feature of type array takes any", s[0])
@@ -150,14 +223,24 @@ func sizeOf(t *tensor.Tensor) [3]int {
 	return [3]int{s.Dim(0), s.Dim(1), s.Dim(2)}
 }
 
-// Enough is true of files after the first: their sizes do not matter.
-func (f *imageFitter) Enough() bool { return f.files && f.built != nil }
+// Enough is true of files after the first, if there is nothing to learn: their
+// sizes do not matter.
+func (f *imageFitter) Enough() bool { return f.files && f.built != nil && !f.cfg.Learn }
 
 func (f *imageFitter) Encoder() (Encoder, error) {
 	if f.built == nil {
 		return nil, column(f.cfg.Column, errors.New("no row has a value"))
 	}
-	return f.built, nil
+	if !f.cfg.Learn {
+		return f.built, nil
+	}
+	cfg := f.built.Config
+	cfg.Mean, cfg.Std = nil, nil
+	for _, c := range f.channels {
+		mean, std := c.meanStd(f.levels)
+		cfg.Mean, cfg.Std = append(cfg.Mean, mean), append(cfg.Std, std)
+	}
+	return &ImageEncoder{Column: f.cfg.Column, Config: cfg}, nil
 }
 
 // An ImageEncoder is an Image that was fitted.
