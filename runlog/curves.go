@@ -3,51 +3,86 @@ package runlog
 import (
 	"math"
 	"slices"
+	"strings"
 )
 
-// Curves is what a run's metrics look like over its steps: the loss and,
-// where it was logged, the accuracy, of the splits "train" and "test".
+// Curves is what a run's metrics look like over its steps: the loss, and one
+// metric more.
 type Curves struct {
-	title    string
-	loss     panel
-	accuracy panel
+	title  string
+	panels []panel
 }
 
-// A panel is one metric of both splits.
+// A panel is one metric: as training went, and as it was measured in between.
 type panel struct {
-	metric      string
-	train, test []point
+	metric string
+	train  []point
+	scored []split // validation, then test; those that have values
+}
+
+// A split is the values of a metric on data that is not trained on.
+type split struct {
+	name   string
+	points []point
 }
 
 type point struct{ step, value float64 }
 
-// NewCurves takes the metrics "loss" and "accuracy" (a fraction of 1) out of
-// the records. Numbers that are not finite, or beyond 1e100, are left out.
+// NewCurves takes the metric "loss" out of the records, and with it "accuracy"
+// or else the first metric that was measured on "validation" or "test". Numbers
+// that are not finite, or beyond 1e100, are left out.
 func NewCurves(title string, records []Record) *Curves {
-	return &Curves{title, newPanel("loss", records), newPanel("accuracy", records)}
+	c := &Curves{title: title}
+	for _, metric := range []string{"loss", second(records)} {
+		if p := newPanel(metric, records); metric != "" && !p.empty() {
+			c.panels = append(c.panels, p)
+		}
+	}
+	return c
+}
+
+// second chooses the metric beside the loss, "" for none.
+func second(records []Record) string {
+	first := ""
+	for _, r := range records {
+		for _, m := range r.Metrics {
+			switch {
+			case m.Name == "accuracy":
+				return m.Name
+			case first == "" && (r.Split == "validation" || r.Split == "test") && m.Name != "loss" && !strings.HasSuffix(m.Name, ".loss"):
+				first = m.Name
+			}
+		}
+	}
+	return first
 }
 
 // Empty reports whether there is nothing to draw.
-func (c *Curves) Empty() bool { return c.loss.empty() && c.accuracy.empty() }
+func (c *Curves) Empty() bool { return len(c.panels) == 0 }
 
 func newPanel(metric string, records []Record) panel {
 	p := panel{metric: metric}
+	scored := []split{{name: "validation"}, {name: "test"}}
 	for _, r := range records {
 		v, ok := r.Value(metric)
 		if !ok || !(math.Abs(v) <= 1e100) {
 			continue
 		}
-		switch at := (point{float64(r.Step), v}); r.Split {
-		case "train":
+		at := point{float64(r.Step), v}
+		if r.Split == "train" {
 			p.train = append(p.train, at)
-		case "test":
-			p.test = append(p.test, at)
+		}
+		for i := range scored {
+			if r.Split == scored[i].name {
+				scored[i].points = append(scored[i].points, at)
+			}
 		}
 	}
+	p.scored = slices.DeleteFunc(scored, func(s split) bool { return len(s.points) == 0 })
 	return p
 }
 
-func (p panel) empty() bool { return len(p.train)+len(p.test) == 0 }
+func (p panel) empty() bool { return len(p.train)+len(p.scored) == 0 }
 
 // smooth returns the mean of each point and its neighbours on both sides, with
 // weights that fall by a factor e over n/smoothParts points, n the number of

@@ -144,7 +144,15 @@ func TestPicture(t *testing.T) {
 	odd[11].Metrics[0].Value = 0 // no place on a logarithmic axis
 	odd[13].Metrics[0].Value = -1
 	one := Record{Step: 5, Split: "test", Metrics: []Metric{{"loss", .5}, {"accuracy", 1}}}
+	valid := training(3, 200, "loss", "mean_error")
+	for i := range valid {
+		if valid[i].Split == "test" {
+			valid[i].Split = "validation"
+		}
+	}
+	valid = append(valid, Record{Step: 600, Split: "test", Metrics: []Metric{{"loss", .09}, {"mean_error", .07}}})
 	for name, recs := range map[string][]Record{
+		"validation":     valid,
 		"both":           training(3, 200, "loss", "accuracy"),
 		"loss only":      training(3, 200, "loss"),
 		"accuracy only":  training(3, 200, "accuracy"),
@@ -191,7 +199,7 @@ func TestPicture(t *testing.T) {
 			for _, split := range []struct {
 				name string
 				ink  color.NRGBA
-			}{{"train", trainInk}, {"test", testInk}} {
+			}{{"train", trainInk}, {"validation", validInk}, {"test", testInk}} {
 				has := slices.ContainsFunc(recs, func(r Record) bool { return r.Split == split.name })
 				if drawn := count(split.ink) > 50; drawn != has {
 					t.Errorf("%s: drawn %v, in the records %v", split.name, drawn, has)

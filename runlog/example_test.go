@@ -30,9 +30,11 @@ func Example() {
 	env := runlog.NewEnv()
 	env.Version, env.ISA, env.Threads = "v0.1.0", "avx2", 2
 	check(run.WriteEnv(env))
+	check(run.WriteEvents(0)) // for TensorBoard
 	check(run.Log(runlog.Record{Step: 1, Epoch: 1, Split: "train", Metrics: []runlog.Metric{{Name: "loss", Value: 2.31}}}))
 	check(run.Log(runlog.Record{Step: 469, Epoch: 1, Split: "test", Metrics: []runlog.Metric{{Name: "loss", Value: 0.061}, {Name: "accuracy", Value: 0.98}}}))
 	check(run.WriteCurves("mnist"))
+	check(run.WriteReport(runlog.Report{Title: "mnist", Facts: []runlog.Fact{{Name: "Model", Value: "LeNet"}}}))
 	check(run.WriteFile("model/config.json", func(w io.Writer) error {
 		_, err := io.WriteString(w, `{"family":"lenet"}`)
 		return err

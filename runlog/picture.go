@@ -1,11 +1,13 @@
 package runlog
 
 import (
+	"errors"
 	"fmt"
 	"image/color"
 	"io"
 	"math"
 	"slices"
+	"strings"
 
 	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
@@ -38,7 +40,8 @@ var (
 	axisColor = color.NRGBA{0x9c, 0xa3, 0xaf, 0xff}
 	trainInk  = color.NRGBA{0x25, 0x63, 0xeb, 0xff}
 	trainRaw  = color.NRGBA{0x25, 0x63, 0xeb, 0x38}
-	testInk   = color.NRGBA{0xea, 0x58, 0x0c, 0xff}
+	validInk  = color.NRGBA{0xea, 0x58, 0x0c, 0xff}
+	testInk   = color.NRGBA{0x15, 0x80, 0x3d, 0xff}
 )
 
 // style returns text of the sans-serif face that travels with the program.
@@ -50,8 +53,8 @@ func style(size vg.Length, bold bool, c color.Color) text.Style {
 	return text.Style{Color: c, Font: f, Handler: plot.DefaultTextHandler}
 }
 
-// WritePNG draws the curves side by side: each split's values, for training
-// light as they are and strong as a running mean.
+// WritePNG draws the curves side by side: each split's values, those of
+// training light as they are and strong as a running mean.
 func (c *Curves) WritePNG(w io.Writer) error {
 	img := vgimg.NewWith(vgimg.UseWH(pictureWidth, pictureHeight), vgimg.UseDPI(pictureDPI), vgimg.UseBackgroundColor(color.White))
 	page := draw.Crop(draw.New(img), outerMargin, -outerMargin, outerMargin, -outerMargin)
@@ -62,11 +65,12 @@ func (c *Curves) WritePNG(w io.Writer) error {
 		page = draw.Crop(page, 0, 0, 0, -titleSpace)
 	}
 	var shown []view
-	if !c.loss.empty() {
-		shown = append(shown, lossView(c.loss))
-	}
-	if !c.accuracy.empty() {
-		shown = append(shown, accuracyView(c.accuracy))
+	for _, p := range c.panels {
+		if isShare(p.metric) {
+			shown = append(shown, shareView(p))
+		} else {
+			shown = append(shown, lossView(p))
+		}
 	}
 	width := (page.Max.X - page.Min.X + panelGap) / vg.Length(max(len(shown), 1))
 	for i, v := range shown {
@@ -82,15 +86,25 @@ func (c *Curves) WritePNG(w io.Writer) error {
 	return err
 }
 
+// isShare tells whether a metric is a fraction of 1, by its name.
+func isShare(metric string) bool {
+	name := metric[strings.LastIndexByte(metric, '.')+1:]
+	return name == "accuracy" || name == "binary_accuracy" || len(name) > 3 && strings.HasPrefix(name, "top") && name[3] >= '0' && name[3] <= '9'
+}
+
+// heading is the name of a metric above its plot.
+func heading(metric string) string {
+	return strings.ToUpper(metric[:1]) + strings.ReplaceAll(metric[1:], "_", " ")
+}
+
 // A view is a panel with the choices for its vertical axis made.
 type view struct {
 	panel
-	name   string
 	smooth []point
 	lo, hi float64
 	log    bool
 	ticks  plot.Ticker
-	last   func(float64) string // of the last test value
+	last   func(float64) string // of the last value of a split
 }
 
 // raw returns the training curve where it differs from the smoothed one.
@@ -101,20 +115,29 @@ func (v view) raw() []point {
 	return v.train
 }
 
-// limits returns the range of the curves that must be seen whole: the smoothed
-// and the test one.
+// limits returns the range of the curves that must be seen whole: all but the
+// raw one.
 func (p panel) limits(smoothed []point) (lo, hi float64) {
 	lo, hi = math.Inf(1), math.Inf(-1)
-	for _, q := range slices.Concat(smoothed, p.test) {
+	for _, q := range slices.Concat(smoothed, p.measured()) {
 		lo, hi = min(lo, q.value), max(hi, q.value)
 	}
 	return lo, hi
 }
 
+// measured is all points of the splits that are not trained on.
+func (p panel) measured() []point {
+	var all []point
+	for _, s := range p.scored {
+		all = append(all, s.points...)
+	}
+	return all
+}
+
 // lossView chooses a logarithmic axis when the loss falls to less than a
 // fifth. Of the raw curve the axis leaves out the outermost hundredths.
 func lossView(p panel) view {
-	v := view{panel: p, name: "Loss", smooth: smooth(p.train), last: func(x float64) string { return fmt.Sprintf("%.3g", x) }}
+	v := view{panel: p, smooth: smooth(p.train), last: func(x float64) string { return fmt.Sprintf("%.3g", x) }}
 	v.lo, v.hi = p.limits(v.smooth)
 	v.log = v.lo > 1e-100 && v.hi > 5*v.lo
 	rawLo, rawHi := v.lo, v.hi
@@ -138,15 +161,15 @@ func lossView(p panel) view {
 	return v
 }
 
-// accuracyView shows the part of 0..1 in which the curves spend their time:
+// shareView shows the part of 0..1 in which the curves spend their time:
 // the steep start of training may begin below it.
-func accuracyView(p panel) view {
-	v := view{panel: p, name: "Accuracy", smooth: smooth(p.train), ticks: percentTicks{}, last: func(x float64) string { return fmt.Sprintf("%.2f %%", 100*x) }}
+func shareView(p panel) view {
+	v := view{panel: p, smooth: smooth(p.train), ticks: percentTicks{}, last: func(x float64) string { return fmt.Sprintf("%.2f %%", 100*x) }}
 	lo, hi := p.limits(v.smooth)
 	if len(p.train) > 0 {
 		hi = max(hi, quantile(p.train, .99))
 		lo = min(hi, quantile(v.smooth, .1))
-		for _, q := range p.test {
+		for _, q := range p.measured() {
 			lo = min(lo, q.value)
 		}
 	}
@@ -160,7 +183,7 @@ func (v view) draw(c draw.Canvas) error {
 	v.header(c)
 	p := plot.New()
 	p.BackgroundColor = nil
-	steps := slices.Concat(v.train, v.test)
+	steps := slices.Concat(v.train, v.measured())
 	first, last := steps[0].step, steps[0].step
 	for _, q := range steps {
 		first, last = min(first, q.step), max(last, q.step)
@@ -186,31 +209,33 @@ func (v view) draw(c draw.Canvas) error {
 	grid.Vertical.Width = 0
 	grid.Horizontal = draw.LineStyle{Color: rule, Width: 0.6}
 	p.Add(grid)
-	for _, curve := range []struct {
-		points []point
-		color  color.Color
-		width  vg.Length
-	}{
-		{thin(v.raw(), rawPoints), trainRaw, 0.7},
-		{thin(v.smooth, rawPoints), trainInk, 1.7},
-		{v.test, testInk, 1.7},
-	} {
-		if len(curve.points) == 0 {
+	add := func(points []point, ink color.Color, width vg.Length) error {
+		if len(points) == 0 {
+			return nil
+		}
+		line, err := plotter.NewLine(v.coordinates(points))
+		if err != nil {
+			return err
+		}
+		line.LineStyle = draw.LineStyle{Color: ink, Width: width}
+		p.Add(line)
+		return nil
+	}
+	if err := errors.Join(add(thin(v.raw(), rawPoints), trainRaw, 0.7), add(thin(v.smooth, rawPoints), trainInk, 1.7)); err != nil {
+		return err
+	}
+	for _, s := range v.scored {
+		if err := add(s.points, s.ink(), 1.7); err != nil {
+			return err
+		}
+		if len(s.points) > 60 { // more marks would hide the line
 			continue
 		}
-		line, err := plotter.NewLine(v.coordinates(curve.points))
+		marks, err := plotter.NewScatter(v.coordinates(s.points))
 		if err != nil {
 			return err
 		}
-		line.LineStyle = draw.LineStyle{Color: curve.color, Width: curve.width}
-		p.Add(line)
-	}
-	if n := len(v.test); n > 0 && n <= 60 { // more marks would hide the line
-		marks, err := plotter.NewScatter(v.coordinates(v.test))
-		if err != nil {
-			return err
-		}
-		marks.GlyphStyle = testMark
+		marks.GlyphStyle = mark(s.ink())
 		p.Add(marks)
 	}
 	// Adding curves widened the axes to all of their points.
@@ -219,7 +244,18 @@ func (v view) draw(c draw.Canvas) error {
 	return nil
 }
 
-var testMark = draw.GlyphStyle{Color: testInk, Radius: 2.8, Shape: draw.CircleGlyph{}}
+// ink is the colour of the split.
+func (s split) ink() color.Color {
+	if s.name == "test" {
+		return testInk
+	}
+	return validInk
+}
+
+// mark is a point of a split that is not trained on.
+func mark(ink color.Color) draw.GlyphStyle {
+	return draw.GlyphStyle{Color: ink, Radius: 2.8, Shape: draw.CircleGlyph{}}
+}
 
 // coordinates turns points into the plotter's. A logarithmic axis has no place
 // for numbers that are not positive; they go below its lower end.
@@ -239,31 +275,28 @@ func (v view) header(c draw.Canvas) {
 	y := c.Max.Y - 8
 	name := style(12.5, true, ink)
 	name.YAlign = draw.YCenter
-	c.FillText(name, vg.Point{X: c.Min.X, Y: y}, v.name)
+	c.FillText(name, vg.Point{X: c.Min.X, Y: y}, heading(v.metric))
 
 	label := style(10.5, false, ink)
 	label.YAlign = draw.YCenter
 	const swatch, space, gap = vg.Length(20), vg.Length(5), vg.Length(16)
 	middle := y - 1 // of lower-case letters
 	x := c.Max.X
-	entry := func(s string, line color.Color, mark bool) {
+	entry := func(s string, line color.Color, marked bool) {
 		x -= label.Width(s)
 		c.FillText(label, vg.Point{X: x, Y: y}, s)
 		x -= space + swatch
 		c.StrokeLine2(draw.LineStyle{Color: line, Width: 2}, x, middle, x+swatch, middle)
-		if mark {
-			c.DrawGlyph(testMark, vg.Point{X: x + swatch/2, Y: middle})
+		if marked {
+			c.DrawGlyph(mark(line), vg.Point{X: x + swatch/2, Y: middle})
 		}
 		x -= gap
 	}
-	if n := len(v.test); n > 0 {
-		entry("test "+v.last(v.test[n-1].value), testInk, true)
+	for _, s := range slices.Backward(v.scored) {
+		entry(s.name+" "+v.last(s.points[len(s.points)-1].value), s.ink(), true)
 	}
-	switch {
-	case v.raw() != nil:
-		entry("running mean", trainInk, false)
-		entry("train", trainRaw, false)
-	case len(v.train) > 0:
+	// A long name takes the room of what is plain to see.
+	if len(v.train) > 0 && x-label.Width("train")-space-swatch > c.Min.X+name.Width(heading(v.metric))+gap {
 		entry("train", trainInk, false)
 	}
 }
