@@ -3,12 +3,15 @@ package recipe
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/data/source"
+	"github.com/gradus-ml/gradus/metric"
 )
 
 // Validate tells all that is wrong, each with its key: see config.Problem.
@@ -31,7 +34,7 @@ func (r Recipe) Validate() error {
 		p.under("schedule", r.Schedule.Validate())
 	}
 	p.under("strategy", r.Strategy.Validate())
-	p.key("strategy.early_stop", r.Strategy.EarlyStop == nil || r.Data.Validation != nil, "watches the validation split, and data.validation is missing")
+	p.add(r.validateMetrics())
 	for _, every := range []struct {
 		key string
 		n   *int
@@ -102,6 +105,32 @@ func validateFeatures(key string, all []feature.Named, seen map[string]string) e
 		} else {
 			p.under(at, f.Config.Validate())
 		}
+	}
+	return p.err()
+}
+
+// validateMetrics wants metrics that there are, and those that decide something
+// among the ones that are computed.
+func (r Recipe) validateMetrics() error {
+	var p problems
+	for i, name := range r.Evaluate.Metrics {
+		if _, err := metric.New(name); err != nil {
+			p.key(fmt.Sprintf("evaluate.metrics.%d", i), false, "%s", unknown(name, "metric", metric.Names()))
+		}
+	}
+	watched := map[string]*string{"checkpoint.metric": r.Checkpoint.Metric}
+	if e := r.Strategy.EarlyStop; e != nil {
+		watched["strategy.early_stop.metric"] = &e.Metric
+	}
+	for _, key := range slices.Sorted(maps.Keys(watched)) {
+		name := watched[key]
+		if name == nil {
+			continue
+		}
+		p.key(key, r.Data.Validation != nil, "%s is measured on the validation split, and data.validation is missing", *name)
+		// With several targets names have the target's before them.
+		known := len(r.Data.Targets) > 1 || *name == "loss" || slices.Contains(r.Evaluate.Metrics, *name)
+		p.key(key, known, "%q is not computed; evaluate.metrics lists what is", *name)
 	}
 	return p.err()
 }
