@@ -3,6 +3,7 @@ package recipe
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/data/file"
 	"github.com/gradus-ml/gradus/data/source"
 	"github.com/gradus-ml/gradus/loss"
 	"github.com/gradus-ml/gradus/optim"
@@ -41,7 +43,7 @@ func TestBuiltins(t *testing.T) {
 func TestStarters(t *testing.T) {
 	for _, s := range Starters() {
 		const data = "C: my #1/it's \"data\""
-		text, err := New(s.Name, data)
+		text, err := New(s.Name, Starter{Data: data})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,8 +61,73 @@ func TestStarters(t *testing.T) {
 		}
 	}
 	for kind, want := range map[string]string{"imags": "did you mean images?", "xxxxxxxxxxxx": "there are images, language, table, text"} {
-		if _, err := New(kind, "x"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(kind, Starter{Data: "x"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
+// A table's own columns make the recipe.
+func TestReadColumns(t *testing.T) {
+	dir := t.TempDir()
+	var rows strings.Builder
+	rows.WriteString("id,city,size,rooms,price,old,sold\n")
+	for i := range 60 {
+		fmt.Fprintf(&rows, "h%d,%s,%d.5,%d,%d.25,%v,%s\n", i, []string{"a: b", "c"}[i%2], 50+i%7, i%5, 1000+i, i%2 == 0, []string{"yes", "no"}[i%2])
+	}
+	files, err := file.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	path := filepath.Join(dir, "houses.csv")
+	if err := os.WriteFile(path, []byte(rows.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for target, want := range map[string]Columns{
+		"price": {true, "csv", "price", true, []string{"size", "rooms"}, []string{"city", "old", "sold"}, []string{"id"}},
+		"rooms": {true, "csv", "rooms", false, []string{"size", "price"}, []string{"city", "old", "sold"}, []string{"id"}},
+		"sold":  {true, "csv", "sold", false, []string{"size", "rooms", "price"}, []string{"city", "old"}, []string{"id"}},
+	} {
+		got, err := ReadColumns(t.Context(), files, path, target)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, got %+v, want %+v", target, err, got, want)
+		}
+		text, err := New("table", Starter{path, got})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Parse(text, "houses.yaml")
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		tables, err := r.Data.Open(t.Context(), files, r.Seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Data.Fit(t.Context(), tables); err != nil {
+			t.Errorf("%v\n%s", err, text)
+		}
+		tables.Close()
+	}
+	if _, err := ReadColumns(t.Context(), files, path, "prise"); err == nil || !strings.Contains(err.Error(), `no column "prise"; there are id, city`) {
+		t.Error(err)
+	}
+	if _, err := ReadColumns(t.Context(), files, filepath.Join(dir, "none.csv"), "price"); err == nil {
+		t.Error("a file that is not there has columns")
+	}
+	names := make([]string, 30)
+	for i := range names {
+		names[i] = fmt.Sprintf("column %d", i)
+	}
+	if text, err := New("table", Starter{"a.tsv", Columns{Read: true, Source: "csv", Target: "x", Numbers: names}}); err != nil {
+		t.Error(err)
+	} else if r, err := Parse(text, "a.yaml"); err != nil || !reflect.DeepEqual(r.Data.Inputs[0].Config.Reads(), names) {
+		t.Errorf("%v\n%s", err, text)
+	}
+	for name, want := range map[string]string{"a.csv": "csv", "a.tsv.gz": "csv", "a.JSONL": "jsonl", "a.jsonl.zst": "jsonl", "a.parquet": "parquet", "a": "csv"} {
+		if got := tableSource(name); got != want {
+			t.Errorf("%s: %s", name, got)
 		}
 	}
 }

@@ -157,7 +157,11 @@ func TestSchema(t *testing.T) {
 		texts = append(texts, b.Text, full)
 	}
 	for _, s := range Starters() {
-		texts = append(texts, s.Text)
+		text, err := New(s.Name, Starter{Data: "data"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, text)
 	}
 	for _, text := range texts {
 		if err := check(text); err != nil {

@@ -2,40 +2,177 @@ package recipe
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"fmt"
-	"slices"
+	"path"
 	"strings"
+	"text/template"
 
 	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/data/source"
 )
 
-// starters holds a file KIND.yaml for each kind of data that a new recipe may
-// be for.
+// starters holds a template KIND.yaml for each kind of data that a new recipe
+// may be for.
 //
 //go:embed starters/*.yaml
 var starters embed.FS
 
-// Starters lists the kinds of data that there are first recipes for.
+// Starters lists the kinds of data that there are first recipes for. Their
+// texts are templates of [Starter].
 func Starters() []Builtin { return embedded(starters, "starters") }
 
-// startersData is what the files have in place of the user's data.
-const startersData = "YOUR-DATA"
+// A Starter is what a first recipe is written for.
+type Starter struct {
+	Data string // file, folder or address
+	Columns
+}
+
+// Columns are those of a table.
+type Columns struct {
+	Read    bool     // from the table, or names to be replaced
+	Source  string   // type of the source
+	Target  string   // what is to be found
+	Regress bool     // which is a number, not a class
+	Numbers []string // the other columns
+	Kinds   []string
+	LeftOut []string
+}
 
 // New returns the text of a first recipe for a kind of data, with comments that
-// say what can be changed. data names the file or folder.
-func New(kind, data string) ([]byte, error) {
+// say what can be changed.
+func New(kind string, s Starter) ([]byte, error) {
+	if !s.Read {
+		s.Columns = Columns{Source: tableSource(s.Data), Target: "answer", Numbers: []string{"age", "income"}, Kinds: []string{"city", "job"}}
+	}
 	var known []string
-	for _, s := range Starters() {
-		if s.Name == kind {
-			_, text, _ := bytes.Cut(s.Text, []byte("\n"))
-			return bytes.ReplaceAll(text, []byte(startersData), config.Text(data)), nil
+	for _, b := range Starters() {
+		if b.Name == kind {
+			_, text, _ := strings.Cut(string(b.Text), "\n")
+			t, err := template.New(kind).Funcs(template.FuncMap{"yaml": yamlText, "list": yamlList}).Parse(text)
+			if err != nil {
+				return nil, err
+			}
+			var out bytes.Buffer
+			err = t.Execute(&out, s)
+			return out.Bytes(), err
 		}
-		known = append(known, s.Name)
+		known = append(known, b.Name)
 	}
 	if n, ok := config.Nearest(kind, known); ok {
 		return nil, fmt.Errorf("unknown kind of data %s; did you mean %s?", kind, n)
 	}
-	slices.Sort(known)
 	return nil, fmt.Errorf("unknown kind of data %s; there are %s", kind, strings.Join(known, ", "))
+}
+
+func yamlText(s string) string { return string(config.Text(s)) }
+
+// yamlList writes a list in brackets, some to a line.
+func yamlList(v any) string {
+	all, ok := v.([]string)
+	if !ok {
+		all = []string{v.(string)}
+	}
+	const most = 90
+	var lines []string
+	line := ""
+	for i, s := range all {
+		s = yamlText(s)
+		if i < len(all)-1 {
+			s += ","
+		}
+		if line != "" && len(line)+len(s) > most {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += s
+	}
+	return "[" + strings.Join(append(lines, line), "\n        ") + "]"
+}
+
+// tableSource is the type of the source that reads a file.
+func tableSource(name string) string {
+	for range 2 { // houses.jsonl.gz
+		switch ext := strings.ToLower(path.Ext(name)); ext {
+		case ".jsonl", ".ndjson", ".json":
+			return "jsonl"
+		case ".parquet":
+			return "parquet"
+		default:
+			name = strings.TrimSuffix(name, path.Ext(name))
+		}
+	}
+	return "csv"
+}
+
+// lookedAt is the number of rows that tell what a column is.
+const lookedAt = 2000
+
+// ReadColumns reads a table's columns, and some of its rows, and says what each
+// is good for. Columns of text of which nearly every row has a value of its own,
+// such as names and numbers of customers, are left out.
+func ReadColumns(ctx context.Context, files source.Files, name, target string) (c Columns, err error) {
+	c = Columns{Read: true, Source: tableSource(name), Target: target}
+	var cfg struct {
+		Source source.Config `yaml:"source"`
+	}
+	text := fmt.Sprintf("source: {type: %s, path: %s}", c.Source, config.Text(name))
+	if err := config.Decode([]byte(text), "--data", &cfg, Kinds()); err != nil {
+		return c, err
+	}
+	table, err := cfg.Source.Open(ctx, files)
+	if err != nil {
+		return c, err
+	}
+	defer table.Close()
+	columns := table.Columns()
+	at, err := source.Index(columns, target)
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", name, err)
+	}
+	distinct, rows, err := look(table)
+	if err != nil {
+		return c, err
+	}
+	for i, col := range columns {
+		number := col.Kind == source.Number || col.Kind == source.Integer
+		switch {
+		case i == at[0]:
+			const fewest = 20 // more values than that are no classes
+			c.Regress = number && (col.Kind == source.Number || distinct[i] > fewest)
+		case number:
+			c.Numbers = append(c.Numbers, col.Name)
+		case col.Kind != source.Text && col.Kind != source.Boolean || rows >= 20 && distinct[i] > rows/2:
+			c.LeftOut = append(c.LeftOut, col.Name)
+		default:
+			c.Kinds = append(c.Kinds, col.Name)
+		}
+	}
+	return c, nil
+}
+
+// look counts the different values of each column in the first rows.
+func look(table source.Table) (distinct []int, rows int, err error) {
+	columns := table.Columns()
+	seen := make([]map[string]bool, len(columns))
+	index, row := make([]int, len(columns)), make([]any, len(columns))
+	for i := range columns {
+		seen[i], index[i] = map[string]bool{}, i
+	}
+	rows = min(table.Len(), lookedAt)
+	for r := range rows {
+		if err := table.Read(row, r, index); err != nil {
+			return nil, 0, err
+		}
+		for i, v := range row {
+			seen[i][fmt.Sprint(v)] = true
+		}
+	}
+	for _, s := range seen {
+		distinct = append(distinct, len(s))
+	}
+	return distinct, rows, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gradus-ml/gradus/data/file"
 	"github.com/gradus-ml/gradus/recipe"
 )
 
@@ -82,7 +83,7 @@ func newRecipeShow() *cobra.Command {
 }
 
 func newRecipeNew() *cobra.Command {
-	var data string
+	var data, target string
 	var kinds []string
 	for _, s := range recipe.Starters() {
 		kinds = append(kinds, s.Name)
@@ -92,10 +93,14 @@ func newRecipeNew() *cobra.Command {
 		Short: "Print a first recipe for data of your own",
 		Long: "Print a recipe with comments for a kind of data: " + strings.Join(kinds, ", ") + ".\n\n" +
 			"  gradus recipe new images --data photos > my.yaml\n" +
+			"  gradus recipe new table --data houses.csv --target price > my.yaml\n" +
 			"  gradus train my.yaml",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usagef("%s takes one kind of data, got %d", cmd.CommandPath(), len(args))
+			}
+			if target != "" && (len(args) == 0 || args[0] != "table") {
+				return usagef("--target is for the kind table")
 			}
 			return nil
 		},
@@ -103,7 +108,18 @@ func newRecipeNew() *cobra.Command {
 			if len(args) == 0 {
 				return listRecipes(cmd, "kind of data", recipe.Starters())
 			}
-			text, err := recipe.New(args[0], data)
+			s := recipe.Starter{Data: data}
+			if target != "" {
+				files, err := file.New()
+				if err != nil {
+					return err
+				}
+				defer files.Close()
+				if s.Columns, err = recipe.ReadColumns(cmd.Context(), files, data, target); err != nil {
+					return usage(err)
+				}
+			}
+			text, err := recipe.New(args[0], s)
 			if err != nil {
 				return usage(err)
 			}
@@ -112,6 +128,7 @@ func newRecipeNew() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "DATA", "`path` of your data: a folder, a file, or an address")
+	cmd.Flags().StringVar(&target, "target", "", "`column` of a table that is to be found; the others are read from the file")
 	return cmd
 }
 
