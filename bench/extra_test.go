@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gradus-ml/gradus/backend/cpu"
+	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/grad"
 	"github.com/gradus-ml/gradus/ir"
@@ -14,6 +15,7 @@ import (
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/optim"
+	"github.com/gradus-ml/gradus/pass"
 )
 
 // An extra is what a training step does besides.
@@ -22,6 +24,7 @@ type extra struct {
 	gateLoss bool // no update where the loss is not finite
 	gateNorm bool // no update where the norm of the gradients is not finite
 	average  bool // a moving average of the weights
+	half     bool // products and convolutions of bfloat16
 }
 
 var extras = map[string]extra{
@@ -36,7 +39,12 @@ var extras = map[string]extra{
 func (s *Step) with(e extra) *Step {
 	with := *s
 	with.fn = exec.NewFunc(s.store, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		leave := func() {}
+		if e.half {
+			leave = pass.Autocast(c.Graph(), dtype.BFloat16)
+		}
 		l := loss.CrossEntropy(s.model.Forward(c.Train(), in[0]), in[1])
+		leave()
 		grads := grad.Of(l, c.Params(s.opt)...)
 		finite := func(v *ir.Value) *ir.Value { return ops.Lt(ops.Abs(v), ops.Scalar(v, 1e38)) }
 		if e.gateLoss {

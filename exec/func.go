@@ -10,6 +10,7 @@ import (
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
+	"github.com/gradus-ml/gradus/pass"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
@@ -25,6 +26,7 @@ type Func struct {
 	trace func(c *module.Ctx, in []*ir.Value) []*ir.Value
 	cache []*compiled // the most recently used first
 	check bool        // stop at the first value that is not finite
+	again []string    // modules that are computed again in the backward pass
 }
 
 // compiled is a step for one signature.
@@ -51,6 +53,12 @@ func (f *Func) DetectAnomaly(on bool) {
 		f.check, f.cache = on, nil
 	}
 }
+
+// Recompute makes later Runs keep only what goes into and out of some modules,
+// and compute their inner values again in the backward pass, which takes less
+// memory and more time; results stay the same bit for bit. Modules are given as
+// patterns of paths, see [pass.Recompute]: "h.*" are h.0, h.1 and so on.
+func (f *Func) Recompute(modules ...string) { f.again, f.cache = slices.Clone(modules), nil }
 
 // Run runs the step once. The outputs are valid until the next Run. A context
 // that is done stops the run before it starts; a step is never cut in two.
@@ -101,8 +109,8 @@ func (c *compiled) accepts(in []*tensor.Tensor) bool {
 // compile traces the function and hands the graph to the backend.
 func (f *Func) compile(types []ir.Type) (*compiled, error) {
 	start := time.Now()
-	g, used := f.build(types)
-	if err := g.Err(); err != nil {
+	g, used, err := f.build(types)
+	if err != nil {
 		return nil, err
 	}
 	if err := f.store.ensure(used); err != nil {
@@ -144,9 +152,8 @@ func (f *Func) executable(g *ir.Graph) (backend.Executable, error) {
 }
 
 // build traces the function into a new graph and lists the values it uses.
-func (f *Func) build(types []ir.Type) (*ir.Graph, []spec) {
-	g := ir.NewGraph()
-	var used []spec
+func (f *Func) build(types []ir.Type) (g *ir.Graph, used []spec, err error) {
+	g = ir.NewGraph()
 	c := module.NewCtx(g, f.store.tree, func(key string, p *module.Param, s *module.State) {
 		if p != nil {
 			used = append(used, spec{key, p.Type(), p.Init, nil})
@@ -161,14 +168,19 @@ func (f *Func) build(types []ir.Type) (*ir.Graph, []spec) {
 	out := f.trace(c, in)
 	c.Finish(func(v *ir.Value) *ir.Value { return ops.Add(v, ops.Scalar(v, 1)) })
 	g.SetOutputs(out...)
-	return g, used
+	if err = g.Err(); err == nil && len(f.again) > 0 {
+		if g, err = pass.Recompute(g, f.again...); err != nil {
+			err = fmt.Errorf("exec: %w", err)
+		}
+	}
+	return g, used, err
 }
 
 // Graph returns the graph that the function builds for arguments of the given
 // types. It is new each time, and not compiled.
 func (f *Func) Graph(types ...ir.Type) (*ir.Graph, error) {
-	g, _ := f.build(types)
-	return g, g.Err()
+	g, _, err := f.build(types)
+	return g, err
 }
 
 // A Plan is what is known of a step before it runs.

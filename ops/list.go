@@ -11,6 +11,7 @@ type Listed struct {
 // List lists every op type of this package, in the order of the alphabet.
 func List() []Listed {
 	return []Listed{
+		{AfterOp{}, "after"},
 		{ArgReduceOp{}, "argreduce"},
 		{AttentionGradOp{}, "attention"},
 		{AttentionOp{}, "attention"},

@@ -136,6 +136,15 @@ func (s *simplifier) simplify(op ir.Op, in []*ir.Value) *ir.Value {
 		return nil
 	case ops.StopGradientOp:
 		return in[0]
+	case ops.AfterOp:
+		if _, ok := splat(in[0]); ok {
+			return in[0]
+		}
+		switch t := in[1].Node(); t.Op().(type) {
+		case ops.ReshapeOp, ops.TransposeOp, ops.CastOp, ops.BroadcastOp: // which nobody else may want
+			return s.one(op, in[0], t.In()[0])
+		}
+		return nil
 	}
 	return s.fold(op, in)
 }

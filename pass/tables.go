@@ -62,6 +62,9 @@ func ofTaken(to *ir.Graph, op ops.DotOp, in []*ir.Value) []*ir.Value {
 	}
 	for side, contract := range [][]int8{op.XContract[:op.NContract], op.YContract[:op.NContract]} {
 		x := in[side]
+		if _, ok := x.Node().Op().(ops.AfterOp); ok { // rows that are kept for the backward pass
+			x = x.Node().In()[0]
+		}
 		take, ok := x.Node().Op().(ops.TakeOp)
 		if !ok || take.Axis != 0 || !pays(x.Node().In()[0].Shape(), x.Node().In()[1]) {
 			continue

@@ -39,7 +39,7 @@ const groupNodes = 48
 // who can't take it as it is asks: constants, broadcasts, reshapes.
 func virtual(n *ir.Node) bool {
 	switch n.Op().(type) {
-	case ops.ConstantOp, ops.BroadcastOp, ops.ReshapeOp, ir.Input, widenOp:
+	case ops.ConstantOp, ops.BroadcastOp, ops.ReshapeOp, ops.AfterOp, ir.Input, widenOp:
 		return true
 	}
 	return false
@@ -254,7 +254,7 @@ func (f *fuser) anchors(g *ir.Graph, live []bool, canAnchor func(n *ir.Node) boo
 		for _, v := range n.In() {
 			m := plain(v).Node()
 			p := f.unitOf[m.ID()]
-			if p == nil || p == u || u.anchor != nil || p.anchor != nil || !canAnchor(m) || !fits(u, m.Out(0)) || u.readsStatistics(m) || f.differ(p, u) || f.between(p, u) {
+			if p == nil || p == u || delayed(v) || u.anchor != nil || p.anchor != nil || !canAnchor(m) || !fits(u, m.Out(0)) || u.readsStatistics(m) || f.differ(p, u) || f.between(p, u) {
 				continue
 			}
 			u.anchor = m
@@ -280,13 +280,29 @@ func (u *unit) readsStatistics(m *ir.Node) bool {
 	return false
 }
 
-// plain looks through reshapes: the memory is the same.
+// plain looks through reshapes and delays: the memory is the same.
 func plain(v *ir.Value) *ir.Value {
 	for {
-		if _, ok := v.Node().Op().(ops.ReshapeOp); !ok {
+		switch v.Node().Op().(type) {
+		case ops.ReshapeOp, ops.AfterOp:
+			v = v.Node().In()[0]
+		default:
 			return v
 		}
-		v = v.Node().In()[0]
+	}
+}
+
+// delayed reports whether v is to be read after something else, see ops.After.
+func delayed(v *ir.Value) bool {
+	for {
+		switch v.Node().Op().(type) {
+		case ops.AfterOp:
+			return true
+		case ops.ReshapeOp:
+			v = v.Node().In()[0]
+		default:
+			return false
+		}
 	}
 }
 

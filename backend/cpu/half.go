@@ -101,7 +101,7 @@ func hasHalves(n *ir.Node) bool {
 func takesHalves(n *ir.Node) bool {
 	switch n.Op().(type) {
 	case ir.Input, ops.ConstantOp, ops.IotaOp, ops.CastOp, ops.StopGradientOp, ops.PrintOp,
-		ops.BroadcastOp, ops.ReshapeOp, ops.TransposeOp, ops.SliceOp, ops.FlipOp, ops.PadOp, ops.ConcatOp,
+		ops.BroadcastOp, ops.ReshapeOp, ops.AfterOp, ops.TransposeOp, ops.SliceOp, ops.FlipOp, ops.PadOp, ops.ConcatOp,
 		ir.Nested:
 		return true
 	}

@@ -43,6 +43,15 @@ func (l layouter) node(to *ir.Graph, n *ir.Node, in []*ir.Value) []*ir.Value {
 			op.ChannelsLast = true
 			return l.wrap(ir.Apply(op, l.turn(in[0]), in[1]))
 		}
+	case ops.AfterOp:
+		x, t := in[0], in[1]
+		if u := l.last[t]; u != nil {
+			t = u
+		}
+		if u := l.last[x]; u != nil {
+			return l.wrap(ir.Apply(op, u, t))
+		}
+		return ir.Apply(op, x, t)
 	case ops.ConvWeightOp:
 		if !op.ChannelsLast {
 			op.ChannelsLast = true

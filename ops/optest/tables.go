@@ -5,6 +5,7 @@ func Tables() map[string]Table {
 	return map[string]Table{
 		"activation":       activation(),
 		"adaptive_pool":    adaptivePool(),
+		"after":            after(),
 		"argreduce":        argReduce(),
 		"attention":        attention(),
 		"avg_pool":         avgPool(),
