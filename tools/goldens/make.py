@@ -13,6 +13,7 @@ import golden
 SCRIPTS = [
     "activations",
     "attention",
+    "audio",
     "augment",
     "bert",
     "control",
