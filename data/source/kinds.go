@@ -7,6 +7,7 @@ func Kinds() []config.Kind {
 	return []config.Kind{
 		{Name: "csv", Default: DefaultCSV()},
 		{Name: "jsonl", Default: JSONLines{}},
+		{Name: "parquet", Default: DefaultParquet()},
 		{Name: "text", Default: DefaultPlainText()},
 		{Name: "images", Default: DefaultImages()},
 		{Name: "webdataset", Default: WebDataset{}},
