@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -211,4 +212,79 @@ func TestScan(t *testing.T) {
 	}
 	s.Close()
 	check(&world{})
+}
+
+// BenchmarkRows reads rows of 20 numbers and a class: as they are, as
+// examples, and as batches of a feed with a shuffle and two workers.
+func BenchmarkRows(b *testing.B) {
+	const n = 10000
+	var text strings.Builder
+	var names []string
+	for c := range 20 {
+		names = append(names, fmt.Sprint("x", c))
+	}
+	fmt.Fprintln(&text, strings.Join(names, ",")+",y")
+	for i := range n {
+		for c := range 20 {
+			fmt.Fprintf(&text, "%d.%03d,", i*c%97, (i*31+c)%1000)
+		}
+		fmt.Fprintf(&text, "%c\n", 'a'+i%4)
+	}
+	cfg := source.DefaultCSV()
+	cfg.Path = []string{filepath.Join(b.TempDir(), "rows.csv")}
+	if err := os.WriteFile(cfg.Path[0], []byte(text.String()), 0o666); err != nil {
+		b.Fatal(err)
+	}
+	files, err := file.New()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer files.Close()
+	ctx := context.Background()
+	src, err := cfg.Stream(ctx, files)
+	if err != nil {
+		b.Fatal(err)
+	}
+	scan, err := Scan(ctx, src)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer scan.Close()
+	x := feature.DefaultNumeric()
+	x.Columns = names
+	set, err := feature.Fit(ctx, []feature.Named{{Name: "x", Config: x}}, []feature.Named{{Name: "y", Config: feature.Class{Column: "y"}}}, nil, scan)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rows := scan.Rows(Columns(set)...)
+	feed, err := NewFeed(Encode(Shuffle(rows, 1000, 1), set, 1, true, Workers(2)), FeedConfig{Batch: 100})
+	if err != nil {
+		b.Fatal(err)
+	}
+	examples := Encode(rows, set, 1, true)
+	for name, read := range map[string]func() error{
+		"rows":     func() error { return drain(rows.From(ctx, 0, 0)) },
+		"examples": func() error { return drain(examples.From(ctx, 0, 0)) },
+		"feed":     func() error { return drain(feed.From(ctx, 0, 0)) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(text.Len()))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := read(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
+		})
+	}
+}
+
+func drain[T any](s iter.Seq2[T, error]) error {
+	for _, err := range s {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
