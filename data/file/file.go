@@ -8,7 +8,7 @@
 //
 // What is remote is read again from where it broke off, and unpacked as it
 // comes. Nothing is read from the environment: credentials and proxies are
-// given by options.
+// given by options, and [S3From] is given an environment.
 package file
 
 import (
