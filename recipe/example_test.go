@@ -2,15 +2,19 @@ package recipe_test
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/gradus-ml/gradus/recipe"
 )
 
-func ExampleMNIST_Validate() {
-	r := recipe.DefaultMNIST(recipe.ThisMachine())
-	r.Epochs, r.Data.Batch = 0, -1
-	fmt.Println(r.Validate())
+// A recipe is read with settings over it; whatever is wrong is told with its
+// place.
+func ExampleRead() {
+	r, err := recipe.Read("mnist", "strategy.epochs=3", "optimizer.lr=0.01")
+	fmt.Println(r.Name, *r.Strategy.Epochs, r.Optimizer[0].Config.Rate(), err)
+	_, err = recipe.Read("mnist", "optimizer.lr=-1")
+	fmt.Println(strings.Split(err.Error(), "\n")[0])
 	// Output:
-	// epochs must be in 1..1000000, got 0
-	// batch must be at least 1, got -1
+	// mnist 3 0.01 <nil>
+	// optimizer.lr=-1: optimizer: lr must be a finite number and not negative, got -1
 }

@@ -22,9 +22,7 @@ func (r *run) thaw() error {
 	if r.program != nil && !begins {
 		return nil
 	}
-	groups, err := optim.Groups(r.Store.Params(), r.Optimizers, optim.Training{
-		Freeze: s.Freeze, Thaw: s.Thaw, Epoch: epoch, Rates: s.Rates, Decay: s.Decay,
-	})
+	groups, err := r.groups(epoch)
 	if err != nil {
 		return err
 	}
@@ -40,6 +38,12 @@ func (r *run) thaw() error {
 	}
 	r.program = r.compile(opt, scaler)
 	return nil
+}
+
+// groups deals out the parameters that are trained in an epoch, from 1.
+func (t *Trainer) groups(epoch int) ([]optim.Group, error) {
+	s := t.Strategy
+	return optim.Groups(t.Store.Params(), t.Optimizers, optim.Training{Freeze: s.Freeze, Thaw: s.Thaw, Epoch: epoch, Rates: s.Rates, Decay: s.Decay})
 }
 
 // buildSchedule makes the schedule of a run of so many steps, -1 if nobody

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gradus-ml/gradus/data"
@@ -148,7 +149,7 @@ func (r *run) fit(ctx context.Context) (Result, error) {
 
 // start checks the settings and makes what lasts for the whole run.
 func (r *run) start(ctx context.Context) error {
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		return err
 	}
 	steps, err := r.countSteps(ctx)
@@ -176,23 +177,33 @@ func (r *run) start(ctx context.Context) error {
 	return r.tell(&Started{Epochs: r.Strategy.Epochs, Steps: steps, StepsPerEpoch: perEpoch, Step: r.state.Step, Epoch: r.state.Epoch})
 }
 
-// check finds settings that contradict each other.
-func (r *run) check() error {
+// Check finds settings that contradict each other, or name what the model does
+// not have. Fit does it first.
+func (t *Trainer) Check() error {
 	var errs []error
-	if err := r.Strategy.Validate(); err != nil {
+	if err := t.Strategy.Validate(); err != nil {
 		errs = append(errs, err)
 	}
-	if r.Inputs < 1 {
-		errs = append(errs, fmt.Errorf("train: a model takes at least one input, Inputs is %d", r.Inputs))
+	if t.Inputs < 1 {
+		errs = append(errs, fmt.Errorf("train: a model takes at least one input, Inputs is %d", t.Inputs))
 	}
-	if len(r.Heads) == 0 {
+	if len(t.Heads) == 0 {
 		errs = append(errs, errors.New("train: there is no output to train: Heads is empty"))
 	}
-	if r.LogEvery < 1 {
-		errs = append(errs, fmt.Errorf("train: LogEvery must be at least 1, got %d", r.LogEvery))
+	if t.LogEvery < 1 {
+		errs = append(errs, fmt.Errorf("train: LogEvery must be at least 1, got %d", t.LogEvery))
 	}
-	if s := r.Strategy.EarlyStop; s != nil && r.Validation == nil {
+	if s := t.Strategy.EarlyStop; s != nil && t.Validation == nil {
 		errs = append(errs, errors.New("train: early_stop watches the validation data, and there is none"))
+	}
+	for epoch := 1; ; epoch++ { // all sets of parameters that will be trained
+		if _, err := t.groups(epoch); err != nil {
+			errs = append(errs, err)
+			break
+		}
+		if !slices.ContainsFunc(t.Strategy.Thaw, func(th optim.Thaw) bool { return th.Epoch > epoch }) {
+			break
+		}
 	}
 	return errors.Join(errs...)
 }

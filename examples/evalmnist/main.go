@@ -16,15 +16,19 @@ import (
 )
 
 func evaluate(ctx context.Context, weights string) (train.Score, error) {
-	t, err := recipe.DefaultMNIST(recipe.ThisMachine()).Trainer()
+	r, err := recipe.Read("mnist")
 	if err != nil {
 		return train.Score{}, err
 	}
-	defer t.Store.Close()
-	if err := train.LoadModel(weights, t.Store); err != nil {
+	x, err := r.Open(ctx, nil) // the images are in the program: no file is opened
+	if err != nil {
 		return train.Score{}, err
 	}
-	return t.Score(ctx, "test", t.Validation)
+	defer x.Close()
+	if err := train.LoadModel(weights, x.Trainer.Store); err != nil {
+		return train.Score{}, err
+	}
+	return x.Trainer.Score(ctx, "test", x.Trainer.Test)
 }
 
 func main() {

@@ -13,18 +13,20 @@ func TestEvaluate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("scores 10,000 images twice")
 	}
-	r := recipe.DefaultMNIST(recipe.ThisMachine())
-	r.Seed = 5 // evaluate's own weights begin with another
-	writer, err := r.Trainer()
+	r, err := recipe.Read("mnist", "seed=5") // evaluate's own weights begin with another
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer writer.Store.Close()
-	path := filepath.Join(t.TempDir(), "model.safetensors")
-	if err := train.SaveModel(path, writer.Store, ""); err != nil {
+	x, err := r.Open(t.Context(), nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := writer.Score(t.Context(), "test", writer.Validation)
+	defer x.Close()
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := train.SaveModel(path, x.Trainer.Store, ""); err != nil {
+		t.Fatal(err)
+	}
+	want, err := x.Trainer.Score(t.Context(), "test", x.Trainer.Test)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,8 @@ func inspectRun(out io.Writer, dir string) error {
 // indent shows the place of a layer in the tree.
 func indent(path string) string { return strings.Repeat("  ", strings.Count(path, ".")) + path }
 
-// inspectMetrics prints the last result on test data, if there is one.
+// inspectMetrics prints the last result on data that was not trained on, if
+// there is one.
 func inspectMetrics(out io.Writer, path string) error {
 	records, err := runlog.ReadMetrics(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -121,10 +122,10 @@ func inspectMetrics(out io.Writer, path string) error {
 		return err
 	}
 	for _, r := range slices.Backward(records) {
-		if r.Split != "test" {
+		if r.Split != "test" && r.Split != "validation" {
 			continue
 		}
-		fmt.Fprintf(out, "test after step %d, epoch %d:", r.Step, r.Epoch)
+		fmt.Fprintf(out, "%s after step %d, epoch %d:", r.Split, r.Step, r.Epoch)
 		for _, m := range r.Metrics {
 			fmt.Fprintf(out, " %s %.4f", m.Name, m.Value)
 		}

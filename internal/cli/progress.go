@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -13,19 +14,20 @@ import (
 	"github.com/gradus-ml/gradus/train"
 )
 
-// A progress shows a run: a line an epoch, and below them a bar where the
+// A progress shows a run: a line an evaluation, and below them a bar where the
 // output is a terminal.
 type progress struct {
 	out     io.Writer
 	bar     *bar // nil where there is no terminal
-	epochs  int
-	steps   int       // of the run
-	samples int       // in this epoch
+	epochs  *int
+	steps   int       // of the run; -1 when nobody knows
+	done    int       // steps of an earlier part of the run
+	samples int       // since the last line
 	loss    float64   // mean of the last steps
 	start   time.Time // of the run
-	began   time.Time // of this epoch
+	began   time.Time // of what the next line is about
 	shown   time.Time // the bar, last
-	trained train.Scored
+	trained *train.Score
 	took    time.Duration
 }
 
@@ -44,28 +46,65 @@ const refresh = 100 * time.Millisecond
 func (p *progress) handle(e train.Event) error {
 	switch e := e.(type) {
 	case *train.Started:
-		p.begin(e)
+		p.epochs, p.steps, p.done = e.Epochs, e.Steps, e.Step
+		p.start, p.began = time.Now(), time.Now()
+		if e.Step > 0 {
+			return p.line("goes on after step %d", e.Step)
+		}
+	case *train.Loaded:
+		return p.loaded(e)
 	case *train.Stepped:
 		p.step(e)
+	case *train.Refused:
+		return p.refused(e)
 	case *train.Scored:
 		return p.score(e)
+	case *train.EpochEnded:
+		if p.trained != nil { // and not evaluated
+			return p.epochLine(e.Epoch, "")
+		}
 	case *train.Ended:
 		p.bar.clear()
+		if e.Err == nil && e.Result.Stopped != "" {
+			return p.line("ended early, after step %d: %s", e.Step, e.Result.Stopped)
+		}
 	}
 	return nil
 }
 
-func (p *progress) begin(e *train.Started) {
-	p.steps = e.Steps
-	if e.Epochs != nil {
-		p.epochs = *e.Epochs
+// line prints a line above the bar.
+func (p *progress) line(format string, args ...any) error {
+	p.bar.clear()
+	_, err := fmt.Fprintf(p.out, format+"\n", args...)
+	return err
+}
+
+func (p *progress) loaded(e *train.Loaded) error {
+	text := fmt.Sprintf("%d weights from %s", len(e.Taken), e.Path)
+	for _, list := range []struct {
+		what string
+		keys []string
+	}{{"not in the file", e.Missing}, {"another shape", e.Unfit}, {"not in the model", e.Unused}, {"left out", e.Excluded}} {
+		if len(list.keys) > 0 {
+			text += fmt.Sprintf("; %s: %s", list.what, strings.Join(list.keys, ", "))
+		}
 	}
-	p.start, p.began = time.Now(), time.Now()
+	return p.line("%s", text)
+}
+
+func (p *progress) refused(e *train.Refused) error {
+	switch {
+	case e.Overflow:
+		return nil // the scale of the loss finds its height
+	case e.RolledBack:
+		return p.line("step %d (batch %d of epoch %d) refused: loss %.4g, norm of the gradients %.4g; the weights are those of step %d again", e.Step, e.Batch, e.Epoch, e.Loss, e.GradNorm, e.SnapshotOf)
+	}
+	return p.line("step %d (batch %d of epoch %d) refused: loss %.4g, norm of the gradients %.4g; nothing has changed", e.Step, e.Batch, e.Epoch, e.Loss, e.GradNorm)
 }
 
 func (p *progress) step(e *train.Stepped) {
 	const keep = 0.95 // of the mean, at each step
-	if p.samples == 0 && e.Epoch == 1 {
+	if p.loss == 0 {
 		p.loss = e.Loss
 	}
 	p.loss = keep*p.loss + (1-keep)*e.Loss
@@ -74,25 +113,63 @@ func (p *progress) step(e *train.Stepped) {
 		return
 	}
 	p.shown = time.Now()
-	left := time.Since(p.start) * time.Duration(p.steps-e.Step) / time.Duration(e.Step)
-	p.bar.draw(fmt.Sprintf("epoch %d/%d  loss %.4f  %.0f samples/s  %v left",
-		e.Epoch, p.epochs, p.loss, p.rate(time.Since(p.began)), left.Round(time.Second)), float64(e.Step)/float64(p.steps))
+	text := fmt.Sprintf("step %d  loss %.4f  %.0f samples/s", e.Step, p.loss, p.rate(time.Since(p.began)))
+	share := 0.0
+	if p.steps > 0 {
+		share = float64(e.Step) / float64(p.steps)
+		left := time.Since(p.start) * time.Duration(p.steps-e.Step) / time.Duration(max(1, e.Step-p.done))
+		text += fmt.Sprintf("  %v left", left.Round(time.Second))
+	}
+	if p.epochs != nil {
+		text = fmt.Sprintf("epoch %d/%d  %s", e.Epoch, *p.epochs, text)
+	}
+	p.bar.draw(text, share)
 }
 
-// rate is the samples a second of the epoch.
+// rate is the samples a second since the last line.
 func (p *progress) rate(took time.Duration) float64 { return float64(p.samples) / took.Seconds() }
 
-// score prints the line of the epoch when its test is done.
+// score prints a line for a split that was scored.
 func (p *progress) score(e *train.Scored) error {
-	if e.Split == "train" {
-		p.trained, p.took = *e, time.Since(p.began)
+	switch e.Split {
+	case "train":
+		p.trained, p.took = &e.Score, time.Since(p.began)
 		return nil
+	case "validation":
+		if p.trained == nil { // within an epoch
+			return p.line("step %d  validation%s", e.Step, values(e.Score))
+		}
+		return p.epochLine(e.Epoch, "  validation"+values(e.Score))
 	}
-	p.bar.clear()
-	_, err := fmt.Fprintf(p.out, "epoch %d/%d  loss %.4f  accuracy %.2f %%  test loss %.4f  test accuracy %.2f %%  %.1f s  %.0f samples/s\n",
-		e.Epoch, p.epochs, p.trained.Loss, 100*p.trained.Value("accuracy"), e.Loss, 100*e.Value("accuracy"), p.took.Seconds(), p.rate(p.took))
-	p.samples, p.began = 0, time.Now()
+	return p.line("%s%s", e.Split, values(e.Score))
+}
+
+// epochLine prints what came of an epoch.
+func (p *progress) epochLine(epoch int, more string) error {
+	name := fmt.Sprintf("epoch %d", epoch)
+	if p.epochs != nil {
+		name += fmt.Sprintf("/%d", *p.epochs)
+	}
+	err := p.line("%s%s%s  %.1f s  %.0f samples/s", name, values(*p.trained), more, p.took.Seconds(), p.rate(p.took))
+	p.trained, p.samples, p.began = nil, 0, time.Now()
 	return err
+}
+
+// values prints the numbers of a score: "  loss 0.0412  accuracy 98.74 %".
+func values(s train.Score) string {
+	text := ""
+	for _, m := range s.Values {
+		name := m.Name[strings.LastIndexByte(m.Name, '.')+1:]
+		switch {
+		case strings.HasSuffix(name, "accuracy") || strings.HasPrefix(name, "top"):
+			text += fmt.Sprintf("  %s %.2f %%", m.Name, 100*m.Value)
+		case math.Abs(m.Value) >= 1e4 || m.Value != 0 && math.Abs(m.Value) < 1e-3:
+			text += fmt.Sprintf("  %s %.4g", m.Name, m.Value)
+		default:
+			text += fmt.Sprintf("  %s %.4f", m.Name, m.Value)
+		}
+	}
+	return text
 }
 
 // A bar is the last line of a terminal, drawn again and again.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,10 +10,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/checkpoint"
+	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/internal/machine"
 	"github.com/gradus-ml/gradus/recipe"
 	"github.com/gradus-ml/gradus/runlog"
@@ -20,35 +23,138 @@ import (
 	"github.com/gradus-ml/gradus/train"
 )
 
+// trainFlags are the flags of train.
+type trainFlags struct {
+	machine       machineFlags
+	dir           string
+	overwrite     bool
+	resume        string
+	json          bool
+	detectAnomaly bool
+}
+
 func newTrain() *cobra.Command {
+	var f trainFlags
 	cmd := &cobra.Command{
-		Use:   "train",
+		Use:   "train RECIPE [KEY=VALUE ...]",
 		Short: "Train a model",
-		Args:  unknownCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: "Train a model by a recipe: one that comes along (gradus recipe list) or a YAML file of\n" +
+			"your own (gradus recipe new). Settings of the recipe can be changed one by one:\n" +
+			"optimizer.lr=0.01 strategy.epochs=3 data.batch=64.\n\n" +
+			"A run that was interrupted or killed goes on with --resume RUN, to the same bytes.",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.resume != "" {
+				return f.resumeRun(cmd, args)
+			}
+			if len(args) == 0 {
+				return usagef("train wants a recipe: %s, or the path of a file; gradus recipe list tells more", strings.Join(builtinNames(), ", "))
+			}
+			return f.newRun(cmd, args[0], args[1:])
+		},
 	}
-	cmd.AddCommand(newTrainMNIST())
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.dir, "run", "", "run `folder` (default runs/NAME, with a number if that holds a run)")
+	flags.BoolVar(&f.overwrite, "overwrite", false, "replace the run that the folder holds")
+	flags.StringVar(&f.resume, "resume", "", "run `folder` to go on in, from its newest checkpoint")
+	flags.BoolVar(&f.json, "json", false, "print the lines of metrics.jsonl")
+	flags.BoolVar(&f.detectAnomaly, "detect-anomaly", false, "stop at the first value that is not finite and say where it came from (slow)")
+	f.machine.add(cmd)
 	return cmd
 }
 
-// runFlags are the flags of every command that trains.
-type runFlags struct {
-	dir       string
-	overwrite bool
-	json      bool
+// newRun trains from the start.
+func (f *trainFlags) newRun(cmd *cobra.Command, name string, settings []string) error {
+	r, err := loadRecipe(name, settings)
+	if err != nil {
+		return err
+	}
+	if err := f.machine.override(cmd, &r.Machine); err != nil {
+		return err
+	}
+	x, err := openRecipe(cmd.Context(), r)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	run, err := f.create(r)
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	return f.fit(cmd, x, run, func(ctx context.Context) (train.Result, error) { return x.Trainer.Fit(ctx) })
 }
 
-func (f *runFlags) add(cmd *cobra.Command, name string) {
-	cmd.Flags().StringVar(&f.dir, "run", "", "run `folder` (default runs/"+name+", with a number if that holds a run)")
-	cmd.Flags().BoolVar(&f.overwrite, "overwrite", false, "replace the run that the folder holds")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print the lines of metrics.jsonl")
+// resumeRun goes on in a run folder.
+func (f *trainFlags) resumeRun(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 || f.dir != "" || f.overwrite {
+		return usagef("--resume goes on with the settings of the run and takes no others; to train on with other settings, start from its weights: gradus train RECIPE strategy.start.from=%s", f.resume)
+	}
+	r, err := loadRecipe(filepath.Join(f.resume, train.RecipeFile), nil)
+	if err != nil {
+		return fmt.Errorf("%s can't be resumed: %w", f.resume, err)
+	}
+	if err := f.machine.override(cmd, &r.Machine); err != nil {
+		return err
+	}
+	c, damaged, err := checkpoint.Latest(filepath.Join(f.resume, train.CheckpointsDir))
+	for _, d := range damaged {
+		fmt.Fprintf(cmd.ErrOrStderr(), "gradus: passed over: %s\n", oneLine(d))
+	}
+	if err != nil {
+		return usage(err)
+	}
+	var state train.State
+	if err := json.Unmarshal(c.State, &state); err != nil {
+		return fmt.Errorf("checkpoint of step %d: %w", c.Step, err)
+	}
+	x, err := openRecipe(cmd.Context(), r)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	run, err := runlog.Resume(f.resume, state.MetricsBytes)
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	return f.fit(cmd, x, run, func(ctx context.Context) (train.Result, error) { return x.Trainer.Resume(ctx, c) })
+}
+
+// builtinNames are the names of the recipes that come along.
+func builtinNames() []string {
+	var names []string
+	for _, b := range recipe.Builtins() {
+		names = append(names, b.Name)
+	}
+	return names
+}
+
+// loadRecipe reads a recipe: whatever is wrong with it is the user's to mend.
+func loadRecipe(name string, settings []string) (recipe.Recipe, error) {
+	r, err := recipe.Read(name, settings...)
+	return r, usage(err)
+}
+
+// openRecipe opens the data and makes the trainer.
+func openRecipe(ctx context.Context, r recipe.Recipe) (*recipe.Experiment, error) {
+	files, err := newFiles()
+	if err != nil {
+		return nil, err
+	}
+	x, err := r.Open(ctx, files)
+	if err != nil && ctx.Err() == nil {
+		err = usage(err)
+	}
+	return x, err
 }
 
 // create makes the run folder and writes what is known before the run.
-func (f *runFlags) create(name string, r any, m recipe.Machine) (*runlog.Run, error) {
+func (f *trainFlags) create(r recipe.Recipe) (*runlog.Run, error) {
 	dir := f.dir
 	if dir == "" {
-		dir = freeFolder(filepath.Join("runs", name))
+		dir = freeFolder(filepath.Join("runs", r.Name))
 	}
 	var options []runlog.Option
 	if f.overwrite {
@@ -56,23 +162,25 @@ func (f *runFlags) create(name string, r any, m recipe.Machine) (*runlog.Run, er
 	}
 	run, err := runlog.Create(dir, options...)
 	if errors.Is(err, runlog.ErrExists) {
-		return nil, usagef("run folder %s holds a run already; --overwrite replaces it, --run takes another folder", dir)
+		return nil, usagef("run folder %s holds a run already; --overwrite replaces it, --run takes another folder, --resume goes on with it", dir)
 	}
 	if err != nil {
 		return nil, usage(err)
 	}
-	env := runlog.NewEnv()
-	env.Version, env.CPU, env.ISA, env.Threads = version(), machine.Processor(), m.ISA, m.Threads
-	text, err := config.Encode(r, nil)
+	if f.overwrite {
+		err = os.RemoveAll(run.Path(train.CheckpointsDir)) // they are of the run that is replaced
+	}
 	if err == nil {
-		err = errors.Join(run.WriteEnv(env), run.WriteFile(train.RecipeFile, func(w io.Writer) error {
-			_, err := w.Write(text)
+		err = run.WriteFile(train.RecipeFile, func(w io.Writer) error {
+			text, err := recipe.Encode(r)
+			if err == nil {
+				_, err = w.Write(text)
+			}
 			return err
-		}))
+		})
 	}
 	if err != nil {
-		run.Close()
-		return nil, err
+		return nil, errors.Join(err, run.Close())
 	}
 	return run, nil
 }
@@ -91,13 +199,20 @@ func freeFolder(path string) string {
 	}
 }
 
-// fit runs a trainer, shows how it goes and keeps it in its folder. config
-// writes config.json.
-func fit(cmd *cobra.Command, t *train.Trainer, run *runlog.Run, flags runFlags, title string, config func(io.Writer) error, logEvery int) error {
-	out := cmd.OutOrStdout()
-	t.Recorder = &train.Recorder{Run: run, Files: map[string]func(io.Writer) error{train.ConfigFile: config}, Title: title}
-	t.LogEvery = logEvery
-	if flags.json {
+// fit runs a trainer, shows how it goes and keeps it in its folder.
+func (f *trainFlags) fit(cmd *cobra.Command, x *recipe.Experiment, run *runlog.Run, start func(context.Context) (train.Result, error)) error {
+	out, r, t := cmd.OutOrStdout(), x.Recipe, x.Trainer
+	env := runlog.NewEnv()
+	env.Version, env.CPU, env.ISA, env.Threads = version(), machine.Processor(), r.Machine.ISA, r.Machine.Threads
+	if err := run.WriteEnv(env); err != nil {
+		return err
+	}
+	var err error
+	if t.Recorder, err = x.Recorder(run); err != nil {
+		return err
+	}
+	t.DetectAnomaly = f.detectAnomaly
+	if f.json {
 		lines := json.NewEncoder(out)
 		t.Callbacks = append(t.Callbacks, func(e train.Event) error {
 			if e, ok := e.(*train.Logged); ok {
@@ -106,19 +221,29 @@ func fit(cmd *cobra.Command, t *train.Trainer, run *runlog.Run, flags runFlags, 
 			return nil
 		})
 	} else {
+		fmt.Fprintf(out, "%s: %s, %s parameters, %s examples, %d threads, %s, run folder %s\n",
+			r.Name, x.Network.Type, count(parameters(t.Store)), count(int64(x.Tables.Train.Len())), r.Machine.Threads, r.Machine.ISA, run.Dir())
 		t.Callbacks = append(t.Callbacks, newProgress(out).handle)
 	}
-	result, err := t.Fit(cmd.Context())
+	result, err := start(cmd.Context())
 	if cmd.Context().Err() != nil && errors.Is(err, cmd.Context().Err()) {
 		if !t.Recorder.Saved() {
 			return fmt.Errorf("interrupted after step %d, and the model is not saved: %v", result.Step, err)
 		}
-		return interrupted{fmt.Sprintf("interrupted after step %d; the model as it was then is in %s", result.Step, run.Path("model"))}
+		return interrupted{fmt.Sprintf("interrupted after step %d; the model as it was then is in %s; to go on: gradus train --resume %s", result.Step, run.Path("model"), run.Dir())}
 	}
 	if errors.As(err, new(*shape.Error)) {
 		return usage(err)
 	}
 	return err
+}
+
+// parameters counts the elements of a store's parameters.
+func parameters(s *exec.Store) (n int64) {
+	for _, p := range s.Params() {
+		n += int64(p.Shape.Size())
+	}
+	return n
 }
 
 // machineFlags choose what to compute with.
@@ -146,4 +271,19 @@ func (f *machineFlags) machine() (recipe.Machine, error) {
 		}
 	}
 	return m, usage(m.Validate())
+}
+
+// override gives a recipe the settings of the flags that were given.
+func (f *machineFlags) override(cmd *cobra.Command, m *recipe.Machine) error {
+	chosen, err := f.machine()
+	if err != nil {
+		return err
+	}
+	if cmd.Flags().Changed("threads") {
+		m.Threads = chosen.Threads
+	}
+	if cmd.Flags().Changed("isa") {
+		m.ISA = chosen.ISA
+	}
+	return nil
 }

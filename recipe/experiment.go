@@ -1,0 +1,206 @@
+package recipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/gradus-ml/gradus/checkpoint"
+	"github.com/gradus-ml/gradus/data"
+	"github.com/gradus-ml/gradus/data/feature"
+	"github.com/gradus-ml/gradus/data/source"
+	"github.com/gradus-ml/gradus/exec"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/metric"
+	"github.com/gradus-ml/gradus/model"
+	"github.com/gradus-ml/gradus/optim"
+	"github.com/gradus-ml/gradus/runlog"
+	"github.com/gradus-ml/gradus/train"
+)
+
+// An Experiment is a recipe that is ready to run: its data are open and fitted,
+// its model is made.
+type Experiment struct {
+	Recipe  Recipe
+	Tables  *Tables
+	Set     *feature.Set
+	Network *model.Network
+	Trainer *train.Trainer
+}
+
+// Open makes the experiment of a recipe: it finds the data, learns from the
+// training rows what the features need, and makes model and trainer. Whatever
+// is wrong with settings or data is told here, before the first step.
+func (r Recipe) Open(ctx context.Context, files source.Files) (x *Experiment, err error) {
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	x = &Experiment{Recipe: r}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, x.Close())
+		}
+	}()
+	if x.Tables, err = r.Data.Open(ctx, files, r.Seed); err != nil {
+		return x, err
+	}
+	if x.Set, err = r.Data.Fit(ctx, x.Tables); err != nil {
+		return x, err
+	}
+	if x.Network, err = model.New(r.Model, inputs(x.Set), outputs(x.Set)); err != nil {
+		return x, fmt.Errorf("model: %w", err)
+	}
+	return x, x.trainer()
+}
+
+// inputs and outputs are what a set of features tells a model.
+func inputs(set *feature.Set) []model.Input {
+	var in []model.Input
+	for _, f := range set.Inputs {
+		dt, s := f.Encoder.Item()
+		i := model.Input{Name: f.Name, Item: ir.Type{DType: dt, Shape: s}}
+		if e, ok := f.Encoder.(interface{ Entries() int }); ok {
+			i.Values = e.Entries()
+		}
+		in = append(in, i)
+	}
+	return in
+}
+
+func outputs(set *feature.Set) []model.Output {
+	var out []model.Output
+	for _, f := range set.Targets {
+		out = append(out, model.Output{Name: f.Name, Size: f.Encoder.(feature.Target).Outputs()})
+	}
+	return out
+}
+
+// trainer makes the trainer.
+func (x *Experiment) trainer() error {
+	r := x.Recipe
+	t := &train.Trainer{
+		Model: x.Network.Module, Forward: x.Network.Map, Inputs: len(x.Set.Inputs), Weighted: x.Set.Weight != nil,
+		Schedule: r.Schedule, Strategy: r.Strategy, Evaluate: r.Evaluate, LogEvery: r.Log.EverySteps, Seed: r.Seed,
+	}
+	x.Trainer = t
+	var err error
+	if t.Heads, err = r.heads(x.Set); err != nil {
+		return err
+	}
+	for _, o := range r.Optimizer {
+		t.Optimizers = append(t.Optimizers, optim.Part{Config: o.Config, Keys: o.Keys})
+	}
+	if t.Train, err = r.Data.Feed(x.Set, x.Tables.Train, r.Seed); err != nil {
+		return fmt.Errorf("data.train: %w", err)
+	}
+	if x.Tables.Validation != nil {
+		if t.Validation, err = feed(r.Data.EvaluationFeed(x.Set, x.Tables.Validation, r.Evaluate.Batch)); err != nil {
+			return fmt.Errorf("data.validation: %w", err)
+		}
+	}
+	if x.Tables.Test != nil {
+		if t.Test, err = feed(r.Data.EvaluationFeed(x.Set, x.Tables.Test, r.Evaluate.Batch)); err != nil {
+			return fmt.Errorf("data.test: %w", err)
+		}
+	}
+	b, err := r.Machine.Backend()
+	if err != nil {
+		return err
+	}
+	if t.Store, err = exec.NewStore(b, x.Network.Module, exec.Seed(r.Seed)); err != nil {
+		return err
+	}
+	return t.Check()
+}
+
+func feed(l *data.Loader, err error) (data.Feed, error) { return l, err }
+
+// heads are the outputs with their losses and metrics.
+func (r Recipe) heads(set *feature.Set) ([]train.Head, error) {
+	heads := make([]train.Head, len(set.Targets))
+	for i, f := range set.Targets {
+		l, err := r.lossOf(f.Name, len(set.Targets))
+		if err != nil {
+			return nil, err
+		}
+		heads[i] = train.Head{Name: f.Name, Loss: l.Config, Weight: l.Weight}
+		_, heads[i].ClassesLast = f.Encoder.(*feature.NextTokensEncoder)
+		if heads[i].Loss, err = r.weighted(l.Config, f); err != nil {
+			return nil, err
+		}
+		for _, name := range r.Evaluate.Metrics {
+			m, err := metric.New(name)
+			if err != nil {
+				return nil, fmt.Errorf("evaluate.metrics: %w", err)
+			}
+			heads[i].Metrics = append(heads[i].Metrics, train.Metric{Name: name, Metric: m})
+		}
+	}
+	return heads, nil
+}
+
+// lossOf finds the loss of a target.
+func (r Recipe) lossOf(target string, targets int) (Loss, error) {
+	for _, l := range r.Loss {
+		if l.Target != nil && *l.Target == target || l.Target == nil && targets == 1 {
+			return l, nil
+		}
+	}
+	return Loss{}, fmt.Errorf("loss: none is for target %s", target)
+}
+
+// weighted gives a loss the weights of classes that the strategy asks for.
+func (r Recipe) weighted(cfg loss.Config, f feature.Fitted) (loss.Config, error) {
+	w := r.Strategy.ClassWeights
+	if !w.Balanced && w.Weights == nil {
+		return cfg, nil
+	}
+	ce, ok := cfg.(loss.CrossEntropyConfig)
+	classes, isClass := f.Encoder.(*feature.ClassEncoder)
+	if !ok || !isClass {
+		return nil, fmt.Errorf("strategy.class_weights: target %s is no class that is trained by cross_entropy", f.Name)
+	}
+	ce.Weight = w.Weights
+	if w.Balanced {
+		ce.Weight = classes.Balanced()
+	}
+	if len(ce.Weight) != classes.Outputs() {
+		return nil, fmt.Errorf("strategy.class_weights: %d weights for the %d classes of target %s", len(ce.Weight), classes.Outputs(), f.Name)
+	}
+	return ce, nil
+}
+
+// Recorder keeps a run of the experiment in a folder.
+func (x *Experiment) Recorder(run *runlog.Run) (*train.Recorder, error) {
+	d, err := checkpoint.Open(run.Path(train.CheckpointsDir), x.Recipe.Checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	return &train.Recorder{
+		Run: run, Title: x.Recipe.Name, Checkpoint: x.Recipe.Checkpoint, Checkpoints: d,
+		Files: map[string]func(io.Writer) error{
+			train.ConfigFile: func(w io.Writer) error { return model.WriteConfig(w, x.Network.Config) },
+			train.PreprocessFile: func(w io.Writer) error {
+				text, err := x.Set.Marshal()
+				if err == nil {
+					_, err = w.Write(text)
+				}
+				return err
+			},
+		},
+	}, nil
+}
+
+// Close frees the store and the sources.
+func (x *Experiment) Close() error {
+	var errs []error
+	if x.Trainer != nil && x.Trainer.Store != nil {
+		errs = append(errs, x.Trainer.Store.Close())
+	}
+	if x.Tables != nil {
+		errs = append(errs, x.Tables.Close())
+	}
+	return errors.Join(errs...)
+}

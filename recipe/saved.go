@@ -1,0 +1,284 @@
+package recipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gradus-ml/gradus/checkpoint"
+	"github.com/gradus-ml/gradus/data"
+	"github.com/gradus-ml/gradus/data/feature"
+	"github.com/gradus-ml/gradus/data/source"
+	"github.com/gradus-ml/gradus/exec"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/model"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/tensor"
+	"github.com/gradus-ml/gradus/train"
+)
+
+// A Saved is a trained model with its preprocessing, as a run folder keeps it.
+type Saved struct {
+	Dir     string
+	Set     *feature.Set
+	Network *model.Network
+	Store   *exec.Store
+
+	forward *exec.Func
+}
+
+// OpenRun loads the model of a run folder. A run that has not ended yet, or was
+// killed, has the weights of its newest checkpoint.
+func OpenRun(dir string, m Machine) (s *Saved, err error) {
+	s = &Saved{Dir: dir}
+	path := filepath.Join(dir, filepath.FromSlash(train.PreprocessFile))
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s is no run folder with a model: %w", dir, err)
+	}
+	if s.Set, err = feature.Parse(text, path); err != nil {
+		return nil, err
+	}
+	if s.Network, err = model.ReadConfig(filepath.Join(dir, filepath.FromSlash(train.ConfigFile))); err != nil {
+		return nil, err
+	}
+	b, err := m.Backend()
+	if err != nil {
+		return nil, err
+	}
+	if s.Store, err = exec.NewStore(b, s.Network.Module); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.forward = exec.NewFunc(s.Store, func(c *module.Ctx, in []*ir.Value) []*ir.Value { return s.Network.Map(c.Eval(), in) })
+	return s, nil
+}
+
+// load reads the weights.
+func (s *Saved) load() error {
+	path := filepath.Join(s.Dir, filepath.FromSlash(train.WeightsFile))
+	err := train.LoadModel(path, s.Store)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	c, _, err := checkpoint.Latest(filepath.Join(s.Dir, train.CheckpointsDir))
+	if err != nil {
+		return fmt.Errorf("%s has no weights yet: %w", s.Dir, err)
+	}
+	return train.LoadCheckpointModel(c, s.Store)
+}
+
+// Close frees the store.
+func (s *Saved) Close() error { return s.Store.Close() }
+
+// Run gives the outputs of a batch of encoded inputs, valid until the next Run.
+func (s *Saved) Run(ctx context.Context, in ...*tensor.Tensor) ([]*tensor.Tensor, error) {
+	return s.forward.Run(ctx, in...)
+}
+
+// A Prediction is what a model says of one row: under the name of each target
+// what a person reads.
+type Prediction struct {
+	Row     int
+	Where   string
+	Results map[string]any
+}
+
+// Predict yields the predictions for the rows of a table, in their order, in
+// batches of so many rows. The first error comes last.
+func (s *Saved) Predict(ctx context.Context, table source.Table, batch int) iter.Seq2[*Prediction, error] {
+	return func(yield func(*Prediction, error) bool) {
+		examples, err := s.Set.WithoutTargets().Dataset(table, 0, false)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		loader, err := data.NewLoader(examples, data.LoaderConfig{Batch: batch})
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for b, err := range loader.Epoch(ctx, 0) {
+			var out []*tensor.Tensor
+			if err == nil {
+				out, err = s.Run(ctx, b.Inputs...)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for k, row := range b.Items {
+				p := &Prediction{Row: row, Where: table.Where(row)}
+				if p.Results, err = s.Decode(out, k); err != nil {
+					err = fmt.Errorf("%s: %w", p.Where, err)
+				}
+				if !yield(p, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Decode turns row k of a batch of outputs into what a person reads.
+func (s *Saved) Decode(out []*tensor.Tensor, k int) (map[string]any, error) {
+	results := map[string]any{}
+	for i, t := range s.Set.Targets {
+		row := out[i].Rows(k, k+1)
+		one, err := row.Reshape(row.Shape().Dims()[1:]...)
+		if err != nil {
+			return nil, err
+		}
+		if results[t.Name], err = t.Encoder.(feature.Target).Decode(one); err != nil {
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
+		}
+	}
+	return results, nil
+}
+
+// Score scores a split of a recipe's data: "train", "validation" or "test".
+func (s *Saved) Score(ctx context.Context, r Recipe, files source.Files, split string) (train.Score, error) {
+	tables, err := r.Data.Open(ctx, files, r.Seed)
+	if err != nil {
+		return train.Score{}, err
+	}
+	defer tables.Close()
+	table := map[string]source.Table{"train": tables.Train, "validation": tables.Validation, "test": tables.Test}[split]
+	if table == nil {
+		return train.Score{}, fmt.Errorf("the recipe has no %s data", split)
+	}
+	feed, err := r.Data.EvaluationFeed(s.Set, table, r.Evaluate.Batch)
+	if err != nil {
+		return train.Score{}, fmt.Errorf("data.%s: %w", split, err)
+	}
+	t := &train.Trainer{Store: s.Store, Model: s.Network.Module, Forward: s.Network.Map, Inputs: len(s.Set.Inputs), Weighted: s.Set.Weight != nil}
+	if t.Heads, err = r.heads(s.Set); err != nil {
+		return train.Score{}, err
+	}
+	return t.Score(ctx, split, feed)
+}
+
+// Table makes the table of files to predict: rows of CSV, TSV, JSON lines and
+// Parquet files, all of one kind; other files are one example each, the content
+// of the only column that the model reads.
+func (s *Saved) Table(ctx context.Context, files source.Files, patterns []string) (source.Table, error) {
+	var names []string
+	for _, p := range patterns {
+		found, err := files.Find(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, found...)
+	}
+	var tables []source.Table
+	closeAll := func(err error) error {
+		for _, t := range tables {
+			err = errors.Join(err, t.Close())
+		}
+		return err
+	}
+	for _, name := range names {
+		cfg, ok := tabular(name)
+		if !ok {
+			continue
+		}
+		t, err := cfg.Open(ctx, files)
+		if err != nil {
+			return nil, closeAll(err)
+		}
+		tables = append(tables, t)
+	}
+	switch len(tables) {
+	case 0:
+		return s.contents(files, names)
+	case len(names):
+		t, err := source.Concat(tables...)
+		if err != nil {
+			err = closeAll(err)
+		}
+		return t, err
+	}
+	return nil, closeAll(errors.New("tables and other files can't be predicted at once"))
+}
+
+// tabular is the source of a file with rows.
+func tabular(name string) (source.Config, bool) {
+	base := name
+	for _, packed := range []string{".gz", ".zst", ".bz2"} {
+		base = strings.TrimSuffix(base, packed)
+	}
+	switch strings.ToLower(filepath.Ext(base)) {
+	case ".csv", ".tsv":
+		c := source.DefaultCSV()
+		c.Path = []string{name}
+		return c, true
+	case ".jsonl", ".ndjson":
+		c := source.JSONLines{}
+		c.Path = []string{name}
+		return c, true
+	}
+	return nil, false
+}
+
+// contents is the table of whole files.
+func (s *Saved) contents(files source.Files, names []string) (source.Table, error) {
+	if len(s.Set.Inputs) != 1 || len(s.Set.Inputs[0].Encoder.Reads()) != 1 {
+		var columns []string
+		for _, f := range s.Set.Inputs {
+			columns = append(columns, f.Encoder.Reads()...)
+		}
+		return nil, fmt.Errorf("the model reads the columns %s: give it rows, as a CSV, JSON lines or Parquet file", strings.Join(columns, ", "))
+	}
+	kind := source.Text
+	switch s.Set.Inputs[0].Encoder.(type) {
+	case *feature.ImageEncoder:
+		kind = source.Binary
+	}
+	return &contents{files, names, source.Column{Name: s.Set.Inputs[0].Encoder.Reads()[0], Kind: kind}}, nil
+}
+
+// contents is a Table whose rows are whole files.
+type contents struct {
+	files  source.Files
+	names  []string
+	column source.Column
+}
+
+func (c *contents) Columns() []source.Column { return []source.Column{c.column} }
+func (c *contents) Len() int                 { return len(c.names) }
+func (c *contents) Where(i int) string       { return c.names[i] }
+func (c *contents) Close() error             { return nil }
+
+// maxContent is the largest file that is one example.
+const maxContent = 1 << 30
+
+func (c *contents) Read(dst []any, i int, columns []int) error {
+	r, err := c.files.Open(context.Background(), c.names[i])
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	b, err := io.ReadAll(io.LimitReader(r, maxContent+1))
+	if err == nil && len(b) > maxContent {
+		err = fmt.Errorf("%s has more than %d bytes", c.names[i], maxContent)
+	}
+	if err != nil {
+		return err
+	}
+	for k := range columns {
+		if c.column.Kind == source.Text {
+			dst[k] = string(b)
+		} else {
+			dst[k] = b
+		}
+	}
+	return nil
+}
