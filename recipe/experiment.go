@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/gradus-ml/gradus/checkpoint"
 	"github.com/gradus-ml/gradus/data"
@@ -178,8 +179,13 @@ func (x *Experiment) Recorder(run *runlog.Run) (*train.Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
+	settings, err := Encode(x.Recipe)
+	if err != nil {
+		return nil, err
+	}
 	return &train.Recorder{
 		Run: run, Title: x.Recipe.Name, Checkpoint: x.Recipe.Checkpoint, Checkpoints: d,
+		Facts: x.facts(), Settings: string(settings), TensorBoard: x.Recipe.Log.TensorBoard,
 		Files: map[string]func(io.Writer) error{
 			train.ConfigFile: func(w io.Writer) error { return model.WriteConfig(w, x.Network.Config) },
 			train.PreprocessFile: func(w io.Writer) error {
@@ -191,6 +197,23 @@ func (x *Experiment) Recorder(run *runlog.Run) (*train.Recorder, error) {
 			},
 		},
 	}, nil
+}
+
+// facts are what a report begins with.
+func (x *Experiment) facts() []runlog.Fact {
+	rows := func(t source.Table) string { return strconv.Itoa(t.Len()) }
+	parameters := 0
+	for _, p := range x.Trainer.Store.Params() {
+		parameters += p.Shape.Size()
+	}
+	facts := []runlog.Fact{{Name: "model", Value: x.Network.Type}, {Name: "parameters", Value: strconv.Itoa(parameters)}, {Name: "training examples", Value: rows(x.Tables.Train)}}
+	if t := x.Tables.Validation; t != nil {
+		facts = append(facts, runlog.Fact{Name: "validation examples", Value: rows(t)})
+	}
+	if t := x.Tables.Test; t != nil {
+		facts = append(facts, runlog.Fact{Name: "test examples", Value: rows(t)})
+	}
+	return facts
 }
 
 // Close frees the store and the sources.

@@ -221,9 +221,9 @@ func tabular(name string) (source.Config, bool) {
 		c.Path = []string{name}
 		return c, true
 	case ".jsonl", ".ndjson":
-		c := source.JSONLines{}
-		c.Path = []string{name}
-		return c, true
+		return source.JSONLines{Path: []string{name}}, true
+	case ".parquet":
+		return source.Parquet{Path: []string{name}}, true
 	}
 	return nil, false
 }

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -26,7 +28,10 @@ const (
 // leaves its checkpoints.
 type Recorder struct {
 	Run         *runlog.Run
-	Title       string                           // of the curves
+	Title       string                           // of curves and report
+	Facts       []runlog.Fact                    // that the report begins with
+	Settings    string                           // that the report ends with, as YAML
+	TensorBoard bool                             // write an event file
 	Files       map[string]func(io.Writer) error // that describe the model, written before the first step
 	Checkpoint  checkpoint.Config
 	Checkpoints *checkpoint.Dir // nil writes none
@@ -49,15 +54,31 @@ func (rec *Recorder) start() error {
 	return nil
 }
 
-// handle writes the lines of the log, and the curves in the end.
+// handle writes the lines of the log, and curves and report in the end.
 func (rec *Recorder) handle(e Event) error {
 	switch e := e.(type) {
+	case *Started:
+		if rec.TensorBoard {
+			return rec.Run.WriteEvents(e.Step)
+		}
 	case *Logged:
 		return rec.Run.Log(e.Record)
 	case *Ended:
-		return rec.Run.WriteCurves(rec.Title)
+		return errors.Join(rec.Run.WriteCurves(rec.Title), rec.report(e))
 	}
 	return nil
+}
+
+// report writes what the run was and came to.
+func (rec *Recorder) report(e *Ended) error {
+	rep := runlog.Report{Title: rec.Title, Facts: rec.Facts, Took: e.Took, Stopped: e.Result.Stopped, Settings: rec.Settings}
+	switch {
+	case errors.Is(e.Err, context.Canceled):
+		rep.Stopped = "interrupted"
+	case e.Err != nil:
+		rep.Stopped = e.Err.Error()
+	}
+	return rec.Run.WriteReport(rep)
 }
 
 // SaveModel writes the parameters and states of a store's model under their
