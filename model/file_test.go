@@ -5,8 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/dtype"
@@ -153,5 +155,30 @@ model:
 	_, err = New(section.Model, []Input{image}, []Output{{Name: "label", Size: 10}})
 	if got := d.Locate(config.Under("model", err)); got == nil || !strings.HasPrefix(got.Error(), "my.yaml:5:7: model.layers.1: linear: wants [B D]") {
 		t.Errorf("error %v", got)
+	}
+}
+
+// A config from elsewhere can't take the machine's memory with a number.
+func TestHugeNumbers(t *testing.T) {
+	for name, f := range families() {
+		n, err := New(f.cfg, []Input{f.in}, []Output{{Name: "label", Size: f.size}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text bytes.Buffer
+		if err := WriteConfig(&text, n.Config); err != nil {
+			t.Fatal(err)
+		}
+		numbers := regexp.MustCompile(`\b\d+\b`)
+		for _, at := range numbers.FindAllIndex(text.Bytes(), -1) {
+			for _, v := range []string{"-1", "0", "1099511627776", "9223372036854775807"} {
+				huge := string(text.Bytes()[:at[0]]) + v + string(text.Bytes()[at[1]:])
+				start := time.Now()
+				_, _ = decode([]byte(huge), "config.json") // no panic, and no long way to the error
+				if took := time.Since(start); took > 2*time.Second {
+					t.Errorf("%s: it takes %v with %s in\n%s", name, took, v, huge)
+				}
+			}
+		}
 	}
 }

@@ -47,6 +47,9 @@ func Base() Config {
 	}
 }
 
+// maxLayers is more than any model has; a config may come from elsewhere.
+const maxLayers = 1000
+
 // Validate tells all that is wrong.
 func (cfg Config) Validate() error {
 	var errs []error
@@ -58,6 +61,9 @@ func (cfg Config) Validate() error {
 		if n.n < 1 {
 			add("%s must be at least 1, got %d", n.name, n.n)
 		}
+	}
+	if cfg.Layers > maxLayers {
+		add("layers must be at most %d, got %d", maxLayers, cfg.Layers)
 	}
 	if len(errs) == 0 {
 		if cfg.Width%cfg.Heads != 0 {

@@ -22,6 +22,10 @@ func (cfg ClassifierConfig) Validate() error {
 	err := cfg.Config.Validate()
 	if cfg.Classes < 1 {
 		err = errors.Join(err, fmt.Errorf("bert: classes must be at least 1, got %d", cfg.Classes))
+	} else if err == nil {
+		if head := nn.DefaultLinear(cfg.Width, cfg.Classes).Validate(); head != nil {
+			err = fmt.Errorf("bert: classifier: %w", head)
+		}
 	}
 	return err
 }

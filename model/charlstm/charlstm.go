@@ -31,6 +31,9 @@ func (cfg Config) lstm() nn.LSTMConfig {
 	return l
 }
 
+// maxLayers is more than any model has; a config may come from elsewhere.
+const maxLayers = 1000
+
 // Validate tells all that is wrong.
 func (cfg Config) Validate() error {
 	var errs []error
@@ -45,6 +48,9 @@ func (cfg Config) Validate() error {
 		if part.err != nil {
 			errs = append(errs, fmt.Errorf("charlstm: %s: %w", part.name, part.err))
 		}
+	}
+	if cfg.Layers > maxLayers {
+		errs = append(errs, fmt.Errorf("charlstm: lstm: layers must be at most %d, got %d", maxLayers, cfg.Layers))
 	}
 	return errors.Join(errs...)
 }

@@ -50,6 +50,9 @@ func Small(vocabulary int) Config {
 	return Config{Vocabulary: vocabulary, Context: 128, Layers: 4, Width: 256, Heads: 4, Hidden: 4 * 256, Bias: true, Eps: 1e-5}
 }
 
+// maxLayers is more than any model has; a config may come from elsewhere.
+const maxLayers = 1000
+
 // Validate tells all that is wrong.
 func (cfg Config) Validate() error {
 	var errs []error
@@ -61,6 +64,9 @@ func (cfg Config) Validate() error {
 		if n.n < 1 {
 			add("%s must be at least 1, got %d", n.name, n.n)
 		}
+	}
+	if cfg.Layers > maxLayers {
+		add("layers must be at most %d, got %d", maxLayers, cfg.Layers)
 	}
 	if len(errs) == 0 {
 		if cfg.Width%cfg.Heads != 0 {

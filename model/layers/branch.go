@@ -44,11 +44,7 @@ type Repeat struct {
 
 // Validate tells all that is wrong.
 func (cfg Repeat) Validate() error {
-	errs := []error{atLeast(1, "times", cfg.Times), some(cfg.Layers), validate(cfg.Layers, "layers")}
-	if cfg.Times > 1000 {
-		errs = append(errs, fmt.Errorf("times must be at most 1000, got %d", cfg.Times))
-	}
-	return errors.Join(errs...)
+	return errors.Join(atLeast(1, "times", cfg.Times), atMost(maxStack, "times", cfg.Times), some(cfg.Layers), validate(cfg.Layers, "layers"))
 }
 
 // Build makes the layers.

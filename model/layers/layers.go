@@ -356,6 +356,45 @@ func atLeast(least int, name string, v ...int) error {
 	return errors.Join(errs...)
 }
 
+// atMost refuses a number that no model needs, and that would take a machine's
+// memory: settings may come with a model from elsewhere.
+func atMost(most int, name string, n int) error {
+	if n > most {
+		return fmt.Errorf("%s must be at most %d, got %d", name, most, n)
+	}
+	return nil
+}
+
+// maxLayers bounds the layers of a model, and those of a stack.
+const (
+	maxLayers = 10_000
+	maxStack  = 1000
+)
+
+// count is the number of layers in a list with those inside them, no more than
+// what is above maxLayers.
+func count(list []Layer) int {
+	n := 0
+	for _, l := range list {
+		switch l := l.(type) {
+		case Sequential:
+			n += count(l.Layers)
+		case Residual:
+			n += count(l.Layers) + count(l.Shortcut)
+		case Parallel:
+			for _, b := range l.Branches {
+				n += count(b)
+			}
+		case Repeat:
+			n += max(l.Times, 0) * count(l.Layers)
+		}
+		if n++; n > maxLayers {
+			return maxLayers + 1
+		}
+	}
+	return n
+}
+
 // probability wants a number in 0..1.
 func probability(name string, p float64) error {
 	if !(p >= 0 && p <= 1) {

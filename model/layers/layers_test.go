@@ -482,6 +482,10 @@ func TestValidate(t *testing.T) {
 		{list(Conv2d{Conv{}}), []string{"layers.0: kernel wants one number", "layers.0: stride wants", "layers.0: padding wants", "layers.0: dilation wants"}},
 		{list(LSTM{recurrent}, TransformerEncoder{}, MultiheadAttention{}, TimePool{}, Softmax{}, Reshape{Shape: []int{-1, -1}}, Permute{Axes: []int{1, 0}}),
 			[]string{"layers.0: hidden must", "layers.1: heads must", "layers.1: there is no activation", "layers.1: layers must be", "layers.2: heads must", "layers.3: by: there is no", "layers.4: axis 0 is that of the batch", "layers.5: shape wants", "layers.6: axes wants"}},
+		{list(Repeat{Times: 1001, Layers: []Layer{ReLU{}}}), []string{"layers.0: times must be at most 1000"}},
+		{list(Repeat{Times: 1000, Layers: []Layer{Repeat{Times: 1000, Layers: []Layer{Repeat{Times: 1000, Layers: []Layer{ReLU{}}}}}}}),
+			[]string{"layers: a model has at most 10000 of them"}},
+		{list(LSTM{Recurrent{Hidden: 1, Layers: 1 << 40}}), []string{"layers.0: layers must be at most 1000"}},
 		{Config{Join: Concat, Inputs: map[string][]Layer{"a.b": {linear(-1)}}, Reads: []Read{{Name: "x", DType: "f33"}}},
 			[]string{`inputs: a name is not empty and has no dots, got "a.b"`, "inputs.a.b.0: out must", `reads.0: dtype: no element type "f33"`}},
 	} {

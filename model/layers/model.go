@@ -55,6 +55,15 @@ func (cfg Config) Validate() error {
 	if len(cfg.Layers)+len(cfg.Inputs)+len(cfg.Outputs) == 0 {
 		errs = append(errs, errors.New("layers must name at least one"))
 	}
+	n := count(cfg.Layers)
+	for _, lists := range []map[string][]Layer{cfg.Inputs, cfg.Outputs} {
+		for _, list := range lists {
+			n += count(list)
+		}
+	}
+	if n > maxLayers {
+		errs = append(errs, fmt.Errorf("layers: a model has at most %d of them, with all repetitions", maxLayers))
+	}
 	for _, part := range []struct {
 		key   string
 		lists map[string][]Layer

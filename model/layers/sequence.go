@@ -173,6 +173,8 @@ func (cfg Recurrent) config(in int) nn.RecurrentConfig {
 	return nn.RecurrentConfig{In: in, Hidden: cfg.Hidden, Layers: cfg.Layers, Bias: cfg.Bias, Bidirectional: cfg.Bidirectional, Dropout: cfg.Dropout}
 }
 
+func (cfg Recurrent) stack() error { return atMost(maxStack, "layers", cfg.Layers) }
+
 // An unroll gives the outputs of a recurrent layer.
 type unroll func(c *module.Ctx, x, lengths *ir.Value) *ir.Value
 
@@ -200,7 +202,9 @@ type LSTM struct {
 }
 
 // Validate tells all that is wrong.
-func (cfg LSTM) Validate() error { return nn.LSTMConfig{RecurrentConfig: cfg.config(1)}.Validate() }
+func (cfg LSTM) Validate() error {
+	return errors.Join(cfg.stack(), nn.LSTMConfig{RecurrentConfig: cfg.config(1)}.Validate())
+}
 
 // Build makes the layer.
 func (cfg LSTM) Build(x Operand) (Module, error) {
@@ -220,7 +224,9 @@ type GRU struct {
 }
 
 // Validate tells all that is wrong.
-func (cfg GRU) Validate() error { return nn.GRUConfig{RecurrentConfig: cfg.config(1)}.Validate() }
+func (cfg GRU) Validate() error {
+	return errors.Join(cfg.stack(), nn.GRUConfig{RecurrentConfig: cfg.config(1)}.Validate())
+}
 
 // Build makes the layer.
 func (cfg GRU) Build(x Operand) (Module, error) {
@@ -245,7 +251,7 @@ func (cfg RNN) rnn(in int) nn.RNNConfig {
 }
 
 // Validate tells all that is wrong.
-func (cfg RNN) Validate() error { return cfg.rnn(1).Validate() }
+func (cfg RNN) Validate() error { return errors.Join(cfg.stack(), cfg.rnn(1).Validate()) }
 
 // Build makes the layer.
 func (cfg RNN) Build(x Operand) (Module, error) {
@@ -373,7 +379,7 @@ type TransformerEncoder struct {
 
 // Validate tells all that is wrong.
 func (cfg TransformerEncoder) Validate() error {
-	return errors.Join(cfg.Transformer.Validate(), atLeast(1, "layers", cfg.Layers))
+	return errors.Join(cfg.Transformer.Validate(), atLeast(1, "layers", cfg.Layers), atMost(maxStack, "layers", cfg.Layers))
 }
 
 // Build makes the layer.
@@ -401,7 +407,9 @@ func (OverTime) Values() []string {
 	return []string{string(MeanOverTime), string(MaxOverTime), string(LastInTime), string(FirstInTime)}
 }
 
-// TimePool makes one state of a sequence: [B T D] to [B D].
+// TimePool makes one state of a sequence: [B T D] to [B D]. Of a layer that reads
+// both ways the last place has seen the whole sequence only forwards; the mean
+// and the maximum have all of both.
 type TimePool struct {
 	Named `yaml:",inline"`
 	By    OverTime `json:"by" yaml:"by"`

@@ -46,6 +46,9 @@ func V2() Config {
 // maxChannels is what bounds a config's channels before they are multiplied.
 const maxChannels = 1 << 20
 
+// maxBlocks is more than any stage has; a config may come from elsewhere.
+const maxBlocks = 1000
+
 // Validate tells all that is wrong.
 func (cfg Config) Validate() error {
 	var errs []error
@@ -64,9 +67,7 @@ func (cfg Config) Validate() error {
 		at := fmt.Sprintf("stage %d: ", i)
 		within(at+"expand", s.Expand, 1<<10)
 		within(at+"channels", s.Channels, maxChannels)
-		if s.Blocks < 1 {
-			add("%smust have at least one block, got %d", at, s.Blocks)
-		}
+		within(at+"blocks", s.Blocks, maxBlocks)
 		within(at+"stride", s.Stride, 2)
 	}
 	if !(cfg.Width > 0 && cfg.Width <= 1<<10) {

@@ -140,7 +140,7 @@ func TestConfig(t *testing.T) {
 		want []string
 	}{
 		{func(c *Config) { *c = Config{} }, []string{"in channels must be in 1..1048576, got 0", "stem must", "last must", "divisor must", "classes must", "width must be above 0"}},
-		{func(c *Config) { c.Stages[1] = Stage{} }, []string{"stage 1: expand must", "stage 1: channels must", "stage 1: must have at least one block", "stage 1: stride must be in 1..2, got 0"}},
+		{func(c *Config) { c.Stages[1] = Stage{} }, []string{"stage 1: expand must", "stage 1: channels must", "stage 1: blocks must be in 1..1000, got 0", "stage 1: stride must be in 1..2, got 0"}},
 		{func(c *Config) { c.Dropout = 2 }, []string{"mobilenet: dropout: probability 2"}},
 		{func(c *Config) { c.Stem = 1 << 58 }, []string{"mobilenet: stem must"}},
 	} {

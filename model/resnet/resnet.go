@@ -74,6 +74,9 @@ func (cfg Config) expansion() int {
 	return 1
 }
 
+// maxBlocks is more than any stage has; a config may come from elsewhere.
+const maxBlocks = 1000
+
 // Validate tells all that is wrong.
 func (cfg Config) Validate() error {
 	var errs []error
@@ -95,8 +98,8 @@ func (cfg Config) Validate() error {
 		}
 	}
 	for _, n := range cfg.Blocks {
-		if n < 1 {
-			add("a stage must have at least one block, got %d", n)
+		if n < 1 || n > maxBlocks {
+			add("a stage must have 1 to %d blocks, got %d", maxBlocks, n)
 		}
 	}
 	if n := len(cfg.Widths); n > 0 {

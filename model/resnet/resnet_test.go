@@ -142,7 +142,7 @@ func TestConfig(t *testing.T) {
 	}{
 		{func(c *Config) { *c = Config{} }, []string{"no stem", "widths and blocks"}},
 		{func(c *Config) { c.InChannels = 0; c.Classes = 0 }, []string{"stem: in must be", "fc: out must be"}},
-		{func(c *Config) { c.Blocks = []int{1, 0} }, []string{"widths and blocks must name the same stages", "at least one block"}},
+		{func(c *Config) { c.Blocks = []int{1, 0} }, []string{"widths and blocks must name the same stages", "a stage must have 1 to 1000 blocks, got 0"}},
 		{func(c *Config) { c.Widths[1] = 0 }, []string{"width 0"}},
 		{func(c *Config) { c.Widths, c.Bottleneck = []int{16, 1 << 30, 64}, true }, []string{"width 1073741824: shape"}},
 		{func(c *Config) { c.InChannels = 1 << 58 }, []string{"stem: shape"}},

@@ -44,6 +44,9 @@ func Small() Config {
 	return Config{InChannels: 3, Size: 32, Patch: 4, Layers: 6, Width: 192, Heads: 3, Hidden: 768, Classes: 10, Eps: 1e-6}
 }
 
+// maxLayers is more than any model has; a config may come from elsewhere.
+const maxLayers = 1000
+
 // Validate tells all that is wrong.
 func (cfg Config) Validate() error {
 	var errs []error
@@ -56,8 +59,8 @@ func (cfg Config) Validate() error {
 	if cfg.Size < 1 || cfg.Patch > 0 && cfg.Size%cfg.Patch != 0 {
 		add("size", fmt.Errorf("an image of %d can't be cut in patches of %d", cfg.Size, cfg.Patch))
 	}
-	if cfg.Layers < 1 {
-		add("layers", fmt.Errorf("must be at least 1, got %d", cfg.Layers))
+	if cfg.Layers < 1 || cfg.Layers > maxLayers {
+		add("layers", fmt.Errorf("must be in 1..%d, got %d", maxLayers, cfg.Layers))
 	}
 	add("self_attention", cfg.attention().Validate())
 	add("mlp", nn.DefaultLinear(cfg.Width, cfg.Hidden).Validate())
