@@ -167,6 +167,19 @@ func TestLongerContext(t *testing.T) {
 	}
 }
 
+// BERT leaves out what is padding in the data.
+func TestPadding(t *testing.T) {
+	f := families()["bert"]
+	f.in.Padding = new(3)
+	n, err := New(f.cfg, []Input{f.in}, []Output{{Name: "label", Size: f.size}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := n.Config.(BERT).PaddingIdx; p == nil || *p != 3 {
+		t.Errorf("padding index %v", p)
+	}
+}
+
 // own is a config of no family.
 type own struct{ Config }
 

@@ -362,7 +362,7 @@ type BERT struct {
 // defaultBERT is small: 4 layers of width 256.
 func defaultBERT() BERT {
 	return BERT{Config: bert.Config{
-		Types: 1, Layers: 4, Width: 256, Heads: 4, Hidden: 4 * 256, PaddingIdx: new(0), Dropout: 0.1, AttentionDropout: 0.1, Eps: 1e-12,
+		Types: 1, Layers: 4, Width: 256, Heads: 4, Hidden: 4 * 256, Dropout: 0.1, AttentionDropout: 0.1, Eps: 1e-12,
 	}}
 }
 
@@ -379,8 +379,8 @@ func (cfg BERT) Validate() error {
 	return bert.ClassifierConfig{Config: c, Classes: or(cfg.Classes, 1)}.Validate()
 }
 
-// Fit takes vocabulary, context and classes from the data; a context may be
-// longer than the texts of the data.
+// Fit takes vocabulary, context, padding and classes from the data; a context
+// may be longer than the texts of the data.
 func (cfg BERT) Fit(in []Input, out []Output) (Config, error) {
 	context, values, size, err := text("bert", in, out)
 	if err != nil {
@@ -388,6 +388,9 @@ func (cfg BERT) Fit(in []Input, out []Output) (Config, error) {
 	}
 	if err := atLeast("bert", &cfg.Context, context); err != nil {
 		return cfg, err
+	}
+	if cfg.PaddingIdx == nil {
+		cfg.PaddingIdx = in[0].Padding
 	}
 	return cfg, errors.Join(fill("bert", "vocabulary", &cfg.Vocabulary, values), fill("bert", "classes", &cfg.Classes, size))
 }

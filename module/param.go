@@ -97,6 +97,15 @@ type Input struct {
 	Name   string
 	Item   ir.Type // of one example, without the axis of the batch
 	Values int     // how many whole numbers there are, from 0 on, if it holds such: of tokens, categories; else 0
+	// Padding is the number that stands where a sequence has no token; nil if
+	// there is none.
+	Padding *int
+}
+
+// Equal compares what two inputs are.
+func (in Input) Equal(other Input) bool {
+	same := (in.Padding == nil) == (other.Padding == nil) && (in.Padding == nil || *in.Padding == *other.Padding)
+	return same && in.Name == other.Name && in.Item == other.Item && in.Values == other.Values
 }
 
 // An Output is what a model is to give for each example.

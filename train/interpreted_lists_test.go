@@ -55,7 +55,7 @@ func TestListsAreNotInterpreted(t *testing.T) {
 	norm.ChannelsLast = true
 	pool := lists.DefaultMaxPool()
 	pool.Kernel, pool.ChannelsLast = []int{2}, true
-	embed := lists.Embedding{Width: 8, PaddingIdx: new(0)}
+	embed := lists.Embedding{Width: 8, PaddingIdx: new(0), Mask: true}
 	text := func(name string, ls ...lists.Layer) part {
 		return family(t, name, list(append([]lists.Layer{embed}, append(ls, lists.DefaultLinear())...)...), padded(), 11, 3)
 	}
@@ -86,6 +86,6 @@ func small() model.BERT {
 			cfg = c
 		}
 	}
-	cfg.Layers, cfg.Width, cfg.Heads, cfg.Hidden = 1, 8, 2, 12
+	cfg.Layers, cfg.Width, cfg.Heads, cfg.Hidden, cfg.PaddingIdx = 1, 8, 2, 12, new(0)
 	return cfg
 }

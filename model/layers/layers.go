@@ -20,9 +20,9 @@
 // the layer in place of its number, "head.weight".
 //
 // Sequences are [B T D], also between recurrent layers and transformers. An
-// embedding with a padding index marks which places of a sequence are padding;
-// the mark follows the sequence through all layers that keep its places, and
-// recurrent layers, attention and time_pool leave out what is marked.
+// embedding marks which places of a sequence are padding, if the data have a
+// number for it; the mark follows the sequence through all layers that keep its
+// places, and recurrent layers, attention and time_pool leave out what is marked.
 //
 // All arithmetic is that of package nn.
 package layers
@@ -66,10 +66,11 @@ type Flow struct {
 
 // An Operand is what is known of a Flow before there is one.
 type Operand struct {
-	Type   ir.Type // with an axis for the batch, of any extent
-	Values int     // how many whole numbers there are, if it holds such; else 0
-	Masked bool
-	Size   int // values that the model is to give, for a layer that leaves its size to the data; 0 if there is no such wish
+	Type    ir.Type // with an axis for the batch, of any extent
+	Values  int     // how many whole numbers there are, if it holds such; else 0
+	Padding *int    // the number that stands for no token; nil if there is none
+	Masked  bool
+	Size    int // values that the model is to give, for a layer that leaves its size to the data; 0 if there is no such wish
 }
 
 // String is the type with B for the batch: "f32[B 3 32 32]".
@@ -162,7 +163,7 @@ func Kinds() []config.Kind {
 		{Name: "flatten", Default: Flatten{Start: 1}},
 		{Name: "reshape", Default: Reshape{}},
 		{Name: "permute", Default: Permute{}},
-		{Name: "embedding", Default: Embedding{}},
+		{Name: "embedding", Default: DefaultEmbedding()},
 		{Name: "learned_position", Default: LearnedPosition{}},
 		{Name: "sinusoidal_position", Default: SinusoidalPosition{}},
 		{Name: "class_token", Default: ClassToken{}},
@@ -300,7 +301,7 @@ func trace(m Module, x Operand) (Operand, error) {
 	}
 	y := Operand{Type: out.Value.Type(), Masked: out.Mask != nil, Size: x.Size}
 	if y.Type == x.Type {
-		y.Values = x.Values
+		y.Values, y.Padding = x.Values, x.Padding
 	}
 	return y, nil
 }

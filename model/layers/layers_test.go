@@ -285,7 +285,7 @@ func TestPaddingCountsNowhere(t *testing.T) {
 			"attention":   {Residual{Layers: []Layer{attention}}, linear(4), ReLU{}},
 			"textcnn":     {Parallel{Join: Concat, Branches: [][]Layer{{Conv1d{same, Last{true}}, ReLU{}}, {linear(3)}}}},
 		} {
-			layers := append([]Layer{Embedding{Width: 4, PaddingIdx: new(0)}}, inner...)
+			layers := append([]Layer{Embedding{Width: 4, PaddingIdx: new(0), Mask: true}}, inner...)
 			m, err := fit(list(append(layers, TimePool{By: by}, DefaultLinear())...), 3, tokens(9, 10))
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
@@ -315,7 +315,7 @@ func TestPaddingCountsNowhere(t *testing.T) {
 // A sequence of padding alone gives 0.
 func TestNothingButPadding(t *testing.T) {
 	for _, by := range []OverTime{MeanOverTime, MaxOverTime, LastInTime} {
-		m, err := fit(list(Embedding{Width: 4, PaddingIdx: new(0)}, linear(4), TimePool{By: by}), 4, tokens(3, 10))
+		m, err := fit(list(Embedding{Width: 4, PaddingIdx: new(0), Mask: true}, linear(4), TimePool{By: by}), 4, tokens(3, 10))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -567,5 +567,49 @@ func TestEveryLayerOfNN(t *testing.T) {
 	}
 	if found < 50 {
 		t.Errorf("only %d layers were found", found)
+	}
+}
+
+// The data's own padding is left out unless the layer says otherwise, and may
+// stand on either side.
+func TestPaddingOfTheData(t *testing.T) {
+	in := tokens(6, 10)
+	in.Padding = new(0)
+	embed := DefaultEmbedding()
+	embed.Width = 4
+	model := func(e Embedding, by OverTime) *Model {
+		m, err := fit(list(e, MultiheadAttention{Heads: 2, Bias: true}, TimePool{By: by}, DefaultLinear()), 3, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	for _, by := range []OverTime{MeanOverTime, MaxOverTime, LastInTime} {
+		m := model(embed, by)
+		plain := run(t, m, false, tensor.Must(tensor.Of([]int64{3, 1, 9}, 1, 3)))[0]
+		for _, text := range [][]int64{{3, 1, 9, 0, 0}, {0, 0, 3, 1, 9}, {0, 3, 1, 9, 0}} {
+			got := run(t, m, false, tensor.Must(tensor.Of(text, 1, len(text))))[0]
+			for i := range got.Size() {
+				if d := math.Abs(got.Float(i) - plain.Float(i)); !(d < 1e-5) {
+					t.Errorf("%s of %v: %v, without padding %v", by, text, got.F32(), plain.F32())
+					break
+				}
+			}
+		}
+	}
+	seen := embed
+	seen.Mask = false
+	m := model(seen, MeanOverTime)
+	plain := run(t, m, false, tensor.Must(tensor.Of([]int64{3, 1, 9}, 1, 3)))[0]
+	if got := run(t, m, false, tensor.Must(tensor.Of([]int64{3, 1, 9, 0}, 1, 4)))[0]; got.Float(0) == plain.Float(0) {
+		t.Error("padding is left out although mask is false")
+	}
+	other := in
+	other.Padding = nil
+	if in.Equal(other) || other.Equal(in) || !in.Equal(in) {
+		t.Error("inputs with and without padding are equal")
+	}
+	if _, err := m.Config.Fit([]module.Input{other}, []module.Output{{Name: "label", Size: 3}}); err == nil {
+		t.Error("a model of padded data fits data without padding")
 	}
 }

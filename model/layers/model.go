@@ -34,10 +34,11 @@ type Config struct {
 
 // A Read is an input, as data.
 type Read struct {
-	Name   string `json:"name" yaml:"name"`
-	DType  string `json:"dtype" yaml:"dtype"` // such as "f32", "i64"
-	Shape  []int  `json:"shape" yaml:"shape"` // of one example
-	Values int    `json:"values" yaml:"values"`
+	Name    string `json:"name" yaml:"name"`
+	DType   string `json:"dtype" yaml:"dtype"`     // such as "f32", "i64"
+	Shape   []int  `json:"shape" yaml:"shape"`     // of one example
+	Values  int    `json:"values" yaml:"values"`   // how many whole numbers there are, if it holds such; else 0
+	Padding *int   `json:"padding" yaml:"padding"` // the number that stands for no token; null if there is none
 }
 
 // A Give is an output, as data.
@@ -88,7 +89,7 @@ func (cfg Config) Operands() ([]module.Input, error) {
 		errs = append(errs, config.Under(fmt.Sprintf("reads.%d", i), err))
 		s, err := shape.Make(r.Shape...)
 		errs = append(errs, config.Under(fmt.Sprintf("reads.%d", i), err))
-		in = append(in, module.Input{Name: r.Name, Item: ir.Type{DType: dt, Shape: s}, Values: r.Values})
+		in = append(in, module.Input{Name: r.Name, Item: ir.Type{DType: dt, Shape: s}, Values: r.Values, Padding: r.Padding})
 	}
 	return in, errors.Join(errs...)
 }
@@ -107,7 +108,7 @@ func (cfg Config) Fit(inputs []module.Input, outputs []module.Output) (Config, e
 	if err != nil {
 		return cfg, err
 	}
-	if cfg.Reads != nil && !slices.Equal(read, inputs) {
+	if cfg.Reads != nil && !slices.EqualFunc(read, inputs, module.Input.Equal) {
 		return cfg, fmt.Errorf("the model reads %v, and the data have %v", told(read), told(inputs))
 	}
 	if cfg.Gives != nil && !slices.Equal(cfg.gives(), outputs) {
@@ -118,7 +119,7 @@ func (cfg Config) Fit(inputs []module.Input, outputs []module.Output) (Config, e
 	}
 	cfg.Reads, cfg.Gives = nil, nil
 	for _, in := range inputs {
-		cfg.Reads = append(cfg.Reads, Read{in.Name, in.Item.DType.String(), in.Item.Shape.Dims(), in.Values})
+		cfg.Reads = append(cfg.Reads, Read{in.Name, in.Item.DType.String(), in.Item.Shape.Dims(), in.Values, in.Padding})
 	}
 	for _, out := range outputs {
 		cfg.Gives = append(cfg.Gives, Give(out))
@@ -231,7 +232,7 @@ func (m *Model) read() (Operand, error) {
 		if err != nil {
 			return Operand{}, fmt.Errorf("input %s: %w", in.Name, err)
 		}
-		x := Operand{Type: ir.Type{DType: in.Item.DType, Shape: s}, Values: in.Values}
+		x := Operand{Type: ir.Type{DType: in.Item.DType, Shape: s}, Values: in.Values, Padding: in.Padding}
 		ch, y, err := build(cfg.Inputs[in.Name], "inputs."+in.Name, x)
 		if err != nil {
 			return y, err
@@ -252,7 +253,7 @@ func (m *Model) read() (Operand, error) {
 		return Operand{}, fmt.Errorf("the inputs %s can't be joined: %w; layers under inputs can give them the same shape", strings.Join(names, ", "), err)
 	}
 	y := xs[0]
-	y.Values = 0
+	y.Values, y.Padding = 0, nil
 	for _, x := range xs[1:] {
 		y.Masked = y.Masked && x.Masked
 	}

@@ -13,15 +13,18 @@ import (
 	"github.com/gradus-ml/gradus/shape"
 )
 
-// Embedding looks vectors up: whole numbers [B ...] to [B ... Width]. A padding
-// index marks places [B T] that later layers leave out; its vector is 0 and
-// stays so.
+// Embedding looks vectors up: whole numbers [B ...] to [B ... Width]. The vector
+// of padding is 0 and stays so.
 type Embedding struct {
 	Named      `yaml:",inline"`
-	Count      *int `json:"count" yaml:"count"` // vectors; null takes as many as the data have numbers
-	Width      int  `json:"width" yaml:"width"` // of a vector
-	PaddingIdx *int `json:"padding_idx" yaml:"padding_idx"`
+	Count      *int `json:"count" yaml:"count"`             // vectors; null takes as many as the data have numbers
+	Width      int  `json:"width" yaml:"width"`             // of a vector
+	PaddingIdx *int `json:"padding_idx" yaml:"padding_idx"` // number that stands for no token; null takes that of the data, if they have one
+	Mask       bool `json:"mask" yaml:"mask"`               // later layers leave out places [B T] that are padding
 }
+
+// DefaultEmbedding takes all but the width from the data, which must be set.
+func DefaultEmbedding() Embedding { return Embedding{Mask: true} }
 
 // Validate tells all that is wrong.
 func (cfg Embedding) Validate() error {
@@ -42,6 +45,9 @@ func (cfg Embedding) Build(x Operand) (Module, error) {
 		return nil, x.not("whole numbers such as tokens")
 	}
 	c := nn.EmbeddingConfig{Count: x.Values, Width: cfg.Width, PaddingIdx: cfg.PaddingIdx}
+	if c.PaddingIdx == nil {
+		c.PaddingIdx = x.Padding
+	}
 	switch {
 	case cfg.Count == nil && x.Values == 0:
 		return nil, errors.New("count must be given, since the data don't tell how many numbers there are")
@@ -53,15 +59,18 @@ func (cfg Embedding) Build(x Operand) (Module, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &embedding{c.Build()}, nil
+	return &embedding{c.Build(), cfg.Mask}, nil
 }
 
-type embedding struct{ *nn.Embedding }
+type embedding struct {
+	*nn.Embedding
+	mask bool
+}
 
 // Apply looks vectors up, and marks padding.
 func (e *embedding) Apply(c *module.Ctx, x Flow) Flow {
 	y := Flow{Value: e.Forward(c, x.Value)}
-	if p := e.Config.PaddingIdx; p != nil && c.Graph().Err() == nil && x.Value.Rank() == 2 {
+	if p := e.Config.PaddingIdx; e.mask && p != nil && c.Graph().Err() == nil && x.Value.Rank() == 2 {
 		idx := ops.Cast(x.Value, dtype.Int64)
 		y.Mask = ops.Ne(idx, ops.FullInt(c.Graph(), dtype.Int64, shape.Shape{}, int64(*p)))
 	}
@@ -188,13 +197,21 @@ type recurrent struct {
 func (r *recurrent) Apply(c *module.Ctx, x Flow) Flow {
 	var lengths *ir.Value
 	if x.Mask != nil {
-		lengths = lengthsOf(x.Mask)
+		lengths = endsOf(x.Mask)
 	}
 	return Flow{Value: r.unroll(c, x.Value, lengths), Mask: x.Mask}
 }
 
-// lengthsOf counts the places of each sequence that are no padding.
+// lengthsOf counts the places of each sequence that are no padding, [B].
 func lengthsOf(mask *ir.Value) *ir.Value { return ops.Sum(ops.Cast(mask, dtype.Int64), 1) }
+
+// endsOf is the place behind the last one of each sequence that is no padding,
+// [B]: padding before a sequence is read like tokens.
+func endsOf(mask *ir.Value) *ir.Value {
+	number := ops.Iota(mask.Graph(), dtype.Int64, mask.Shape(), 1)
+	one := ops.FullInt(mask.Graph(), dtype.Int64, shape.Shape{}, 1)
+	return ops.Amax(ops.Mul(ops.Cast(mask, dtype.Int64), ops.Add(number, one)), 1)
+}
 
 // LSTM is nn.LSTM.
 type LSTM struct {
@@ -466,7 +483,7 @@ func (p *timePool) Apply(c *module.Ctx, x Flow) Flow {
 		return Flow{Value: orZero(lengths, y)}
 	}
 	one := ops.FullInt(c.Graph(), dtype.Int64, shape.Shape{}, 1)
-	last := ops.Maximum(ops.Sub(lengths, one), ops.Sub(one, one))
+	last := ops.Maximum(ops.Sub(endsOf(m), one), ops.Sub(one, one))
 	idx := ops.Broadcast(ops.Reshape(last, b, 1, 1), shape.Of(b, 1, d))
 	return Flow{Value: orZero(lengths, ops.Reshape(ops.Gather(v, idx, 1), b, d))}
 }
