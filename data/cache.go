@@ -50,8 +50,12 @@ func (c *cached) Item(i int) ([]*tensor.Tensor, error) {
 }
 
 func (c *cached) length(i int, pad *Padding) (int, error) {
-	if kept := c.items[i].Load(); kept != nil {
-		return pad.Length(*kept), nil
+	if m, ok := c.ds.(Measured); ok {
+		return m.Length(i)
 	}
-	return length(c.ds, i, pad)
+	item, err := c.Item(i) // to keep it
+	if err != nil {
+		return 0, err
+	}
+	return pad.Length(item), nil
 }

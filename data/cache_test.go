@@ -49,6 +49,17 @@ func TestCacheKeepsUpToItsLimit(t *testing.T) {
 			t.Errorf("item %d was read %d times, want %d", i, n, want)
 		}
 	}
+	// Lengths are read once too.
+	w := &reads{Dataset: words{[]int{3, 1, 2}}, n: make([]atomic.Int32, 3), at: -1}
+	l := newLoader(t, Cache(w, 1<<20), LoaderConfig{Batch: 1, Pad: &Padding{Values: []*float64{number(0), number(0)}, Buckets: []int{2, 4}}})
+	for _, err := range l.Epoch(context.Background(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := w.n[2].Load(); n != 1 {
+		t.Errorf("an item whose length was needed was read %d times", n)
+	}
 	read(t, newLoader(t, Cache(itemwise{numbered(1000)}, 1<<20), LoaderConfig{Batch: 3, Shuffle: true}, WithWorkers(4)), 0, 0)
 }
 
