@@ -46,6 +46,10 @@ const (
 // MaxRate is the highest rate of a file or a Config, in samples a second.
 const MaxRate = 768_000
 
+// loudest is the largest sample of a file. What follows computes with squares of
+// sums of samples in float32.
+const loudest = 1e9
+
 // A format is what the chunk "fmt " says.
 type format struct {
 	code, channels, rate, align, bits int
@@ -162,8 +166,8 @@ func (s *Sound) samples(at int, b []byte, f format) error {
 			default:
 				out[i] = float32(int32(binary.LittleEndian.Uint32(p))) / (1 << 31)
 			}
-			if v := float64(out[i]); math.IsNaN(v) || math.IsInf(v, 0) {
-				return errorf(at+i*f.align+c*width, "sample %d of channel %d is %v", i, c, v)
+			if v := out[i]; !(v >= -loudest && v <= loudest) {
+				return errorf(at+i*f.align+c*width, "sample %d of channel %d is %v, want a number within %g", i, c, v, float64(loudest))
 			}
 		}
 	}

@@ -76,20 +76,21 @@ func TestBrokenFiles(t *testing.T) {
 		return b
 	}
 	for want, file := range map[string][]byte{
-		"are no WAV file":              []byte("RIFX...."),
-		"the file ends before":         good[:40],
-		"40 bytes of samples, 30 are":  good[:len(good)-10],
-		"code 85":                      edit(20, 85),
-		"with 12 bits":                 edit(34, 12),
-		"0 channels":                   edit(22, 0),
-		"0 samples a second":           edit(24, 0, 0, 0, 0),
-		"4294967295 samples a second":  edit(24, 255, 255, 255, 255),
-		"in 3 bytes":                   edit(32, 3),
-		"39 bytes of samples":          edit(40, 39),
-		"a format of 4294967280 bytes": edit(16, 0xf0, 255, 255, 255),
-		"samples before their format":  edit(12, 'L'),
-		"is NaN":                       wav(3, 1, 8000, 64, f64(math.NaN())),
-		"channel 1 is +Inf":            wav(3, 2, 8000, 64, append(f64(0), f64(1e300)...)),
+		"are no WAV file":                    []byte("RIFX...."),
+		"the file ends before":               good[:40],
+		"40 bytes of samples, 30 are":        good[:len(good)-10],
+		"code 85":                            edit(20, 85),
+		"with 12 bits":                       edit(34, 12),
+		"0 channels":                         edit(22, 0),
+		"0 samples a second":                 edit(24, 0, 0, 0, 0),
+		"4294967295 samples a second":        edit(24, 255, 255, 255, 255),
+		"in 3 bytes":                         edit(32, 3),
+		"39 bytes of samples":                edit(40, 39),
+		"a format of 4294967280 bytes":       edit(16, 0xf0, 255, 255, 255),
+		"samples before their format":        edit(12, 'L'),
+		"is NaN, want a number within 1e+09": wav(3, 1, 8000, 64, f64(math.NaN())),
+		"channel 1 is +Inf":                  wav(3, 2, 8000, 64, append(f64(0), f64(1e300)...)),
+		"is -2e+09, want":                    wav(3, 1, 8000, 64, f64(-2e9)),
 	} {
 		var s Sound
 		err := s.Decode(file)
