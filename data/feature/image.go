@@ -169,7 +169,7 @@ func (f *imageFitter) add(v any) error {
 	}
 	if f.cfg.Learn {
 		f.built.build()
-		interleave(&f.image, t.Bytes(), s)
+		f.image.SetPlanes(t.Bytes(), s[0], s[1], s[2])
 		if err := f.built.reader.Augment(&f.image, data.Draw{}); err != nil {
 			return err
 		}
@@ -319,28 +319,9 @@ func (e *ImageEncoder) encode(dst []float32, v any, d data.Draw) error {
 	}
 	im := e.images.Get().(*image.Image)
 	defer e.images.Put(im)
-	interleave(im, t.Bytes(), s)
+	im.SetPlanes(t.Bytes(), s[0], s[1], s[2])
 	if err := e.reader.Augment(im, d); err != nil {
 		return err
 	}
 	return e.reader.Normalize(dst, im)
-}
-
-// interleave makes pixels of planes [C Y X].
-func interleave(im *image.Image, planes []uint8, s [3]int) {
-	channels, n := s[0], s[1]*s[2]
-	im.Channels, im.Height, im.Width = channels, s[1], s[2]
-	if cap(im.Pix) < len(planes) {
-		im.Pix = make([]uint8, len(planes))
-	}
-	im.Pix = im.Pix[:len(planes)]
-	if channels == 1 {
-		copy(im.Pix, planes)
-		return
-	}
-	for c := range channels {
-		for i, x := range planes[c*n : (c+1)*n] {
-			im.Pix[i*channels+c] = x
-		}
-	}
 }

@@ -57,6 +57,10 @@ func (im *Image) Copy(from *Image) {
 // tensors hold them.
 func (im *Image) SetPlanes(pix []uint8, channels, height, width int) {
 	im.set(width, height, channels)
+	if channels == 1 {
+		copy(im.Pix, pix)
+		return
+	}
 	n := width * height
 	for c := range channels {
 		for i, v := range pix[c*n : (c+1)*n] {
