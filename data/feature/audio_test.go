@@ -74,3 +74,18 @@ func TestAudio(t *testing.T) {
 	cfg.Layout = "bands"
 	wrong(t, cfg.Validate(), `layout is "bands", want one of ["image" "sequence"]`)
 }
+
+// A feature that knows enough after a row leaves the others the rest of it.
+func TestEnoughBesideOthers(t *testing.T) {
+	cfg := feature.DefaultAudio()
+	cfg.Column = "x"
+	x := tensor.Must(tensor.Of(make([]float32, 10), 10))
+	table := rows(t, "x:array label:text", []any{x, "no"}, []any{x, "yes"})
+	set, err := feature.Fit(ctx, named(cfg), []feature.Named{{Name: "y", Config: feature.Class{Column: "label"}}}, nil, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := set.Targets[0].Encoder.(feature.Target).Outputs(); n != 2 {
+		t.Errorf("%d classes, want 2", n)
+	}
+}

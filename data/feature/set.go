@@ -180,9 +180,10 @@ func fit(ctx context.Context, parts []part, table source.Table, found *finder) e
 		if err := r.read(table, i); err != nil {
 			found.add("", err) // it names the place
 		} else {
+			values := r.values
 			for j, k := range hungry {
 				p := &parts[k]
-				if err := p.fitter.Add(r.values[j]); err != nil {
+				if err := p.fitter.Add(values[j]); err != nil {
 					p.wrong = true
 					found.add(table.Where(i), err)
 				}
