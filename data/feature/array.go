@@ -14,8 +14,8 @@ import (
 // Array is a feature or target that a column of arrays holds as it is, or with
 // its elements converted to another type: "f32", "i64" and so on.
 type Array struct {
-	Column string  `json:"column" yaml:"column"`
-	DType  *string `json:"dtype" yaml:"dtype"` // null keeps that of the column
+	Column string  `json:"column" yaml:"column"` // of arrays
+	DType  *string `json:"dtype" yaml:"dtype"`   // null keeps that of the column
 }
 
 // Validate tells all that is wrong with the settings.

@@ -33,11 +33,11 @@ const (
 // table of Entries rows serves all. Hashes are FNV-1a of 64 bits; equal values
 // in different columns have tables of their own in the same way.
 type Category struct {
-	Columns  []string         `json:"columns" yaml:"columns"`
-	Encoding CategoryEncoding `json:"encoding" yaml:"encoding"`
-	Unknown  bool             `json:"unknown" yaml:"unknown"`
-	MinCount int              `json:"min_count" yaml:"min_count"`
-	Buckets  int              `json:"buckets" yaml:"buckets"` // of hashes, a column
+	Columns  []string         `json:"columns" yaml:"columns"`     // of text, integers or booleans
+	Encoding CategoryEncoding `json:"encoding" yaml:"encoding"`   // what a value becomes
+	Unknown  bool             `json:"unknown" yaml:"unknown"`     // a place for values that the training rows do not have, and for none
+	MinCount int              `json:"min_count" yaml:"min_count"` // values of fewer training rows are unknown
+	Buckets  int              `json:"buckets" yaml:"buckets"`     // of hashes, a column
 }
 
 // DefaultCategory is one-hot with a place for unknown values.

@@ -22,8 +22,8 @@ import (
 // rows: numbers by size, text by its bytes, false before true. A row without a
 // class, or with another one, is an error.
 type Class struct {
-	Column  string   `json:"column" yaml:"column"`
-	Classes []string `json:"classes" yaml:"classes"`
+	Column  string   `json:"column" yaml:"column"`   // of text, integers or booleans
+	Classes []string `json:"classes" yaml:"classes"` // in their order; none takes those of the training rows
 }
 
 // Validate tells all that is wrong with the settings.

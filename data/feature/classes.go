@@ -21,9 +21,9 @@ import (
 // The classes are those given, in that order, or else those of the training
 // rows, sorted by their bytes. A row with another one is an error.
 type Classes struct {
-	Column    string   `json:"column" yaml:"column"`
-	Separator string   `json:"separator" yaml:"separator"`
-	Classes   []string `json:"classes" yaml:"classes"`
+	Column    string   `json:"column" yaml:"column"`       // of text
+	Separator string   `json:"separator" yaml:"separator"` // between names
+	Classes   []string `json:"classes" yaml:"classes"`     // in their order; none takes those of the training rows
 }
 
 // DefaultClasses are separated by commas.

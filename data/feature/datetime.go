@@ -44,9 +44,9 @@ func (DatePart) Values() []string {
 // fraction, with or without a zone. A time stays in the zone that it is written
 // with; without one it is UTC.
 type DateTime struct {
-	Column string     `json:"column" yaml:"column"`
-	Format *string    `json:"format" yaml:"format"`
-	Parts  []DatePart `json:"parts" yaml:"parts"`
+	Column string     `json:"column" yaml:"column"` // of text, or of seconds since 1970
+	Format *string    `json:"format" yaml:"format"` // directives of strftime; null is 2024-12-31T23:59:59 and its like
+	Parts  []DatePart `json:"parts" yaml:"parts"`   // what of a time the model sees
 }
 
 // DefaultDateTime has month, weekday and hour.

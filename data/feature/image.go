@@ -19,18 +19,18 @@ import (
 // Image is a feature of images: float32 [C Y X], from files (PNG, JPEG, WebP,
 // GIF) or from arrays uint8 [C Y X] or [Y X], by the steps of image.Config.
 type Image struct {
-	Column     string               `json:"column" yaml:"column"`
-	Mode       *image.Mode          `json:"mode" yaml:"mode"` // null is rgb for files; arrays are what they are
-	Size       *[2]int              `json:"size" yaml:"size"` // height and width; null keeps that of arrays, which must be one
-	Fit        image.Fit            `json:"fit" yaml:"fit"`
-	Zoom       float64              `json:"zoom" yaml:"zoom"`
-	Filter     image.Filter         `json:"filter" yaml:"filter"`
-	Background *[3]uint8            `json:"background" yaml:"background"`
-	Augment    []image.Augmentation `json:"augment" yaml:"augment"`
-	Mean       []float64            `json:"mean" yaml:"mean"` // of values in 0..1, one or one a channel
-	Std        []float64            `json:"std" yaml:"std"`
-	Learn      bool                 `json:"learn" yaml:"learn"` // mean and std of each channel, from all training images at their size; files are decoded for it
-	MaxPixels  int                  `json:"max_pixels" yaml:"max_pixels"`
+	Column     string               `json:"column" yaml:"column"`         // of files, or of arrays of bytes
+	Mode       *image.Mode          `json:"mode" yaml:"mode"`             // null is rgb for files; arrays are what they are
+	Size       *[2]int              `json:"size" yaml:"size"`             // height and width; null keeps that of arrays, which must be one
+	Fit        image.Fit            `json:"fit" yaml:"fit"`               // how images of another size are brought to it
+	Zoom       float64              `json:"zoom" yaml:"zoom"`             // of cover: the size to be covered, in units of size
+	Filter     image.Filter         `json:"filter" yaml:"filter"`         // of resizing
+	Background *[3]uint8            `json:"background" yaml:"background"` // seen through what is transparent; null leaves alpha out
+	Augment    []image.Augmentation `json:"augment" yaml:"augment"`       // of examples of training, in this order
+	Mean       []float64            `json:"mean" yaml:"mean"`             // of values in 0..1, one or one a channel
+	Std        []float64            `json:"std" yaml:"std"`               // as mean
+	Learn      bool                 `json:"learn" yaml:"learn"`           // mean and std of each channel, from all training images at their size; files are decoded for it
+	MaxPixels  int                  `json:"max_pixels" yaml:"max_pixels"` // of a file; more is an error
 }
 
 // DefaultImage brings levels to 0..1, and files to size by their middle.

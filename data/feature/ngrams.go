@@ -17,9 +17,9 @@ import (
 // float32 [Buckets], each run counted at the place of its hash. Nothing is
 // learnt. A row without a text has an empty one.
 type NGrams struct {
-	Column      string `json:"column" yaml:"column"`
+	Column      string `json:"column" yaml:"column"` // of text
 	text.NGrams `yaml:",inline"`
-	Scale       CountScale `json:"scale" yaml:"scale"`
+	Scale       CountScale `json:"scale" yaml:"scale"`         // what becomes of a count
 	Normalize   bool       `json:"normalize" yaml:"normalize"` // divide by the Euclidean length, if it is not 0
 }
 

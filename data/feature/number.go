@@ -14,9 +14,9 @@ import (
 // Numeric are, and given back in their own unit. A row without one of them is
 // an error.
 type Number struct {
-	Columns []string `json:"columns" yaml:"columns"`
-	Scale   Scale    `json:"scale" yaml:"scale"`
-	Log     bool     `json:"log" yaml:"log"` // log(1+|x|) with the sign of x, before it is scaled
+	Columns []string `json:"columns" yaml:"columns"` // of numbers
+	Scale   Scale    `json:"scale" yaml:"scale"`     // how columns are brought to a common size
+	Log     bool     `json:"log" yaml:"log"`         // log(1+|x|) with the sign of x, before it is scaled
 }
 
 // DefaultNumber standardises.

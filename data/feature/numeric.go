@@ -38,8 +38,8 @@ const (
 
 // A Binning turns a number into the bin that it lies in.
 type Binning struct {
-	Count int    `json:"count" yaml:"count"`
-	By    string `json:"by" yaml:"by"` // "quantile": as many training rows in each; "width": all equally wide
+	Count int    `json:"count" yaml:"count"` // of bins
+	By    string `json:"by" yaml:"by"`       // "quantile": as many training rows in each; "width": all equally wide
 }
 
 // Numeric is a feature of numbers: float32 [n] for n columns.
@@ -52,12 +52,12 @@ type Binning struct {
 // Sums over the training rows are exact, and medians and quantiles are of all
 // of them, 8 bytes of memory each: the order of rows has no influence.
 type Numeric struct {
-	Columns   []string `json:"columns" yaml:"columns"`
-	Scale     Scale    `json:"scale" yaml:"scale"`
-	Log       bool     `json:"log" yaml:"log"`
-	Missing   Missing  `json:"missing" yaml:"missing"`
-	Indicator bool     `json:"indicator" yaml:"indicator"`
-	Bins      *Binning `json:"bins" yaml:"bins"`
+	Columns   []string `json:"columns" yaml:"columns"`     // of numbers
+	Scale     Scale    `json:"scale" yaml:"scale"`         // how columns are brought to a common size
+	Log       bool     `json:"log" yaml:"log"`             // log(1+|x|) with the sign of x, before it is scaled
+	Missing   Missing  `json:"missing" yaml:"missing"`     // what becomes of a number that a row lacks
+	Indicator bool     `json:"indicator" yaml:"indicator"` // add a 1 for each number that is missing, 0 for others
+	Bins      *Binning `json:"bins" yaml:"bins"`           // one-hot bins instead of numbers
 }
 
 // DefaultNumeric standardises, and refuses rows with missing numbers.

@@ -18,9 +18,9 @@ import (
 // Each of the C is scaled by itself, over all steps of all training rows; a
 // step that lies in several rows counts in each.
 type Series struct {
-	Column string `json:"column" yaml:"column"`
-	Scale  Scale  `json:"scale" yaml:"scale"`
-	Log    bool   `json:"log" yaml:"log"` // log(1+|x|) with the sign of x, before it is scaled
+	Column string `json:"column" yaml:"column"` // of arrays [T C]
+	Scale  Scale  `json:"scale" yaml:"scale"`   // how the C numbers of a step are brought to a common size
+	Log    bool   `json:"log" yaml:"log"`       // log(1+|x|) with the sign of x, before it is scaled
 }
 
 // DefaultSeries standardises.

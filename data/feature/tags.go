@@ -22,8 +22,8 @@ import (
 // The tags are those of the training rows, sorted by their bytes. A row with
 // another one is an error.
 type Tags struct {
-	Column string `json:"column" yaml:"column"`
-	Input  string `json:"input" yaml:"input"` // name of the input
+	Column string `json:"column" yaml:"column"` // of text, tags between white space
+	Input  string `json:"input" yaml:"input"`   // name of the input of type tokens
 }
 
 // Validate tells all that is wrong with the settings.

@@ -41,16 +41,16 @@ func (s Side) validate(key string) error {
 // is cut off, what is shorter filled up with the padding token. A row without a
 // text has an empty one.
 type Tokens struct {
-	Column    string         `json:"column" yaml:"column"`
-	Tokenizer text.Config    `json:"tokenizer" yaml:"tokenizer"`
-	Length    int            `json:"length" yaml:"length"`     // greatest number of tokens
-	Varying   bool           `json:"varying" yaml:"varying"`   // fill up to the longest of a batch only
-	Pad       Side           `json:"pad" yaml:"pad"`           // where it is filled up
-	Truncate  Side           `json:"truncate" yaml:"truncate"` // where it is cut off
-	Start     bool           `json:"start" yaml:"start"`
-	End       bool           `json:"end" yaml:"end"`
-	Augment   []text.Augment `json:"augment" yaml:"augment"` // of examples of training, before start and end are added
-	Pack      *Pack          `json:"pack" yaml:"pack"`       // null makes an example of each row
+	Column    string         `json:"column" yaml:"column"`       // of text, or of files
+	Tokenizer text.Config    `json:"tokenizer" yaml:"tokenizer"` // how text is cut
+	Length    int            `json:"length" yaml:"length"`       // greatest number of tokens
+	Varying   bool           `json:"varying" yaml:"varying"`     // fill up to the longest of a batch only
+	Pad       Side           `json:"pad" yaml:"pad"`             // where it is filled up
+	Truncate  Side           `json:"truncate" yaml:"truncate"`   // where it is cut off
+	Start     bool           `json:"start" yaml:"start"`         // put a start token before the text
+	End       bool           `json:"end" yaml:"end"`             // put an end token behind it
+	Augment   []text.Augment `json:"augment" yaml:"augment"`     // of examples of training, before start and end are added
+	Pack      *Pack          `json:"pack" yaml:"pack"`           // null makes an example of each row
 }
 
 // A Pack joins the texts of all rows to one long list of tokens; examples are
@@ -339,7 +339,7 @@ func place(x []int64, tokens []int32, padding int64, pad Side) {
 // type tokens, the one that follows, int64 [Length]. Where none does, the target
 // is -100, which losses leave out.
 type NextTokens struct {
-	Input string `json:"input" yaml:"input"` // name of the input
+	Input string `json:"input" yaml:"input"` // name of the input of type tokens
 }
 
 // Ignored is the class that losses leave out.

@@ -18,7 +18,7 @@ type Augment interface {
 
 // DropTokens leaves out each token with a probability; one always stays.
 type DropTokens struct {
-	P float64 `json:"p" yaml:"p"`
+	P float64 `json:"p" yaml:"p"` // probability for each token
 }
 
 // Validate tells all that is wrong with the settings.
@@ -54,9 +54,9 @@ func (a DropTokens) Apply(tokens []int32, _ Tokenizer, d data.Draw) ([]int32, er
 // share Mask become the mask token, as many as Random some token of text, and
 // the rest stay as they are (Devlin et al. 2018: 0.8 and 0.1).
 type MaskTokens struct {
-	P      float64 `json:"p" yaml:"p"`
-	Mask   float64 `json:"mask" yaml:"mask"`
-	Random float64 `json:"random" yaml:"random"`
+	P      float64 `json:"p" yaml:"p"`           // probability for each token
+	Mask   float64 `json:"mask" yaml:"mask"`     // share of those that become the mask token
+	Random float64 `json:"random" yaml:"random"` // share of those that become another token
 }
 
 // DefaultMaskTokens is that of BERT.
@@ -108,8 +108,8 @@ func specials(t Tokenizer) int {
 // Share of all tokens, each length and each place as likely as any other. One
 // token always stays.
 type DropSpans struct {
-	P     float64 `json:"p" yaml:"p"`
-	Share float64 `json:"share" yaml:"share"`
+	P     float64 `json:"p" yaml:"p"`         // probability for each text
+	Share float64 `json:"share" yaml:"share"` // greatest share of the tokens
 }
 
 // DefaultDropSpans drops up to a fifth of every second text.

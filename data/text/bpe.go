@@ -25,11 +25,11 @@ import (
 // Of equally frequent pairs that with the smaller numbers comes first, so that
 // the order of texts has no influence.
 type BPE struct {
-	Level    Level    `json:"level" yaml:"level"`
+	Level    Level    `json:"level" yaml:"level"`         // what merging starts from
 	Size     int      `json:"size" yaml:"size"`           // largest number of tokens, special ones and those of single bytes or characters included
 	MinCount int      `json:"min_count" yaml:"min_count"` // pairs that occur less often do not become tokens
 	Dropout  float64  `json:"dropout" yaml:"dropout"`     // probability that a merge is left out in an example of training (Provilkov et al. 2020)
-	Specials Specials `json:"specials" yaml:"specials"`
+	Specials Specials `json:"specials" yaml:"specials"`   // tokens that stand for no text, the first ones
 }
 
 // A Level is what merging starts from.

@@ -79,7 +79,7 @@ func (t *CharacterTokenizer) Decode(tokens []int32) string {
 // Bytes makes a token of every byte: any text, in any encoding, comes back as
 // it was. There is nothing to learn.
 type Bytes struct {
-	Specials Specials `json:"specials" yaml:"specials"`
+	Specials Specials `json:"specials" yaml:"specials"` // tokens that stand for no text, the first ones
 }
 
 // DefaultBytes has a token for padding.

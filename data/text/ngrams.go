@@ -14,11 +14,11 @@ import (
 // Words, joined by a zero byte; characters are composed (NFC), and bytes that
 // are no UTF-8 are as they are.
 type NGrams struct {
-	Unit        string      `json:"unit" yaml:"unit"` // "words" or "characters"
-	Least       int         `json:"least" yaml:"least"`
-	Most        int         `json:"most" yaml:"most"` // units in a run
-	Buckets     int         `json:"buckets" yaml:"buckets"`
-	Lower       bool        `json:"lower" yaml:"lower"`
+	Unit        string      `json:"unit" yaml:"unit"`               // "words" or "characters"
+	Least       int         `json:"least" yaml:"least"`             // units in the shortest runs
+	Most        int         `json:"most" yaml:"most"`               // units in the longest runs
+	Buckets     int         `json:"buckets" yaml:"buckets"`         // places
+	Lower       bool        `json:"lower" yaml:"lower"`             // make lower case
 	Punctuation Punctuation `json:"punctuation" yaml:"punctuation"` // of words
 }
 

@@ -13,7 +13,7 @@ import (
 type Limits struct {
 	Size     *int     `json:"size" yaml:"size"`           // largest number of tokens, special ones included; null for all
 	MinCount int      `json:"min_count" yaml:"min_count"` // those that occur less often are left out
-	Specials Specials `json:"specials" yaml:"specials"`
+	Specials Specials `json:"specials" yaml:"specials"`   // tokens that stand for no text, the first ones
 }
 
 // DefaultLimits keep everything, with tokens for padding and for what is new.

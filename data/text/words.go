@@ -21,8 +21,8 @@ import (
 // space is a token of its own with punctuation "keep", and nothing with "drop".
 type Words struct {
 	Limits      `yaml:",inline"`
-	Lower       bool        `json:"lower" yaml:"lower"`
-	Punctuation Punctuation `json:"punctuation" yaml:"punctuation"`
+	Lower       bool        `json:"lower" yaml:"lower"`             // make lower case
+	Punctuation Punctuation `json:"punctuation" yaml:"punctuation"` // what becomes of characters outside words
 }
 
 // Punctuation says what becomes of characters outside words.
