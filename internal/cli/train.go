@@ -221,7 +221,7 @@ func (f *trainFlags) fit(cmd *cobra.Command, x *recipe.Experiment, run *runlog.R
 			return nil
 		})
 	} else {
-		fmt.Fprintf(out, "%s: %s, %s parameters, %s examples, %d threads, %s, run folder %s\n",
+		fmt.Fprintf(out, "%s: %s, %s parameters, %s rows, %d threads, %s, run folder %s\n",
 			r.Name, x.Network.Type, count(parameters(t.Store)), count(int64(x.Tables.Train.Len())), r.Machine.Threads, r.Machine.ISA, run.Dir())
 		t.Callbacks = append(t.Callbacks, newProgress(out).handle)
 	}
