@@ -140,9 +140,13 @@ func one(ctx context.Context, files Files, path string) (string, error) {
 	return names[0], nil
 }
 
-// finish checks that columns are equally long.
+// finish checks that columns are equally long, and rows something: a header of
+// a few bytes could tell of any number of rows that take none.
 func (f *fixed) finish() error {
 	for i := range f.columns {
+		if c := &f.columns[i]; c.cell.shape.Size() == 0 && c.len() > 0 {
+			return fmt.Errorf("%s: offset %d: rows of %s, %v%v, hold nothing", c.parts[0].name, c.parts[0].offset, c.Name, c.cell.dtype, c.cell.shape)
+		}
 		if got, want := f.columns[i].len(), f.Len(); got != want {
 			return fmt.Errorf("%s holds %d rows of %s, %s %d of %s", f.columns[0].parts[0].name, want, f.columns[0].Name,
 				f.columns[i].parts[0].name, got, f.columns[i].Name)

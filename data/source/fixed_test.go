@@ -49,6 +49,7 @@ func TestIDX(t *testing.T) {
 	} {
 		fails(t, c.config, files, c.want)
 	}
+	fails(t, IDX{Images: "x"}, folderOf(t, "x", "\x00\x00\x08\x02\x7f\xff\xff\xff\x00\x00\x00\x00"), "x: offset 12: rows of image, u8[0], hold nothing")
 	for n := range len(idxImages) {
 		fails(t, IDX{Images: "cut"}, folderOf(t, "cut", idxImages[:n]), "idx: cut: offset ")
 	}

@@ -54,8 +54,11 @@ func (c IDX) Open(ctx context.Context, files Files) (Table, error) {
 }
 
 func (c IDX) open(ctx context.Context, files Files, f *fixed) error {
-	if err := openIDX(ctx, files, f, c.Images, "image", nil); err != nil || c.Labels == "" {
+	if err := openIDX(ctx, files, f, c.Images, "image", nil); err != nil {
 		return err
+	}
+	if c.Labels == "" {
+		return f.finish()
 	}
 	if err := openIDX(ctx, files, f, c.Labels, "label", c.Names); err != nil {
 		return err

@@ -12,6 +12,7 @@ func Kinds() []config.Kind {
 		{Name: "images", Default: DefaultImages()},
 		{Name: "webdataset", Default: WebDataset{}},
 		{Name: "tfrecord", Default: TFRecord{}},
+		{Name: "npz", Default: NPZ{}},
 		{Name: "idx", Default: IDX{}},
 		{Name: "cifar", Default: DefaultCIFAR()},
 		{Name: "mnist", Default: DefaultMNIST()},
