@@ -10,7 +10,6 @@ import (
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
-	"github.com/gradus-ml/gradus/pass"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
@@ -53,12 +52,6 @@ func (f *Func) DetectAnomaly(on bool) {
 		f.check, f.cache = on, nil
 	}
 }
-
-// Recompute makes later Runs keep only what goes into and out of some modules,
-// and compute their inner values again in the backward pass, which takes less
-// memory and more time; results stay the same bit for bit. Modules are given as
-// patterns of paths, see [pass.Recompute]: "h.*" are h.0, h.1 and so on.
-func (f *Func) Recompute(modules ...string) { f.again, f.cache = slices.Clone(modules), nil }
 
 // Run runs the step once. The outputs are valid until the next Run. A context
 // that is done stops the run before it starts; a step is never cut in two.
@@ -169,9 +162,7 @@ func (f *Func) build(types []ir.Type) (g *ir.Graph, used []spec, err error) {
 	c.Finish(func(v *ir.Value) *ir.Value { return ops.Add(v, ops.Scalar(v, 1)) })
 	g.SetOutputs(out...)
 	if err = g.Err(); err == nil && len(f.again) > 0 {
-		if g, err = pass.Recompute(g, f.again...); err != nil {
-			err = fmt.Errorf("exec: %w", err)
-		}
+		g, err = recompute(g, f.again)
 	}
 	return g, used, err
 }

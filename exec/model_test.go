@@ -65,6 +65,7 @@ type mlp struct{ Fc1, Fc2 *linear }
 func newMLP(in, hidden, out int) *mlp { return &mlp{newLinear(in, hidden), newLinear(hidden, out)} }
 
 func (m *mlp) forward(c *module.Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(m)()
 	return m.Fc2.forward(c, ops.ReLU(m.Fc1.forward(c, x)))
 }
 

@@ -1,10 +1,7 @@
 package pass
 
 import (
-	"fmt"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
@@ -16,21 +13,16 @@ import (
 // about the time of their forward pass. Results are the same bit for bit; a
 // random op draws the same numbers again.
 //
-// Modules are given as patterns of module paths, in the syntax of path.Match
-// with a dot for the slash: "h.*" are the blocks h.0, h.1 and so on, each of
-// which is computed again when its gradient is; of modules within each other the
-// outermost counts. A pattern that fits no module is an error.
+// module tells for the module path of a node which module it is computed again
+// with, "" for none. Each module is computed again when its gradient is there.
 //
 // The pass runs on a graph as it was traced, gradients included. Modules that no
 // gradient flows through stay as they are.
-func Recompute(g *ir.Graph, modules ...string) (*ir.Graph, error) {
+func Recompute(g *ir.Graph, module func(path string) string) (*ir.Graph, error) {
 	if err := g.Err(); err != nil {
 		return nil, err
 	}
-	r, err := newRecomputer(g, modules)
-	if err != nil {
-		return nil, err
-	}
+	r := newRecomputer(g, module)
 	r.choose()
 	return ir.Rewrite(g, r.node)
 }
@@ -58,24 +50,16 @@ type recomputer struct {
 }
 
 // newRecomputer finds the nodes of each module.
-func newRecomputer(g *ir.Graph, modules []string) (*recomputer, error) {
+func newRecomputer(g *ir.Graph, module func(path string) string) *recomputer {
 	n := len(g.Nodes())
 	r := &recomputer{g: g, live: g.Live(), segment: make([]*segment, n), needs: make([]bool, n), in: make([][]*ir.Value, n),
 		kept: map[*ir.Value]bool{}, again: map[*ir.Value]*ir.Value{}, starts: map[int][]*segment{}, awaited: map[*ir.Value][]*segment{}}
-	patterns := make([]string, len(modules))
-	for i, m := range modules {
-		patterns[i] = strings.ReplaceAll(m, ".", "/")
-		if _, err := path.Match(patterns[i], ""); err != nil {
-			return nil, fmt.Errorf("recompute: %q is no pattern of module paths: %w", m, err)
-		}
-	}
-	used := make([]bool, len(modules))
 	byPath, byModule := map[string]*segment{}, map[string]*segment{}
 	for _, node := range g.Nodes() {
 		p := node.Path()
 		s, ok := byPath[p]
 		if !ok {
-			if name := outermost(p, patterns, used); name != "" {
+			if name := module(p); name != "" {
 				if s = byModule[name]; s == nil {
 					s = &segment{at: n, after: map[*ir.Value]*ir.Value{}}
 					byModule[name] = s
@@ -86,43 +70,7 @@ func newRecomputer(g *ir.Graph, modules []string) (*recomputer, error) {
 		}
 		r.segment[node.ID()] = s
 	}
-	for i, ok := range used {
-		if !ok {
-			return nil, fmt.Errorf("recompute: no module fits %q; there are %s", modules[i], strings.Join(modulesOf(byPath), ", "))
-		}
-	}
-	return r, nil
-}
-
-// outermost is the shortest beginning of a module path that fits a pattern, ""
-// if none does. It marks the patterns that fit some.
-func outermost(p string, patterns []string, used []bool) (module string) {
-	p = strings.ReplaceAll(p, ".", "/")
-	for end := range len(p) + 1 {
-		if end == 0 || end < len(p) && p[end] != '/' {
-			continue
-		}
-		for i, pattern := range patterns {
-			if ok, _ := path.Match(pattern, p[:end]); ok {
-				used[i] = true
-				if module == "" {
-					module = p[:end]
-				}
-			}
-		}
-	}
-	return module
-}
-
-// modulesOf lists the first two levels of the paths, sorted.
-func modulesOf(paths map[string]*segment) (names []string) {
-	for p := range paths {
-		if parts := strings.SplitN(p, ".", 3); p != "" {
-			names = append(names, strings.Join(parts[:min(2, len(parts))], "."))
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return r
 }
 
 // inner reports whether v is made by a module that is computed again, and is not

@@ -2,6 +2,7 @@ package pass_test
 
 import (
 	"fmt"
+	"path"
 	"strings"
 	"testing"
 
@@ -48,6 +49,22 @@ func blocks(n int, backward bool) (*ir.Graph, []*tensor.Tensor) {
 	return g, in
 }
 
+// outermost finds the outermost module that one of some patterns fits, a slash
+// standing for the dot.
+func outermost(patterns ...string) func(path string) string {
+	return func(p string) string {
+		parts := strings.Split(p, ".")
+		for n := range parts {
+			for _, pattern := range patterns {
+				if ok, _ := path.Match(pattern, strings.Join(parts[:n+1], "/")); ok {
+					return strings.Join(parts[:n+1], ".")
+				}
+			}
+		}
+		return ""
+	}
+}
+
 // What is computed again comes behind the gradient of the next block, and gives
 // the same bits; what goes from block to block is kept.
 func TestRecompute(t *testing.T) {
@@ -57,10 +74,10 @@ func TestRecompute(t *testing.T) {
 		sums    int // residual sums in blocks, which are kept
 	}{
 		{nil, 3, 3},
-		{[]string{"net.*"}, 6, 3},
-		{[]string{"net.1", "net.2"}, 5, 3},
-		{[]string{"net.*.inner"}, 3, 3}, // the slope of GELU is all that is asked for
-		{[]string{"net.*", "net.1.inner"}, 6, 3},
+		{[]string{"net/*"}, 6, 3},
+		{[]string{"net/1", "net/2"}, 5, 3},
+		{[]string{"net/*/inner"}, 3, 3}, // the slope of GELU is all that is asked for
+		{[]string{"net/*", "net/1/inner"}, 6, 3},
 		{[]string{"net"}, 6, 5}, // all of it: the last sum is kept
 	} {
 		t.Run(fmt.Sprint(tc.modules), func(t *testing.T) {
@@ -69,7 +86,7 @@ func TestRecompute(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if g, err = pass.Recompute(g, tc.modules...); err != nil {
+			if g, err = pass.Recompute(g, outermost(tc.modules...)); err != nil {
 				t.Fatal(err)
 			}
 			if g, err = pass.Simplify(g); err != nil {
@@ -110,7 +127,7 @@ func TestRecompute(t *testing.T) {
 // Without a gradient there is nothing to compute again.
 func TestRecomputeForward(t *testing.T) {
 	g, _ := blocks(2, false)
-	again, err := pass.Recompute(g, "net.*")
+	again, err := pass.Recompute(g, outermost("net/*"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,21 +136,12 @@ func TestRecomputeForward(t *testing.T) {
 	}
 }
 
-func TestRecomputeRefuses(t *testing.T) {
-	for pattern, want := range map[string]string{
-		"nett.*":    `recompute: no module fits "nett.*"; there are net.0, net.1`,
-		"net.*.*.*": `no module fits "net.*.*.*"`,
-		"net.[":     `recompute: "net.[" is no pattern`,
-	} {
-		g, _ := blocks(2, true)
-		if _, err := pass.Recompute(g, "net.*", pattern); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v, want %q", pattern, err, want)
-		}
-	}
+// The mistake of a graph is kept.
+func TestRecomputeMistake(t *testing.T) {
 	g := ir.NewGraph()
 	x := g.Input(ir.Arg, "x", ir.Type{DType: dtype.Float32, Shape: shape.Of(2)})
 	ops.MatMul(x, ops.Sum(x))
-	if _, err := pass.Recompute(g); err == nil {
+	if _, err := pass.Recompute(g, outermost("*")); err == nil {
 		t.Error("the mistake of a graph is lost")
 	}
 }
