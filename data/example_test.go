@@ -133,6 +133,15 @@ func ExampleFolds() {
 	// [0 2 3 4] [1 5]
 }
 
+func ExampleParts() {
+	parts, err := data.Parts(10, nil, 1, 0.2, 0.2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("train", parts[0], "validation", parts[1], "test", parts[2])
+	// Output: train [1 2 5 6 7 8] validation [3 9] test [0 4]
+}
+
 func ExampleSubset() {
 	set, err := data.Subset(numbers(9), []int{8, 2, 5})
 	if err != nil {

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -16,6 +17,7 @@ const (
 	samplePath = "data.sample"
 	bucketPath = "data.buckets"
 	foldPath   = "data.folds"
+	partPath   = "data.parts"
 )
 
 // A Sampler says which items an epoch reads, in what order.
@@ -127,7 +129,7 @@ func Folds(n, k int, classes []int, seed uint64) ([]Fold, error) {
 	}
 	order := rng.NewStream(seed, foldPath, 0).Perm(n)
 	if classes != nil {
-		slices.SortStableFunc(order, func(i, j int) int { return classes[i] - classes[j] })
+		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(classes[i], classes[j]) })
 	}
 	part := make([]int, n)
 	for at, i := range order { // dealt like cards, so that a class goes round
@@ -144,4 +146,50 @@ func Folds(n, k int, classes []int, seed uint64) ([]Fold, error) {
 		}
 	}
 	return folds, nil
+}
+
+// Parts shares out the items 0..n-1: part 0 gets what the shares leave, part k
+// the share of number k-1. Numbers of items are as the shares say to within
+// two; with classes, one for each item, those of each class to within three.
+// Items of a part are ascending. A function of the arguments alone; a part
+// without items is an error.
+//
+//	parts, err := data.Parts(ds.Len(), nil, seed, 0.1, 0.2) // training, validation, test
+func Parts(n int, classes []int, seed uint64, shares ...float64) ([][]int, error) {
+	rest := 1.0
+	for k, s := range shares {
+		if !(s > 0 && s < 1) {
+			return nil, fmt.Errorf("data: parts: share %d is %v, want more than 0 and less than 1", k, s)
+		}
+		rest -= s
+	}
+	if rest < 1e-9 {
+		return nil, fmt.Errorf("data: parts: shares %v leave nothing, want a sum below 1", shares)
+	}
+	if classes != nil && len(classes) != n {
+		return nil, fmt.Errorf("data: parts: %d classes for %d items", len(classes), n)
+	}
+	order := rng.NewStream(seed, partPath, 0).Perm(n)
+	if classes != nil {
+		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(classes[i], classes[j]) })
+	}
+	shares = append([]float64{rest}, shares...)
+	parts := make([][]int, len(shares))
+	for dealt, i := range order { // to the part that lacks most
+		most, part := math.Inf(-1), 0
+		for p, share := range shares {
+			// The conversion forbids a fused step, which some processors would take.
+			if lack := float64(share*float64(dealt+1)) - float64(len(parts[p])); lack > most {
+				most, part = lack, p
+			}
+		}
+		parts[part] = append(parts[part], i)
+	}
+	for p := range parts {
+		if len(parts[p]) == 0 {
+			return nil, fmt.Errorf("data: parts: %d items leave none for the share of %.3g", n, shares[p])
+		}
+		slices.Sort(parts[p])
+	}
+	return parts, nil
 }

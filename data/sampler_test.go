@@ -147,3 +147,64 @@ func TestFolds(t *testing.T) {
 		}
 	}
 }
+
+func TestParts(t *testing.T) {
+	const n = 1009
+	classes := make([]int, n)
+	for i := range classes {
+		classes[i] = i % 10 * (i % 3) // some are rare
+	}
+	size := map[int]int{}
+	for _, c := range classes {
+		size[c]++
+	}
+	shares := []float64{0.07, 0.2, 0.013}
+	for _, with := range [][]int{nil, classes} {
+		parts, err := Parts(n, with, 5, shares...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := make([]bool, n)
+		for p, part := range parts {
+			share := 1 - 0.07 - 0.2 - 0.013
+			if p > 0 {
+				share = shares[p-1]
+			}
+			if math.Abs(float64(len(part))-share*n) > 1 || !slices.IsSorted(part) {
+				t.Errorf("part %d has %d items, want %v", p, len(part), share*n)
+			}
+			count := map[int]int{}
+			for _, i := range part {
+				if seen[i] {
+					t.Errorf("item %d is in two parts", i)
+				}
+				seen[i] = true
+				count[classes[i]]++
+			}
+			for c, all := range size {
+				if d := math.Abs(float64(count[c]) - share*float64(all)); with != nil && d > 2 {
+					t.Errorf("part %d has %d of %d items of class %d, want %v", p, count[c], all, c, share*float64(all))
+				}
+			}
+		}
+		if slices.Contains(seen, false) {
+			t.Error("an item is in no part")
+		}
+	}
+	for _, c := range []struct {
+		n       int
+		classes []int
+		shares  []float64
+		want    string
+	}{
+		{10, nil, []float64{0}, "share 0 is 0"},
+		{10, nil, []float64{0.1, math.NaN()}, "share 1 is NaN"},
+		{10, nil, []float64{0.5, 0.5}, "leave nothing"},
+		{3, nil, []float64{0.01}, "3 items leave none for the share of 0.01"},
+		{3, []int{1}, []float64{0.5}, "1 classes for 3 items"},
+	} {
+		if _, err := Parts(c.n, c.classes, 0, c.shares...); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
+	}
+}

@@ -295,6 +295,9 @@ func everyOperation(t *testing.T, f func(t *testing.T, fresh func(...fault) (*wo
 	for _, op := range operations {
 		for _, known := range []bool{true, false} {
 			for _, workers := range []int{0, 3} {
+				if testing.Short() && known == (workers > 0) {
+					continue
+				}
 				t.Run(fmt.Sprintf("%s/known=%v/workers=%d", op.name, known, workers), func(t *testing.T) {
 					f(t, func(faults ...fault) (*world, *Stream[string]) {
 						w := &world{dir: t.TempDir(), known: known, workers: workers, fault: fault{at: -1}}
