@@ -48,9 +48,13 @@ func (cfg GRUConfig) Build() *GRU {
 func NewGRU(in, hidden int) *GRU { return DefaultGRU(in, hidden).Build() }
 
 // Forward gives the outputs of x, from a state of 0.
-func (l *GRU) Forward(c *Ctx, x *ir.Value) *ir.Value {
+func (l *GRU) Forward(c *Ctx, x *ir.Value) *ir.Value { return l.Outputs(c, x, nil) }
+
+// Outputs gives those of x, from a state of 0. Lengths are as those of
+// [LSTM.Unroll], or nil.
+func (l *GRU) Outputs(c *Ctx, x, lengths *ir.Value) *ir.Value {
 	defer c.Enter(l)()
-	y, _ := l.unroll(c, x, []*ir.Value{nil}, nil)
+	y, _ := l.unroll(c, x, []*ir.Value{nil}, lengths)
 	return y
 }
 

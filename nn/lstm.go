@@ -48,9 +48,13 @@ func (cfg LSTMConfig) Build() *LSTM {
 func NewLSTM(in, hidden int) *LSTM { return DefaultLSTM(in, hidden).Build() }
 
 // Forward gives the outputs of x, from states of 0.
-func (l *LSTM) Forward(c *Ctx, x *ir.Value) *ir.Value {
+func (l *LSTM) Forward(c *Ctx, x *ir.Value) *ir.Value { return l.Outputs(c, x, nil) }
+
+// Outputs gives those of x, from states of 0. Lengths are as those of
+// [LSTM.Unroll], or nil.
+func (l *LSTM) Outputs(c *Ctx, x, lengths *ir.Value) *ir.Value {
 	defer c.Enter(l)()
-	y, _ := l.unroll(c, x, []*ir.Value{nil, nil}, nil)
+	y, _ := l.unroll(c, x, []*ir.Value{nil, nil}, lengths)
 	return y
 }
 

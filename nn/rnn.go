@@ -75,9 +75,13 @@ func (cfg RNNConfig) Build() *RNN {
 func NewRNN(in, hidden int) *RNN { return DefaultRNN(in, hidden).Build() }
 
 // Forward gives the outputs of x, from a state of 0.
-func (l *RNN) Forward(c *Ctx, x *ir.Value) *ir.Value {
+func (l *RNN) Forward(c *Ctx, x *ir.Value) *ir.Value { return l.Outputs(c, x, nil) }
+
+// Outputs gives those of x, from a state of 0. Lengths are as those of
+// [LSTM.Unroll], or nil.
+func (l *RNN) Outputs(c *Ctx, x, lengths *ir.Value) *ir.Value {
 	defer c.Enter(l)()
-	y, _ := l.unroll(c, x, []*ir.Value{nil}, nil)
+	y, _ := l.unroll(c, x, []*ir.Value{nil}, lengths)
 	return y
 }
 

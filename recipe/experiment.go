@@ -11,6 +11,7 @@ import (
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/data/source"
+	"github.com/gradus-ml/gradus/data/text"
 	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/loss"
@@ -64,6 +65,11 @@ func inputs(set *feature.Set) []model.Input {
 		i := model.Input{Name: f.Name, Item: ir.Type{DType: dt, Shape: s}}
 		if e, ok := f.Encoder.(interface{ Entries() int }); ok {
 			i.Values = e.Entries()
+		}
+		if e, ok := f.Encoder.(*feature.TokensEncoder); ok {
+			if n, ok := e.Tokenizer.Special(text.Padding); ok {
+				i.Padding = new(int(n))
+			}
 		}
 		in = append(in, i)
 	}

@@ -355,7 +355,8 @@ func (cfg Reshape) Build(x Operand) (Module, error) {
 type reshape struct{ dims []int }
 
 // Forward reshapes x [B ...].
-func (r *reshape) Forward(_ *module.Ctx, x *ir.Value) *ir.Value {
+func (r *reshape) Forward(c *module.Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(r)()
 	if x.Graph().Err() != nil {
 		return x
 	}
@@ -391,4 +392,7 @@ func (cfg Permute) Build(x Operand) (Module, error) {
 type permute struct{ axes []int }
 
 // Forward permutes the axes of x.
-func (p *permute) Forward(_ *module.Ctx, x *ir.Value) *ir.Value { return ops.Transpose(x, p.axes...) }
+func (p *permute) Forward(c *module.Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(p)()
+	return ops.Transpose(x, p.axes...)
+}

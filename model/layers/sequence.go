@@ -184,14 +184,13 @@ func (cfg Recurrent) config(in int) nn.RecurrentConfig {
 
 func (cfg Recurrent) stack() error { return atMost(maxStack, "layers", cfg.Layers) }
 
-// An unroll gives the outputs of a recurrent layer.
-type unroll func(c *module.Ctx, x, lengths *ir.Value) *ir.Value
+// Reader is a recurrent layer.
+type Reader interface {
+	Outputs(c *module.Ctx, x, lengths *ir.Value) *ir.Value
+}
 
 // A recurrent module leaves out what is masked at the ends of sequences.
-type recurrent struct {
-	nn.Forwarder
-	unroll unroll
-}
+type recurrent struct{ Reader }
 
 // Apply reads x up to the end of each sequence.
 func (r *recurrent) Apply(c *module.Ctx, x Flow) Flow {
@@ -199,7 +198,7 @@ func (r *recurrent) Apply(c *module.Ctx, x Flow) Flow {
 	if x.Mask != nil {
 		lengths = endsOf(x.Mask)
 	}
-	return Flow{Value: r.unroll(c, x.Value, lengths), Mask: x.Mask}
+	return Flow{Value: r.Outputs(c, x.Value, lengths), Mask: x.Mask}
 }
 
 // lengthsOf counts the places of each sequence that are no padding, [B].
@@ -228,11 +227,7 @@ func (cfg LSTM) Build(x Operand) (Module, error) {
 	if err := x.wants("sequences [B T D]", 3); err != nil {
 		return nil, err
 	}
-	l := nn.LSTMConfig{RecurrentConfig: cfg.config(x.Dim(2))}.Build()
-	return &recurrent{l, func(c *module.Ctx, x, lengths *ir.Value) *ir.Value {
-		y, _, _ := l.Unroll(c, x, nil, nil, lengths)
-		return y
-	}}, nil
+	return &recurrent{nn.LSTMConfig{RecurrentConfig: cfg.config(x.Dim(2))}.Build()}, nil
 }
 
 // GRU is nn.GRU.
@@ -250,11 +245,7 @@ func (cfg GRU) Build(x Operand) (Module, error) {
 	if err := x.wants("sequences [B T D]", 3); err != nil {
 		return nil, err
 	}
-	l := nn.GRUConfig{RecurrentConfig: cfg.config(x.Dim(2))}.Build()
-	return &recurrent{l, func(c *module.Ctx, x, lengths *ir.Value) *ir.Value {
-		y, _ := l.Unroll(c, x, nil, lengths)
-		return y
-	}}, nil
+	return &recurrent{nn.GRUConfig{RecurrentConfig: cfg.config(x.Dim(2))}.Build()}, nil
 }
 
 // RNN is nn.RNN.
@@ -275,11 +266,7 @@ func (cfg RNN) Build(x Operand) (Module, error) {
 	if err := x.wants("sequences [B T D]", 3); err != nil {
 		return nil, err
 	}
-	l := cfg.rnn(x.Dim(2)).Build()
-	return &recurrent{l, func(c *module.Ctx, x, lengths *ir.Value) *ir.Value {
-		y, _ := l.Unroll(c, x, nil, lengths)
-		return y
-	}}, nil
+	return &recurrent{cfg.rnn(x.Dim(2)).Build()}, nil
 }
 
 // MultiheadAttention is nn.MultiheadAttention of a sequence [B T D] to itself.
@@ -454,6 +441,7 @@ type timePool struct{ by OverTime }
 
 // Apply makes one state of x.
 func (p *timePool) Apply(c *module.Ctx, x Flow) Flow {
+	defer c.Enter(p)()
 	v, m := x.Value, x.Mask
 	if c.Graph().Err() != nil {
 		return x
