@@ -1,7 +1,9 @@
 package source_test
 
 import (
+	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -10,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/gradus-ml/gradus/data/source"
+	"github.com/gradus-ml/gradus/format/tfrecord"
 )
 
 // disk is the Files of local paths; package file has one that knows more.
@@ -135,4 +138,75 @@ func ExampleImages() {
 	}
 	fmt.Printf("%s: %s, %s\n", table.Where(0), row[0], row[1])
 	// Output: ./1.jpg: the bytes of a JPEG, collie
+}
+
+func ExampleWebDataset() {
+	defer inFolder("README", "")()
+	f, err := os.Create("shard-0.tar")
+	if err != nil {
+		log.Fatal(err)
+	}
+	w := tar.NewWriter(f)
+	for _, file := range [][2]string{{"0001.jpg", "JPEG"}, {"0001.cls", "7"}, {"0002.jpg", "another"}, {"0002.cls", "3"}} {
+		if err := w.WriteHeader(&tar.Header{Name: file[0], Size: int64(len(file[1])), Mode: 0o644}); err != nil {
+			log.Fatal(err)
+		}
+		if _, err := io.WriteString(w, file[1]); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		log.Fatal(err)
+	}
+
+	ctx := context.Background()
+	stream, err := source.WebDataset{Path: []string{"shard-*.tar"}}.Stream(ctx, disk{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(stream.Columns())
+	columns, err := source.Index(stream.Columns(), "jpg", "cls")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for row, err := range stream.Rows(ctx, columns, 0) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s: %s, class %d\n", row.Where, row.Values[0], row.Values[1])
+	}
+	// Output:
+	// [{__key__ text} {cls integer} {jpg binary}]
+	// shard-0.tar: 0001: JPEG, class 7
+	// shard-0.tar: 0002: another, class 3
+}
+
+func ExampleTFRecord() {
+	defer inFolder("README", "")()
+	var records []byte
+	for _, label := range []int64{7, 3} {
+		e := tfrecord.Example{Features: map[string]tfrecord.Feature{
+			"label": tfrecord.IntFeature(label),
+			"box":   tfrecord.FloatFeature(0, 0.5, 1, 1),
+		}}
+		records = tfrecord.Append(records, e.Append(nil))
+	}
+	if err := os.WriteFile("train.tfrecord", records, 0o644); err != nil {
+		log.Fatal(err)
+	}
+
+	table, err := source.TFRecord{Path: []string{"train.tfrecord"}}.Open(context.Background(), disk{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer table.Close()
+	fmt.Println(table.Columns())
+	row := make([]any, 2)
+	if err := table.Read(row, 1, []int{0, 1}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(table.Where(1), row)
+	// Output:
+	// [{box array} {label integer}]
+	// train.tfrecord: record 1 [f32[4] 3]
 }
