@@ -131,8 +131,8 @@ func (s *System) copyPath(name, version string) string {
 			name = u.Path
 		}
 	case s3File:
-		if s.store != nil {
-			key = s.store.endpoint + " " + name
+		if store, err := s.objects(); err == nil {
+			key = store.endpoint + " " + name
 		}
 	}
 	base := strings.TrimSuffix(path.Base(filepath.ToSlash(name)), packing(name))

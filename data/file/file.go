@@ -20,6 +20,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -30,12 +31,12 @@ type System struct {
 	ratio     int64 // the most that a file may grow when it is unpacked
 	transport http.RoundTripper
 	headers   map[string]string // host to Authorization
-	s3        *S3
+	settings  func() (*S3, error)
 	patience  patience
 
-	http  *httpOrigin
-	store *s3Origin
-	cache cache
+	http    *httpOrigin
+	objects func() (*s3Origin, error) // made once, when it is needed
+	cache   cache
 }
 
 // An Option changes what New makes.
@@ -89,7 +90,17 @@ func WithAuthorization(host, value string) Option {
 
 // WithS3 tells where objects named s3://bucket/key are, and who asks for them.
 func WithS3(config S3) Option {
-	return func(s *System) error { s.s3 = &config; return config.Validate() }
+	return func(s *System) error {
+		s.settings = func() (*S3, error) { return &config, nil }
+		return config.Validate()
+	}
+}
+
+// WithS3From is WithS3 with settings that are asked for when the first object
+// is named, so that who names none is not troubled by what is wrong with them:
+// nil says that there are none.
+func WithS3From(settings func() (*S3, error)) Option {
+	return func(s *System) error { s.settings = settings; return nil }
 }
 
 // New makes a System.
@@ -108,14 +119,25 @@ func New(opts ...Option) (*System, error) {
 		s.transport = newTransport()
 	}
 	s.http = newHTTPOrigin(s.transport, s.headers)
-	if s.s3 != nil {
-		store, err := newS3Origin(*s.s3, s.transport)
-		if err != nil {
+	s.objects = sync.OnceValues(s.newObjects)
+	return s, nil
+}
+
+func (s *System) newObjects() (*s3Origin, error) {
+	var config *S3
+	if s.settings != nil {
+		var err error
+		if config, err = s.settings(); err != nil {
 			return nil, err
 		}
-		s.store = store
 	}
-	return s, nil
+	if config == nil {
+		return nil, errors.New("no S3 store is set up: give its region, and endpoint and credentials where it needs them")
+	}
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	return newS3Origin(*config, s.transport), nil
 }
 
 // Close ends connections that are kept for further requests. Files that are
@@ -158,9 +180,6 @@ func (s *System) find(ctx context.Context, pattern string) ([]string, error) {
 	case httpFile:
 		return []string{pattern}, nil
 	case s3File:
-		if s.store == nil {
-			return nil, errNoStore(pattern)
-		}
 		return s.findObjects(ctx, pattern)
 	case localFile:
 		return findLocal(pattern)
@@ -196,10 +215,11 @@ func (s *System) openPacked(ctx context.Context, name string) (io.ReadCloser, er
 	case httpFile:
 		return s.openRemote(ctx, s.http, name)
 	case s3File:
-		if s.store == nil {
-			return nil, errNoStore(name)
+		store, err := s.objects()
+		if err != nil {
+			return nil, fmt.Errorf("file: %s: %w", name, err)
 		}
-		return s.openRemote(ctx, s.store, name)
+		return s.openRemote(ctx, store, name)
 	}
 	return nil, errScheme(name)
 }
@@ -246,8 +266,4 @@ func kindOf(name string) fileKind {
 
 func errScheme(name string) error {
 	return fmt.Errorf("file: %s: want a path, or an address that begins with http://, https:// or s3://", shown(name))
-}
-
-func errNoStore(name string) error {
-	return fmt.Errorf("file: %s: no S3 store is set up: give its region, and endpoint and credentials where it needs them", name)
 }

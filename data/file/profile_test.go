@@ -1,6 +1,7 @@
 package file
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -46,4 +47,27 @@ func TestS3From(t *testing.T) {
 			t.Errorf("%s: %+v, %v", c.env, got, err)
 		}
 	}
+}
+
+// Settings that are wrong trouble only who names an object.
+func TestS3Late(t *testing.T) {
+	inFolder(t, "a.csv=x")
+	n := 0
+	s := system(t, WithS3From(func() (*S3, error) { n++; return nil, errors.New("the settings are wrong") }))
+	if got, err := read(s, "a.csv"); got != "x" || err != nil || n != 0 {
+		t.Error(got, err, n)
+	}
+	for range 2 {
+		_, err := read(s, "s3://b/a.csv")
+		wants(t, err, "file: s3://b/a.csv: the settings are wrong")
+		_, err = s.Find(t.Context(), "s3://b/*.csv")
+		wants(t, err, "file: s3://b/*.csv: the settings are wrong")
+	}
+	if n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	_, err := read(system(t, WithS3From(func() (*S3, error) { return nil, nil })), "s3://b/a.csv")
+	wants(t, err, "no S3 store is set up")
+	_, err = read(system(t, WithS3From(func() (*S3, error) { return &S3{}, nil })), "s3://b/a.csv")
+	wants(t, err, "a region is wanted")
 }

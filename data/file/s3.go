@@ -43,7 +43,7 @@ type s3Origin struct {
 	endpoint string
 }
 
-func newS3Origin(c S3, t http.RoundTripper) (*s3Origin, error) {
+func newS3Origin(c S3, t http.RoundTripper) *s3Origin {
 	o := s3.Options{
 		Region: c.Region,
 		HTTPClient: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error {
@@ -63,7 +63,7 @@ func newS3Origin(c S3, t http.RoundTripper) (*s3Origin, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKey, SecretAccessKey: c.SecretKey, SessionToken: c.Token}, nil
 		})
 	}
-	return &s3Origin{s3.New(o), c.Endpoint}, nil
+	return &s3Origin{s3.New(o), c.Endpoint}
 }
 
 // splitS3 takes s3://bucket/key apart.
@@ -163,6 +163,10 @@ func rootCause(err error) error {
 
 // findObjects lists the keys that a pattern names.
 func (s *System) findObjects(ctx context.Context, pattern string) ([]string, error) {
+	store, err := s.objects()
+	if err != nil {
+		return nil, fmt.Errorf("file: %s: %w", pattern, err)
+	}
 	bucket, key, err := splitS3(pattern)
 	if err != nil {
 		return nil, fmt.Errorf("file: %s: %w", pattern, err)
@@ -178,7 +182,7 @@ func (s *System) findObjects(ctx context.Context, pattern string) ([]string, err
 	var names []string
 	in := &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix}
 	for more := true; more; {
-		out, err := s.list(ctx, in)
+		out, err := store.list(ctx, in, s.patience)
 		if err != nil {
 			return nil, fmt.Errorf("file: %s: %w", pattern, err)
 		}
@@ -198,24 +202,24 @@ func (s *System) findObjects(ctx context.Context, pattern string) ([]string, err
 }
 
 // list asks for one page of keys, more than once if need be.
-func (s *System) list(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
+func (o *s3Origin) list(ctx context.Context, in *s3.ListObjectsV2Input, p patience) (*s3.ListObjectsV2Output, error) {
 	for n := 1; ; n++ {
-		out, err := s.store.client.ListObjectsV2(ctx, in)
+		out, err := o.client.ListObjectsV2(ctx, in)
 		if err == nil {
 			return out, nil
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		err = s.store.explain(err)
+		err = o.explain(err)
 		var temporary *temporaryError
 		if !errors.As(err, &temporary) {
 			return nil, err
 		}
-		if n == s.patience.tries {
+		if n == p.tries {
 			return nil, fmt.Errorf("%w; tried %d times: try again later", temporary.error, n)
 		}
-		if err := s.patience.wait(ctx, n, temporary.after); err != nil {
+		if err := p.wait(ctx, n, temporary.after); err != nil {
 			return nil, err
 		}
 	}
