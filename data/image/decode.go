@@ -148,7 +148,7 @@ func (d *Decoder) DecodePart(dst *Image, file []byte, h Header, part Rect) error
 	case "gif":
 		src, err = gif.Decode(r)
 		if p, ok := src.(*image.Paletted); ok && err == nil {
-			src = canvas(p, h)
+			src = firstPicture(file, p, h)
 		}
 	case "webp":
 		src, err = webp.Decode(r)
@@ -233,26 +233,6 @@ func (im *Image) to(m Mode) {
 	}
 }
 
-// canvas puts the first picture of a GIF, which may be smaller, where it
-// belongs. Around it is what is transparent, or colour 0.
-func canvas(p *image.Paletted, h Header) image.Image {
-	all := image.Rect(0, 0, h.Width, h.Height)
-	if p.Rect == all {
-		return p
-	}
-	out := image.NewPaletted(all, p.Palette)
-	for i, c := range p.Palette {
-		if _, _, _, a := c.RGBA(); a == 0 {
-			fill(out.Pix, uint8(i))
-			break
-		}
-	}
-	for y := p.Rect.Min.Y; y < p.Rect.Max.Y; y++ {
-		copy(out.Pix[out.PixOffset(p.Rect.Min.X, y):], p.Pix[p.PixOffset(p.Rect.Min.X, y):][:p.Rect.Dx()])
-	}
-	return out
-}
-
 // convert copies pixels of the types that decoders return.
 func (d *Decoder) convert(dst *Image, src image.Image) error {
 	b := src.Bounds()
@@ -303,10 +283,9 @@ func (d *Decoder) convert(dst *Image, src image.Image) error {
 	case *image.Paletted:
 		var palette [256][4]uint8
 		for i, c := range src.Palette {
-			n := color.NRGBAModel.Convert(c).(color.NRGBA)
-			// A transparent colour is black under Go's RGBA, not in the file.
-			if o, ok := c.(color.NRGBA); ok {
-				n = o
+			n, ok := c.(color.NRGBA) // as it stands in the file, under no alpha too
+			if !ok {
+				n = color.NRGBAModel.Convert(c).(color.NRGBA)
 			}
 			palette[i] = [4]uint8{n.R, n.G, n.B, n.A}
 		}

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"image"
 	"image/color"
+	"image/gif"
 	"image/png"
 	"strings"
 	"testing"
@@ -102,6 +103,25 @@ func TestBackground(t *testing.T) {
 	d.Mode = RGBA
 	if err := d.Decode(&im, file); err != nil || !bytes.Equal(im.Pix, m.Pix) {
 		t.Errorf("rgba: %v, %v", im.Pix, err)
+	}
+}
+
+// A picture smaller than its canvas stands where the file says, amid what is
+// transparent.
+func TestGIFCanvas(t *testing.T) {
+	p := image.NewPaletted(image.Rect(1, 1, 3, 2), color.Palette{color.RGBA{9, 9, 9, 255}, color.RGBA{1, 2, 3, 255}, color.RGBA{}})
+	p.Pix[0], p.Pix[1] = 1, 0
+	var b bytes.Buffer
+	if err := gif.EncodeAll(&b, &gif.GIF{Image: []*image.Paletted{p}, Delay: []int{0}, Config: image.Config{Width: 4, Height: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	d := NewDecoder(RGB)
+	d.Background = &[3]uint8{7, 7, 7}
+	want := bytes.Repeat([]uint8{7}, 4*2*3)
+	copy(want[3*5:], []uint8{1, 2, 3, 9, 9, 9})
+	var im Image
+	if err := d.Decode(&im, b.Bytes()); err != nil || im.Width != 4 || !bytes.Equal(im.Pix, want) {
+		t.Errorf("%v, %v; want %v", im.Pix, err, want)
 	}
 }
 

@@ -87,6 +87,7 @@ def decode(path):
     add("png_palette_transparent", rgb.quantize(200), "PNG", transparency=3)
     add("gif", rgb.quantize(64), "GIF")
     add("gif_grey", rgb.convert("L"), "GIF")
+    add("gif_transparent", rgb.quantize(64), "GIF", transparency=5)
     add("webp", rgb, "WEBP", quality=80)
     add("webp_odd", picture(photo(33, 17)), "WEBP", quality=60)
     add("webp_lossless", rgb, "WEBP", lossless=True)
