@@ -7,6 +7,7 @@ import (
 
 	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/data/source"
+	"github.com/gradus-ml/gradus/tensor"
 )
 
 // Houses have a size and a town; what is wanted is the class of their price.
@@ -43,4 +44,60 @@ func Example() {
 	// Output:
 	// [-1.2247449] [0 1 0] 1
 	// [0.61237246] [1 0 0]
+}
+
+// What is wrong with rows is told with their places before training.
+func ExampleDataset_Check() {
+	columns := []source.Column{{Name: "size", Kind: source.Number}, {Name: "price", Kind: source.Text}}
+	train, err := source.Rows("train.csv", columns, []any{80.0, "low"}, []any{120.0, "high"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	test, err := source.Rows("test.csv", columns, []any{70.0, "low"}, []any{nil, "fair"}, []any{90.0, "fair"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	size := feature.DefaultNumeric()
+	size.Columns = []string{"size"}
+	set, err := feature.Fit(context.Background(), []feature.Named{{Name: "size", Config: size}},
+		[]feature.Named{{Name: "price", Config: feature.Class{Column: "price"}}}, nil, train)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ds, err := set.Dataset(test, 1, false)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(ds.Check(context.Background()))
+	// Output:
+	// test.csv: row 1: column size: no value; set missing to mean or zero, or leave such rows out
+	// test.csv: row 1: column price: "fair" is not one of the classes high, low (and in 1 more rows)
+}
+
+// What was learnt is kept beside the model, and gives a prediction its meaning.
+func ExampleParse() {
+	file := `{
+		"format": 1,
+		"inputs": [{"name": "town", "type": "category", "columns": ["town"], "encoding": "index", "unknown": true, "values": [["Ulm", "Bonn"]]}],
+		"targets": [{"name": "price", "type": "class", "column": "price", "classes": ["low", "high"], "counts": [7, 5]}]
+	}`
+	set, err := feature.Parse([]byte(file), "preprocess.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	inputs, err := set.Encode(map[string]any{"town": "Bonn"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(inputs[0].Int(0))
+	price := set.Targets[0].Encoder.(feature.Target)
+	answer, err := price.Decode(tensor.Must(tensor.Of([]float32{0, 1.0986123})))
+	if err != nil {
+		log.Fatal(err)
+	}
+	result := answer.(feature.ClassResult)
+	fmt.Printf("%s %.2f\n", result.Class, result.Probability)
+	// Output:
+	// 2
+	// high 0.75
 }

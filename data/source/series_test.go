@@ -16,6 +16,33 @@ func (h held) Validate() error                               { return nil }
 func (h held) Open(context.Context, Files) (Table, error)    { return h.Table, nil }
 func (h held) Stream(context.Context, Files) (Stream, error) { return Sequence(h.Table), nil }
 
+// Four hours and what follows them are one row.
+func ExampleSeries() {
+	steps, err := Rows("weather.csv", []Column{{"hour", Integer}, {"degrees", Number}},
+		[]any{int64(0), 7.5}, []any{int64(1), 7.0}, []any{int64(2), 6.0}, []any{int64(3), 6.5}, []any{int64(4), 8.0})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cfg := DefaultSeries()
+	cfg.Source, cfg.Columns, cfg.History = held{steps}, []string{"degrees"}, 4
+	table, err := cfg.Open(context.Background(), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	row := make([]any, 3)
+	if err := table.Read(row, 0, []int{0, 1, 2}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("hour", row[0])
+	fmt.Println(tensor.Data[float64](row[1].(*tensor.Tensor)), "->", tensor.Data[float64](row[2].(*tensor.Tensor)))
+	// Output:
+	// hour 3
+	// [7.5 7 6 6.5] -> [8]
+}
+
 func TestSeries(t *testing.T) {
 	var rows [][]any
 	for i := range 9 {
