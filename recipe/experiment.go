@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/gradus-ml/gradus/checkpoint"
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/data/source"
@@ -52,7 +53,7 @@ func (r Recipe) Open(ctx context.Context, files source.Files) (x *Experiment, er
 		return x, err
 	}
 	if x.Network, err = model.New(r.Model, inputs(x.Set), outputs(x.Set)); err != nil {
-		return x, fmt.Errorf("model: %w", err)
+		return x, config.Under("model", err)
 	}
 	return x, x.trainer()
 }

@@ -110,3 +110,49 @@ func TestSeveralInputsAndOutputs(t *testing.T) {
 		}
 	}
 }
+
+// What only the data show is told with its line in the recipe.
+func TestLocate(t *testing.T) {
+	dir := t.TempDir()
+	data, name := filepath.Join(dir, "rows.csv"), filepath.Join(dir, "my.yaml")
+	text := `
+format: 1
+data:
+  train: {type: csv, path: PATH}
+  inputs: [{name: size, type: numeric, columns: [size]}]
+  targets: [{name: kind, type: class, column: kind}]
+model:
+  type: layers
+  layers:
+    - {type: linear, out: 8}
+    - {type: conv2d, out: 3, kernel: 3}
+    - linear
+loss: cross_entropy
+optimizer: adamw
+strategy: {epochs: 1}
+machine: {threads: 1, isa: generic}
+`
+	for path, content := range map[string]string{data: "size,kind\n1,a\n2,b\n", name: strings.Replace(text, "PATH", data, 1)} {
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := file.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	for _, tc := range []struct{ set, want string }{
+		{"seed=2", name + ":11:7: model.layers.1: conv2d: wants images [B C Y X], got f32[B 8]"},
+		{"model.layers=[{type: linear, out: 3}]", "model.layers=[{type: linear, out: 3}]: model: the last layer gives f32[B 3], and the target kind wants 2 values"},
+	} {
+		r, err := Read(name, tc.set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Open(context.Background(), files)
+		if got := Locate(err, name, tc.set); got == nil || !strings.Contains(got.Error(), tc.want) {
+			t.Errorf("%s: error %v\nwant %s", tc.set, got, tc.want)
+		}
+	}
+}

@@ -92,17 +92,9 @@ func Read(name string, set ...string) (Recipe, error) {
 // Parse is as [Read] with the text of a recipe, whose path only serves messages
 // and gives a run its name where the recipe gives none.
 func Parse(text []byte, shown string, set ...string) (Recipe, error) {
-	d, err := config.Parse(text, shown)
+	d, err := document(text, shown, set)
 	if err != nil {
 		return Recipe{}, err
-	}
-	if err := d.CheckFormat(Format); err != nil {
-		return Recipe{}, err
-	}
-	for _, s := range set {
-		if err := d.Set(s); err != nil {
-			return Recipe{}, err
-		}
 	}
 	r := Default()
 	r.Name = strings.TrimSuffix(filepath.Base(shown), filepath.Ext(shown))
@@ -113,6 +105,37 @@ func Parse(text []byte, shown string, set ...string) (Recipe, error) {
 		return Recipe{}, d.Locate(err)
 	}
 	return r, nil
+}
+
+// document parses a recipe, and sets what is to stand over it.
+func document(text []byte, shown string, set []string) (*config.Document, error) {
+	d, err := config.Parse(text, shown)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.CheckFormat(Format); err != nil {
+		return nil, err
+	}
+	for _, s := range set {
+		if err := d.Set(s); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// Locate adds to what [Recipe.Open] found wrong the places of the keys in the
+// recipe, whose name and settings are those of [Read].
+func Locate(err error, name string, set ...string) error {
+	text, shown, failed := Source(name)
+	if failed != nil {
+		return err
+	}
+	d, failed := document(text, shown, set)
+	if failed != nil {
+		return err
+	}
+	return d.Locate(err)
 }
 
 // Encode writes a recipe with all its settings as YAML, which [Parse] reads.

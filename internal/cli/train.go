@@ -73,7 +73,7 @@ func (f *trainFlags) newRun(cmd *cobra.Command, name string, settings []string) 
 	if err := f.machine.override(cmd, &r.Machine); err != nil {
 		return err
 	}
-	x, err := openRecipe(cmd.Context(), r)
+	x, err := openRecipe(cmd.Context(), r, name, settings)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (f *trainFlags) resumeRun(cmd *cobra.Command, args []string) error {
 	if err := json.Unmarshal(c.State, &state); err != nil {
 		return fmt.Errorf("checkpoint of step %d: %w", c.Step, err)
 	}
-	x, err := openRecipe(cmd.Context(), r)
+	x, err := openRecipe(cmd.Context(), r, filepath.Join(f.resume, train.RecipeFile), nil)
 	if err != nil {
 		return err
 	}
@@ -137,15 +137,16 @@ func loadRecipe(name string, settings []string) (recipe.Recipe, error) {
 	return r, usage(err)
 }
 
-// openRecipe opens the data and makes the trainer.
-func openRecipe(ctx context.Context, r recipe.Recipe) (*recipe.Experiment, error) {
+// openRecipe opens the data and makes the trainer; messages name the place in
+// the recipe of a name with settings.
+func openRecipe(ctx context.Context, r recipe.Recipe, name string, settings []string) (*recipe.Experiment, error) {
 	files, err := newFiles()
 	if err != nil {
 		return nil, err
 	}
 	x, err := r.Open(ctx, files)
 	if err != nil && ctx.Err() == nil {
-		err = usage(err)
+		err = usage(recipe.Locate(err, name, settings...))
 	}
 	return x, err
 }

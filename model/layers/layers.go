@@ -99,14 +99,20 @@ func (x Operand) Dim(axis int) int {
 
 // wants is nil if the operand is floating-point and has one of some ranks.
 func (x Operand) wants(what string, ranks ...int) error {
-	if x.Type.DType.IsFloat() {
-		for _, r := range ranks {
-			if x.Rank() == r {
-				return nil
-			}
+	if !x.Type.DType.IsFloat() {
+		return x.whole()
+	}
+	for _, r := range ranks {
+		if x.Rank() == r {
+			return nil
 		}
 	}
 	return x.not(what)
+}
+
+// whole says that the operand must not be whole numbers.
+func (x Operand) whole() error {
+	return fmt.Errorf("wants floating-point numbers, got %v; an embedding makes vectors of whole numbers", x)
 }
 
 // not says that the operand is not what is wanted.

@@ -433,6 +433,8 @@ func TestMistakes(t *testing.T) {
 		{image, list(odd), "layers.0: kernel wants one number, or one for each of 2 axes, got [3 3 3]"},
 		{image, list(grouped), "layers.0: "},
 		{text, list(ReLU{}), "layers.0: relu: wants floating-point numbers, got i64[B 5]"},
+		{text, list(linear(3)), "layers.0: linear: wants floating-point numbers, got i64[B 5]; an embedding makes vectors of whole numbers"},
+		{numbers(), list(DefaultLayerNorm()), "layers.0: layer_norm: wants at least 1 axes besides the batch's, got f32[B]"},
 		{image, list(Embedding{Width: 3}), "layers.0: embedding: wants whole numbers such as tokens, got f32[B 3 8 8]"},
 		{tokens(5, 0), list(Embedding{Width: 3}), "layers.0: embedding: count must be given"},
 		{text, list(Embedding{Width: 3, Count: new(9)}), "layers.0: embedding: count must be at least 10"},

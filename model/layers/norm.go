@@ -77,8 +77,11 @@ func (cfg LayerNorm) Build(x Operand) (Module, error) {
 
 // lastAxes are the extents of the last n axes, that of the batch not among them.
 func lastAxes(x Operand, n int) ([]int, error) {
-	if !x.Type.DType.IsFloat() || x.Rank() <= n {
-		return nil, x.not(fmt.Sprintf("floating-point numbers with at least %d axes besides the batch's", n))
+	if !x.Type.DType.IsFloat() {
+		return nil, x.whole()
+	}
+	if x.Rank() <= n {
+		return nil, x.not(fmt.Sprintf("at least %d axes besides the batch's", n))
 	}
 	return x.Type.Shape.Dims()[x.Rank()-n:], nil
 }

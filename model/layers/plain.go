@@ -15,7 +15,7 @@ import (
 // each is a layer that changes elements one by one.
 func each(x Operand, f nn.Forwarder) (Module, error) {
 	if !x.Type.DType.IsFloat() {
-		return nil, x.not("floating-point numbers")
+		return nil, x.whole()
 	}
 	return keeping(f)
 }
