@@ -13,6 +13,7 @@ resize.safetensors:
 """
 
 import io
+import struct
 
 import numpy as np
 import PIL
@@ -50,7 +51,9 @@ def decode(path):
     def add(name, image, kind, **options):
         out = io.BytesIO()
         image.save(out, kind, **options)
-        data = out.getvalue()
+        put(name, out.getvalue(), kind)
+
+    def put(name, data, kind):
         read = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
         g.add(name, op="decode", format=kind)
         g.put(f"{name}/file", tensor(np.frombuffer(data, np.uint8)))
@@ -72,6 +75,24 @@ def decode(path):
     add("jpeg_optimized", rgb, "JPEG", optimize=True)
     add("jpeg_restarts", rgb, "JPEG", restart_marker_blocks=2)
     add("jpeg_restarts_progressive", rgb, "JPEG", restart_marker_rows=1, progressive=True)
+
+    # What Pillow does not write but reads: other marks on the same blocks.
+    def edited(image, old, new, **options):
+        out = io.BytesIO()
+        image.save(out, "JPEG", **options)
+        assert out.getvalue().count(old) == 1
+        return out.getvalue().replace(old, new)
+
+    def frame(width, height, sampling):
+        return struct.pack(">HHBBB", height, width, 3, 1, sampling)
+
+    adobe = b"Adobe\0d" + bytes(4)
+    put("jpeg_ycck", edited(rgb.convert("CMYK"), adobe + b"\0", adobe + b"\2"), "JPEG")
+    for progressive in [False, True]:
+        end = "_progressive" if progressive else ""
+        put(f"jpeg_440{end}", edited(picture(photo(47, 16)), frame(47, 16, 0x21), frame(23, 30, 0x12), subsampling="4:2:2", progressive=progressive), "JPEG")
+        put(f"jpeg_410{end}", edited(picture(photo(48, 32)), frame(48, 32, 0x22), frame(93, 15, 0x41), subsampling="4:2:0", progressive=progressive), "JPEG")
+        put(f"jpeg_1x4{end}", edited(picture(photo(48, 32)), frame(48, 32, 0x22), frame(22, 63, 0x14), subsampling="4:2:0", progressive=progressive), "JPEG")
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[0x0112] = orientation
