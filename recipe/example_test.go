@@ -1,11 +1,29 @@
 package recipe_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
 	"github.com/gradus-ml/gradus/recipe"
 )
+
+func ExampleParse() {
+	text, err := recipe.New("images", recipe.Starter{Data: "photos"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r, err := recipe.Parse(text, "my.yaml")
+	fmt.Println(r.Name, err)
+	text = bytes.Replace(text, []byte("epochs: 20"), []byte("epochs: 0"), 1)
+	_, err = recipe.Parse(text, "my.yaml")
+	fmt.Println(strings.SplitN(err.Error(), "\n", 2)[1])
+	// Output:
+	// my-images <nil>
+	//    47 |   epochs: 0
+	//       |   ^
+}
 
 // A recipe is read with settings over it; whatever is wrong is told with its
 // place.

@@ -67,6 +67,19 @@ func TestStarters(t *testing.T) {
 	}
 }
 
+// The recipe that the documents show is one.
+func TestDocument(t *testing.T) {
+	text, err := os.ReadFile("../docs/recipes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "```yaml\n")
+	block, _, ok := strings.Cut(after, "```")
+	if r, err := Parse([]byte(block), "recipes.md"); !ok || err != nil || r.Name != "my-digits" {
+		t.Errorf("%v\n%s", err, block)
+	}
+}
+
 // A table's own columns make the recipe.
 func TestReadColumns(t *testing.T) {
 	dir := t.TempDir()
