@@ -210,3 +210,46 @@ func ExampleTFRecord() {
 	// [{box array} {label integer}]
 	// train.tfrecord: record 1 [f32[4] 3]
 }
+
+func ExampleJSONLines() {
+	defer inFolder("mail.jsonl", `{"from": {"name": "Ada"}, "size": 120, "words": [3, 1]}`+"\n"+`{"size": 7.5, "words": []}`+"\n")()
+
+	table, err := source.JSONLines{Path: []string{"mail.jsonl"}}.Open(context.Background(), disk{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer table.Close()
+	fmt.Println(table.Columns())
+	row := make([]any, 3)
+	for i := range table.Len() {
+		if err := table.Read(row, i, []int{0, 1, 2}); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(table.Where(i), row)
+	}
+	// Output:
+	// [{from.name text} {size number} {words array}]
+	// mail.jsonl:1 [Ada 120 i64[2]]
+	// mail.jsonl:2 [<nil> 7.5 i64[0]]
+}
+
+func ExamplePlainText() {
+	defer inFolder("poem.txt", "Tyger Tyger,\nburning bright\n")()
+
+	c := source.DefaultPlainText()
+	c.Path, c.Unit, c.Size, c.Stride = []string{"poem.txt"}, "window", 12, 6
+	s, err := c.Stream(context.Background(), disk{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for row, err := range s.Rows(context.Background(), []int{0}, 0) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s %q\n", row.Where, row.Values[0])
+	}
+	// Output:
+	// poem.txt:1 "Tyger Tyger,"
+	// poem.txt:1 "Tyger,\nburni"
+	// poem.txt:1 "\nburning bri"
+}

@@ -168,3 +168,24 @@ func FuzzIDX(f *testing.F) {
 		}
 	})
 }
+
+// Files of any bytes are records that are read, or an error.
+func FuzzCIFAR(f *testing.F) {
+	f.Add([]byte(cifarFile("\x03", "\x09")), false)
+	f.Add([]byte(cifarFile("\x13\x63")), true)
+	f.Fuzz(func(t *testing.T, file []byte, hundred bool) {
+		c := CIFAR{Path: []string{"x"}, Classes: 10}
+		if hundred {
+			c.Classes = 100
+		}
+		table, err := c.Open(t.Context(), folderOf(t, "x", string(file)))
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "x: offset ") {
+				t.Fatal(err)
+			}
+			return
+		}
+		defer table.Close()
+		readTable(t, table)
+	})
+}
