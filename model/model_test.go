@@ -1,10 +1,12 @@
 package model
 
 import (
+	"os"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/model/layers"
@@ -258,5 +260,31 @@ func TestSummary(t *testing.T) {
 		if s, err := n.Summary(); err != nil || s.Params == 0 || s.Flops == 0 {
 			t.Errorf("%s: %v, %v", name, s, err)
 		}
+	}
+}
+
+// docs/models.md names every family and every layer, and its examples are valid.
+func TestDocument(t *testing.T) {
+	text, err := os.ReadFile("../docs/models.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range append(Kinds(), layers.Kinds()...) {
+		if !strings.Contains(string(text), "`"+k.Name+"`") {
+			t.Errorf("docs/models.md has no `%s`", k.Name)
+		}
+	}
+	blocks := strings.Split(string(text), "```yaml\n")[1:]
+	for _, b := range blocks {
+		b, _, _ = strings.Cut(b, "```")
+		var section struct{ Model Config }
+		if err := config.Decode([]byte(b), "models.md", &section, kinds()); err != nil {
+			t.Error(err)
+		} else if err := section.Model.Validate(); err != nil {
+			t.Errorf("%s: %v", b, err)
+		}
+	}
+	if len(blocks) < 3 {
+		t.Errorf("%d examples", len(blocks))
 	}
 }

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -613,5 +614,72 @@ func TestPaddingOfTheData(t *testing.T) {
 	}
 	if _, err := m.Config.Fit([]module.Input{other}, []module.Output{{Name: "label", Size: 3}}); err == nil {
 		t.Error("a model of padded data fits data without padding")
+	}
+}
+
+// States over time, counted by hand: the vector of token i is (i, -i).
+func TestTimePool(t *testing.T) {
+	for _, tc := range []struct {
+		by   OverTime
+		want []float32 // of 7 2 5 and of 1 4 and padding
+	}{
+		{MeanOverTime, []float32{14. / 3, -14. / 3, 2.5, -2.5}},
+		{MaxOverTime, []float32{7, -2, 4, -1}},
+		{LastInTime, []float32{5, -5, 4, -4}},
+		{FirstInTime, []float32{7, -7, 1, -1}},
+	} {
+		for _, padding := range []bool{true, false} {
+			in := tokens(3, 10)
+			text := []int64{7, 2, 5, 1, 4, 0}
+			want := tc.want
+			if padding {
+				in.Padding = new(0)
+			} else { // without padding the second sequence is another one
+				text[5] = 4
+				want = slices.Clone(want)
+				if tc.by == MeanOverTime {
+					want[2], want[3] = 3, -3
+				}
+			}
+			embed := DefaultEmbedding()
+			embed.Width = 2
+			m, err := fit(list(embed, TimePool{By: tc.by}), 2, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := moduletest.NewStore(t, m, 0)
+			w := s.Values["0.weight"]
+			for i := range 10 {
+				w.SetFloat(2*i, float64(i))
+				w.SetFloat(2*i+1, -float64(i))
+			}
+			out := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value { return m.Map(c, in) }, tensor.Must(tensor.Of(text, 2, 3)))
+			moduletest.Near(t, fmt.Sprintf("%s, padding %v", tc.by, padding), out[0], tensor.Must(tensor.Of(want, 2, 2)))
+		}
+	}
+}
+
+// Branches are joined along the channels, wherever these are.
+func TestJoins(t *testing.T) {
+	double := func(n int) []Layer { return []Layer{Parallel{Join: Add, Branches: make([][]Layer, n)}} }
+	for _, tc := range []struct {
+		cfg  Parallel
+		dims []int
+		want []float32
+	}{
+		{Parallel{Join: Concat, Branches: [][]Layer{{}, double(2)}}, []int{2}, []float32{1, 2, 2, 4}},
+		{Parallel{Join: Concat, Branches: [][]Layer{{}, double(3)}}, []int{2, 1}, []float32{1, 3, 2, 6}},
+		{Parallel{Join: Concat, Branches: [][]Layer{{}, double(3)}, Axis: new(1)}, []int{2, 1}, []float32{1, 2, 3, 6}},
+		{Parallel{Join: Concat, Branches: [][]Layer{{}, double(2)}}, []int{1, 2, 1}, []float32{1, 2, 2, 4}},
+		{Parallel{Join: Mul, Branches: [][]Layer{{}, double(3)}}, []int{2}, []float32{3, 12}},
+	} {
+		m, err := fit(list(tc.cfg), 0, numbers(tc.dims...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := tensor.Must(tensor.Of([]float32{1, 2}, append([]int{1}, tc.dims...)...))
+		if got := run(t, m, false, x)[0].F32(); !slices.Equal(got, tc.want) {
+			t.Errorf("%+v: %v, want %v", tc.cfg, got, tc.want)
+		}
 	}
 }
