@@ -1,7 +1,9 @@
 package image
 
 import (
+	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gradus-ml/gradus/data"
@@ -45,8 +47,35 @@ func (a attrs) apply(t *testing.T, g golden, name string, im *Image) {
 		im.Blur(a.Kernel, a.Factor)
 	case "warp":
 		im.Warp(g.tensor(name+"/dx").F32(), g.tensor(name+"/dy").F32(), a.Level)
+	case "policy":
+		a.policy(t, name, im)
 	default:
 		t.Errorf("%s: what is %s?", name, a.Op)
+	}
+}
+
+// policy applies an operation of RandAugment.
+func (a attrs) policy(t *testing.T, name string, im *Image) {
+	for _, o := range operations(150./331, 8) {
+		if strings.ReplaceAll(o.name, "_", "") != strings.ToLower(a.Operation) {
+			continue
+		}
+		m := o.magnitude(im, float64(a.Bin)/30)
+		want := math.Abs(a.Magnitude)
+		if a.Operation == "Solarize" {
+			want *= 255
+		}
+		if math.Abs(m-want) > 1e-5*(1+want) || a.Magnitude < 0 && !o.signed {
+			t.Errorf("%s: the magnitude is %v, want %v", name, m, want)
+		}
+		if a.Magnitude < 0 {
+			m = -m
+		}
+		o.apply(im, m, Nearest, 0)
+		return
+	}
+	if a.Operation != "Identity" {
+		t.Errorf("%s: no operation %s", name, a.Operation)
 	}
 }
 

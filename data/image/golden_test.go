@@ -30,6 +30,9 @@ type attrs struct {
 	ShearX        float64 `json:"shear_x"`
 	ShearY        float64 `json:"shear_y"`
 	Kernel        int
+	Operation     string
+	Bin           int
+	Magnitude     float64
 	Corners       [4][2]float64
 }
 

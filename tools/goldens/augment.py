@@ -11,6 +11,7 @@ import PIL
 import torch
 import torchvision
 from torchvision.transforms import InterpolationMode
+from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from golden import Golden
@@ -64,6 +65,15 @@ def augment(path):
     add("grayscale", lambda im: F.to_grayscale(im, num_output_channels=3), ["in3"])
     for kernel, sigma in [(3, 0.5), (5, 1.3), (9, 2.0), (23, 4.0)]:
         add("blur", lambda im: F.gaussian_blur(im, [kernel, kernel], [sigma, sigma]), kernel=kernel, factor=sigma)
+
+    # The operations of RandAugment at two of its 31 strengths, one of them the other way.
+    policy = v2.RandAugment()
+    for operation, (magnitudes, signed) in policy._AUGMENTATION_SPACE.items():
+        for bin, sign in [(30, 1), (9, -1 if signed else 1)]:
+            strengths = magnitudes(31, 29, 41)
+            magnitude = 0.0 if strengths is None else sign * float(strengths[bin])
+            add("policy", lambda im: policy._apply_image_or_video_transform(im, operation, magnitude, InterpolationMode.NEAREST, policy._fill),
+                ["in3"], operation=operation, bin=bin, magnitude=magnitude)
 
     for level in [0, 90]:
         gen = g.generator(f"warp{level}")
