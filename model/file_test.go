@@ -182,3 +182,29 @@ func TestHugeNumbers(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a config.json holds, reading it ends with a model or an error.
+func FuzzReadConfig(f *testing.F) {
+	for _, g := range families() {
+		n, err := New(g.cfg, []Input{g.in}, []Output{{Name: "label", Size: g.size}})
+		if err != nil {
+			f.Fatal(err)
+		}
+		var text bytes.Buffer
+		if err := WriteConfig(&text, n.Config); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text.Bytes())
+	}
+	f.Add([]byte(`{"model_type":"layers","join":"concat","layers":[{"type":"repeat","times":2,"layers":[{"type":"residual","layers":["relu"]}]},{"type":"parallel","branches":[["tanh"],[]]}],"reads":[{"name":"x","dtype":"f32","shape":[3]}],"gives":[{"name":"y","size":6}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		n, err := decode(text, "config.json")
+		if err != nil {
+			return
+		}
+		var again bytes.Buffer
+		if err := WriteConfig(&again, n.Config); err != nil {
+			t.Errorf("%s is read and can't be written: %v", text, err)
+		}
+	})
+}
