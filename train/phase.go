@@ -46,6 +46,20 @@ func (t *Trainer) groups(epoch int) ([]optim.Group, error) {
 	return optim.Groups(t.Store.Params(), t.Optimizers, optim.Training{Freeze: s.Freeze, Thaw: s.Thaw, Epoch: epoch, Rates: s.Rates, Decay: s.Decay})
 }
 
+// endless tells whether a schedule does without the length of the run.
+func endless(cfg schedule.Config) bool {
+	var w *schedule.Warmup
+	switch c := cfg.(type) {
+	case schedule.Constant:
+		w = c.Warmup
+	case schedule.Plateau:
+		w = c.Warmup
+	default:
+		return false
+	}
+	return w == nil || w.Share == nil
+}
+
 // buildSchedule makes the schedule of a run of so many steps, -1 if nobody
 // knows how many.
 func (r *run) buildSchedule(steps int) (schedule.Schedule, error) {
@@ -54,12 +68,10 @@ func (r *run) buildSchedule(steps int) (schedule.Schedule, error) {
 	}
 	lr := r.Optimizers[0].Config.Rate()
 	if steps < 0 {
-		switch r.Schedule.(type) {
-		case schedule.Constant, schedule.Plateau:
-			steps = math.MaxInt32
-		default:
-			return nil, fmt.Errorf("train: schedule %T needs the number of steps, and only reading all of the data can tell that: give strategy.steps, or a constant schedule", r.Schedule)
+		if !endless(r.Schedule) {
+			return nil, fmt.Errorf("train: schedule %T needs the number of steps, and only reading all of the data can tell that: give strategy.steps, or a constant schedule whose warm-up is a number of steps", r.Schedule)
 		}
+		steps = math.MaxInt32
 	}
 	rate, err := r.Schedule.Build(lr, steps)
 	if err != nil {

@@ -1,6 +1,7 @@
 package train_test
 
 import (
+	"context"
 	"errors"
 	"math"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/optim"
+	"github.com/gradus-ml/gradus/optim/schedule"
 	"github.com/gradus-ml/gradus/tensor"
 	"github.com/gradus-ml/gradus/train"
 )
@@ -392,6 +394,31 @@ func TestPrecision(t *testing.T) {
 		}
 		if d := math.Abs(loss[p] - loss[train.Float32]); !(d < 0.05*loss[train.Float32]) {
 			t.Errorf("%s: loss %v, of float32 %v", p, loss[p], loss[train.Float32])
+		}
+	}
+}
+
+// uncounted hides how many batches there are.
+type uncounted struct{ data.Feed }
+
+func (uncounted) Batches() (n int, ok bool) { return 0, false }
+
+// Where nobody knows the length of a run, schedules that need it are refused.
+func TestSchedulesOfUnknownLength(t *testing.T) {
+	share, steps := &schedule.Warmup{Share: new(0.1)}, &schedule.Warmup{Steps: new(3)}
+	followed := schedule.DefaultPlateau()
+	for _, tc := range []struct {
+		cfg schedule.Config
+		ok  bool
+	}{
+		{schedule.Constant{}, true}, {schedule.Constant{Warmup: steps}, true}, {schedule.Constant{Warmup: share}, false},
+		{followed, true}, {schedule.Cosine{}, false},
+	} {
+		tr := newTrainer(t, 1, 1)
+		tr.Train, tr.Schedule = uncounted{tr.Train}, tc.cfg
+		_, err := tr.Fit(context.Background())
+		if (err == nil) != tc.ok || err != nil && !strings.Contains(err.Error(), "needs the number of steps") {
+			t.Errorf("%+v: error %v", tc.cfg, err)
 		}
 	}
 }
