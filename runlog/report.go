@@ -68,7 +68,11 @@ func (rep Report) text(records []Record, env *Env, curves bool) string {
 		facts = append(facts, []string{f.Name, f.Value})
 	}
 	facts = append(facts, t.facts()...)
-	facts = append(facts, []string{"Time", rep.Took.Round(time.Second).String()})
+	unit := time.Second
+	if rep.Took < time.Minute {
+		unit = 100 * time.Millisecond
+	}
+	facts = append(facts, []string{"Time", rep.Took.Round(unit).String()})
 	if rep.Stopped != "" {
 		facts = append(facts, []string{"Ended early", rep.Stopped})
 	}
