@@ -3,6 +3,7 @@ package module
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -13,6 +14,12 @@ type Tree struct {
 	Params []Named  // in the order of fields; a shared one once, under its first key
 	States []*State // with Key set, in the order of fields
 	paths  map[any]string
+	places []string // of modules, in the order of fields; an embedded one has its owner's
+}
+
+// Modules lists the paths of all modules within the model, in their own order.
+func (t *Tree) Modules() []string {
+	return slices.Compact(slices.Sorted(slices.Values(t.places)))
 }
 
 // Path is the path of a module, given the pointer to it.
@@ -45,6 +52,13 @@ type walker struct {
 	*Tree
 	keys map[string]bool
 	seen map[any]bool
+}
+
+// place notes the path of a module.
+func (w walker) place(path string) {
+	if path != "" {
+		w.places = append(w.places, path)
+	}
 }
 
 func (w walker) value(v reflect.Value, path string) error {
@@ -83,6 +97,7 @@ func (w walker) elements(v reflect.Value, path func(i int) string) error {
 func (w walker) pointer(v reflect.Value, path string) error {
 	ptr := v.Interface()
 	if v.Elem().Type().Size() == 0 {
+		w.place(path)
 		return nil // holds nothing, and all pointers to such modules may be equal
 	}
 	if w.seen[ptr] {
@@ -105,6 +120,7 @@ func (w walker) pointer(v reflect.Value, path string) error {
 		return nil
 	}
 	w.paths[ptr] = path
+	w.place(path)
 	if c, ok := ptr.(Container); ok {
 		for _, child := range c.Children() {
 			if err := w.value(reflect.ValueOf(child.Module), join(path, child.Name)); err != nil {

@@ -142,6 +142,9 @@ func TestPaths(t *testing.T) {
 			t.Errorf("path of %T is %q, %v; want %q, %v", tc.module, path, ok, tc.path, tc.known)
 		}
 	}
+	if got, want := tree.Modules(), []string{"a", "b", "l", "w", "w.inner"}; !slices.Equal(got, want) {
+		t.Errorf("modules %q, want %q", got, want)
+	}
 }
 
 func TestSnake(t *testing.T) {

@@ -43,6 +43,7 @@ func (t *Trainer) compile(opt optim.Optimizer, scaler *optim.Scaler) *program {
 		norm, ok := p.finish(c, p.gradients(c, total), total, b.numbers)
 		return slices.Concat([]*ir.Value{total, norm, ok}, list(terms), out)
 	})
+	p.whole.Recompute(t.Strategy.Recompute...)
 	if t.Strategy.Accumulate == 1 {
 		return p
 	}
@@ -68,6 +69,7 @@ func (t *Trainer) compile(opt optim.Optimizer, scaler *optim.Scaler) *program {
 		}
 		return slices.Concat([]*ir.Value{total}, list(terms), out)
 	})
+	p.piece.Recompute(t.Strategy.Recompute...)
 	p.update = t.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
 		grads := make([]*ir.Value, len(p.grads))
 		for i, s := range p.grads {

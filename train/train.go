@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/ir"
@@ -195,6 +196,9 @@ func (t *Trainer) Check() error {
 	}
 	if s := t.Strategy.EarlyStop; s != nil && t.Validation == nil {
 		errs = append(errs, errors.New("train: early_stop watches the validation data, and there is none"))
+	}
+	if _, err := module.MatchAll(t.Strategy.Recompute, t.Store.Tree().Modules()); err != nil {
+		errs = append(errs, config.Under("strategy.recompute", err))
 	}
 	for epoch := 1; ; epoch++ { // all sets of parameters that will be trained
 		if _, err := t.groups(epoch); err != nil {
