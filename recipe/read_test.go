@@ -203,6 +203,8 @@ func TestParseRefuses(t *testing.T) {
 		{"metrics: [accuracy]", "metrics: [f1]", `checkpoint.metric: "accuracy" is not computed; evaluate.metrics lists what is`},
 		{"  validation: {share: 0.1}\n", "", "checkpoint.metric: accuracy is measured on the validation split, and data.validation is missing"},
 		{"epochs: 5", "epochs: 5\n  early_stop: {metric: f1}", `strategy.early_stop.metric: "f1" is not computed`},
+		{"maximize: true", "maximize: false", "checkpoint.maximize: must be true, since more of accuracy is better"},
+		{"epochs: 5", "epochs: 5\n  early_stop: {metric: loss, maximize: true}", "strategy.early_stop.maximize: must be false, since less of loss is better"},
 		{"batch: 500", "batch: 0", "evaluate.batch: must be at least 1"},
 		{"batch: 500", "every_steps: 0", "evaluate.every_steps: must be at least 1, got 0"},
 		{"seed: 1", "seed: 1\nmachine: {isa: mmx}", "machine: isa: this program has no kernels"},

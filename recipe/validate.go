@@ -12,6 +12,7 @@ import (
 	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/data/source"
 	"github.com/gradus-ml/gradus/metric"
+	"github.com/gradus-ml/gradus/optim/schedule"
 )
 
 // Validate tells all that is wrong, each with its key: see config.Problem.
@@ -118,20 +119,44 @@ func (r Recipe) validateMetrics() error {
 			p.key(fmt.Sprintf("evaluate.metrics.%d", i), false, "%s", unknown(name, "metric", metric.Names()))
 		}
 	}
-	watched := map[string]*string{"checkpoint.metric": r.Checkpoint.Metric}
-	if e := r.Strategy.EarlyStop; e != nil {
-		watched["strategy.early_stop.metric"] = &e.Metric
+	type watch struct {
+		metric   *string // nil for the loss
+		maximize bool
 	}
-	for _, key := range slices.Sorted(maps.Keys(watched)) {
-		name := watched[key]
+	watched := map[string]watch{"checkpoint": {r.Checkpoint.Metric, r.Checkpoint.Maximize}}
+	if e := r.Strategy.EarlyStop; e != nil {
+		watched["strategy.early_stop"] = watch{&e.Metric, e.Maximize}
+	}
+	if s, ok := r.Schedule.(schedule.Plateau); ok {
+		watched["schedule"] = watch{s.Metric, s.Maximize}
+	}
+	for _, section := range slices.Sorted(maps.Keys(watched)) {
+		name := watched[section].metric
 		if name == nil {
+			name = new("loss")
+		}
+		p.add(direction(section+".maximize", *name, watched[section].maximize))
+		if watched[section].metric == nil {
 			continue
 		}
+		key := section + ".metric"
 		p.key(key, r.Data.Validation != nil, "%s is measured on the validation split, and data.validation is missing", *name)
 		// With several targets names have the target's before them.
 		known := len(r.Data.Targets) > 1 || *name == "loss" || slices.Contains(r.Evaluate.Metrics, *name)
 		p.key(key, known, "%q is not computed; evaluate.metrics lists what is", *name)
 	}
+	return p.err()
+}
+
+// direction refuses to look for the worst of a metric that is known.
+func direction(key, name string, maximize bool) error {
+	name = name[strings.LastIndexByte(name, '.')+1:] // without the target's
+	if _, err := metric.New(name); err != nil && name != "loss" {
+		return nil
+	}
+	var p problems
+	better := metric.Maximized(name)
+	p.key(key, maximize == better, "must be %v, since %s of %s is better", better, map[bool]string{true: "more", false: "less"}[better], name)
 	return p.err()
 }
 
