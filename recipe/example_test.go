@@ -20,8 +20,8 @@ func ExampleParse() {
 	_, err = recipe.Parse(text, "my.yaml")
 	fmt.Println(strings.SplitN(err.Error(), "\n", 2)[1])
 	// Output:
-	// my-images <nil>
-	//    47 |   epochs: 0
+	// my <nil>
+	//    46 |   epochs: 0
 	//       |   ^
 }
 

@@ -1,18 +1,22 @@
 package docs
 
 import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/gradus-ml/gradus/internal/mnisttest"
 )
 
-// The commands of README run, in their order, in an empty folder. Training
-// takes a few digits and one epoch, and a measurement a moment; go install
+// The commands of README run, in their order, in a folder with what a user has:
+// a few photos, a table. Training takes a few steps, and a measurement a moment;
+// go install
 // becomes go build; programs of examples/ have tests of their own, so only
 // those that read what the commands before them wrote are run. go test ./... is
 // what runs this test.
@@ -22,9 +26,7 @@ func TestCommandsRun(t *testing.T) {
 	}
 	r := &runner{dir: t.TempDir()}
 	r.binary = filepath.Join(r.dir, "gradus.exe") // the ending that Windows wants
-	if err := mnisttest.Write(r.dir, 300, 100); err != nil {
-		t.Fatal(err)
-	}
+	r.userData(t)
 	r.mustRun(t, root, "go", "build", "-buildvcs=false", "-o", r.binary, "./cmd/gradus")
 	seen := 0
 	for _, b := range read(t, "README.md").blocks {
@@ -79,22 +81,88 @@ func (r *runner) command(t *testing.T, words []string) bool {
 	return true
 }
 
-// gradus runs the command with flags that make it short; the last of a flag
-// given twice counts.
+// gradus runs the command with settings that make it short. What it prints goes
+// to a file where the line says so.
 func (r *runner) gradus(t *testing.T, args []string) {
 	t.Helper()
-	short := map[string][]string{
-		"train": {"--data", ".", "--epochs", "1"},
-		"bench": {"--seconds", "0.01"},
+	var to string
+	if i := slices.Index(args, ">"); i >= 0 {
+		to, args = filepath.Join(r.dir, args[i+1]), args[:i]
 	}
-	r.mustRun(t, r.dir, r.binary, slices.Concat(args, short[args[0]])...)
+	switch {
+	case args[0] == "bench":
+		args = append(args, "--seconds", "0.01")
+	case args[0] == "train" && args[1] != "--resume":
+		args = append(args, "strategy.steps=3")
+	}
+	var expanded []string
+	for _, a := range args {
+		if found, err := filepath.Glob(filepath.Join(r.dir, a)); err == nil && strings.Contains(a, "*") {
+			expanded = append(expanded, found...)
+		} else {
+			expanded = append(expanded, a)
+		}
+	}
+	out := r.mustRun(t, r.dir, r.binary, expanded...)
+	if to != "" {
+		if err := os.WriteFile(to, out, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
-func (r *runner) mustRun(t *testing.T, dir, name string, args ...string) {
+// userData makes photos of two kinds of flowers, new photos, and a table of
+// houses.
+func (r *runner) userData(t *testing.T) {
+	t.Helper()
+	write := func(path string, b []byte) {
+		path = filepath.Join(r.dir, filepath.FromSlash(path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	photo := func(n int, red bool) []byte {
+		im := image.NewRGBA(image.Rect(0, 0, 80, 70))
+		for y := range 70 {
+			for x := range 80 {
+				c := color.RGBA{uint8(40 + 3*n), uint8(x + y), uint8(7 * n * x), 255}
+				if red {
+					c.R = 220
+				}
+				im.Set(x, y, c)
+			}
+		}
+		var b bytes.Buffer
+		if err := jpeg.Encode(&b, im, nil); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	for n := range 20 {
+		write(fmt.Sprintf("photos/rose/%d.jpg", n), photo(n, true))
+		write(fmt.Sprintf("photos/violet/%d.jpg", n), photo(n, false))
+	}
+	write("new/1.jpg", photo(21, true))
+	write("new/2.jpg", photo(22, false))
+	table := "rooms,town,price\n"
+	for n := range 60 {
+		table += fmt.Sprintf("%d,%s,%d\n", 1+n%5, []string{"Ulm", "Bonn", "Kiel"}[n%3], 100+30*(n%5)+n)
+	}
+	write("houses.csv", []byte(table))
+}
+
+func (r *runner) mustRun(t *testing.T, dir, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out, &errs)
 	}
+	return out
 }

@@ -19,6 +19,7 @@ var (
 // written are the files that the program writes: they are in no clone.
 var written = []string{
 	runlog.MetricsFile, runlog.EnvFile, runlog.CurvesFile,
+	runlog.ReportFile, train.CheckpointsDir + "/", train.PreprocessFile, path.Base(train.PreprocessFile),
 	train.RecipeFile, train.ConfigFile, train.WeightsFile, path.Base(train.WeightsFile),
 }
 
