@@ -1,26 +1,24 @@
 package recipe
 
 import (
-	"bytes"
 	"context"
 	"embed"
 	"fmt"
 	"path"
 	"strings"
-	"text/template"
 
 	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/data/source"
 )
 
-// starters holds a template KIND.yaml for each kind of data that a new recipe
-// may be for.
+// starters holds a text KIND.yaml for each kind of data that a new recipe may
+// be for, with marks that fill knows.
 //
 //go:embed starters/*.yaml
 var starters embed.FS
 
-// Starters lists the kinds of data that there are first recipes for. Their
-// texts are templates of [Starter].
+// Starters lists the kinds of data that there are first recipes for. [New]
+// fills their texts.
 func Starters() []Builtin { return embedded(starters, "starters") }
 
 // A Starter is what a first recipe is written for.
@@ -50,13 +48,7 @@ func New(kind string, s Starter) ([]byte, error) {
 	for _, b := range Starters() {
 		if b.Name == kind {
 			_, text, _ := strings.Cut(string(b.Text), "\n")
-			t, err := template.New(kind).Funcs(template.FuncMap{"yaml": yamlText, "list": yamlList}).Parse(text)
-			if err != nil {
-				return nil, err
-			}
-			var out bytes.Buffer
-			err = t.Execute(&out, s)
-			return out.Bytes(), err
+			return []byte(fill(text, s.marks())), nil
 		}
 		known = append(known, b.Name)
 	}
@@ -66,13 +58,58 @@ func New(kind string, s Starter) ([]byte, error) {
 	return nil, fmt.Errorf("unknown kind of data %s; there are %s", kind, strings.Join(known, ", "))
 }
 
+// marks are the values of the marks in a text.
+func (s Starter) marks() map[string]string {
+	m := map[string]string{
+		"data":     yamlText(s.Data),
+		"source":   s.Source,
+		"numbers":  yamlList(s.Numbers),
+		"kinds":    yamlList(s.Kinds),
+		"left out": yamlList(s.LeftOut),
+	}
+	if s.Read {
+		m["read"] = "yes"
+	} else {
+		m["not read"] = "yes"
+	}
+	if s.Regress {
+		m["number"] = yamlList([]string{s.Target})
+		m["loss"], m["metrics"], m["best"] = "mse", "mae, r2", "mae"
+	} else {
+		m["class"] = yamlText(s.Target)
+		m["loss"], m["metrics"], m["best"] = "cross_entropy", "accuracy", "accuracy, maximize: true"
+	}
+	return m
+}
+
+// fill writes the values of {{marks}} into a text. Lines from {{if MARK}} to
+// {{end}} are left out where the mark has no value. (text/template would do the
+// same, but calls methods by name, for which the linker keeps all of a program.)
+func fill(text string, marks map[string]string) string {
+	var kept strings.Builder
+	keep := true
+	for line := range strings.Lines(text) {
+		if mark, ok := strings.CutPrefix(strings.TrimSpace(line), "{{if "); ok {
+			keep = marks[strings.TrimSuffix(mark, "}}")] != ""
+		} else if strings.TrimSpace(line) == "{{end}}" {
+			keep = true
+		} else if keep {
+			kept.WriteString(line)
+		}
+	}
+	var pairs []string
+	for mark, value := range marks {
+		pairs = append(pairs, "{{"+mark+"}}", value)
+	}
+	return strings.NewReplacer(pairs...).Replace(kept.String())
+}
+
 func yamlText(s string) string { return string(config.Text(s)) }
 
-// yamlList writes a list in brackets, some to a line.
-func yamlList(v any) string {
-	all, ok := v.([]string)
-	if !ok {
-		all = []string{v.(string)}
+// yamlList writes a list in brackets, some to a line. Nothing is the empty text.
+func yamlList(all []string) string {
+	if len(all) == 0 {
+		return ""
 	}
 	const most = 90
 	var lines []string
