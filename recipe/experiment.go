@@ -89,7 +89,7 @@ func outputs(set *feature.Set) []model.Output {
 func (x *Experiment) trainer() error {
 	r := x.Recipe
 	t := &train.Trainer{
-		Model: x.Network.Module, Forward: x.Network.Map, Inputs: len(x.Set.Inputs), Weighted: x.Set.Weight != nil,
+		Forward: x.Network.Map, Inputs: len(x.Set.Inputs), Weighted: x.Set.Weight != nil,
 		Schedule: r.Schedule, Strategy: r.Strategy, Evaluate: r.Evaluate, LogEvery: r.Log.EverySteps, Seed: r.Seed,
 	}
 	x.Trainer = t

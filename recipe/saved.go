@@ -159,7 +159,7 @@ func (s *Saved) Score(ctx context.Context, r Recipe, files source.Files, split s
 	if err != nil {
 		return train.Score{}, fmt.Errorf("data.%s: %w", split, err)
 	}
-	t := &train.Trainer{Store: s.Store, Model: s.Network.Module, Forward: s.Network.Map, Inputs: len(s.Set.Inputs), Weighted: s.Set.Weight != nil}
+	t := &train.Trainer{Store: s.Store, Forward: s.Network.Map, Inputs: len(s.Set.Inputs), Weighted: s.Set.Weight != nil}
 	if t.Heads, err = r.heads(s.Set); err != nil {
 		return train.Score{}, err
 	}

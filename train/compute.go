@@ -86,7 +86,8 @@ func (r *run) numbers(got *computed) []*tensor.Tensor {
 }
 
 // take adds up what a piece of a batch came to: out begins with sum and count of
-// each head, and then has the outputs; share is the piece's part of the batch.
+// each head, and then has the outputs that are judged; share is the piece's part
+// of the batch.
 func (r *run) take(got *computed, out, in []*tensor.Tensor, share float64, mixed bool) error {
 	for i := range r.Heads {
 		got.sums[i] += out[2*i].Float(0)
@@ -98,9 +99,14 @@ func (r *run) take(got *computed, out, in []*tensor.Tensor, share float64, mixed
 	outputs := out[2*len(r.Heads):]
 	k := 0
 	for i, h := range r.Heads {
-		for _, m := range h.Metrics {
+		if len(h.metrics()) == 0 {
+			continue
+		}
+		output := outputs[0]
+		outputs = outputs[1:]
+		for _, m := range h.metrics() {
 			m.Reset()
-			if err := r.addMetric(m, i, outputs[i], in[r.Inputs+i]); err != nil {
+			if err := r.addMetric(m, i, output, in[r.Inputs+i]); err != nil {
 				return err
 			}
 			if k == len(got.metrics) {

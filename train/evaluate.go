@@ -79,7 +79,7 @@ func (t *Trainer) scoreBy(ctx context.Context, eval *exec.Func, split string, fe
 			metrics = append(metrics, m.Value())
 		}
 	}
-	score.fill(t.Heads, sums, metrics)
+	score.fill(t.Heads, sums, metrics, func(h Head) []Metric { return h.Metrics })
 	return score, nil
 }
 

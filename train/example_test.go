@@ -31,7 +31,7 @@ func ExampleTrainer_Fit() {
 	adam := optim.DefaultAdam()
 	adam.LR = 0.03
 	t := &train.Trainer{
-		Store: store, Model: model, Forward: train.Single(model), Inputs: 1,
+		Store: store, Forward: train.Single(model), Inputs: 1,
 		Heads:      []train.Head{{Loss: loss.DefaultCrossEntropy(), Weight: 1, Metrics: []train.Metric{{Name: "accuracy", Metric: &metric.Accuracy{K: 1}}}}},
 		Optimizers: []optim.Part{{Config: adam}}, Schedule: schedule.Constant{},
 		Strategy: strategy, Train: loader, Test: loader, LogEvery: 1,

@@ -41,7 +41,7 @@ func newGPT(t *testing.T) *train.Trainer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr.Model, tr.Forward, tr.Validation, tr.Test = model, train.Single(model), nil, nil
+	tr.Forward, tr.Validation, tr.Test = train.Single(model), nil, nil
 	tr.Heads[0].ClassesLast, tr.Heads[0].Metrics = true, nil
 	if tr.Train, err = data.NewLoader(set, data.LoaderConfig{Batch: 4, Shuffle: true}); err != nil {
 		t.Fatal(err)

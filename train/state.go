@@ -102,12 +102,13 @@ func (t *tally) score(heads []Head) Score {
 	for _, m := range t.Metrics {
 		metrics = append(metrics, float64(m)/float64(t.Measured))
 	}
-	s.fill(heads, losses, metrics)
+	s.fill(heads, losses, metrics, Head.metrics)
 	return s
 }
 
-// fill sets loss and values; metrics may be nil for none.
-func (s *Score) fill(heads []Head, losses, metrics []float64) {
+// fill sets loss and values. metrics are those of each head one after another;
+// nil for none.
+func (s *Score) fill(heads []Head, losses, metrics []float64, of func(Head) []Metric) {
 	s.Loss = 0
 	for i, h := range heads {
 		s.Loss += h.Weight * losses[i]
@@ -120,7 +121,7 @@ func (s *Score) fill(heads []Head, losses, metrics []float64) {
 			prefix = h.Name + "."
 			s.Values = append(s.Values, runlog.Metric{Name: prefix + "loss", Value: losses[i]})
 		}
-		for _, m := range h.Metrics {
+		for _, m := range of(h) {
 			if metrics != nil {
 				s.Values = append(s.Values, runlog.Metric{Name: prefix + m.Name, Value: metrics[k]})
 			}

@@ -26,9 +26,9 @@ type program struct {
 	opt    optim.Optimizer
 	scaler *optim.Scaler   // of float16; nil otherwise
 	grads  []*module.State // sums of the gradients of pieces
-	whole  *exec.Func      // batch, numbers -> loss, norm, ok, sum and count of each head, outputs
+	whole  *exec.Func      // batch, numbers -> loss, norm, ok, sum and count of each head, outputs that are judged
 	counts *exec.Func      // batch -> count of each head
-	piece  *exec.Func      // batch, first, counts -> loss, sum and count of each head, outputs
+	piece  *exec.Func      // batch, first, counts -> loss, sum and count of each head, outputs that are judged
 	update *exec.Func      // loss, numbers -> norm, ok
 }
 
@@ -41,7 +41,7 @@ func (t *Trainer) compile(opt optim.Optimizer, scaler *optim.Scaler) *program {
 		out, terms := t.forward(c.Train(), b)
 		total := t.total(terms, nil)
 		norm, ok := p.finish(c, p.gradients(c, total), total, b.numbers)
-		return slices.Concat([]*ir.Value{total, norm, ok}, list(terms), out)
+		return slices.Concat([]*ir.Value{total, norm, ok}, list(terms), t.judgedBatches(out))
 	})
 	p.whole.Recompute(t.Strategy.Recompute...)
 	if t.Strategy.Accumulate == 1 {
@@ -67,7 +67,7 @@ func (t *Trainer) compile(opt optim.Optimizer, scaler *optim.Scaler) *program {
 			before := c.State(p.grads[i])
 			c.SetState(p.grads[i], ops.Select(first, g, ops.Add(before, g)))
 		}
-		return slices.Concat([]*ir.Value{total}, list(terms), out)
+		return slices.Concat([]*ir.Value{total}, list(terms), t.judgedBatches(out))
 	})
 	p.piece.Recompute(t.Strategy.Recompute...)
 	p.update = t.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
@@ -205,6 +205,27 @@ func (t *Trainer) total(terms []loss.Terms, counts []*ir.Value) *ir.Value {
 		}
 	}
 	return total
+}
+
+// metrics are those that each batch of training is judged by: none for a
+// language model, whose outputs are large and whose loss says as much.
+func (h Head) metrics() []Metric {
+	if h.ClassesLast {
+		return nil
+	}
+	return h.Metrics
+}
+
+// judgedBatches are the outputs that metrics of training read; others need not
+// leave the step.
+func (t *Trainer) judgedBatches(out []*ir.Value) []*ir.Value {
+	var read []*ir.Value
+	for i, h := range t.Heads {
+		if len(h.metrics()) > 0 && i < len(out) {
+			read = append(read, out[i])
+		}
+	}
+	return read
 }
 
 // list is the sum and the count of each head.

@@ -316,10 +316,10 @@ func TestSeveralOutputs(t *testing.T) {
 	tr.Heads = []train.Head{head, head}
 	tr.Heads[1].Name, tr.Heads[1].Weight = "second", 0.5
 	tr.Weighted, tr.Validation, tr.Test = true, nil, nil
-	model := tr.Model.(*net)
+	single := tr.Forward
 	tr.Forward = func(c *nn.Ctx, in []*ir.Value) []*ir.Value {
-		out := model.Forward(c, in[0])
-		return []*ir.Value{out, ops.Neg(out)}
+		out := single(c, in)
+		return append(out, ops.Neg(out[0]))
 	}
 	if tr.Train, err = data.NewLoader(set, data.LoaderConfig{Batch: batch, Shuffle: true}); err != nil {
 		t.Fatal(err)

@@ -77,7 +77,7 @@ type Head struct {
 	Loss        loss.Config
 	Weight      float64  // factor of its loss in the sum
 	ClassesLast bool     // the output is [B T V], with labels [B T], where losses and metrics want [B V ...]
-	Metrics     []Metric // besides the loss
+	Metrics     []Metric // besides the loss; in training, of a head without ClassesLast only
 }
 
 // A Metric is a metric under the name that logs have.

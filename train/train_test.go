@@ -98,7 +98,7 @@ func newTrainer(t *testing.T, epochs, threads int) *train.Trainer {
 	sgd := optim.DefaultSGD()
 	sgd.LR, sgd.Momentum = 0.1, 0.9
 	return &train.Trainer{
-		Store: store, Model: model, Forward: train.Single(model), Inputs: 1,
+		Store: store, Forward: train.Single(model), Inputs: 1,
 		Heads:      []train.Head{{Loss: loss.DefaultCrossEntropy(), Weight: 1, Metrics: []train.Metric{{Name: "accuracy", Metric: &metric.Accuracy{K: 1}}}}},
 		Optimizers: []optim.Part{{Config: sgd}}, Schedule: schedule.Cosine{},
 		Strategy:   strategy,
@@ -381,7 +381,7 @@ func TestAccumulate(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer store.Close()
-		tr.Store, tr.Model = store, &model
+		tr.Store = store
 		tr.Forward = func(c *nn.Ctx, in []*ir.Value) []*ir.Value {
 			return []*ir.Value{model.FC2.Forward(c, ops.ReLU(model.FC1.Forward(c, in[0])))}
 		}
