@@ -272,33 +272,58 @@ func (v view) coordinates(points []point) plotter.XYs {
 
 // header writes the panel's name at the left and the legend at the right.
 func (v view) header(c draw.Canvas) {
-	y := c.Max.Y - 8
+	y := c.Max.Y - legendDepth
 	name := style(12.5, true, ink)
 	name.YAlign = draw.YCenter
 	c.FillText(name, vg.Point{X: c.Min.X, Y: y}, heading(v.metric))
 
-	label := style(10.5, false, ink)
-	label.YAlign = draw.YCenter
-	const swatch, space, gap = vg.Length(20), vg.Length(5), vg.Length(16)
-	middle := y - 1 // of lower-case letters
-	x := c.Max.X
-	entry := func(s string, line color.Color, marked bool) {
-		x -= label.Width(s)
-		c.FillText(label, vg.Point{X: x, Y: y}, s)
-		x -= space + swatch
-		c.StrokeLine2(draw.LineStyle{Color: line, Width: 2}, x, middle, x+swatch, middle)
-		if marked {
-			c.DrawGlyph(mark(line), vg.Point{X: x + swatch/2, Y: middle})
-		}
-		x -= gap
-	}
+	l := newLegend(c)
 	for _, s := range slices.Backward(v.scored) {
-		entry(s.name+" "+v.last(s.points[len(s.points)-1].value), s.ink(), true)
+		l.entry(s.name+" "+v.last(s.points[len(s.points)-1].value), s.ink(), true)
 	}
 	// A long name takes the room of what is plain to see.
-	if len(v.train) > 0 && x-label.Width("train")-space-swatch > c.Min.X+name.Width(heading(v.metric))+gap {
-		entry("train", trainInk, false)
+	if len(v.train) > 0 && l.room("train") > c.Min.X+name.Width(heading(v.metric))+legendGap {
+		l.entry("train", trainInk, false)
 	}
+}
+
+// A legend says above a plot what its lines are, from right to left.
+type legend struct {
+	c     draw.Canvas
+	x     vg.Length // of the free place
+	label text.Style
+}
+
+// Lengths of a legend.
+const (
+	legendSwatch = vg.Length(20)
+	legendGap    = vg.Length(16) // between entries
+	swatchGap    = vg.Length(5)  // between a swatch and its name
+	legendDepth  = vg.Length(8)  // of the middle of the line, below the upper edge
+)
+
+func newLegend(c draw.Canvas) *legend {
+	label := style(10.5, false, ink)
+	label.YAlign = draw.YCenter
+	return &legend{c, c.Max.X, label}
+}
+
+// room is where an entry would begin.
+func (l *legend) room(name string) vg.Length {
+	return l.x - l.label.Width(name) - swatchGap - legendSwatch
+}
+
+// entry adds a line to the left of the others.
+func (l *legend) entry(name string, ink color.Color, marked bool) {
+	y := l.c.Max.Y - legendDepth
+	middle := y - 1 // of lower-case letters
+	l.c.FillText(l.label, vg.Point{X: l.x - l.label.Width(name), Y: y}, name)
+	l.x = l.room(name)
+	l.c.StrokeLine2(draw.LineStyle{Color: ink, Width: 2}, l.x, middle, l.x+legendSwatch, middle)
+	if marked {
+		l.c.DrawGlyph(mark(ink), vg.Point{X: l.x + legendSwatch/2, Y: middle})
+	}
+	l.x -= legendGap
 }
 
 // setAxis gives an axis its range, ticks and quiet looks.

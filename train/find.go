@@ -217,6 +217,9 @@ func (t *Trainer) FindBatch(ctx context.Context, cfg BatchFinder, feed func(batc
 		case found.End != "" || n == 1:
 		case tried.PerSecond <= (1+cfg.Gain)*found.Tried[n-2].PerSecond:
 			found.End = fmt.Sprintf("batches of %d are not %.3g %% faster", tried.Batch, 100*cfg.Gain)
+			if cfg.Gain == 0 {
+				found.End = fmt.Sprintf("batches of %d are no faster", tried.Batch)
+			}
 		default:
 			found.Best = n - 1
 		}

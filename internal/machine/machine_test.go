@@ -30,6 +30,12 @@ func TestStarted(t *testing.T) {
 	}
 }
 
+func TestAvailable(t *testing.T) {
+	if n := AvailableBytes(); runtime.GOOS == "linux" && n < 1<<20 || n < 0 {
+		t.Errorf("%d bytes", n)
+	}
+}
+
 func TestPeak(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the peak begins at the start of the process")
