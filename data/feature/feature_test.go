@@ -805,3 +805,34 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// FitRest learns from the rows that are right, and tells of the others.
+func TestFitRest(t *testing.T) {
+	table := rows(t, "age:text label:text", []any{"1", "a"}, []any{"old", "b"}, []any{"5", "c"}, []any{"3", "b"})
+	inputs := named(feature.Numeric{Columns: []string{"age"}, Scale: feature.MinMax, Missing: feature.MissingError})
+	targets := []feature.Named{{Name: "label", Config: feature.Class{Column: "label", Classes: []string{"a", "b"}}}}
+	var told []string
+	set, err := feature.FitRest(ctx, inputs, targets, nil, table, func(row int, unread bool, err error) bool {
+		told = append(told, fmt.Sprint(row, unread, " ", err))
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`1 false column age: "old" is not a number`, `2 false column label: "c" is not one of the classes a, b`}
+	if !reflect.DeepEqual(told, want) {
+		t.Errorf("told %q", told)
+	}
+	e := set.Inputs[0].Encoder.(*feature.NumericEncoder)
+	if e.Shift[0] != 1 || e.Size[0] != 4 {
+		t.Errorf("ages from %v over %v, want 1 over 4", e.Shift[0], e.Size[0])
+	}
+
+	// It ends where it is told to.
+	if _, err := feature.FitRest(ctx, inputs, targets, nil, table, func(int, bool, error) bool { return false }); err != nil {
+		t.Error(err)
+	}
+	if _, err := feature.FitRest(ctx, named(feature.Numeric{Columns: []string{"size"}}), nil, nil, table, nil); err == nil {
+		t.Error("a column that is missing was found")
+	}
+}

@@ -45,6 +45,32 @@ type Fitted struct {
 // Mistakes in the data are Problems; each tells the place of the first row that
 // has it.
 func Fit(ctx context.Context, inputs, targets []Named, weight *string, table source.Table) (*Set, error) {
+	var found finder
+	return fitSet(ctx, inputs, targets, weight, table, &found, func(p *part, i int, err error) bool {
+		if p == nil {
+			found.add("", err) // it names the place
+		} else {
+			p.wrong = true
+			found.add(table.Where(i), err)
+		}
+		return true
+	})
+}
+
+// FitRest is as Fit, and leaves out what is wrong with single rows: it tells
+// wrong of each, those that can't be read and those that a feature refuses, and
+// goes on as long as wrong returns true. It serves a look through data that are
+// not in order yet.
+func FitRest(ctx context.Context, inputs, targets []Named, weight *string, table source.Table, wrong func(row int, unread bool, err error) bool) (*Set, error) {
+	return fitSet(ctx, inputs, targets, weight, table, &finder{}, func(p *part, i int, err error) bool { return wrong(i, p == nil, err) })
+}
+
+// A refusal is told of a row that a part refuses, or, without a part, that
+// can't be read. It returns whether to go on.
+type refusal func(p *part, i int, err error) bool
+
+// fitSet fits the parts.
+func fitSet(ctx context.Context, inputs, targets []Named, weight *string, table source.Table, found *finder, wrong refusal) (*Set, error) {
 	parts, err := fitters(inputs, targets, weight, table.Columns())
 	if err != nil {
 		return nil, err
@@ -52,8 +78,7 @@ func Fit(ctx context.Context, inputs, targets []Named, weight *string, table sou
 	if table.Len() == 0 {
 		return nil, errors.New("the training split has no rows")
 	}
-	var found finder
-	if err := fit(ctx, parts, table, &found); err != nil {
+	if err := fit(ctx, parts, table, found, wrong); err != nil {
 		return nil, err
 	}
 	s := &Set{Format: Format}
@@ -155,7 +180,7 @@ func fitters(inputs, targets []Named, weight *string, columns []source.Column) (
 
 // fit reads the rows. A part that knows enough is left out from then on, and so
 // are its columns.
-func fit(ctx context.Context, parts []part, table source.Table, found *finder) error {
+func fit(ctx context.Context, parts []part, table source.Table, found *finder, wrong refusal) error {
 	var r *rowReader
 	var hungry []int
 	for i := range table.Len() {
@@ -178,14 +203,17 @@ func fit(ctx context.Context, parts []part, table source.Table, found *finder) e
 			r = newRowReader(lists)
 		}
 		if err := r.read(table, i); err != nil {
-			found.add("", err) // it names the place
+			if !wrong(nil, i, err) {
+				return nil
+			}
 		} else {
 			values := r.values
 			for j, k := range hungry {
 				p := &parts[k]
 				if err := p.fitter.Add(values[j]); err != nil {
-					p.wrong = true
-					found.add(table.Where(i), err)
+					if !wrong(p, i, err) {
+						return nil
+					}
 				}
 				if b, ok := p.fitter.(Brief); ok && b.Enough() {
 					r = nil // the next row is read with fewer columns

@@ -110,6 +110,15 @@ func Hash(t Table, i int, columns []int) ([16]byte, error) {
 	if err := t.Read(values, i, columns); err != nil {
 		return [16]byte{}, err
 	}
+	h, err := HashValues(values)
+	if err != nil {
+		return h, fmt.Errorf("%s: %w", t.Where(i), err)
+	}
+	return h, nil
+}
+
+// HashValues is Hash of values that were read.
+func HashValues(values []any) ([16]byte, error) {
 	var buf []byte
 	h := sha256.New()
 	for _, v := range values {
@@ -137,7 +146,7 @@ func Hash(t Table, i int, columns []int) ([16]byte, error) {
 			buf = fmt.Appendf(buf, "a%v", v)
 			tail = v.Bytes()
 		default:
-			return [16]byte{}, fmt.Errorf("%s: internal error: a value of type %T", t.Where(i), v)
+			return [16]byte{}, fmt.Errorf("internal error: a value of type %T", v)
 		}
 		h.Write(buf)
 		h.Write(tail)
