@@ -91,3 +91,17 @@ func grouped(v float64) string {
 	}
 	return s
 }
+
+// short prints up to four digits with a letter for thousands, millions and
+// billions: 0.02, 250k, 1.5M.
+func short(v float64) string {
+	for _, unit := range []struct {
+		size   float64
+		letter string
+	}{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+		if a := math.Abs(v); a >= 1e4 && a >= unit.size && a < 1e13 {
+			return compact(v/unit.size) + unit.letter
+		}
+	}
+	return compact(v)
+}

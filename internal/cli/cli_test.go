@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,6 +30,8 @@ func TestMain(m *testing.M) {
 // words they have:
 //
 //	digits DIR TRAIN TEST   writes a folder of so many digits
+//	png FILE WIDTH HEIGHT LEVEL  writes an image of one grey
+//	cut FILE                cuts a file in half
 //	exit CODE COMMAND ...   runs a command that must end with the code
 //	lines FILE N            waits until a file has so many lines
 func TestScripts(t *testing.T) {
@@ -35,6 +39,8 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"digits": digits,
+			"png":    picture,
+			"cut":    cut,
 			"exit":   exit,
 			"lines":  lines,
 		},
@@ -49,6 +55,31 @@ func digits(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o777))
 	ts.Check(mnisttest.Write(dir, train, test))
+}
+
+func picture(ts *testscript.TestScript, _ bool, args []string) {
+	var n [3]int
+	for i := range n {
+		var err error
+		n[i], err = strconv.Atoi(args[i+1])
+		ts.Check(err)
+	}
+	im := image.NewGray(image.Rect(0, 0, n[0], n[1]))
+	for i := range im.Pix {
+		im.Pix[i] = uint8(n[2])
+	}
+	var file bytes.Buffer
+	ts.Check(png.Encode(&file, im))
+	path := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o777))
+	ts.Check(os.WriteFile(path, file.Bytes(), 0o666))
+}
+
+func cut(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	st, err := os.Stat(path)
+	ts.Check(err)
+	ts.Check(os.Truncate(path, st.Size()/2))
 }
 
 func exit(ts *testscript.TestScript, _ bool, args []string) {
