@@ -15,7 +15,7 @@ type computed struct {
 	ok           bool // false when the step changed nothing
 	rate         float64
 	sums, counts []float64 // of the heads' losses
-	metrics      []float64 // of the heads one after another, means over the batch; nil for a mixed one
+	metrics      []float64 // of the heads one after another, over the batch; nil for a mixed one
 }
 
 // compute runs a step on a batch of n examples.
@@ -34,7 +34,7 @@ func (r *run) compute(ctx context.Context, in []*tensor.Tensor, n int, mixed boo
 			return nil, err
 		}
 		got.loss, got.norm, got.ok = out[0].Float(0), out[1].Float(0), out[2].Int(0) != 0
-		return got, r.take(got, out[3:], in, 1, mixed)
+		return got, r.take(got, out[3:], in, true, mixed)
 	}
 	counted, err := r.program.counts.Run(ctx, slices.Concat(in, mix)...)
 	if err != nil {
@@ -58,8 +58,7 @@ func (r *run) compute(ctx context.Context, in []*tensor.Tensor, n int, mixed boo
 			return nil, err
 		}
 		got.loss += out[0].Float(0)
-		share := float64(min(rows, n-at)) / float64(n)
-		if err := r.take(got, out[1:], piece, share, mixed); err != nil {
+		if err := r.take(got, out[1:], piece, at == 0, mixed); err != nil {
 			return nil, err
 		}
 	}
@@ -68,7 +67,7 @@ func (r *run) compute(ctx context.Context, in []*tensor.Tensor, n int, mixed boo
 		return nil, err
 	}
 	got.norm, got.ok = out[0].Float(0), out[1].Int(0) != 0
-	if !got.ok && r.Strategy.Guard != nil {
+	if !got.ok {
 		return got, r.recallStates()
 	}
 	return got, nil
@@ -86,9 +85,8 @@ func (r *run) numbers(got *computed) []*tensor.Tensor {
 }
 
 // take adds up what a piece of a batch came to: out begins with sum and count of
-// each head, and then has the outputs that are judged; share is the piece's part
-// of the batch.
-func (r *run) take(got *computed, out, in []*tensor.Tensor, share float64, mixed bool) error {
+// each head, and then has the outputs. The metrics are those of the batch so far.
+func (r *run) take(got *computed, out, in []*tensor.Tensor, first, mixed bool) error {
 	for i := range r.Heads {
 		got.sums[i] += out[2*i].Float(0)
 		got.counts[i] += out[2*i+1].Float(0)
@@ -97,23 +95,16 @@ func (r *run) take(got *computed, out, in []*tensor.Tensor, share float64, mixed
 		return nil
 	}
 	outputs := out[2*len(r.Heads):]
-	k := 0
+	got.metrics = got.metrics[:0]
 	for i, h := range r.Heads {
-		if len(h.metrics()) == 0 {
-			continue
-		}
-		output := outputs[0]
-		outputs = outputs[1:]
-		for _, m := range h.metrics() {
-			m.Reset()
-			if err := r.addMetric(m, i, output, in[r.Inputs+i]); err != nil {
+		for _, m := range h.Metrics {
+			if first {
+				m.Reset()
+			}
+			if err := r.addMetric(m, i, outputs[i], in[r.Inputs+i]); err != nil {
 				return err
 			}
-			if k == len(got.metrics) {
-				got.metrics = append(got.metrics, 0)
-			}
-			got.metrics[k] += share * m.Value()
-			k++
+			got.metrics = append(got.metrics, m.Value())
 		}
 	}
 	return nil

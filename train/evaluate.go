@@ -136,10 +136,12 @@ func (r *run) validate(ctx context.Context) error {
 	return nil
 }
 
-// log writes a line of split "train": means since the last one.
-func (r *run) log(e *Stepped) error {
+// log writes a line of split "train": means since the last one. The rate is that
+// of the last step.
+func (r *run) log(rate float64) error {
 	score := r.state.LogTally.score(r.Heads)
-	rec := runlog.Record{Step: e.Step, Epoch: e.Epoch, Split: "train", Metrics: append(score.Values, runlog.Metric{Name: "lr", Value: e.LR})}
+	epoch := r.state.Epoch + 1
+	rec := runlog.Record{Step: r.state.Step, Epoch: epoch, Split: "train", Metrics: append(score.Values, runlog.Metric{Name: "lr", Value: rate})}
 	if r.Strategy.ClipNorm != nil || r.Strategy.Guard != nil {
 		rec.Metrics = append(rec.Metrics, runlog.Metric{Name: "grad_norm", Value: float64(r.state.LogTally.Norm)})
 	}

@@ -51,7 +51,7 @@ type StepStarted struct {
 type Stepped struct {
 	Step     int  // steps done
 	Epoch    int  // from 1
-	Last     bool // step of its epoch
+	Last     bool // step of its epoch; false where only reading on could tell
 	Samples  int  // in this step
 	Loss     float64
 	LR       float64   // of the first optimizer

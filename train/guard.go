@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/runlog"
@@ -36,11 +37,17 @@ func (r *run) limit() float64 {
 func (r *run) judge(e *Stepped, b *data.Batch, got *computed) error {
 	g, s := r.Strategy.Guard, &r.state.Guard
 	switch {
+	case g == nil && !finite(got.loss) && slices.Contains(got.counts, 0):
+		return fmt.Errorf("train: no target counts in step %d (batch %d of epoch %d): each has a label that is ignored, or weight 0, so that the loss is a mean of nothing; larger batches help; strategy.guard leaves such batches out",
+			e.Step, b.Index+1, e.Epoch)
 	case g == nil && !finite(got.loss):
 		return fmt.Errorf("train: the loss is %v in step %d (batch %d of epoch %d): a lower learning rate may help; --detect-anomaly shows where it came from; strategy.guard leaves such batches out",
 			got.loss, e.Step, b.Index+1, e.Epoch)
 	case r.Strategy.Precision == Float16 && !finite(got.norm) && finite(got.loss):
 		e.Refused = true // the scale of the loss was too high, and is lower now
+		if err := r.checkScale(e, b); err != nil {
+			return err
+		}
 		return r.tell(&Refused{Step: e.Step, Epoch: e.Epoch, Batch: b.Index + 1, Items: b.Items, Loss: got.loss, Limit: r.limit(), GradNorm: got.norm, Overflow: true})
 	case g == nil:
 		return nil
@@ -64,6 +71,24 @@ func (r *run) judge(e *Stepped, b *data.Batch, got *computed) error {
 	return r.tell(&Logged{runlog.Record{Step: e.Step, Epoch: e.Epoch, Split: "guard", Metrics: []runlog.Metric{
 		{Name: "loss", Value: got.loss}, {Name: "grad_norm", Value: got.norm}, {Name: "batch", Value: float64(refused.Batch)}, {Name: "rolled_back", Value: rolled},
 	}}})
+}
+
+// leastScale is a scale of the loss that no gradients should need: at it, those
+// that float16 can't hold are above 65504 / leastScale.
+//
+// Source: fairseq's min_loss_scale.
+const leastScale = 1e-4
+
+// checkScale ends a run of float16 whose gradients are not finite at any scale
+// of the loss: it would go on and change nothing.
+func (r *run) checkScale(e *Stepped, b *data.Batch) error {
+	scale, err := r.Store.Get(r.program.scaler.States()[0].Key)
+	if err != nil || scale.Float(0) >= leastScale {
+		return err
+	}
+	return fmt.Errorf("train: the gradients are not finite in step %d (batch %d of epoch %d), at a scale of the loss that has fallen to %.3g: "+
+		"the learning rate may be too high, or float16 too narrow for this model (strategy.precision=bfloat16); --detect-anomaly shows where they come from",
+		e.Step, b.Index+1, e.Epoch, scale.Float(0))
 }
 
 // accept counts a good step.
@@ -104,9 +129,10 @@ func (r *run) rollBack(e *Refused) error {
 }
 
 // rememberStates copies the states of the model, such as running means, which
-// the pieces of a batch change before the whole can be judged.
+// the pieces of a batch change before the whole can be judged, where a step can
+// be refused.
 func (r *run) rememberStates() error {
-	if r.Strategy.Guard == nil {
+	if r.Strategy.Guard == nil && r.Strategy.Precision != Float16 {
 		return nil
 	}
 	if r.states == nil {

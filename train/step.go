@@ -314,7 +314,7 @@ func (r *run) step(ctx context.Context, b *data.Batch, last bool) error {
 		return err
 	}
 	if e.Step%r.LogEvery == 0 || last {
-		return r.log(e)
+		return r.log(e.LR)
 	}
 	return nil
 }

@@ -74,6 +74,7 @@ func (s Strategy) Validate() error {
 	if w := s.SWA; w != nil {
 		at(w.Start >= 0 && w.Start < 1, "swa.start must be at least 0 and below 1, got %v", w.Start)
 		at(w.LR > 0 && w.LR-w.LR == 0, "swa.lr must be a finite number above 0, got %v", w.LR)
+		at(s.EarlyStop == nil || !s.EarlyStop.Restore, "swa ends with the average of the weights, early_stop.restore with the best: choose one")
 		at(s.EMA == nil, "swa and ema both average the weights: choose one")
 		at(s.Epochs != nil, "swa averages at the ends of epochs: it wants epochs")
 	}

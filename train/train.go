@@ -230,10 +230,15 @@ func (r *run) countSteps(context.Context) (int, error) {
 	return *s.Epochs * perEpoch, nil
 }
 
-// done tells whether the run has had all its epochs or steps.
+// done tells whether the run has had all its epochs or steps, and what comes
+// after the last of them.
 func (r *run) done() bool {
-	s := r.Strategy
-	return r.state.Done || s.Epochs != nil && r.state.Epoch >= *s.Epochs || s.Steps != nil && r.state.Step >= *s.Steps
+	return r.state.Done || r.Strategy.Epochs != nil && r.state.Epoch >= *r.Strategy.Epochs
+}
+
+// outOfSteps tells whether the run has had all its steps.
+func (r *run) outOfSteps() bool {
+	return r.Strategy.Steps != nil && r.state.Step >= *r.Strategy.Steps
 }
 
 func (r *run) epochs(ctx context.Context) error {
@@ -244,43 +249,49 @@ func (r *run) epochs(ctx context.Context) error {
 			}
 		}
 		before := r.state.Step
-		if err := r.epoch(ctx); err != nil {
+		whole, err := r.epoch(ctx)
+		if err != nil {
 			return err
 		}
 		if r.state.Step == before && r.state.Index == 0 {
 			return fmt.Errorf("train: epoch %d has no batch to train on", r.state.Epoch+1)
 		}
-		if err := r.endEpoch(ctx); err != nil {
+		if err := r.endEpoch(ctx, whole); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// epoch trains on the batches that are left of the present epoch.
-func (r *run) epoch(ctx context.Context) error {
+// epoch trains on the batches that are left of the present epoch. It is whole
+// unless the run ends before it does.
+func (r *run) epoch(ctx context.Context) (whole bool, err error) {
 	if err := r.thaw(); err != nil {
-		return err
+		return false, err
 	}
 	batches, known := r.Train.Batches()
-	if r.state.Index > 0 && !(known && r.state.Index == batches) {
-		if err := r.between(ctx); err != nil { // where an interrupt came before it
-			return err
+	ended := func() bool { return known && r.state.Index >= batches }
+	if ended() || r.outOfSteps() { // where an interrupt came in what follows
+		return ended(), nil
+	}
+	if r.state.Index > 0 { // where an interrupt came before it
+		if err := r.between(ctx); err != nil || r.state.Done {
+			return false, err
 		}
 	}
 	for b, err := range r.Train.From(ctx, r.state.Epoch, r.state.Index) {
 		if err != nil {
-			return fmt.Errorf("train: batch %d of epoch %d: %w", r.state.Index+1, r.state.Epoch+1, err)
+			return false, fmt.Errorf("train: batch %d of epoch %d: %w", r.state.Index+1, r.state.Epoch+1, err)
 		}
 		last := known && b.Index+1 == batches || r.Strategy.Steps != nil && r.state.Step+1 == *r.Strategy.Steps
 		if err := r.step(ctx, b, last); err != nil || last {
-			return err
+			return ended(), err
 		}
-		if err := r.between(ctx); err != nil {
-			return err
+		if err := r.between(ctx); err != nil || r.state.Done {
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // between does what falls due between two steps of an epoch.
@@ -292,18 +303,25 @@ func (r *run) between(ctx context.Context) error {
 		if err := r.validate(ctx); err != nil {
 			return err
 		}
+		if r.state.Done { // what ends the run is kept as a whole
+			return nil
+		}
 	}
 	return r.keep(false)
 }
 
-// endEpoch scores, averages, and moves on to the next epoch.
-func (r *run) endEpoch(ctx context.Context) error {
+// endEpoch scores, averages, and moves on to the next epoch, or ends a run that
+// has no step left.
+func (r *run) endEpoch(ctx context.Context, whole bool) error {
 	if err := r.mark(); err != nil {
 		return err
 	}
 	epoch := r.state.Epoch + 1
-	n, known := r.Train.Batches()
-	whole := !known || r.state.Index >= n // false when the steps ran out within the epoch
+	if r.state.LogTally.Samples > 0 { // the last step was not known for that, or was refused
+		if err := r.log(r.rate.At(r.state.Step - 1)); err != nil {
+			return err
+		}
+	}
 	score := r.state.EpochTally.score(r.Heads)
 	r.result.Train = score
 	if err := r.tell(&Scored{Split: "train", Step: r.state.Step, Epoch: epoch, Score: score}); err != nil {
@@ -315,7 +333,8 @@ func (r *run) endEpoch(ctx context.Context) error {
 		}
 	}
 	every, steps := r.Evaluate.EveryEpochs, r.Evaluate.EverySteps
-	if !whole || every != nil && epoch%*every == 0 || steps != nil && r.state.Step%*steps == 0 {
+	due := !whole || every != nil && epoch%*every == 0 || steps != nil && r.state.Step%*steps == 0
+	if due && r.state.EvaluatedAt != r.state.Step {
 		if err := r.validate(ctx); err != nil {
 			return err
 		}
@@ -323,7 +342,8 @@ func (r *run) endEpoch(ctx context.Context) error {
 	r.state.EpochTally = tally{}
 	if whole {
 		r.state.Epoch, r.state.Index = epoch, 0
-	} else {
+	}
+	if !whole || r.outOfSteps() {
 		r.state.Done = true
 	}
 	r.marked = nil

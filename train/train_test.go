@@ -297,28 +297,83 @@ func same(t *testing.T, what string, got, want map[string][]byte) {
 	}
 }
 
+// endless hides how many batches a feed has, as streams do.
+type endless struct{ data.Feed }
+
+func (endless) Batches() (int, bool) { return 0, false }
+
 // A run that is interrupted at any step, also in an evaluation, and goes on in a
 // new trainer ends with the bytes of one that was not, with another number of
 // threads too.
 func TestResumeIsExact(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		stride, short int // between moments of interruption
+		set           func(tr *train.Trainer)
+	}{
+		{"everything", 3, 11, everything},
+		{"swa", 5, 23, func(tr *train.Trainer) {
+			tr.Strategy.SWA, tr.Strategy.Accumulate = &train.SWA{Start: 0.5, LR: 0.05}, 2
+		}},
+		{"thaw", 5, 23, func(tr *train.Trainer) {
+			adam := optim.DefaultAdam()
+			tr.Optimizers = []optim.Part{{Config: adam}}
+			s := &tr.Strategy
+			s.EMA, s.Accumulate, s.Freeze = &train.EMA{Decay: 0.9}, 2, []string{"fc1.*", "norm.*"}
+			s.Thaw = []optim.Thaw{{Epoch: 2, Keys: []string{"norm.*"}}, {Epoch: 3, Keys: []string{"fc1.*"}}}
+		}},
+		{"float16", 5, 23, func(tr *train.Trainer) {
+			s := &tr.Strategy
+			s.Precision, s.Accumulate = train.Float16, 3
+			s.LossScale.Initial, s.LossScale.Every = 1<<22, 3
+			tr.Evaluate.EverySteps = new(4)
+		}},
+		{"float16 with guard", 7, 29, func(tr *train.Trainer) {
+			everything(tr)
+			tr.Strategy.Precision, tr.Strategy.LossScale.Initial = train.Float16, 1<<22
+		}},
+		{"stream", 3, 11, func(tr *train.Trainer) {
+			tr.Train, tr.Schedule = endless{tr.Train}, schedule.Constant{}
+			tr.Evaluate.EverySteps, tr.LogEvery = new(5), 3
+		}},
+		{"steps", 3, 11, func(tr *train.Trainer) {
+			tr.Strategy.Epochs, tr.Strategy.Steps = nil, new(13)
+			tr.Evaluate.EveryEpochs = new(2)
+		}},
+		{"steps of a stream", 3, 11, func(tr *train.Trainer) {
+			tr.Train = endless{tr.Train}
+			tr.Strategy.Epochs, tr.Strategy.Steps, tr.LogEvery = nil, new(13), 4
+		}},
+		{"early stop in an epoch", 3, 11, func(tr *train.Trainer) {
+			tr.Strategy.EarlyStop = &train.EarlyStop{Metric: "accuracy", Patience: 1, Restore: true}
+			tr.Evaluate.EverySteps, tr.Evaluate.EveryEpochs = new(4), nil
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stride := c.stride
+			if testing.Short() {
+				stride = c.short
+			}
+			resumesExactly(t, stride, c.set)
+		})
+	}
+}
+
+func resumesExactly(t *testing.T, stride int, set func(tr *train.Trainer)) {
 	cfg := checkpoint.DefaultConfig()
 	cfg.EverySteps = new(4)
 	const epochs = 4
 	tr := newTrainer(t, epochs, 2)
-	everything(tr)
+	set(tr)
 	dir := start(t, tr, cfg)
 	if _, err := tr.Fit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	want := files(t, dir)
-	stride := 3
-	if testing.Short() {
-		stride = 11
-	}
 	for moment := 1; moment < 100; moment += stride {
 		ctx, cancel := context.WithCancel(t.Context())
 		tr := newTrainer(t, epochs, 1)
-		everything(tr)
+		set(tr)
 		seen := 0
 		tr.Callbacks = append(tr.Callbacks, func(e train.Event) error {
 			switch e.(type) {
@@ -339,7 +394,7 @@ func TestResumeIsExact(t *testing.T) {
 			t.Fatal(err)
 		}
 		again := newTrainer(t, epochs, 2)
-		everything(again)
+		set(again)
 		if _, _, err := checkpoint.Latest(filepath.Join(dir, train.CheckpointsDir)); errors.Is(err, os.ErrNotExist) && moment < 3 {
 			continue // before the first step
 		}
