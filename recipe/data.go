@@ -100,8 +100,8 @@ func (t *Tables) Close() error {
 }
 
 // Fit learns from the training rows what the features need to know. Then all
-// rows are encoded once, as far as they are not files such as images, so that
-// what is wrong with one is known before the first step.
+// rows are encoded once, and files of images looked at, so that what is wrong
+// with one is known before the first step.
 func (d Data) Fit(ctx context.Context, t *Tables) (*feature.Set, error) {
 	set, err := feature.Fit(ctx, d.Inputs, d.Targets, d.Weight, t.Train)
 	if err != nil {

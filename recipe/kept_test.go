@@ -43,7 +43,7 @@ func TestValidationRowsAreChecked(t *testing.T) {
 	}
 	d.Validation = &Part{Source: other}
 	err := opened(t, d, func(*feature.Set, *Tables) error { return nil })
-	want := `data.validation: ` + other.Path[0] + `:3: column kind: "c" is not one of the classes a, b (and in 1 more rows)
+	want := `data.validation: ` + other.Path[0] + `:3: column kind: "c" is not one of the classes a, b (and in 1 more row)
 ` + other.Path[0] + `:4: column size: no value; set missing to mean or zero, or leave such rows out`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)

@@ -171,20 +171,25 @@ func (d *Dataset) encode(s *scratch, item []*tensor.Tensor, i, epoch int) error 
 	return nil
 }
 
-// Check encodes every row once, all but what is made of files such as images,
-// so that a label outside the classes or a number that is none is known before
-// the first step. Mistakes are Problems.
+// Check encodes every row once, so that a label outside the classes or a number
+// that is none is known before the first step. What is made of files is not: of
+// images it is made sure that they are there, and whole; other files are passed
+// over. Mistakes are Problems.
 func (d *Dataset) Check(ctx context.Context) error {
 	kinds := d.table.Columns()
-	var encoders []Encoder
+	var checks []func(values []any) error
 	var columns [][]int
-	var item []*tensor.Tensor
 	for k, e := range d.encoders {
-		if slices.ContainsFunc(d.columns[k], func(c int) bool { return kinds[c].Kind == source.Binary }) {
+		var check func(values []any) error
+		if !slices.ContainsFunc(d.columns[k], func(c int) bool { return kinds[c].Kind == source.Binary }) {
+			item := tensor.New(e.Item())
+			check = func(values []any) error { return e.Encode(item, values, data.Draw{}) }
+		} else if c, ok := e.(Checker); ok {
+			check = c.Check
+		} else {
 			continue
 		}
-		encoders, columns = append(encoders, e), append(columns, d.columns[k])
-		item = append(item, tensor.New(e.Item()))
+		checks, columns = append(checks, check), append(columns, d.columns[k])
 	}
 	r := newRowReader(columns)
 	var found finder
@@ -195,8 +200,8 @@ func (d *Dataset) Check(ctx context.Context) error {
 		if err := r.read(d.table, i); err != nil {
 			found.add("", err) // it names the place
 		} else {
-			for c, e := range encoders {
-				if err := e.Encode(item[c], r.values[c], data.Draw{}); err != nil {
+			for c, check := range checks {
+				if err := check(r.values[c]); err != nil {
 					found.add(d.table.Where(i), err)
 				}
 			}

@@ -71,7 +71,7 @@ func ExampleDataset_Check() {
 	fmt.Println(ds.Check(context.Background()))
 	// Output:
 	// test.csv: row 1: column size: no value; set missing to mean or zero, or leave such rows out
-	// test.csv: row 1: column price: "fair" is not one of the classes high, low (and in 1 more rows)
+	// test.csv: row 1: column price: "fair" is not one of the classes high, low (and in 1 more row)
 }
 
 // What was learnt is kept beside the model, and gives a prediction its meaning.

@@ -68,6 +68,15 @@ type Varying interface {
 	Padding() float64
 }
 
+// A Checker is an encoder of files that tells in a small part of the time of
+// Encode whether it takes one.
+type Checker interface {
+	Encoder
+	// Check returns the error that Encode would return, or nil where only
+	// Encode can find one.
+	Check(values []any) error
+}
+
 // An Indexed encoder makes numbers of entries of a table, in 0..Entries()-1, as
 // an embedding takes them.
 type Indexed interface {

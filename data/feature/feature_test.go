@@ -445,7 +445,7 @@ func TestMistakesInData(t *testing.T) {
 	}
 	w := "w"
 	_, err := feature.Fit(ctx, numeric("age"), nil, nil, table)
-	wrong(t, err, "test: row 1: column age: NaN is not a finite number\ntest: row 2: column age: no value; set missing to mean or zero, or leave such rows out (and in 1 more rows)")
+	wrong(t, err, "test: row 1: column age: NaN is not a finite number\ntest: row 2: column age: no value; set missing to mean or zero, or leave such rows out (and in 1 more row)")
 	_, err = feature.Fit(ctx, numeric("size", "age"), label("a"), nil, table)
 	wrong(t, err, "input f0: no column \"size\"; there are age, name, y, x, w\ntarget label: classes: 1 are too few, want at least 2")
 	_, err = feature.Fit(ctx, numeric("x"), nil, nil, table)
@@ -488,7 +488,7 @@ and 2 other problems`)
 	}
 	wrong(t, ds.Check(ctx), `test: row 1: column age: NaN is not a finite number
 test: row 1: column w: the weight -1 is negative
-test: row 2: column age: no value; set missing to mean or zero, or leave such rows out (and in 1 more rows)
+test: row 2: column age: no value; set missing to mean or zero, or leave such rows out (and in 1 more row)
 test: row 2: column y: no class
 test: row 3: column y: "bird" is not one of the classes cat, dog
 and 1 other problems`)

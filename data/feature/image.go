@@ -300,6 +300,19 @@ func (e *ImageEncoder) Encode(dst *tensor.Tensor, values []any, d data.Draw) err
 	return nil
 }
 
+// Check tells whether a file is a whole image.
+func (e *ImageEncoder) Check(values []any) error {
+	file, ok := values[0].([]byte)
+	if !ok {
+		return column(e.Column, fmt.Errorf("want a file, got %s", kindOf(values[0])))
+	}
+	e.build()
+	if err := e.reader.Check(file); err != nil {
+		return column(e.Column, err)
+	}
+	return nil
+}
+
 func (e *ImageEncoder) encode(dst []float32, v any, d data.Draw) error {
 	e.build()
 	if file, ok := v.([]byte); ok {

@@ -24,7 +24,10 @@ func (p Problem) Error() string {
 	if p.Where != "" {
 		text = p.Where + ": " + text
 	}
-	if p.Rows > 1 {
+	switch {
+	case p.Rows == 2:
+		text += " (and in 1 more row)"
+	case p.Rows > 2:
 		text += fmt.Sprintf(" (and in %d more rows)", p.Rows-1)
 	}
 	return text

@@ -324,7 +324,7 @@ func TestClasses(t *testing.T) {
 	}
 	cfg.Classes = []string{"red", "small"}
 	_, err = feature.Fit(ctx, named(cfg), nil, nil, table)
-	wrong(t, err, "test: row 0: column y: \"big\" is not one of the classes red, small (and in 1 more rows)")
+	wrong(t, err, "test: row 0: column y: \"big\" is not one of the classes red, small (and in 1 more row)")
 }
 
 func TestTags(t *testing.T) {

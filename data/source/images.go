@@ -143,7 +143,7 @@ func (c Images) folders(ctx context.Context, files Files) (*folderTable, error) 
 	root := c.root()
 	names, err := files.Find(ctx, literal(root)+"**")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s is no folder with images: %w", c.Path, err)
 	}
 	t := &folderTable{files: files, root: root}
 	for _, name := range names {
@@ -157,7 +157,7 @@ func (c Images) folders(ctx context.Context, files Files) (*folderTable, error) 
 		t.names = append(t.names, name)
 	}
 	if len(t.names) == 0 {
-		return nil, fmt.Errorf("%s: none of its %d files ends in %s", c.Path, len(names), strings.Join(c.Endings, ", "))
+		return nil, fmt.Errorf("%s: none of its files, %d in all, ends in %s", c.Path, len(names), strings.Join(c.Endings, ", "))
 	}
 	return t, nil
 }

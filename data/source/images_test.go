@@ -106,7 +106,7 @@ func TestImagesErrors(t *testing.T) {
 		want   string
 	}{
 		{imagesOf(func(c *Images) { c.Path = "loose" }), "loose/2.jpg: the file is in no class: want a folder for each class below loose, or labels"},
-		{imagesOf(func(c *Images) { c.Path = "texts" }), "texts: none of its 1 files ends in .jpg, .jpeg"},
+		{imagesOf(func(c *Images) { c.Path = "texts" }), "texts: none of its files, 1 in all, ends in .jpg, .jpeg"},
 		{imagesOf(func(c *Images) { c.Path = "nowhere" }), "no file is named by nowhere/** (folder "},
 		{imagesOf(func(c *Images) { c.Path = "" }), "path is empty"},
 		{imagesOf(func(c *Images) { c.Endings = []string{"jpg"} }), `ending "jpg", want one with its dot`},
