@@ -129,9 +129,13 @@ func (f *parquetFile) open() error {
 	if _, err := f.file.ReadAt(footer, at); err != nil {
 		return f.fail(at, "%w", err)
 	}
-	walk := thriftWalk{b: footer}
+	var tree schemaTree
+	walk := thriftWalk{b: footer, element: tree.set}
 	if err := walk.structure(0, 0); err != nil {
 		return f.fail(at+int64(walk.at), "footer: %w", err)
+	}
+	if err := tree.check(); err != nil {
+		return f.fail(at, "footer: %w", err)
 	}
 	err = guard(func() (err error) {
 		f.parquet, err = parquet.OpenFile(f.file, f.size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(64<<10))
@@ -144,6 +148,47 @@ func (f *parquetFile) open() error {
 		return f.fail(at, "footer: %w", err)
 	}
 	return f.check(at)
+}
+
+// A schemaTree has the number of children of each part of a schema, a parent
+// before its children.
+type schemaTree []int64
+
+// set takes a field of a schema element, which are in the second field of a
+// footer.
+func (t *schemaTree) set(list, field int, v int64) {
+	const schema, children = 2, 5
+	switch {
+	case list != schema:
+	case field == 0:
+		*t = append(*t, 0)
+	case field == children:
+		(*t)[len(*t)-1] = v
+	}
+}
+
+// check finds whether the numbers make a tree, since the decoder takes the
+// memory that they ask for, and goes as deep.
+func (t schemaTree) check() error {
+	open := []int64{1} // parts that are to come, by depth
+	for _, n := range t {
+		for len(open) > 0 && open[len(open)-1] == 0 {
+			open = open[:len(open)-1]
+		}
+		if len(open) == 0 || n < 0 || n > int64(len(t)) {
+			return fmt.Errorf("a schema of %d parts is no tree", len(t))
+		}
+		open[len(open)-1]--
+		if open = append(open, n); len(open) > maxThriftDepth {
+			return fmt.Errorf("a schema nested more than %d deep", maxThriftDepth)
+		}
+	}
+	for _, n := range open {
+		if n > 0 {
+			return fmt.Errorf("a schema of %d parts is no tree", len(t))
+		}
+	}
+	return nil
 }
 
 // check compares what the footer tells with what can be.
@@ -172,11 +217,16 @@ func (f *parquetFile) check(footer int64) error {
 // cursor begins to read a column of a row group, whose pages it looks at first.
 func (f *parquetFile) cursor(group, column int) (*parquetCursor, error) {
 	c := &f.columns[column]
-	if err := f.checkPages(&f.parquet.Metadata().RowGroups[group].Columns[c.leaf].MetaData, c.Name); err != nil {
+	values, err := f.checkPages(&f.parquet.Metadata().RowGroups[group].Columns[c.leaf].MetaData, c.Name)
+	if err != nil {
 		return nil, err
 	}
 	cursor := &parquetCursor{column: c}
-	err := guard(func() error {
+	if c.null { // the decoder panics at their dictionary
+		cursor.nulls = values
+		return cursor, nil
+	}
+	err = guard(func() error {
 		cursor.pages = f.parquet.RowGroups()[group].ColumnChunks()[c.leaf].Pages()
 		return nil
 	})
@@ -194,19 +244,20 @@ func (f *parquetFile) inColumn(err error, group, column int) error {
 }
 
 // checkPages looks at every page of a column chunk before it is decoded: the
-// decoder takes the memory that a page asks for.
-func (f *parquetFile) checkPages(m *format.ColumnMetaData, name string) error {
+// decoder takes the memory that a page asks for. It returns the number of
+// values, nulls among them, outside of dictionaries.
+func (f *parquetFile) checkPages(m *format.ColumnMetaData, name string) (values int64, err error) {
 	at := m.DataPageOffset
 	if m.DictionaryPageOffset != 0 {
 		at = m.DictionaryPageOffset
 	}
 	if at < 4 || m.TotalCompressedSize < 0 || m.TotalCompressedSize > f.size-at {
-		return f.fail(max(at, 0), "column %s: %d bytes, the file has %d (truncated?)", name, m.TotalCompressedSize, max(f.size-at, 0))
+		return 0, f.fail(max(at, 0), "column %s: %d bytes, the file has %d (truncated?)", name, m.TotalCompressedSize, max(f.size-at, 0))
 	}
 	switch m.Codec {
 	case format.Uncompressed, format.Snappy, format.Gzip, format.Zstd:
 	default:
-		return f.fail(at, "column %s: packed by %v, want snappy, gzip, zstd or none; write the file anew", name, m.Codec)
+		return 0, f.fail(at, "column %s: packed by %v, want snappy, gzip, zstd or none; write the file anew", name, m.Codec)
 	}
 	var unpack unpacker
 	defer unpack.close()
@@ -220,15 +271,22 @@ func (f *parquetFile) checkPages(m *format.ColumnMetaData, name string) error {
 			err = unpack.check(m.Codec, h, body)
 		}
 		if err != nil {
-			return f.fail(at, "page of column %s: %w", name, err)
+			return 0, f.fail(at, "page of column %s: %w", name, err)
+		}
+		if h.kind != dictionaryPage {
+			values += h.values
 		}
 		at += h.length + h.packed
 	}
-	return nil
+	return values, nil
 }
+
+// dictionaryPage is the kind of page that holds a dictionary.
+const dictionaryPage = 2
 
 // A pageHeader is what stands before a page.
 type pageHeader struct {
+	kind     int64
 	length   int64 // of the header
 	packed   int64 // of the page
 	unpacked int64
@@ -260,6 +318,8 @@ func (f *parquetFile) pageHeader(at, end int64) (h pageHeader, err error) {
 // 5 and 8 for data, 7 for a dictionary.
 func (h *pageHeader) set(outer, field int, v int64) {
 	switch [2]int{outer, field} {
+	case [2]int{0, 1}:
+		h.kind = v
 	case [2]int{0, 2}:
 		h.unpacked = v
 	case [2]int{0, 3}:

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -349,6 +350,22 @@ func TestParquetBombs(t *testing.T) {
 	} {
 		if err := c.h.check(10); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want %s", err, c.want)
+		}
+	}
+	for _, c := range []struct {
+		t    schemaTree
+		want string
+	}{
+		{nil, "a schema of 0 parts is no tree"},
+		{schemaTree{2, 0}, "a schema of 2 parts is no tree"},
+		{schemaTree{1, 0, 0}, "a schema of 3 parts is no tree"},
+		{schemaTree{1, math.MaxInt32}, "a schema of 2 parts is no tree"},
+		{schemaTree{1, -1}, "a schema of 2 parts is no tree"},
+		{schemaTree(append(slices.Repeat([]int64{1}, 40), 0)), "a schema nested more than 32 deep"},
+		{schemaTree{3, 0, 1, 0, 2, 0, 0}, "<nil>"},
+	} {
+		if err := c.t.check(); fmt.Sprint(err) != c.want {
+			t.Errorf("%v: error %v, want %s", c.t, err, c.want)
 		}
 	}
 	var u unpacker

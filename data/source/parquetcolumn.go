@@ -15,6 +15,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
+	"github.com/parquet-go/parquet-go/encoding"
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/gradus-ml/gradus/dtype"
@@ -26,6 +27,8 @@ import (
 type parquetColumn struct {
 	Column
 	leaf  int                                      // number of the leaf
+	full  byte                                     // definition level of a value that is there
+	null  bool                                     // every value is null
 	one   func(parquet.Value) (any, error)         // a value that is not null
 	dtype dtype.DType                              // of the elements of an array
 	set   func(*tensor.Tensor, int, parquet.Value) // puts one there
@@ -39,7 +42,7 @@ type parquetColumn struct {
 func parquetColumns(f *parquet.File) []parquetColumn {
 	var leaves []*format.SchemaElement
 	for i := range f.Metadata().Schema {
-		if e := &f.Metadata().Schema[i]; !e.NumChildren.Valid || e.NumChildren.V == 0 {
+		if e := &f.Metadata().Schema[i]; e.NumChildren == 0 {
 			leaves = append(leaves, e)
 		}
 	}
@@ -52,6 +55,7 @@ func parquetColumns(f *parquet.File) []parquetColumn {
 		if c.Leaf() {
 			if column, ok := parquetLeaf(c, logicalOf(c, leaves), definition); ok {
 				column.Name, column.leaf, column.definition = name, c.Index(), definition
+				column.full = byte(c.MaxDefinitionLevel())
 				columns = append(columns, column)
 			}
 			return
@@ -73,35 +77,31 @@ func parquetColumns(f *parquet.File) []parquetColumn {
 	return columns
 }
 
-// logicalOf is the logical type of a leaf, nil if it has none: that of the
+// logicalOf is the logical type of a leaf, empty if it has none: that of the
 // decoder, which knows older forms, or else of the file, which knows newer ones.
-func logicalOf(c *parquet.Column, leaves []*format.SchemaElement) format.LogicalTypeValue {
-	if l := c.Type().LogicalType(); l != nil && l.Value != nil {
-		return l.Value
+func logicalOf(c *parquet.Column, leaves []*format.SchemaElement) format.LogicalType {
+	l := c.Type().LogicalType()
+	if (l == nil || *l == format.LogicalType{}) && c.Index() < len(leaves) {
+		l = leaves[c.Index()].LogicalType
 	}
-	if c.Index() < len(leaves) {
-		return leaves[c.Index()].LogicalType.Value
+	if l == nil {
+		return format.LogicalType{}
 	}
-	return nil
+	return *l
 }
 
 // isList tells whether a group is a list, or a map, which is one of pairs.
 func isList(c *parquet.Column) bool {
-	if l := c.Type().LogicalType(); l != nil && len(c.Columns()) == 1 {
-		switch l.Value.(type) {
-		case *format.ListType, *format.MapType:
-			return true
-		}
-	}
-	return false
+	l := c.Type().LogicalType()
+	return l != nil && (l.List != nil || l.Map != nil) && len(c.Columns()) == 1
 }
 
 // parquetLeaf tells what the values of a leaf are. ok is false for lists that
 // nothing in a table can hold.
-func parquetLeaf(c *parquet.Column, logical format.LogicalTypeValue, lists []int) (column parquetColumn, ok bool) {
+func parquetLeaf(c *parquet.Column, logical format.LogicalType, lists []int) (column parquetColumn, ok bool) {
 	kind, one := parquetKind(c.Type(), logical)
 	if len(lists) == 0 {
-		return parquetColumn{Column: Column{Kind: kind}, one: one}, true
+		return parquetColumn{Column: Column{Kind: kind}, null: logical.Unknown != nil, one: one}, true
 	}
 	if dt, set := parquetElement(c.Type(), logical); dt != dtype.Invalid {
 		return parquetColumn{Column: Column{Kind: Array}, dtype: dt, set: set}, true
@@ -110,25 +110,25 @@ func parquetLeaf(c *parquet.Column, logical format.LogicalTypeValue, lists []int
 }
 
 // parquetKind is the kind of single values, and what makes them.
-func parquetKind(t parquet.Type, logical format.LogicalTypeValue) (Kind, func(parquet.Value) (any, error)) {
-	switch l := logical.(type) {
-	case *format.NullType: // every value is null
+func parquetKind(t parquet.Type, logical format.LogicalType) (Kind, func(parquet.Value) (any, error)) {
+	switch {
+	case logical.Unknown != nil: // every value is null
 		return Number, func(parquet.Value) (any, error) { return nil, nil }
-	case *format.DecimalType:
-		return Number, func(v parquet.Value) (any, error) { return decimal(v, l.Scale), nil }
-	case *format.Float16Type:
+	case logical.Decimal != nil:
+		return Number, func(v parquet.Value) (any, error) { return decimal(v, logical.Decimal.Scale), nil }
+	case logical.Float16 != nil:
 		return Number, func(v parquet.Value) (any, error) { return half(v), nil }
-	case *format.DateType:
+	case logical.Date != nil:
 		return Text, func(v parquet.Value) (any, error) {
 			return time.Unix(int64(v.Int32())*86400, 0).UTC().Format(time.DateOnly), nil
 		}
-	case *format.TimestampType:
-		return Text, func(v parquet.Value) (any, error) { return timestamp(l, v.Int64()), nil }
-	case *format.TimeType:
-		return Text, func(v parquet.Value) (any, error) { return clock(l, v), nil }
-	case *format.UUIDType:
+	case logical.Timestamp != nil:
+		return Text, func(v parquet.Value) (any, error) { return timestamp(logical.Timestamp, v.Int64()), nil }
+	case logical.Time != nil:
+		return Text, func(v parquet.Value) (any, error) { return clock(logical.Time, v), nil }
+	case logical.UUID != nil:
 		return Text, func(v parquet.Value) (any, error) { return uuid(v.ByteArray()), nil }
-	case *format.StringType, *format.EnumType, *format.JsonType:
+	case logical.UTF8 != nil, logical.Enum != nil, logical.Json != nil:
 		return Text, func(v parquet.Value) (any, error) { return string(v.ByteArray()), nil }
 	}
 	switch t.Kind() {
@@ -159,23 +159,22 @@ func parquetKind(t parquet.Type, logical format.LogicalTypeValue) (Kind, func(pa
 	return Binary, func(v parquet.Value) (any, error) { return bytes.Clone(v.ByteArray()), nil }
 }
 
-func unsigned(logical format.LogicalTypeValue) bool {
-	i, ok := logical.(*format.IntType)
-	return ok && !i.IsSigned
+func unsigned(logical format.LogicalType) bool {
+	return logical.Integer != nil && !logical.Integer.IsSigned
 }
 
 // parquetElement is the element type of lists of numbers, and what puts one
 // into a tensor. It is Invalid for other lists.
-func parquetElement(t parquet.Type, logical format.LogicalTypeValue) (dtype.DType, func(*tensor.Tensor, int, parquet.Value)) {
-	switch l := logical.(type) {
-	case nil:
-	case *format.IntType:
-		if !l.IsSigned && l.BitWidth == 8 {
+func parquetElement(t parquet.Type, logical format.LogicalType) (dtype.DType, func(*tensor.Tensor, int, parquet.Value)) {
+	switch {
+	case logical == (format.LogicalType{}):
+	case logical.Integer != nil:
+		if !logical.Integer.IsSigned && logical.Integer.BitWidth == 8 {
 			return dtype.Uint8, func(t *tensor.Tensor, i int, v parquet.Value) { t.Bytes()[i] = byte(v.Int32()) }
 		}
-	case *format.DecimalType:
-		return dtype.Float64, func(t *tensor.Tensor, i int, v parquet.Value) { t.SetFloat(i, decimal(v, l.Scale)) }
-	case *format.Float16Type:
+	case logical.Decimal != nil:
+		return dtype.Float64, func(t *tensor.Tensor, i int, v parquet.Value) { t.SetFloat(i, decimal(v, logical.Decimal.Scale)) }
+	case logical.Float16 != nil:
 		return dtype.Float32, func(t *tensor.Tensor, i int, v parquet.Value) { t.SetFloat(i, half(v)) }
 	default:
 		return dtype.Invalid, nil
@@ -230,10 +229,10 @@ func half(v parquet.Value) float64 {
 
 // unitOf is the length of a tick.
 func unitOf(u format.TimeUnit) time.Duration {
-	switch u.Value.(type) {
-	case *format.MilliSeconds:
+	switch {
+	case u.Millis != nil:
 		return time.Millisecond
-	case *format.MicroSeconds:
+	case u.Micros != nil:
 		return time.Microsecond
 	}
 	return time.Nanosecond
@@ -284,9 +283,11 @@ func uuid(b []byte) string {
 // A parquetCursor reads a column chunk row by row.
 type parquetCursor struct {
 	column *parquetColumn
-	pages  parquet.Pages
+	nulls  int64         // how many are left of a column of nothing else
+	pages  parquet.Pages // or what holds other columns
 	page   parquet.Page
 	values parquet.ValueReader
+	levels struct{ repetition, definition []byte } // those of the page that are not used
 	buf    []parquet.Value
 	lo, hi int             // what is not used of buf
 	row    []parquet.Value // of a list
@@ -304,12 +305,14 @@ func (c *parquetCursor) fill() error {
 				if err != nil {
 					return err
 				}
-				c.page, c.values = page, page.Values()
+				if err := c.begin(page); err != nil {
+					return err
+				}
 			}
 			if c.buf == nil {
 				c.buf = make([]parquet.Value, cursorValues)
 			}
-			n, err := c.values.ReadValues(c.buf)
+			n, err := c.read(c.buf)
 			c.lo, c.hi = 0, n
 			if err != nil && err != io.EOF {
 				return err
@@ -326,6 +329,84 @@ func (c *parquetCursor) fill() error {
 	})
 }
 
+// begin takes a page. The decoder would look for the values that levels tell of
+// for ever in a page that has fewer, so they are put together here.
+func (c *parquetCursor) begin(page parquet.Page) error {
+	c.page = page
+	if c.column.full == 0 {
+		c.values = page.Values()
+		return nil
+	}
+	c.levels.repetition, c.levels.definition = page.RepetitionLevels(), page.DefinitionLevels()
+	want, have := bytes.Count(c.levels.definition, []byte{c.column.full}), valuesOf(page.Data())
+	if have < want {
+		return fmt.Errorf("corrupt: a page has %d values, its levels tell of %d", have, want)
+	}
+	c.values = page.Type().NewPage(page.Column(), want, page.Data()).Values()
+	return nil
+}
+
+// valuesOf counts values. Booleans are as many as could be in their bytes.
+func valuesOf(v encoding.Values) int {
+	data, offsets := v.Data()
+	switch v.Kind() {
+	case encoding.Boolean:
+		return 8 * len(data)
+	case encoding.Int32, encoding.Float:
+		return len(data) / 4
+	case encoding.Int64, encoding.Double:
+		return len(data) / 8
+	case encoding.Int96:
+		return len(data) / 12
+	case encoding.ByteArray:
+		return len(offsets) - 1
+	case encoding.FixedLenByteArray:
+		if _, size := v.FixedLenByteArray(); size > 0 {
+			return len(data) / size
+		}
+	}
+	return 0
+}
+
+// read decodes some values of the page. The error is io.EOF at its end.
+func (c *parquetCursor) read(values []parquet.Value) (int, error) {
+	if c.column.full == 0 {
+		return c.values.ReadValues(values)
+	}
+	n := min(len(values), len(c.levels.definition))
+	if n == 0 {
+		return 0, io.EOF
+	}
+	present := bytes.Count(c.levels.definition[:n], []byte{c.column.full})
+	for have := 0; have < present; {
+		k, err := c.values.ReadValues(values[have:present])
+		if err != nil && err != io.EOF {
+			return 0, err
+		}
+		if k == 0 {
+			return 0, errors.New("corrupt: a page has fewer values than its levels tell of")
+		}
+		have += k
+	}
+	for i := n - 1; i >= 0; i-- { // to their places, the last one first
+		var v parquet.Value
+		definition, repetition := c.levels.definition[i], 0
+		if len(c.levels.repetition) > 0 {
+			repetition = int(c.levels.repetition[i])
+		}
+		if definition == c.column.full {
+			present--
+			v = values[present]
+		}
+		values[i] = v.Level(repetition, int(definition), 0)
+	}
+	c.levels.definition = c.levels.definition[n:]
+	if len(c.levels.repetition) > 0 {
+		c.levels.repetition = c.levels.repetition[n:]
+	}
+	return n, nil
+}
+
 // guard turns a panic of the decoder into an error: it checks less of a file
 // than it relies on, and says so this way.
 func guard(f func() error) (err error) {
@@ -339,6 +420,13 @@ func guard(f func() error) (err error) {
 
 // next reads the value of the next row.
 func (c *parquetCursor) next() (any, error) {
+	if c.column.null {
+		if c.nulls == 0 {
+			return nil, io.EOF
+		}
+		c.nulls--
+		return nil, nil
+	}
 	if c.lo == c.hi {
 		if err := c.fill(); err != nil {
 			return nil, err
@@ -381,7 +469,9 @@ func (c *parquetCursor) close() {
 	if c.page != nil {
 		parquet.Release(c.page)
 	}
-	c.pages.Close()
+	if c.pages != nil {
+		c.pages.Close()
+	}
 }
 
 // A parquetList puts together the lists of one row. The file holds them as

@@ -20,10 +20,16 @@ type thriftWalk struct {
 	// visit takes the whole numbers and booleans of the struct itself, where
 	// outer is 0, and of those that are its fields, where outer is the field.
 	visit func(outer, field int, v int64)
+	// element takes those of the structs in lists that are fields of the struct
+	// itself; field 0 begins one.
+	element func(list, field int, v int64)
 }
 
 // maxThriftDepth is deeper than any value that Parquet defines.
 const maxThriftDepth = 32
+
+// elementDepth is how deep a struct in a list of the outermost struct counts.
+const elementDepth = 3
 
 // Types of the compact protocol.
 const (
@@ -45,6 +51,7 @@ func (t *thriftWalk) structure(outer, depth int) error {
 	if depth > maxThriftDepth {
 		return fmt.Errorf("nested more than %d deep", maxThriftDepth)
 	}
+	t.report(outer, 0, depth, 0)
 	field := 0
 	for {
 		head, err := t.byte()
@@ -75,8 +82,11 @@ func (t *thriftWalk) structure(outer, depth int) error {
 }
 
 func (t *thriftWalk) report(outer, field, depth int, v int64) {
-	if t.visit != nil && depth < 2 {
+	if t.visit != nil && depth < 2 && field != 0 {
 		t.visit(outer, field, v)
+	}
+	if t.element != nil && depth == elementDepth {
+		t.element(outer, field, v)
 	}
 }
 
@@ -109,7 +119,7 @@ func (t *thriftWalk) value(kind byte, outer, field, depth int) error {
 				return err
 			}
 		}
-		return t.values(n, depth, head&15)
+		return t.values(n, field, depth, head&15)
 	case kind == thriftMap:
 		n, err := t.length()
 		if err != nil || n == 0 {
@@ -119,7 +129,7 @@ func (t *thriftWalk) value(kind byte, outer, field, depth int) error {
 		if err != nil {
 			return err
 		}
-		return t.values(n, depth, kinds>>4, kinds&15)
+		return t.values(n, field, depth, kinds>>4, kinds&15)
 	case kind == thriftStruct:
 		return t.structure(field, depth+1)
 	}
@@ -127,7 +137,7 @@ func (t *thriftWalk) value(kind byte, outer, field, depth int) error {
 }
 
 // values passes through n times values of some types.
-func (t *thriftWalk) values(n, depth int, kinds ...byte) error {
+func (t *thriftWalk) values(n, field, depth int, kinds ...byte) error {
 	if n > len(t.b)-t.at { // each takes a byte at least
 		return errShort
 	}
@@ -136,7 +146,7 @@ func (t *thriftWalk) values(n, depth int, kinds ...byte) error {
 	}
 	for range n {
 		for _, kind := range kinds {
-			if err := t.value(kind, 0, 0, depth+2); err != nil {
+			if err := t.value(kind, 0, field, depth+2); err != nil {
 				return err
 			}
 		}
