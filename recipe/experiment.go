@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -94,6 +95,9 @@ func (x *Experiment) trainer() error {
 	}
 	x.Trainer = t
 	var err error
+	if t.Data, err = x.data(); err != nil {
+		return err
+	}
 	if t.Heads, err = r.heads(x.Set); err != nil {
 		return err
 	}
@@ -121,6 +125,24 @@ func (x *Experiment) trainer() error {
 		return err
 	}
 	return t.Check()
+}
+
+// data tells the experiment's data from others.
+func (x *Experiment) data() (*train.Data, error) {
+	text, err := x.Set.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	rows := func(t source.Table) int {
+		if t == nil {
+			return 0
+		}
+		return t.Len()
+	}
+	return &train.Data{
+		Train: rows(x.Tables.Train), Validation: rows(x.Tables.Validation), Test: rows(x.Tables.Test),
+		Fitted: fmt.Sprintf("%x", sha256.Sum256(text)),
+	}, nil
 }
 
 func feed(l *data.Loader, err error) (data.Feed, error) { return l, err }

@@ -2,7 +2,10 @@ package runlog
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 )
@@ -27,6 +30,18 @@ func NewEnv() Env {
 		Arch:      runtime.GOARCH,
 		Time:      time.Now().Round(time.Second),
 	}
+}
+
+// ReadEnv reads the env.json of a folder.
+func ReadEnv(dir string) (env Env, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, EnvFile))
+	if err == nil {
+		err = json.Unmarshal(text, &env)
+	}
+	if err != nil {
+		err = fmt.Errorf("run folder: %s: %w", EnvFile, err)
+	}
+	return env, err
 }
 
 // WriteEnv writes env.json.

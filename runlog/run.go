@@ -34,6 +34,10 @@ const (
 // metrics of a run.
 var ErrExists = errors.New("already holds a run")
 
+// ErrInUse is wrapped by the error for a folder that another Run, mostly that
+// of another process, is writing.
+var ErrInUse = errors.New("is in use: another process is writing it")
+
 // A Run is a run folder that is being written. Its methods may be called
 // concurrently.
 type Run struct {
@@ -57,7 +61,8 @@ func WithOverwrite() Option { return func(o *options) { o.overwrite = true } }
 
 // Create makes the folder, with those above it, and finds out whether files
 // can be written there before any work is spent. It refuses a folder that
-// holds metrics of an earlier run; other files there are no obstacle.
+// holds metrics of an earlier run, or is being written; other files there are
+// no obstacle.
 func Create(dir string, opts ...Option) (*Run, error) {
 	var o options
 	for _, opt := range opts {
@@ -69,20 +74,41 @@ func Create(dir string, opts ...Option) (*Run, error) {
 	if err := probe(dir); err != nil {
 		return nil, fmt.Errorf("run folder %s can't be written: %w", dir, err)
 	}
-	path := filepath.Join(dir, MetricsFile)
-	if st, err := os.Stat(path); err == nil && st.Size() > 0 && !o.overwrite {
-		return nil, fmt.Errorf("run folder %s %w (%s has %d bytes): choose another folder, or ask to overwrite", dir, ErrExists, MetricsFile, st.Size())
-	}
-	if o.overwrite {
-		if err := removeEvents(dir); err != nil {
-			return nil, fmt.Errorf("run folder: %w", err)
-		}
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	f, size, err := claim(dir)
 	if err != nil {
+		return nil, err
+	}
+	if size > 0 && !o.overwrite {
+		f.Close()
+		return nil, fmt.Errorf("run folder %s %w (%s has %d bytes): choose another folder, or ask to overwrite", dir, ErrExists, MetricsFile, size)
+	}
+	err = f.Truncate(0)
+	if err == nil && o.overwrite {
+		err = removeEvents(dir)
+	}
+	if err != nil {
+		f.Close()
 		return nil, fmt.Errorf("run folder: %w", err)
 	}
 	return &Run{dir: dir, metrics: tail{file: f}}, nil
+}
+
+// claim opens the metrics of a folder, for this Run alone, and tells their size.
+func claim(dir string) (*os.File, int64, error) {
+	f, err := os.OpenFile(filepath.Join(dir, MetricsFile), os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, 0, fmt.Errorf("run folder: %w", err)
+	}
+	if err := lock(f); err != nil {
+		f.Close()
+		return nil, 0, fmt.Errorf("run folder %s %w", dir, err)
+	}
+	st, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, 0, fmt.Errorf("run folder: %w", err)
+	}
+	return f, st.Size(), nil
 }
 
 // Resume opens the folder of an earlier part of a run and cuts its metrics to
@@ -92,15 +118,13 @@ func Resume(dir string, size int64) (*Run, error) {
 	if err := probe(dir); err != nil {
 		return nil, fmt.Errorf("run folder %s can't be written: %w", dir, err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, MetricsFile), os.O_RDWR|os.O_CREATE, 0o666)
+	f, has, err := claim(dir)
 	if err != nil {
-		return nil, fmt.Errorf("run folder: %w", err)
+		return nil, err
 	}
-	st, err := f.Stat()
-	if err == nil && st.Size() < size {
-		err = fmt.Errorf("%s has %d bytes, the run had logged %d", MetricsFile, st.Size(), size)
-	}
-	if err == nil {
+	if has < size {
+		err = fmt.Errorf("%s has %d bytes, the run had logged %d: bring the file back, or begin a new run", MetricsFile, has, size)
+	} else {
 		err = f.Truncate(size)
 	}
 	if err != nil {

@@ -246,3 +246,33 @@ func TestResume(t *testing.T) {
 		t.Error("a folder that is not there is resumed")
 	}
 }
+
+// A folder that is being written takes no second writer, and is free again when
+// the first closes it.
+func TestInUse(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("two writers are not noticed there")
+	}
+	dir := t.TempDir()
+	r := create(t, dir)
+	if err := r.Log(Record{Step: 1, Split: "train"}); err != nil {
+		t.Fatal(err)
+	}
+	size := r.MetricsBytes()
+	if _, err := Create(dir, WithOverwrite()); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("Create: error %v", err)
+	}
+	if _, err := Resume(dir, 0); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("Resume: error %v", err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Resume(dir, size) // the refused ones cut nothing off
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -161,6 +161,9 @@ func (t *Trainer) Resume(ctx context.Context, c *checkpoint.Checkpoint) (Result,
 			own[v.Name] = v.Tensor
 		}
 	}
+	if err := t.belongs(c, &state, own); err != nil {
+		return Result{}, err
+	}
 	r := &run{Trainer: t, state: state, began: time.Now(), saved: time.Now()}
 	if len(best) > 0 {
 		r.best = best
@@ -193,7 +196,7 @@ func (r *run) close(ctx context.Context, failed error) error {
 	var errs []error
 	interrupted := failed != nil && ctx.Err() != nil && errors.Is(failed, ctx.Err())
 	if rec.Checkpoints != nil {
-		if interrupted && r.state.Step > 0 {
+		if interrupted {
 			errs = append(errs, r.save())
 		}
 		if err := rec.Checkpoints.Wait(); err != nil {

@@ -16,6 +16,7 @@ const StateFormat = 1
 type State struct {
 	Format int    `json:"format"`
 	Seed   uint64 `json:"seed"` // of what the loop itself draws
+	Data   *Data  `json:"data,omitempty"`
 
 	Step  int `json:"step"`  // optimizer steps done, refused ones included
 	Epoch int `json:"epoch"` // whole epochs done

@@ -50,6 +50,10 @@ type Trainer struct {
 	Callbacks []Callback
 	LogEvery  int // steps between Logged events of split "train"
 
+	// Data tells what the run learns from; Resume refuses to go on with others.
+	// Nil leaves that to the caller.
+	Data *Data
+
 	// Seed is of what the loop itself draws: how examples are mixed.
 	Seed uint64
 	// DetectAnomaly looks at every value of every step and ends with the op,
@@ -121,7 +125,7 @@ type Result struct {
 // When the context is cancelled the run ends after the step under way, writes a
 // checkpoint if it keeps any, and the error is the context's.
 func (t *Trainer) Fit(ctx context.Context) (Result, error) {
-	r := &run{Trainer: t, state: State{Format: StateFormat, Seed: t.Seed}, began: time.Now(), saved: time.Now()}
+	r := &run{Trainer: t, state: State{Format: StateFormat, Seed: t.Seed, Data: t.Data}, began: time.Now(), saved: time.Now()}
 	return r.fit(ctx)
 }
 

@@ -44,13 +44,17 @@ type interrupted struct{ message string }
 
 func (e interrupted) Error() string { return e.message }
 
-// Main runs the command and returns its exit code. The first Ctrl-C cancels
-// the command's context, the second ends the process at once.
+// Main runs the command and returns its exit code. The first Ctrl-C, request to
+// end or closed terminal cancels the command's context, the second ends the
+// process at once.
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		<-signals
 		cancel()

@@ -173,18 +173,3 @@ func TestBarLine(t *testing.T) {
 		}
 	}
 }
-
-func TestFreeFolder(t *testing.T) {
-	base := filepath.Join(t.TempDir(), "mnist")
-	for _, want := range []string{base, base + "-2", base + "-3"} {
-		if got := freeFolder(base); got != want {
-			t.Fatalf("got %s, want %s", got, want)
-		}
-		if err := os.MkdirAll(want, 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(want, "metrics.jsonl"), []byte("{}\n"), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-}

@@ -3,13 +3,12 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gradus-ml/gradus/recipe"
 	"github.com/gradus-ml/gradus/runlog"
-	"github.com/gradus-ml/gradus/train"
 )
 
 func newEval() *cobra.Command {
@@ -29,11 +28,11 @@ func newEval() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := args[0]
-			r, err := loadRecipe(filepath.Join(dir, train.RecipeFile), args[1:])
-			if err != nil {
-				return err
+			if splits := []string{"test", "validation", "train"}; !slices.Contains(splits, split) {
+				return unknown("split", split, splits)
 			}
-			if err := machine.override(cmd, &r.Machine); err != nil {
+			r, _, err := machine.loadRun(cmd, dir, args[1:])
+			if err != nil {
 				return err
 			}
 			s, err := recipe.OpenRun(dir, r.Machine)

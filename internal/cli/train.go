@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -91,23 +94,22 @@ func (f *trainFlags) resumeRun(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 || f.dir != "" || f.overwrite {
 		return usagef("--resume goes on with the settings of the run and takes no others; to train on with other settings, start from its weights: gradus train RECIPE strategy.start.from=%s", f.resume)
 	}
-	r, err := loadRecipe(filepath.Join(f.resume, train.RecipeFile), nil)
+	r, other, err := f.machine.loadRun(cmd, f.resume, nil)
 	if err != nil {
-		return fmt.Errorf("%s can't be resumed: %w", f.resume, err)
-	}
-	if err := f.machine.override(cmd, &r.Machine); err != nil {
 		return err
 	}
-	c, damaged, err := checkpoint.Latest(filepath.Join(f.resume, train.CheckpointsDir))
-	for _, d := range damaged {
-		fmt.Fprintf(cmd.ErrOrStderr(), "gradus: passed over: %s\n", oneLine(d))
+	if other {
+		return usagef("%s was computed with kernels that are not to be had here; to go on with others, which differ in the last bits: gradus train --resume %s --isa %s", f.resume, f.resume, r.Machine.ISA)
 	}
+	c, err := f.checkpoint(cmd)
 	if err != nil {
-		return usage(err)
+		return err
 	}
 	var state train.State
-	if err := json.Unmarshal(c.State, &state); err != nil {
-		return fmt.Errorf("checkpoint of step %d: %w", c.Step, err)
+	if c != nil {
+		if err := json.Unmarshal(c.State, &state); err != nil {
+			return usagef("checkpoint of step %d: its state can't be read: %w; begin a new run: %s", c.Step, err, f.anew())
+		}
 	}
 	x, err := openRecipe(cmd.Context(), r, filepath.Join(f.resume, train.RecipeFile), nil)
 	if err != nil {
@@ -116,10 +118,42 @@ func (f *trainFlags) resumeRun(cmd *cobra.Command, args []string) error {
 	defer x.Close()
 	run, err := runlog.Resume(f.resume, state.MetricsBytes)
 	if err != nil {
-		return err
+		return usage(err)
 	}
 	defer run.Close()
-	return f.fit(cmd, x, run, func(ctx context.Context) (train.Result, error) { return x.Trainer.Resume(ctx, c) })
+	if c == nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "gradus: %s has no checkpoint yet: it begins with the first step\n", f.resume)
+		return f.fit(cmd, x, run, x.Trainer.Fit)
+	}
+	if env, err := runlog.ReadEnv(f.resume); err == nil && env.ISA != r.Machine.ISA {
+		fmt.Fprintf(cmd.ErrOrStderr(), "gradus: goes on with %s kernels after %s: the last bits will differ from those of an unbroken run\n", r.Machine.ISA, env.ISA)
+	}
+	err = f.fit(cmd, x, run, func(ctx context.Context) (train.Result, error) { return x.Trainer.Resume(ctx, c) })
+	if errors.Is(err, train.ErrForeign) {
+		return usagef("%w; bring back what it was, or begin a new run: %s", err, f.anew())
+	}
+	return err
+}
+
+// checkpoint is the newest that is whole, and nil for a run that ended before
+// it had one.
+func (f *trainFlags) checkpoint(cmd *cobra.Command) (*checkpoint.Checkpoint, error) {
+	c, damaged, err := checkpoint.Latest(filepath.Join(f.resume, train.CheckpointsDir))
+	for _, d := range damaged {
+		fmt.Fprintf(cmd.ErrOrStderr(), "gradus: passed over: %s\n", oneLine(d))
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return c, usage(err)
+	}
+	if _, err := os.Stat(filepath.Join(f.resume, train.WeightsFile)); len(damaged) == 0 && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return nil, usagef("%s has no whole checkpoint to go on from; begin a new run: %s", f.resume, f.anew())
+}
+
+// anew is the command that begins a new run like the one to go on with.
+func (f *trainFlags) anew() string {
+	return "gradus train " + filepath.Join(f.resume, train.RecipeFile)
 }
 
 // builtinNames are the names of the recipes that come along.
@@ -153,15 +187,18 @@ func openRecipe(ctx context.Context, r recipe.Recipe, name string, settings []st
 
 // create makes the run folder and writes what is known before the run.
 func (f *trainFlags) create(r recipe.Recipe) (*runlog.Run, error) {
-	dir := f.dir
-	if dir == "" {
-		dir = freeFolder(filepath.Join("runs", r.Name))
-	}
 	var options []runlog.Option
 	if f.overwrite {
 		options = append(options, runlog.WithOverwrite())
 	}
+	dir := f.dir
+	if dir == "" {
+		dir = filepath.Join("runs", r.Name)
+	}
 	run, err := runlog.Create(dir, options...)
+	for n := 2; f.dir == "" && (errors.Is(err, runlog.ErrExists) || errors.Is(err, runlog.ErrInUse)); n++ {
+		run, err = runlog.Create(fmt.Sprintf("%s-%d", dir, n), options...)
+	}
 	if errors.Is(err, runlog.ErrExists) {
 		return nil, usagef("run folder %s holds a run already; --overwrite replaces it, --run takes another folder, --resume goes on with it", dir)
 	}
@@ -169,7 +206,8 @@ func (f *trainFlags) create(r recipe.Recipe) (*runlog.Run, error) {
 		return nil, usage(err)
 	}
 	if f.overwrite {
-		err = os.RemoveAll(run.Path(train.CheckpointsDir)) // they are of the run that is replaced
+		// They are of the run that is replaced: nobody shall take them for the new one's.
+		err = errors.Join(os.RemoveAll(run.Path(train.CheckpointsDir)), os.RemoveAll(run.Path("model")))
 	}
 	if err == nil {
 		err = run.WriteFile(train.RecipeFile, func(w io.Writer) error {
@@ -186,23 +224,23 @@ func (f *trainFlags) create(r recipe.Recipe) (*runlog.Run, error) {
 	return run, nil
 }
 
-// freeFolder returns the path, or the path with the first number that makes it
-// one that holds no run.
-func freeFolder(path string) string {
-	for n := 1; ; n++ {
-		dir := path
-		if n > 1 {
-			dir = fmt.Sprintf("%s-%d", path, n)
-		}
-		if st, err := os.Stat(filepath.Join(dir, runlog.MetricsFile)); err != nil || st.Size() == 0 {
-			return dir
-		}
-	}
-}
-
 // fit runs a trainer, shows how it goes and keeps it in its folder.
 func (f *trainFlags) fit(cmd *cobra.Command, x *recipe.Experiment, run *runlog.Run, start func(context.Context) (train.Result, error)) error {
 	out, r, t := cmd.OutOrStdout(), x.Recipe, x.Trainer
+	signal.Ignore(syscall.SIGPIPE) // a closed output is an error here, not the end of the process
+	ctx, cancel := context.WithCancel(cmd.Context())
+	defer cancel()
+	var lost error // of the output: then the run ends as if interrupted
+	show := func(print train.Callback) {
+		t.Callbacks = append(t.Callbacks, func(e train.Event) error {
+			if lost == nil {
+				if lost = print(e); lost != nil {
+					cancel()
+				}
+			}
+			return nil
+		})
+	}
 	env := runlog.NewEnv()
 	env.Version, env.CPU, env.ISA, env.Threads = version(), machine.Processor(), r.Machine.ISA, r.Machine.Threads
 	if err := run.WriteEnv(env); err != nil {
@@ -215,7 +253,7 @@ func (f *trainFlags) fit(cmd *cobra.Command, x *recipe.Experiment, run *runlog.R
 	t.DetectAnomaly = f.detectAnomaly
 	if f.json {
 		lines := json.NewEncoder(out)
-		t.Callbacks = append(t.Callbacks, func(e train.Event) error {
+		show(func(e train.Event) error {
 			if e, ok := e.(*train.Logged); ok {
 				return lines.Encode(e.Record)
 			}
@@ -224,14 +262,18 @@ func (f *trainFlags) fit(cmd *cobra.Command, x *recipe.Experiment, run *runlog.R
 	} else {
 		fmt.Fprintf(out, "%s: %s, %s parameters, %s rows, %d threads, %s, run folder %s\n",
 			r.Name, x.Network.Type, count(parameters(t.Store)), count(int64(x.Tables.Train.Len())), r.Machine.Threads, r.Machine.ISA, run.Dir())
-		t.Callbacks = append(t.Callbacks, newProgress(out).handle)
+		show(newProgress(out).handle)
 	}
-	result, err := start(cmd.Context())
-	if cmd.Context().Err() != nil && errors.Is(err, cmd.Context().Err()) {
+	result, err := start(ctx)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		if !t.Recorder.Saved() {
 			return fmt.Errorf("interrupted after step %d, and the model is not saved: %v", result.Step, err)
 		}
-		return interrupted{fmt.Sprintf("interrupted after step %d; the model as it was then is in %s; to go on: gradus train --resume %s", result.Step, run.Path("model"), run.Dir())}
+		message := fmt.Sprintf("interrupted after step %d; the model as it was then is in %s; to go on: gradus train --resume %s", result.Step, run.Path("model"), run.Dir())
+		if lost != nil {
+			return fmt.Errorf("output: %w; %s", lost, message)
+		}
+		return interrupted{message}
 	}
 	if errors.As(err, new(*shape.Error)) {
 		return usage(err)
@@ -272,6 +314,34 @@ func (f *machineFlags) machine() (recipe.Machine, error) {
 		}
 	}
 	return m, usage(m.Validate())
+}
+
+// loadRun reads the recipe of a run folder, with the machine of the flags that
+// were given. Where this machine has not the kernels of the run and no others are
+// asked for, the recipe has the machine's own, and other is true.
+func (f *machineFlags) loadRun(cmd *cobra.Command, dir string, settings []string) (r recipe.Recipe, other bool, err error) {
+	if _, err := f.machine(); err != nil {
+		return r, false, err
+	}
+	settings = slices.Clone(settings)
+	if cmd.Flags().Changed("threads") {
+		settings = append(settings, fmt.Sprintf("machine.threads=%d", f.threads))
+	}
+	if f.isa != "" {
+		settings = append(settings, "machine.isa="+f.isa)
+	}
+	path := filepath.Join(dir, train.RecipeFile)
+	if _, err := os.Stat(path); err != nil {
+		return r, false, usagef("%s is no run folder: %w", dir, err)
+	}
+	r, err = recipe.Read(path, settings...)
+	if err != nil && f.isa == "" {
+		own := "machine.isa=" + recipe.ThisMachine().ISA
+		if r, err := recipe.Read(path, append(settings, own)...); err == nil {
+			return r, true, nil
+		}
+	}
+	return r, false, usage(err)
 }
 
 // override gives a recipe the settings of the flags that were given.
