@@ -20,7 +20,8 @@ var (
 var written = []string{
 	runlog.MetricsFile, runlog.EnvFile, runlog.CurvesFile,
 	runlog.ReportFile, train.CheckpointsDir + "/", train.PreprocessFile, path.Base(train.PreprocessFile),
-	train.RecipeFile, train.ConfigFile, train.WeightsFile, path.Base(train.WeightsFile),
+	train.RecipeFile, train.ConfigFile, train.WeightsFile, path.Base(train.WeightsFile), train.PreprocessFile,
+	"problems.txt", "duplicates.txt", "report.json", "samples.png", "augmented.png", "histograms.png", // by data check
 }
 
 // isPath tells whether a span is meant as a path of this repository.
