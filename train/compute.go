@@ -85,7 +85,8 @@ func (r *run) numbers(got *computed) []*tensor.Tensor {
 }
 
 // take adds up what a piece of a batch came to: out begins with sum and count of
-// each head, and then has the outputs. The metrics are those of the batch so far.
+// each head, and then has the outputs that are judged. The metrics are those of
+// the batch so far.
 func (r *run) take(got *computed, out, in []*tensor.Tensor, first, mixed bool) error {
 	for i := range r.Heads {
 		got.sums[i] += out[2*i].Float(0)
@@ -97,11 +98,16 @@ func (r *run) take(got *computed, out, in []*tensor.Tensor, first, mixed bool) e
 	outputs := out[2*len(r.Heads):]
 	got.metrics = got.metrics[:0]
 	for i, h := range r.Heads {
-		for _, m := range h.Metrics {
+		if len(h.metrics()) == 0 {
+			continue
+		}
+		output := outputs[0]
+		outputs = outputs[1:]
+		for _, m := range h.metrics() {
 			if first {
 				m.Reset()
 			}
-			if err := r.addMetric(m, i, outputs[i], in[r.Inputs+i]); err != nil {
+			if err := r.addMetric(m, i, output, in[r.Inputs+i]); err != nil {
 				return err
 			}
 			got.metrics = append(got.metrics, m.Value())

@@ -42,7 +42,7 @@ func newGPT(t *testing.T) *train.Trainer {
 		t.Fatal(err)
 	}
 	tr.Forward, tr.Validation, tr.Test = train.Single(model), nil, nil
-	tr.Heads[0].ClassesLast, tr.Heads[0].Metrics = true, nil
+	tr.Heads[0].ClassesLast = true // which no batch is judged by
 	if tr.Train, err = data.NewLoader(set, data.LoaderConfig{Batch: 4, Shuffle: true}); err != nil {
 		t.Fatal(err)
 	}
