@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
 	"slices"
 	"sort"
@@ -170,6 +171,9 @@ func (t *schemaTree) set(list, field int, v int64) {
 // check finds whether the numbers make a tree, since the decoder takes the
 // memory that they ask for, and goes as deep.
 func (t schemaTree) check() error {
+	if len(t) > math.MaxInt16 {
+		return fmt.Errorf("a schema of %d parts, at most %d are read", len(t), math.MaxInt16)
+	}
 	open := []int64{1} // parts that are to come, by depth
 	for _, n := range t {
 		for len(open) > 0 && open[len(open)-1] == 0 {
@@ -202,6 +206,9 @@ func (f *parquetFile) check(footer int64) error {
 	}
 	if len(f.columns) == 0 {
 		return f.fail(footer, "no column that a table can hold")
+	}
+	if r := f.parquet.Metadata().Schema[0].RepetitionType; r != nil && *r != format.Required {
+		return f.fail(footer, "a schema whose root is %v, which the decoder takes for a level of its own; write the file anew", *r)
 	}
 	for g, group := range f.parquet.RowGroups() {
 		if group.NumRows() < 0 || group.NumRows() > 1<<40 {

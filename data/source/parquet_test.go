@@ -80,6 +80,32 @@ func TestParquet(t *testing.T) {
 	}
 }
 
+// withFooter is a file of pages and a footer.
+func withFooter(f []byte, pages string) string {
+	b := append(append([]byte(pages), f...), 0, 0, 0, 0, 'P', 'A', 'R', '1')
+	binary.LittleEndian.PutUint32(b[len(b)-8:], uint32(len(f)))
+	return string(b)
+}
+
+// Lists of older files have a converted type alone.
+func TestParquetConverted(t *testing.T) {
+	whole, err := os.ReadFile("testdata/lists.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	footer := len(whole) - 8 - int(binary.LittleEndian.Uint32(whole[len(whole)-8:]))
+	f := whole[footer : len(whole)-8]
+	n := len(f)
+	f = bytes.ReplaceAll(f, []byte("\x15\x06\x4c\x3c\x00\x00\x00"), []byte("\x15\x06\x00"))
+	f = bytes.ReplaceAll(f, []byte("\x15\x02\x4c\x2c\x00\x00\x00"), []byte("\x15\x02\x00"))
+	if n-len(f) != 4*10 {
+		t.Fatalf("%d bytes of logical types are gone, want those of 10 lists and maps", n-len(f))
+	}
+	if got, _ := opens(t, parquetOf("x"), folderOf(t, "x", withFooter(f, string(whole[:footer])))); got != listRows {
+		t.Errorf("got\n%s\nwant\n%s", got, listRows)
+	}
+}
+
 func TestParquetErrors(t *testing.T) {
 	for name, want := range map[string]string{
 		"lz4.parquet":          "lz4.parquet: offset 4: column x: packed by LZ4",
@@ -324,15 +350,10 @@ func TestParquetBombs(t *testing.T) {
 		t.Fatal(err)
 	}
 	footer := len(whole) - 8 - int(binary.LittleEndian.Uint32(whole[len(whole)-8:]))
-	withFooter := func(f []byte) string {
-		b := append(append([]byte("PAR1"), f...), 0, 0, 0, 0, 'P', 'A', 'R', '1')
-		binary.LittleEndian.PutUint32(b[len(b)-8:], uint32(len(f)))
-		return string(b)
-	}
 	for _, c := range []struct{ name, file, want string }{
 		{"footer", "PAR1\xff\xff\xff\x7fPAR1", "x: offset 4: a footer of 2147483647 bytes, at most 0 are possible"},
-		{"list", withFooter([]byte("\x15\x02\x19\xfc\xff\xff\xff\xff\x07")), "x: offset 13: footer: truncated"},
-		{"depth", withFooter(bytes.Repeat([]byte{0x1c}, 1000)), "footer: nested more than 32 deep"},
+		{"list", withFooter([]byte("\x15\x02\x19\xfc\xff\xff\xff\xff\x07"), "PAR1"), "x: offset 13: footer: truncated"},
+		{"depth", withFooter(bytes.Repeat([]byte{0x1c}, 1000), "PAR1"), "footer: nested more than 32 deep"},
 		{"other magic", string(whole[:len(whole)-1]) + "E", `"PARE", want "PAR1"`},
 		{"header in page", strings.Replace(string(whole[:footer]), "\x15\x04\x15", "\x15\xff\x15", 1) + string(whole[footer:]), "x: offset "},
 	} {
@@ -361,6 +382,7 @@ func TestParquetBombs(t *testing.T) {
 		{schemaTree{1, 0, 0}, "a schema of 3 parts is no tree"},
 		{schemaTree{1, math.MaxInt32}, "a schema of 2 parts is no tree"},
 		{schemaTree{1, -1}, "a schema of 2 parts is no tree"},
+		{make(schemaTree, 1<<15), "a schema of 32768 parts, at most 32767 are read"},
 		{schemaTree(append(slices.Repeat([]int64{1}, 40), 0)), "a schema nested more than 32 deep"},
 		{schemaTree{3, 0, 1, 0, 2, 0, 0}, "<nil>"},
 	} {

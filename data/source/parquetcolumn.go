@@ -40,20 +40,17 @@ type parquetColumn struct {
 // parquetColumns lists the columns of a schema. Lists lose the names of the
 // groups that the format puts between them and their elements.
 func parquetColumns(f *parquet.File) []parquetColumn {
-	var leaves []*format.SchemaElement
-	for i := range f.Metadata().Schema {
-		if e := &f.Metadata().Schema[i]; e.NumChildren == 0 {
-			leaves = append(leaves, e)
-		}
-	}
+	schema := f.Metadata().Schema // in the order of the walk
 	var columns []parquetColumn
 	var walk func(c *parquet.Column, name string, definition []int, element bool)
 	walk = func(c *parquet.Column, name string, definition []int, element bool) {
+		e := &schema[0]
+		schema = schema[1:]
 		if c.Repeated() {
 			definition = append(slices.Clip(definition), c.MaxDefinitionLevel())
 		}
 		if c.Leaf() {
-			if column, ok := parquetLeaf(c, logicalOf(c, leaves), definition); ok {
+			if column, ok := parquetLeaf(c, logicalOf(c, e), definition); ok {
 				column.Name, column.leaf, column.definition = name, c.Index(), definition
 				column.full = byte(c.MaxDefinitionLevel())
 				columns = append(columns, column)
@@ -62,7 +59,7 @@ func parquetColumns(f *parquet.File) []parquetColumn {
 		}
 		for _, child := range c.Columns() {
 			switch {
-			case isList(c):
+			case isList(e):
 				walk(child, name, definition, true)
 			case element && c.Repeated() && len(c.Columns()) == 1:
 				walk(child, name, definition, false)
@@ -79,10 +76,10 @@ func parquetColumns(f *parquet.File) []parquetColumn {
 
 // logicalOf is the logical type of a leaf, empty if it has none: that of the
 // decoder, which knows older forms, or else of the file, which knows newer ones.
-func logicalOf(c *parquet.Column, leaves []*format.SchemaElement) format.LogicalType {
+func logicalOf(c *parquet.Column, e *format.SchemaElement) format.LogicalType {
 	l := c.Type().LogicalType()
-	if (l == nil || *l == format.LogicalType{}) && c.Index() < len(leaves) {
-		l = leaves[c.Index()].LogicalType
+	if l == nil || *l == (format.LogicalType{}) {
+		l = e.LogicalType
 	}
 	if l == nil {
 		return format.LogicalType{}
@@ -90,10 +87,12 @@ func logicalOf(c *parquet.Column, leaves []*format.SchemaElement) format.Logical
 	return *l
 }
 
-// isList tells whether a group is a list, or a map, which is one of pairs.
-func isList(c *parquet.Column) bool {
-	l := c.Type().LogicalType()
-	return l != nil && (l.List != nil || l.Map != nil) && len(c.Columns()) == 1
+// isList tells whether a group is a list, or a map, which is one of pairs. Older
+// files say so by a converted type alone.
+func isList(e *format.SchemaElement) bool {
+	l, old := e.LogicalType, e.ConvertedType
+	return e.NumChildren == 1 && (l != nil && (l.List != nil || l.Map != nil) ||
+		old != nil && (*old == deprecated.List || *old == deprecated.Map))
 }
 
 // parquetLeaf tells what the values of a leaf are. ok is false for lists that
