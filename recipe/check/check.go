@@ -55,10 +55,18 @@ func Data(ctx context.Context, r recipe.Recipe, files source.Files, each func(Pr
 	if err != nil {
 		return l, fmt.Errorf("data: %w", c.explain(err))
 	}
-	for _, p := range []struct {
+	all := []struct {
 		name  string
 		table source.Table
-	}{{"train", l.Tables.Train}, {"validation", l.Tables.Validation}, {"test", l.Tables.Test}} {
+	}{{"train", l.Tables.Train}, {"validation", l.Tables.Validation}, {"test", l.Tables.Test}}
+	n := 0
+	for _, p := range all {
+		if p.table != nil && !l.Set.Packs() {
+			n += p.table.Len()
+		}
+	}
+	c.entries = make([]entry, 0, n)
+	for _, p := range all {
 		if p.table == nil {
 			continue
 		}
@@ -102,7 +110,7 @@ func (c *checker) explain(err error) error {
 	if first < 0 {
 		return err
 	}
-	return fmt.Errorf("%w; %d rows are wrong, the first: %s: %w", err, len(c.refused), c.Tables.Train.Where(first), c.refused[first])
+	return fmt.Errorf("%w; %s of train %s wrong, the first: %s: %w", err, rows(len(c.refused)), are(len(c.refused)), c.Tables.Train.Where(first), c.refused[first])
 }
 
 // wave is the rows of a worker that are in memory at a time.
@@ -137,12 +145,15 @@ func (c *checker) split(ctx context.Context, name string, table source.Table) er
 			if len(r.values) == 0 {
 				r.values = make([]any, len(columns))
 			}
-			if r.err = table.Read(r.values, begin+k, columns); r.err == nil && streamed {
-				r.where = table.Where(begin + k) // to come back here is a pass of its own
-			} else if r.err != nil && streamed {
+			r.where = ""
+			if r.err = table.Read(r.values, begin+k, columns); !streamed {
+				continue
+			}
+			if r.err != nil {
 				some, broken = some[:k+1], true // a stream ends where it breaks
 				break
 			}
+			r.where = table.Where(begin + k) // to come back here is a pass of its own
 		}
 		var wg sync.WaitGroup
 		for w, e := range examiners {

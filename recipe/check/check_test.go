@@ -270,3 +270,52 @@ func TestTexts(t *testing.T) {
 		}
 	}
 }
+
+// A stream is looked through up to where it breaks.
+func TestBrokenStream(t *testing.T) {
+	dir := t.TempDir()
+	rows := "x,label\n"
+	for i := range 11000 {
+		x := fmt.Sprint(i)
+		if i == 10500 {
+			x = "oops" // the kinds are found before
+		}
+		rows += fmt.Sprintf("%s,%d\n", x, i%2)
+	}
+	write(t, filepath.Join(dir, "rows.csv"), []byte(rows))
+	l, problems := look(t, dir, `
+data:
+  train: {type: csv, path: DIR/rows.csv}
+  stream: {buffer: 10}
+  inputs: [{name: x, type: numeric, columns: [x]}]
+  targets: [{name: label, type: class, column: label}]
+model: {type: layers, layers: [linear]}
+loss: cross_entropy
+optimizer: {type: sgd, lr: 0.1}
+strategy: {epochs: 1}
+`)
+	if len(problems) != 1 || problems[0].Where != "" || !strings.Contains(problems[0].Error, `rows.csv:10502: column x: "oops" is no integer`) {
+		t.Errorf("problems %v", problems)
+	}
+	if got := l.Report.Splits[0].Columns[0].Numbers.Count; got != 10500 {
+		t.Errorf("%d rows were looked at, want 10500", got)
+	}
+}
+
+// Where nothing can be learnt the message names a row that is wrong.
+func TestNothingToLearn(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "houses.csv"), []byte("size,rooms,city,grade\nhuge,many,bonn,a\ntiny,few,ulm,b\n"))
+	r, err := recipe.Parse([]byte(strings.ReplaceAll(table, "DIR", filepath.ToSlash(dir))), "test.yaml", "data.test=null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := file.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = check.Data(t.Context(), r, files, func(check.Problem) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "no row has a value") || !strings.Contains(err.Error(), "; 2 rows of train are wrong, the first: ") || !strings.Contains(err.Error(), `houses.csv:2: column size: "huge" is not a number`) {
+		t.Error(err)
+	}
+}
