@@ -59,7 +59,7 @@ func (r *run) averageWeights(ctx context.Context) error {
 		return err
 	}
 	r.state.Averaged++
-	r.eval = nil
+	r.eval, r.copied = nil, false
 	return nil
 }
 
@@ -115,7 +115,7 @@ func (r *run) finishAverage(ctx context.Context) error {
 			return err
 		}
 	}
-	r.eval = nil
+	r.eval, r.copied = nil, false
 	return nil
 }
 

@@ -51,7 +51,7 @@ func (r *run) restoreBest() error {
 		return nil
 	}
 	r.final = true
-	r.eval = nil
+	r.eval, r.copied = nil, false
 	return r.Store.Restore(r.best)
 }
 

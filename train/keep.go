@@ -76,10 +76,17 @@ func (r *run) mark() error {
 
 // snapshotToSave copies the store to where checkpoints are written from.
 func (r *run) snapshotToSave() error {
+	if r.copied {
+		return nil
+	}
 	if err := r.Recorder.Checkpoints.Wait(); err != nil { // that is being read
 		return r.unsaved(err)
 	}
-	return r.Store.Snapshot(&r.Recorder.snapshot)
+	if err := r.Store.Snapshot(&r.Recorder.snapshot); err != nil {
+		return err
+	}
+	r.copied = true
+	return nil
 }
 
 // save begins to write a checkpoint, of the marked state if there is one.

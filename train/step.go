@@ -299,6 +299,7 @@ func (r *run) step(ctx context.Context, b *data.Batch, last bool) error {
 	if err != nil {
 		return err
 	}
+	r.copied = false
 	got, err := r.compute(ctx, in, b.N, mixed)
 	if err != nil {
 		return err

@@ -105,6 +105,7 @@ type run struct {
 	states  map[string]*tensor.Tensor // of the model, before a batch that is computed in pieces
 	saved   time.Time                 // the last checkpoint
 	marked  []byte                    // state that an interrupt goes back to, with the recorder's snapshot; nil for the present one
+	copied  bool                      // the recorder's snapshot is of the present values
 	final   bool                      // the weights are those to save, averaged or the best
 	result  Result
 }
