@@ -300,6 +300,7 @@ type pageHeader struct {
 	values   int64
 	levels   int64 // bytes of the page that are never packed
 	plain    bool  // nor is the rest
+	heads    int   // bits of the headers of kinds of pages that are in it
 	encoding format.Encoding
 }
 
@@ -324,6 +325,9 @@ func (f *parquetFile) pageHeader(at, end int64) (h pageHeader, err error) {
 // set takes a field of PageHeader, or of the headers of kinds of pages in it:
 // 5 and 8 for data, 7 for a dictionary.
 func (h *pageHeader) set(outer, field int, v int64) {
+	if outer != 0 {
+		h.heads |= 1 << (outer & 31)
+	}
 	switch [2]int{outer, field} {
 	case [2]int{0, 1}:
 		h.kind = v
@@ -347,7 +351,13 @@ func (h *pageHeader) set(outer, field int, v int64) {
 }
 
 func (h *pageHeader) check(room int64) error {
+	head, kinds := 0, [...]int{0: 1 << 5, dictionaryPage: 1 << 7, 3: 1 << 8}
+	if h.kind >= 0 && h.kind < int64(len(kinds)) {
+		head = kinds[h.kind]
+	}
 	switch {
+	case h.heads&(1<<5|1<<7|1<<8)&^head != 0: // it would be read by another than is looked at
+		return fmt.Errorf("a page of kind %d with the header of another", h.kind)
 	case h.packed < 0 || h.packed > room-h.length:
 		return fmt.Errorf("%d bytes, the column has %d (truncated?)", h.packed, room-h.length)
 	case h.unpacked < 0 || h.unpacked > maxParquetPage:

@@ -368,8 +368,11 @@ func TestParquetBombs(t *testing.T) {
 		{pageHeader{values: maxParquetValues + 1}, "values, at most"},
 		{pageHeader{packed: 5, unpacked: 10, levels: 6}, "6 bytes of levels in 5"},
 		{pageHeader{levels: -1}, "-1 bytes of levels"},
+		{pageHeader{kind: 0, heads: 1<<5 | 1<<8}, "a page of kind 0 with the header of another"},
+		{pageHeader{kind: 9, heads: 1 << 7}, "a page of kind 9 with the header of another"},
+		{pageHeader{kind: dictionaryPage, heads: 1<<7 | 1<<20}, "<nil>"},
 	} {
-		if err := c.h.check(10); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := c.h.check(10); !strings.Contains(fmt.Sprint(err), c.want) {
 			t.Errorf("error %v, want %s", err, c.want)
 		}
 	}
