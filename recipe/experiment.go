@@ -56,7 +56,7 @@ func (r Recipe) Open(ctx context.Context, files source.Files) (x *Experiment, er
 	if x.Network, err = model.New(r.Model, inputs(x.Set), outputs(x.Set)); err != nil {
 		return x, config.Under("model", err)
 	}
-	return x, x.trainer()
+	return x, x.trainer(ctx)
 }
 
 // inputs and outputs are what a set of features tells a model.
@@ -87,7 +87,7 @@ func outputs(set *feature.Set) []model.Output {
 }
 
 // trainer makes the trainer.
-func (x *Experiment) trainer() error {
+func (x *Experiment) trainer(ctx context.Context) error {
 	r := x.Recipe
 	t := &train.Trainer{
 		Forward: x.Network.Map, Inputs: len(x.Set.Inputs), Weighted: x.Set.Weight != nil,
@@ -104,16 +104,16 @@ func (x *Experiment) trainer() error {
 	for _, o := range r.Optimizer {
 		t.Optimizers = append(t.Optimizers, optim.Part{Config: o.Config, Keys: o.Keys})
 	}
-	if t.Train, err = r.Data.Feed(x.Set, x.Tables.Train, r.Seed); err != nil {
+	if t.Train, err = r.Data.Feed(ctx, x.Set, x.Tables.Train, r.Seed); err != nil {
 		return fmt.Errorf("data.train: %w", err)
 	}
 	if x.Tables.Validation != nil {
-		if t.Validation, err = feed(r.Data.EvaluationFeed(x.Set, x.Tables.Validation, r.Evaluate.Batch)); err != nil {
+		if t.Validation, err = feed(r.Data.EvaluationFeed(ctx, x.Set, x.Tables.Validation, r.Evaluate.Batch)); err != nil {
 			return fmt.Errorf("data.validation: %w", err)
 		}
 	}
 	if x.Tables.Test != nil {
-		if t.Test, err = feed(r.Data.EvaluationFeed(x.Set, x.Tables.Test, r.Evaluate.Batch)); err != nil {
+		if t.Test, err = feed(r.Data.EvaluationFeed(ctx, x.Set, x.Tables.Test, r.Evaluate.Batch)); err != nil {
 			return fmt.Errorf("data.test: %w", err)
 		}
 	}
@@ -155,6 +155,9 @@ func (r Recipe) heads(set *feature.Set) ([]train.Head, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := fits(l.Config, f); err != nil {
+			return nil, config.Under("loss", err)
+		}
 		heads[i] = train.Head{Name: f.Name, Loss: l.Config, Weight: l.Weight}
 		_, heads[i].ClassesLast = f.Encoder.(*feature.NextTokensEncoder)
 		if heads[i].Loss, err = r.weighted(l.Config, f); err != nil {
@@ -169,6 +172,19 @@ func (r Recipe) heads(set *feature.Set) ([]train.Head, error) {
 		}
 	}
 	return heads, nil
+}
+
+// fits finds out whether a loss can judge a target.
+func fits(cfg loss.Config, f feature.Fitted) error {
+	dt, _ := f.Encoder.Item()
+	_, classes := cfg.(loss.CrossEntropyConfig)
+	switch target := f.Encoder.(feature.Target); {
+	case !classes && !dt.IsFloat():
+		return fmt.Errorf("target %s is a class, and this loss compares numbers: cross_entropy is for classes", f.Name)
+	case classes && dt.IsFloat() && target.Outputs() == 1: // which has probability 1
+		return fmt.Errorf("target %s is a number, and cross_entropy is for classes: mse and l1 compare numbers", f.Name)
+	}
+	return nil
 }
 
 // lossOf finds the loss of a target.

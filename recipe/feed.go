@@ -136,7 +136,7 @@ func scan(cfg source.Config, ctx context.Context, files source.Files) (source.Ta
 }
 
 // Feed makes the batches of the training rows.
-func (d Data) Feed(set *feature.Set, table source.Table, seed uint64) (data.Feed, error) {
+func (d Data) Feed(ctx context.Context, set *feature.Set, table source.Table, seed uint64) (data.Feed, error) {
 	if scan, ok := table.(*stream.ScanTable); ok {
 		return d.streamed(set, scan, seed)
 	}
@@ -145,7 +145,7 @@ func (d Data) Feed(set *feature.Set, table source.Table, seed uint64) (data.Feed
 		return nil, err
 	}
 	cfg := data.LoaderConfig{Batch: d.Batch, Shuffle: d.Shuffle, Seed: seed, DropLast: d.DropLast, Pad: d.padding(examples)}
-	kept, err := d.kept(examples)
+	kept, err := d.kept(ctx, examples)
 	if err != nil {
 		return nil, err
 	}
@@ -164,12 +164,12 @@ func (d Data) Feed(set *feature.Set, table source.Table, seed uint64) (data.Feed
 }
 
 // EvaluationFeed makes batches of rows as they are, in their order.
-func (d Data) EvaluationFeed(set *feature.Set, table source.Table, batch int) (*data.Loader, error) {
+func (d Data) EvaluationFeed(ctx context.Context, set *feature.Set, table source.Table, batch int) (*data.Loader, error) {
 	examples, err := set.Dataset(table, 0, false)
 	if err != nil {
 		return nil, err
 	}
-	kept, err := d.kept(examples)
+	kept, err := d.kept(ctx, examples)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +181,7 @@ const keptBytes = 64 << 20
 
 // kept holds examples in memory, if they are the same in every epoch and small
 // enough: files are then read, and rows encoded, once.
-func (d Data) kept(examples *feature.Dataset) (data.Dataset, error) {
+func (d Data) kept(ctx context.Context, examples *feature.Dataset) (data.Dataset, error) {
 	switch {
 	case examples.Augments():
 		return examples, nil
@@ -190,7 +190,7 @@ func (d Data) kept(examples *feature.Dataset) (data.Dataset, error) {
 	case examples.SizeBytes() > keptBytes:
 		return examples, nil
 	}
-	return examples.Memory(context.Background(), d.Workers)
+	return examples.Memory(ctx, d.Workers)
 }
 
 // padding is what the recipe says, or what the features ask for.

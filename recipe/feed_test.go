@@ -61,7 +61,7 @@ func sizes(t *testing.T, d Data, epoch, index int) (all []int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	feed, err := d.Feed(set, tables.Train, 1)
+	feed, err := d.Feed(t.Context(), set, tables.Train, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestRowsMistakes(t *testing.T) {
 			if set, err = d.Fit(context.Background(), tables); err != nil {
 				t.Fatal(err)
 			}
-			_, err = d.Feed(set, tables.Train, 1)
+			_, err = d.Feed(t.Context(), set, tables.Train, 1)
 			tables.Close()
 		}
 		f.Close()

@@ -62,7 +62,7 @@ func TestTexts(t *testing.T) {
 	d.Train, d.Shuffle = csv, false
 	d.Inputs = []feature.Named{{Name: "text", Config: tokens}}
 	err := opened(t, d, func(set *feature.Set, tables *Tables) error {
-		feed, err := d.Feed(set, tables.Train, 1)
+		feed, err := d.Feed(t.Context(), set, tables.Train, 1)
 		if err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func TestTexts(t *testing.T) {
 			d.Stream = &Streaming{Buffer: 1}
 		}
 		err := opened(t, d, func(set *feature.Set, tables *Tables) error {
-			feed, err := d.Feed(set, tables.Train, 1)
+			feed, err := d.Feed(t.Context(), set, tables.Train, 1)
 			if err != nil {
 				return err
 			}

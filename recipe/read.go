@@ -71,6 +71,9 @@ func Source(name string) (text []byte, shown string, err error) {
 		}
 		known = append(known, b.Name)
 	}
+	if st, err := os.Stat(name); err == nil && st.IsDir() {
+		return nil, "", fmt.Errorf("%s is a folder, and a recipe is a file: gradus recipe new images --data %s begins one for the images in a folder", name, name)
+	}
 	text, err = os.ReadFile(name)
 	if err != nil && !strings.ContainsAny(name, `/\.`) {
 		return nil, "", &UnknownError{name, known}

@@ -155,7 +155,7 @@ func (s *Saved) Score(ctx context.Context, r Recipe, files source.Files, split s
 	if table == nil {
 		return train.Score{}, fmt.Errorf("the recipe has no %s data", split)
 	}
-	feed, err := r.Data.EvaluationFeed(s.Set, table, r.Evaluate.Batch)
+	feed, err := r.Data.EvaluationFeed(ctx, s.Set, table, r.Evaluate.Batch)
 	if err != nil {
 		return train.Score{}, fmt.Errorf("data.%s: %w", split, err)
 	}

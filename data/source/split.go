@@ -63,7 +63,7 @@ func (s Split) Parts(t Table, seed uint64, shares ...float64) ([][]int, error) {
 	}
 	for k, part := range parts {
 		if len(part) == 0 {
-			return nil, fmt.Errorf("split: %d rows leave none for the share of %.3g", t.Len(), append([]float64{rest}, shares...)[k])
+			return nil, fmt.Errorf("split: %d rows leave none for the share of %.3g: more rows, a larger share, or a source of its own", t.Len(), append([]float64{rest}, shares...)[k])
 		}
 	}
 	return parts, nil

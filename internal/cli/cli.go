@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -78,7 +79,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if !stopped && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err, stopped = interrupted{"interrupted"}, true
 	}
-	fmt.Fprintf(stderr, "gradus: %s\n", oneLine(err))
+	fmt.Fprintf(stderr, "gradus: %s\n", printable(oneLine(err)))
 	switch {
 	case stopped:
 		return exitInterrupted
@@ -86,6 +87,17 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// printable takes from a text what a terminal would obey: messages quote files
+// that anybody may have written.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s) // and what is not UTF-8 becomes the same
 }
 
 // oneLine joins the lines of an error: joined errors come one a line. Mistakes

@@ -173,3 +173,10 @@ func TestBarLine(t *testing.T) {
 		}
 	}
 }
+
+// What a file holds can't move the cursor or write to the clipboard.
+func TestPrintable(t *testing.T) {
+	if got, want := printable("a\x1b[2Jb\r\u009bc\xff\n\td\u00fc"), "a\ufffd[2Jb\ufffd\ufffdc\ufffd\n\td\u00fc"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

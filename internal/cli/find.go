@@ -208,7 +208,7 @@ func findBatch(ctx context.Context, x *recipe.Experiment, cfg train.BatchFinder)
 	return x.Trainer.FindBatch(ctx, cfg, func(n int) (data.Feed, error) {
 		d := x.Recipe.Data
 		d.Batch = n
-		return d.Feed(x.Set, x.Tables.Train, x.Recipe.Seed)
+		return d.Feed(ctx, x.Set, x.Tables.Train, x.Recipe.Seed)
 	})
 }
 

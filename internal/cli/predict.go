@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -59,6 +60,9 @@ func predict(ctx context.Context, cmd *cobra.Command, s *recipe.Saved, paths []s
 		return usage(err)
 	}
 	defer table.Close()
+	if table.Len() == 0 {
+		return usagef("%s: no rows to predict", strings.Join(paths, ", "))
+	}
 	lines := json.NewEncoder(cmd.OutOrStdout())
 	lines.SetEscapeHTML(false)
 	for p, err := range s.Predict(ctx, table, batch) {
