@@ -9,6 +9,7 @@ import (
 	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/data/source"
 	"github.com/gradus-ml/gradus/data/stream"
+	"github.com/gradus-ml/gradus/tensor"
 )
 
 // Tables are the rows of a recipe's data. Close frees them.
@@ -118,9 +119,44 @@ func (d Data) Fit(ctx context.Context, t *Tables) (*feature.Set, error) {
 		if err == nil {
 			err = examples.Check(ctx)
 		}
+		if err == nil && p.name != "train" {
+			err = d.sameSizes(set, p.table)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("data.%s: %w", p.name, err)
 		}
 	}
 	return set, nil
+}
+
+// sameSizes makes sure that arrays of images have the size of those of
+// training, where no size is given that all are brought to.
+func (d Data) sameSizes(set *feature.Set, table source.Table) error {
+	for k, in := range d.Inputs {
+		images, ok := in.Config.(feature.Image)
+		if !ok || images.Size != nil {
+			continue
+		}
+		at, err := source.Index(table.Columns(), images.Column)
+		if err != nil {
+			return err
+		}
+		_, want := set.Inputs[k].Encoder.Item()
+		height, width := want.Dim(1), want.Dim(2)
+		var value [1]any
+		for i := range table.Len() {
+			if err := table.Read(value[:], i, at); err != nil {
+				return err
+			}
+			t, ok := value[0].(*tensor.Tensor)
+			if !ok {
+				continue // Check has told
+			}
+			if n := t.Shape().Rank(); t.Shape().Dim(n-2) != height || t.Shape().Dim(n-1) != width {
+				return fmt.Errorf("%s: column %s: the image is %v, those of data.train have %d rows of %d pixels; images of several sizes need a size: [height, width]",
+					table.Where(i), images.Column, t, height, width)
+			}
+		}
+	}
+	return nil
 }
