@@ -47,3 +47,25 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+// A rate for a small network is found, which is then as it was.
+func ExampleTrainer_FindRate() {
+	items := must(data.Tensors(
+		must(tensor.Of([]float32{0, 0, 0, 1, 1, 0, 1, 1}, 4, 2)),
+		must(tensor.Of([]int64{0, 1, 1, 0}, 4))))
+	model := must(mlp.New(mlp.Config{Sizes: []int{2, 16, 2}}))
+	store := must(exec.NewStore(cpu.New(), model, exec.Seed(1)))
+	defer store.Close()
+	strategy := train.DefaultStrategy()
+	strategy.Steps = new(200)
+	t := &train.Trainer{
+		Store: store, Forward: train.Single(model), Inputs: 1,
+		Heads:      []train.Head{{Loss: loss.DefaultCrossEntropy(), Weight: 1}},
+		Optimizers: []optim.Part{{Config: optim.DefaultAdam()}}, Schedule: schedule.Constant{},
+		Strategy: strategy, Train: must(data.NewLoader(items, data.LoaderConfig{Batch: 4})), LogEvery: 1,
+	}
+	found, err := t.FindRate(context.Background(), train.DefaultRateFinder())
+	best := found.Tried[found.Best].Rate
+	fmt.Println(len(found.Tried), best > 0.005 && best < 0.5, err)
+	// Output: 100 true <nil>
+}
