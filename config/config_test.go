@@ -73,6 +73,7 @@ type base struct {
 
 type settings struct {
 	base
+	//lint:ignore U1000 a field that reflection passes over
 	base2   `yaml:"-"`
 	Base    base           `yaml:",inline"`
 	Name    string         `yaml:"name"`
@@ -97,9 +98,11 @@ type settings struct {
 	Heads   []head         `yaml:"heads,one"`
 	Shapes  []shape        `yaml:"shapes"`
 	Hidden  func()         `yaml:"-"`
+	//lint:ignore U1000 another
 	private int
 }
 
+//lint:ignore U1000 embedded
 type base2 struct{}
 
 func kinds() config.Kinds {

@@ -233,7 +233,7 @@ func (s *schemer) properties(fields []field, v reflect.Value, key string) *node 
 	all := &node{form: mapping}
 	for _, f := range fields {
 		var value reflect.Value
-		t := f.owner
+		var t reflect.Type
 		if v.IsValid() {
 			value = v.FieldByIndex(f.index)
 			t = value.Type()

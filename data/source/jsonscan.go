@@ -31,8 +31,6 @@ const (
 	leafList
 )
 
-var leafNames = [...]string{"null", "an integer", "a number", "a boolean", "a text", "a list"}
-
 // A jsonScanner walks through one JSON value and reports its leaves under
 // dotted names. It checks the whole grammar (RFC 8259) and allocates nothing
 // but for names with escapes.

@@ -288,8 +288,7 @@ type parquetCursor struct {
 	values parquet.ValueReader
 	levels struct{ repetition, definition []byte } // those of the page that are not used
 	buf    []parquet.Value
-	lo, hi int             // what is not used of buf
-	row    []parquet.Value // of a list
+	lo, hi int // what is not used of buf
 }
 
 // cursorValues is how many values are decoded at a time.
