@@ -29,7 +29,8 @@ func (r *run) limit() float64 {
 	for _, l := range r.state.Guard.Losses {
 		sum += l
 	}
-	return g.Factor * sum / float64(len(r.state.Guard.Losses))
+	mean := sum / float64(len(r.state.Guard.Losses))
+	return max(g.Factor*mean, mean+g.Least)
 }
 
 // judge looks at what a step came to. A refused one has changed nothing: the

@@ -48,7 +48,7 @@ func DefaultStrategy() Strategy {
 // DefaultGuard compares with the last ten steps, and comes back to weights at
 // most 100 steps old.
 func DefaultGuard() Guard {
-	return Guard{Window: 10, Factor: 3, Patience: 3, Snapshot: 100, Give: 3}
+	return Guard{Window: 10, Factor: 3, Least: 1, Patience: 3, Snapshot: 100, Give: 3}
 }
 
 // Validate tells all that is wrong, each with the name of its field.
@@ -94,6 +94,7 @@ func (s Strategy) Validate() error {
 	if g := s.Guard; g != nil {
 		at(g.Window >= 1, "guard.window must be at least 1, got %d", g.Window)
 		at(g.Factor > 1, "guard.factor must be above 1, got %v", g.Factor)
+		at(g.Least >= 0 && g.Least-g.Least == 0, "guard.least must be a finite number from 0 up, got %v", g.Least)
 		at(g.Patience >= 1, "guard.patience must be at least 1, got %d", g.Patience)
 		at(g.Snapshot >= 0, "guard.snapshot must not be negative, got %d", g.Snapshot)
 		at(g.Give >= 0, "guard.give_up must not be negative, got %d", g.Give)
@@ -162,13 +163,14 @@ type EarlyStop struct {
 
 // A Guard keeps bad batches from spoiling the weights. A step whose loss or
 // gradients are not finite, or whose loss is more than Factor times the mean of
-// the last Window good ones, changes nothing: weights, optimizer and statistics
+// the last Window good ones and more than Least above it, changes nothing: weights, optimizer and statistics
 // stay in the last good state, and the batch is left out. After Patience such
 // steps in a row the weights themselves are taken for bad, and those of the
 // last snapshot come back; after Give of these in a row the run ends.
 type Guard struct {
 	Window   int     `json:"window" yaml:"window"`
 	Factor   float64 `json:"factor" yaml:"factor"`
+	Least    float64 `json:"least" yaml:"least"` // what a loss must exceed the mean by besides: near the end small losses vary by more than Factor
 	Patience int     `json:"patience" yaml:"patience"`
 	Snapshot int     `json:"snapshot" yaml:"snapshot"` // good steps between snapshots in memory
 	Give     int     `json:"give_up" yaml:"give_up"`
