@@ -9,6 +9,7 @@ means over the targets of a whole batch, also where it is computed in pieces.
 import argparse
 import json
 import math
+import statistics
 import sys
 import time
 
@@ -87,7 +88,9 @@ def main():
     p.add_argument("--total", type=int, required=True)
     p.add_argument("--pieces", type=int, default=1)
     p.add_argument("--dropout", type=float, default=0)
-    p.add_argument("--precision", default="float32", choices=["float32", "bfloat16", "float16"])
+    p.add_argument("--precision", default="float32", choices=["float64", "float32", "bfloat16", "float16"],
+                   help="bfloat16 and float16 are autocast's; float64 tells what rounding does to a curve")
+    p.add_argument("--lr", type=float, help="highest rate, instead of the recipe's")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--evaluate", action="store_true", help="print the validation loss after every epoch, not the losses")
     a = p.parse_args()
@@ -98,20 +101,23 @@ def main():
     shapes = {k: tuple(v.shape) for k, v in init.items()}
     model = LeNet(shapes) if a.net == "lenet" else (GPT if a.net == "gpt" else LSTM)(shapes, a.dropout)
     model.load_state_dict(init)
+    wide = torch.float64 if a.precision == "float64" else torch.float32
+    model.to(wide)
     optimizer, rate, clip = settings(a.net, model.parameters(), a.total)
-    base = optimizer.param_groups[0]["lr"]
+    base = a.lr or optimizer.param_groups[0]["lr"]
     dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(a.precision)
     scaler = torch.amp.GradScaler("cpu", enabled=a.precision == "float16")
 
     def losses(x, y):
         """The sum over targets, and how many there are."""
         with torch.autocast("cpu", dtype=dtype or torch.bfloat16, enabled=dtype is not None):
-            out = model(x)
-        return F.cross_entropy(out.float().flatten(0, -2), y.flatten(), reduction="sum", ignore_index=-100), (y != -100).sum()
+            out = model(x.to(wide) if x.is_floating_point() else x)
+        return F.cross_entropy(out.to(wide).flatten(0, -2), y.flatten(), reduction="sum", ignore_index=-100), (y != -100).sum()
 
     epoch, valid = int(f.metadata()["steps_per_epoch"]), sorted({k.split(".")[1] for k in f.keys() if k.startswith("validation.")})
-    curve, norms, began = [], [], time.time()
+    curve, norms, times, began = [], [], [], time.time()
     for step in range(a.steps):
+        start = time.time()
         model.train()
         for group in optimizer.param_groups:
             group["lr"] = base * rate(step)
@@ -128,6 +134,7 @@ def main():
         scaler.step(optimizer)
         scaler.update()
         curve.append(total / count.item())
+        times.append(time.time() - start)
         if a.evaluate and (step + 1) % epoch == 0:
             took = time.time() - began
             model.eval()
@@ -141,6 +148,7 @@ def main():
     if not a.evaluate:
         json.dump({"losses": [round(v, 8) for v in curve]}, sys.stdout)
         print()
+    print(f"median of a step {1000 * statistics.median(times):.1f} ms", file=sys.stderr)
 
 
 main()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the goldens of recipe/testdata/curves: the losses of PyTorch over the
-# first 200 steps of three recipes. usage: tools/curves/run.sh PYTHON
+# first 200 steps of three recipes, of one of them in bfloat16 too. usage: tools/curves/run.sh PYTHON
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=$1 dumps=$(mktemp -d)
@@ -13,6 +13,9 @@ steps() { # of the whole run: epochs times steps of an epoch
 	"$python" -c "from safetensors import safe_open; print($2 * int(safe_open('$1', 'pt').metadata()['steps_per_epoch']))"
 }
 out=recipe/testdata/curves
-"$python" tools/curves/curves.py lenet "$dumps/mnist" --total "$(steps "$dumps/mnist" 5)" > $out/mnist.json
+for p in float32 bfloat16; do
+	name=mnist-$p
+	"$python" tools/curves/curves.py lenet "$dumps/mnist" --total "$(steps "$dumps/mnist" 5)" --lr 0.002 --precision $p > $out/${name%-float32}.json
+done
 "$python" tools/curves/curves.py gpt "$dumps/char-gpt" --total "$(steps "$dumps/char-gpt" 12)" --pieces 4 > $out/char-gpt.json
 "$python" tools/curves/curves.py lstm "$dumps/char-lstm" --total "$(steps "$dumps/char-lstm" 12)" > $out/char-lstm.json
