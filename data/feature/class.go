@@ -22,8 +22,9 @@ import (
 // rows: numbers by size, text by its bytes, false before true. A row without a
 // class, or with another one, is an error.
 type Class struct {
-	Column  string   `json:"column" yaml:"column"`   // of text, integers or booleans
-	Classes []string `json:"classes" yaml:"classes"` // in their order; none takes those of the training rows
+	Column  string            `json:"column" yaml:"column"`   // of text, integers or booleans
+	Rename  map[string]string `json:"rename" yaml:"rename"`   // from values of the column to classes; values of one class may be many, a value that is not named is its own class
+	Classes []string          `json:"classes" yaml:"classes"` // in their order; none takes those of the training rows
 }
 
 // Validate tells all that is wrong with the settings.
@@ -57,7 +58,7 @@ func (c Class) Fitter(columns []source.Column) (Fitter, error) {
 	if err := wantNames(columns); err != nil {
 		return nil, err
 	}
-	return &classFitter{cfg: c, counts: counter{}, numbers: columns[0].Kind != source.Text}, nil
+	return &classFitter{cfg: c, counts: counter{}, numbers: columns[0].Kind != source.Text && len(c.Rename) == 0}, nil
 }
 
 type classFitter struct {
@@ -69,7 +70,7 @@ type classFitter struct {
 
 func (f *classFitter) Add(values []any) error {
 	var err error
-	if f.buf, err = className(f.buf[:0], values[0]); err != nil {
+	if f.buf, err = className(f.buf[:0], values[0], f.cfg.Rename); err != nil {
 		return column(f.cfg.Column, err)
 	}
 	f.counts.add(f.buf)
@@ -79,8 +80,8 @@ func (f *classFitter) Add(values []any) error {
 	return nil
 }
 
-// className is the name of a value that must be there.
-func className(buf []byte, v any) ([]byte, error) {
+// className is the class of a value that must be there.
+func className(buf []byte, v any, rename map[string]string) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
 		return nil, errors.New("no class")
@@ -89,7 +90,11 @@ func className(buf []byte, v any) ([]byte, error) {
 			return nil, fmt.Errorf("%v is not a class; a target of numbers has type number", v)
 		}
 	}
-	return name(buf, v)
+	buf, err := name(buf, v)
+	if class, ok := rename[string(buf)]; ok {
+		buf = append(buf[:0], class...)
+	}
+	return buf, err
 }
 
 // notAClass lists the classes, or the first of many.
@@ -102,7 +107,7 @@ func notAClass(label string, classes []string) error {
 }
 
 func (f *classFitter) Encoder() (Encoder, error) {
-	e := &ClassEncoder{Column: f.cfg.Column, Classes: f.cfg.Classes}
+	e := &ClassEncoder{Column: f.cfg.Column, Rename: f.cfg.Rename, Classes: f.cfg.Classes}
 	if len(e.Classes) == 0 {
 		e.Classes = f.counts.sorted(f.numbers)
 		if len(e.Classes) < 2 {
@@ -133,9 +138,10 @@ func (c counter) sorted(numbers bool) []string {
 
 // A ClassEncoder is a Class that was fitted.
 type ClassEncoder struct {
-	Column  string   `json:"column" yaml:"column"`
-	Classes []string `json:"classes" yaml:"classes"`
-	Counts  []int    `json:"counts" yaml:"counts"` // training rows of each class
+	Column  string            `json:"column" yaml:"column"`
+	Rename  map[string]string `json:"rename,omitempty" yaml:"rename,omitempty"`
+	Classes []string          `json:"classes" yaml:"classes"`
+	Counts  []int             `json:"counts" yaml:"counts"` // training rows of each class
 
 	index index
 }
@@ -158,7 +164,7 @@ func (e *ClassEncoder) Item() (dtype.DType, shape.Shape) { return dtype.Int64, s
 // Encode stores the number of the class.
 func (e *ClassEncoder) Encode(dst *tensor.Tensor, values []any, _ data.Draw) error {
 	var memory [64]byte
-	text, err := className(memory[:0], values[0])
+	text, err := className(memory[:0], values[0], e.Rename)
 	if err != nil {
 		return column(e.Column, err)
 	}

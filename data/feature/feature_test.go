@@ -209,6 +209,11 @@ func TestClass(t *testing.T) {
 			t.Errorf("got %v, classes %v, counts %v; want %v, %v, %v", flat, ce.Classes, ce.Counts, c.want, c.classes, c.counts)
 		}
 	}
+	merge := feature.Class{Column: "y", Rename: map[string]string{"3": "few", "4": "few", "9": "many"}, Classes: []string{"many", "few", "5"}}
+	encoder, got := fit(t, merge, rows(t, "y:integer", []any{int64(3)}, []any{int64(9)}, []any{int64(5)}, []any{int64(4)}))
+	if !reflect.DeepEqual(got, [][]float64{{1}, {0}, {2}, {1}}) || !reflect.DeepEqual(encoder.(*feature.ClassEncoder).Counts, []int{1, 2, 1}) {
+		t.Errorf("renamed: %v, %+v", got, encoder)
+	}
 	e := feature.ClassEncoder{Counts: []int{1, 3, 0}}
 	if got := e.Balanced(); !reflect.DeepEqual(got, []float64{4.0 / 3, 4.0 / 9, 0}) {
 		t.Errorf("balanced weights %v", got)

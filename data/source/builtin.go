@@ -7,6 +7,7 @@ import (
 
 	"github.com/gradus-ml/gradus/data/mnist"
 	"github.com/gradus-ml/gradus/data/opticks"
+	"github.com/gradus-ml/gradus/data/table"
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/shape"
 )
@@ -91,6 +92,52 @@ func (c Opticks) Stream(ctx context.Context, files Files) (Stream, error) {
 		return nil, err
 	}
 	return Reopened(ctx, c, files)
+}
+
+// Penguins is a small table that travels with the program, to learn classes
+// from: the species, island, bill_length_mm, bill_depth_mm, flipper_length_mm,
+// body_mass_g and sex of 344 penguins. See package table.
+type Penguins struct{}
+
+// Validate has nothing to tell.
+func (Penguins) Validate() error { return nil }
+
+// Open unpacks the table.
+func (Penguins) Open(ctx context.Context, files Files) (Table, error) {
+	return openCSV(ctx, "penguins", table.Penguins)
+}
+
+// Stream reads the table in its order.
+func (c Penguins) Stream(ctx context.Context, files Files) (Stream, error) {
+	return Reopened(ctx, c, files)
+}
+
+// Weather is a table that travels with the program, to predict numbers from:
+// location, date, precipitation, temp_max, temp_min, wind and weather of each
+// day of four years in New York, and then of those in Seattle. See package
+// table.
+type Weather struct{}
+
+// Validate has nothing to tell.
+func (Weather) Validate() error { return nil }
+
+// Open unpacks the table.
+func (Weather) Open(ctx context.Context, files Files) (Table, error) {
+	return openCSV(ctx, "weather", table.Weather)
+}
+
+// Stream reads the table in its order.
+func (c Weather) Stream(ctx context.Context, files Files) (Stream, error) {
+	return Reopened(ctx, c, files)
+}
+
+// openCSV indexes a file that travels with the program.
+func openCSV(ctx context.Context, name string, read func() ([]byte, error)) (Table, error) {
+	text, err := read()
+	if err != nil {
+		return nil, err
+	}
+	return DefaultCSV().index(ctx, &rowIndex{files: []*rowFile{{name: name, file: inMemory{bytes.NewReader(text)}}}})
 }
 
 // inMemory is a file that needs no closing.

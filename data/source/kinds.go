@@ -17,6 +17,8 @@ func Kinds() []config.Kind {
 		{Name: "cifar", Default: DefaultCIFAR()},
 		{Name: "mnist", Default: DefaultMNIST()},
 		{Name: "opticks", Default: DefaultOpticks()},
+		{Name: "penguins", Default: Penguins{}},
+		{Name: "weather", Default: Weather{}},
 		{Name: "series", Default: DefaultSeries()},
 	}
 }

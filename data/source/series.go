@@ -14,8 +14,8 @@ import (
 // Series makes rows of a series: those of another source are its steps, in
 // their order, and a row is a stretch of History steps and the Horizon steps
 // that follow. Its columns are history, an array f64[History C] of the C
-// columns that are named, and future, an array f64[Horizon C], if Horizon is
-// not 0. All other columns stay, with their value at the last step of history.
+// columns that are named, and future, an array f64[Horizon F] of the columns
+// whose future is wanted, if Horizon is not 0. All other columns stay, with their value at the last step of history.
 //
 // A step without one of the numbers is an error. The numbers lie in memory, 8
 // bytes each.
@@ -27,6 +27,9 @@ type Series struct {
 	Source Config `yaml:"source" json:"source"`
 	// Columns names columns of numbers.
 	Columns []string `yaml:"columns,one" json:"columns"`
+	// Future names those of Columns whose future is wanted. Without it all
+	// are.
+	Future []string `yaml:"future,one" json:"future"`
 	// Group names a column; where its value changes another series begins,
 	// and no stretch goes across. Empty for one series.
 	Group string `yaml:"group" json:"group"`
@@ -62,6 +65,12 @@ func (c Series) Validate() error {
 		errs = append(errs, errors.New("series: columns: at least one is needed"))
 	}
 	errs = append(errs, uniqueNames("series: columns", c.Columns))
+	errs = append(errs, uniqueNames("series: future", c.Future))
+	for _, name := range c.Future {
+		if !slices.Contains(c.Columns, name) {
+			errs = append(errs, fmt.Errorf("series: future: %s is not one of columns", name))
+		}
+	}
 	if c.History < 1 || c.History > maxSteps {
 		errs = append(errs, fmt.Errorf("series: history %d, want 1 to %d steps", c.History, maxSteps))
 	}
@@ -109,6 +118,15 @@ func (c Series) table(ctx context.Context, steps Table) (*seriesTable, error) {
 		return nil, fmt.Errorf("series: %w", err)
 	}
 	t := &seriesTable{cfg: c, steps: steps}
+	for k := range c.Columns {
+		t.all = append(t.all, k)
+		if len(c.Future) == 0 {
+			t.future = append(t.future, k)
+		}
+	}
+	for _, name := range c.Future {
+		t.future = append(t.future, slices.Index(c.Columns, name))
+	}
 	for i, col := range steps.Columns() {
 		if slices.Contains(c.Columns, col.Name) {
 			if col.Kind != Number && col.Kind != Integer && col.Kind != Boolean {
@@ -178,6 +196,8 @@ type seriesTable struct {
 	kept    []int     // columns of steps
 	numbers []float64 // [steps C]
 	starts  []int     // first steps of the stretches
+	all     []int     // numbers of the columns of history
+	future  []int     // and of future
 }
 
 func (t *seriesTable) Columns() []Column { return t.columns }
@@ -192,9 +212,9 @@ func (t *seriesTable) Read(dst []any, i int, columns []int) error {
 	for k, c := range columns {
 		switch c - len(t.kept) {
 		case 0:
-			dst[k] = t.part(t.starts[i], now)
+			dst[k] = t.part(t.starts[i], now, t.all)
 		case 1:
-			dst[k] = t.part(now, now+t.cfg.Horizon)
+			dst[k] = t.part(now, now+t.cfg.Horizon, t.future)
 		default:
 			if err := t.steps.Read(dst[k:k+1], now-1, t.kept[c:c+1]); err != nil {
 				return err
@@ -204,10 +224,12 @@ func (t *seriesTable) Read(dst []any, i int, columns []int) error {
 	return nil
 }
 
-// part is a copy of the numbers of steps lo to hi.
-func (t *seriesTable) part(lo, hi int) *tensor.Tensor {
-	n := len(t.cfg.Columns)
-	x := tensor.New(dtype.Float64, shape.Of(hi-lo, n))
-	copy(tensor.Data[float64](x), t.numbers[lo*n:hi*n])
+// part is a copy of some columns' numbers of steps lo to hi.
+func (t *seriesTable) part(lo, hi int, columns []int) *tensor.Tensor {
+	x := tensor.New(dtype.Float64, shape.Of(hi-lo, len(columns)))
+	y := tensor.Data[float64](x)
+	for i := range y {
+		y[i] = t.numbers[(lo+i/len(columns))*len(t.cfg.Columns)+columns[i%len(columns)]]
+	}
 	return x
 }

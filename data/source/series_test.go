@@ -105,6 +105,8 @@ func TestSeries(t *testing.T) {
 			[]string{"steps: row 1: a false f64[2 2] [0 0 1 10] f64[1 2] [2 20]", "steps: row 4: a true f64[2 2] [3 30 4 40] f64[1 2] [5 50]", "steps: row 7: b false f64[2 2] [6 60 7 70] f64[1 2] [8 80]"}},
 		{Series{Columns: []string{"x"}, History: 2, Horizon: 2, Stride: 2, Group: "town"},
 			[]string{"steps: row 1: a 10 false f64[2 1] [0 1] f64[2 1] [2 3]", "steps: row 6: b 60 true f64[2 1] [5 6] f64[2 1] [7 8]"}},
+		{Series{Columns: []string{"x", "y"}, Future: []string{"y"}, History: 1, Horizon: 2, Stride: 6},
+			[]string{"steps: row 0: a true f64[1 2] [0 0] f64[2 1] [10 20]", "steps: row 6: b true f64[1 2] [6 60] f64[2 1] [70 80]"}},
 		{Series{Columns: []string{"y"}, History: 9, Stride: 1},
 			[]string{"steps: row 8: b 8 true f64[9 1] [0 10 20 30 40 50 60 70 80]"}},
 	} {
@@ -119,6 +121,7 @@ func TestSeries(t *testing.T) {
 		{Series{Source: held{steps}, Columns: []string{"town"}, History: 1, Stride: 1}, "series: column town holds text, want numbers"},
 		{Series{Source: held{steps}, Columns: []string{"z"}, History: 1, Stride: 1}, `series: no column "z"; there are town, x, y, sunday`},
 		{Series{Source: held{steps}, Columns: []string{"x"}, History: 9, Horizon: 1, Stride: 1}, "series: 9 steps give no stretch of 9 and the 1 that follow"},
+		{Series{Source: held{steps}, Columns: []string{"x"}, Future: []string{"y"}, History: 1, Stride: 1}, "series: future: y is not one of columns"},
 		{Series{}, "series: source: one is needed\nseries: columns: at least one is needed\nseries: history 0, want 1 to 16777216 steps\nseries: stride 0, want at least 1"},
 	} {
 		if _, err := c.cfg.Open(context.Background(), nil); err == nil || err.Error() != c.want {

@@ -172,3 +172,28 @@ func TestOpticks(t *testing.T) {
 	c.Unit = "chapter"
 	fails(t, c, nil, `unit "chapter"`)
 }
+
+func TestTables(t *testing.T) {
+	for _, c := range []struct {
+		cfg  Config
+		rows int
+		last string
+	}{
+		{Penguins{}, 344, "penguins:345"},
+		{Weather{}, 2922, "weather:2923"},
+	} {
+		_, where := opens(t, c.cfg, nil)
+		if len(where) != c.rows || where[c.rows-1] != c.last {
+			t.Errorf("%T has %d rows, the last at %s", c.cfg, len(where), where[len(where)-1])
+		}
+	}
+	table, err := Penguins{}.Open(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Column{{"species", Text}, {"island", Text}, {"bill_length_mm", Number}, {"bill_depth_mm", Number},
+		{"flipper_length_mm", Integer}, {"body_mass_g", Integer}, {"sex", Text}}
+	if got := table.Columns(); !slices.Equal(got, want) {
+		t.Errorf("columns %v, want %v", got, want)
+	}
+}
