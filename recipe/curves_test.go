@@ -57,7 +57,8 @@ var curves = map[string][]string{
 	// SGD with Nesterov momentum, weight decay, warm-up, cosine. At the recipe's
 	// rate, 25 times this, rounding alone grows to more: PyTorch's own curves in
 	// float32 and float64 part by 4e-3 within 60 steps.
-	"mnist": {"optimizer.lr=0.002"},
+	"mnist": {"optimizer.lr=0.002", "schedule={type: cosine, warmup: {share: 0.1}}", "strategy.epochs=5", "strategy.ema=null",
+		"data.inputs.0.augment=[]"},
 	// AdamW, batches in pieces, clipped, warm-up, cosine.
 	"char-gpt": {"model.width=64", "model.layers=2", "model.heads=2", "model.hidden=256", "strategy.accumulate=4",
 		"model.embedding_dropout=0", "model.attention_dropout=0", "model.residual_dropout=0",

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=$1 dumps=$(mktemp -d)
 small="data.inputs.0.length=64 data.inputs.0.pack.stride=64"
-go run ./tools/curves "$dumps/mnist" 200 mnist
+go run ./tools/curves "$dumps/mnist" 200 mnist data.inputs.0.augment=[]
 go run ./tools/curves "$dumps/char-gpt" 200 char-gpt $small model.width=64 model.layers=2 model.heads=2 model.hidden=256 \
 	model.embedding_dropout=0 model.attention_dropout=0 model.residual_dropout=0
 go run ./tools/curves "$dumps/char-lstm" 200 char-lstm $small model.width=32 model.hidden=64 model.dropout=0
