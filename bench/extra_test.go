@@ -59,7 +59,7 @@ func (s *Step) with(e extra) *Step {
 		}
 		s.opt.Update(c, grads, in[2])
 		if e.average {
-			optim.Average(c, "ema.", s.opt.Params(), ops.Scalar(in[2], 0.999))
+			optim.Average(c, "ema.", s.opt.Params(), nil, ops.Scalar(in[2], 0.999))
 		}
 		return []*ir.Value{l}
 	})

@@ -149,7 +149,7 @@ func (f *Func) build(types []ir.Type) (g *ir.Graph, used []spec, err error) {
 	g = ir.NewGraph()
 	c := module.NewCtx(g, f.store.tree, func(key string, p *module.Param, s *module.State) {
 		if p != nil {
-			used = append(used, spec{key, p.Type(), p.Init, nil})
+			used = append(used, spec{key, p.Type(), p.Init, ""})
 		} else {
 			used = append(used, spec{key, s.Type(), s.Init, s.Like})
 		}

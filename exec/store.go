@@ -27,7 +27,6 @@ type Store struct {
 	tree    *module.Tree
 	seed    uint64
 	values  map[string]*value
-	keyOf   map[*module.Param]string
 	model   []string                  // keys of the model's own values, in order
 	keys    []string                  // of all values
 	waiting map[string]*tensor.Tensor // given to Restore under keys that no step has asked for yet
@@ -55,14 +54,13 @@ func NewStore(b backend.Backend, model any, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{b: b, tree: tree, values: map[string]*value{}, keyOf: map[*module.Param]string{}, waiting: map[string]*tensor.Tensor{}}
+	s := &Store{b: b, tree: tree, values: map[string]*value{}, waiting: map[string]*tensor.Tensor{}}
 	for _, o := range opts {
 		o(s)
 	}
 	var params, states []spec
 	for _, p := range tree.Params {
-		s.keyOf[p.Param] = p.Key
-		params = append(params, spec{p.Key, p.Type(), p.Init, nil})
+		params = append(params, spec{p.Key, p.Type(), p.Init, ""})
 	}
 	for _, st := range tree.States {
 		states = append(states, spec{st.Key, st.Type(), st.Init, st.Like})
@@ -81,7 +79,7 @@ type spec struct {
 	key  string
 	typ  ir.Type
 	init module.Init
-	like *module.Param // a value to copy instead
+	like string // the key of a value to copy instead
 }
 
 // add allocates and initialises values that lie next to each other, those of
@@ -134,7 +132,7 @@ func parallel(n int, do func(i int) error) error {
 // copy of a parameter, or else those of its initialisation. Each value has a
 // stream of its own, so that many are drawn at a time.
 func (s *Store) start(b backend.Buffer, p spec) (err error) {
-	restored, like := s.waiting[p.key], s.values[s.keyOf[p.like]]
+	restored, like := s.waiting[p.key], s.values[p.like]
 	filled := b.Fill(func(t *tensor.Tensor) {
 		switch {
 		case restored != nil:
@@ -182,6 +180,9 @@ func (s *Store) Tree() *module.Tree { return s.tree }
 
 // Params lists the parameters in the order of the model's fields.
 func (s *Store) Params() []module.Named { return s.tree.Params }
+
+// States lists the states of the model.
+func (s *Store) States() []*module.State { return s.tree.States }
 
 // Model lists the keys of the model's parameters and states: a state dict.
 func (s *Store) Model() []string { return s.model }

@@ -34,6 +34,7 @@ type trace struct {
 	inputs   map[*Param]*ir.Value
 	states   map[*State]*ir.Value
 	stateIns map[*State]*ir.Value
+	own      map[*State]bool // states of the model
 	shadows  map[shadowed]*State
 	owners   map[string]*State // by key
 	calls    map[string]int    // random calls by module path
@@ -53,11 +54,14 @@ type trace struct {
 func NewCtx(g *ir.Graph, tree *Tree, used func(key string, p *Param, s *State)) *Ctx {
 	t := &trace{g: g, tree: tree, used: used,
 		keys: map[*Param]string{}, params: map[*Param]*ir.Value{}, inputs: map[*Param]*ir.Value{},
-		states: map[*State]*ir.Value{}, stateIns: map[*State]*ir.Value{}, calls: map[string]int{},
+		states: map[*State]*ir.Value{}, stateIns: map[*State]*ir.Value{}, calls: map[string]int{}, own: map[*State]bool{},
 		owners: map[string]*State{}, shadows: map[shadowed]*State{}, gated: map[*ir.Value]*ir.Value{}, open: map[*ir.Value]bool{},
 		seed: &State{Key: SeedKey, DType: dtype.Uint64}, step: &State{Key: StepKey, DType: dtype.Uint64}}
 	for _, p := range tree.Params {
 		t.keys[p.Param] = p.Key
+	}
+	for _, s := range tree.States {
+		t.own[s] = true
 	}
 	return &Ctx{t: t}
 }
@@ -72,24 +76,31 @@ func (c *Ctx) Train() *Ctx { return &Ctx{c.t, true, c.shadow} }
 func (c *Ctx) Eval() *Ctx { return &Ctx{c.t, false, c.shadow} }
 
 // Shadow derives a context in which the state prefix+KEY stands for each
-// parameter KEY: what a model has under other weights, such as an average of
-// those that it had in training. Param reads the state, and SetParam sets it. It
-// starts as a copy of the parameter. States of the model are the same in both.
+// parameter KEY and each state KEY of the model that is of a floating-point type:
+// what a model has under other weights, such as an average of those that it had
+// in training, and the running statistics that belong to those. Param and State
+// read it, and SetParam and SetState set it. It starts as a copy. Counters are
+// the same in both.
 func (c *Ctx) Shadow(prefix string) *Ctx { return &Ctx{c.t, c.train, prefix} }
 
-// shadowed is one parameter under one prefix.
-type shadowed struct {
-	prefix string
-	p      *Param
-}
+// shadowed is one value of the model under one prefix.
+type shadowed struct{ prefix, key string }
 
-// shadowOf is the state that stands for a parameter.
-func (c *Ctx) shadowOf(p *Param, key string) *State {
-	k := shadowed{c.shadow, p}
+// shadowOf is the state that stands for a value of the model.
+func (c *Ctx) shadowOf(key string, t ir.Type) *State {
+	k := shadowed{c.shadow, key}
 	s := c.t.shadows[k]
 	if s == nil {
-		s = &State{Key: c.shadow + key, DType: p.DType, Shape: p.Shape, Like: p}
+		s = &State{Key: c.shadow + key, DType: t.DType, Shape: t.Shape, Like: key}
 		c.t.shadows[k] = s
+	}
+	return s
+}
+
+// stateOf is what stands for a state: itself, or its shadow.
+func (c *Ctx) stateOf(s *State) *State {
+	if c.shadow != "" && s.DType.IsFloat() && c.t.own[s] {
+		return c.shadowOf(s.Key, s.Type())
 	}
 	return s
 }
@@ -145,7 +156,7 @@ func (c *Ctx) Watch(visit func(Visit)) { c.t.visit = visit }
 func (c *Ctx) Param(p *Param) *ir.Value {
 	key, ok := c.t.keys[p]
 	if ok && c.shadow != "" {
-		return c.State(c.shadowOf(p, key))
+		return c.State(c.shadowOf(key, p.Type()))
 	}
 	if v := c.t.params[p]; v != nil {
 		return v
@@ -166,7 +177,7 @@ func (c *Ctx) Param(p *Param) *ir.Value {
 // the store when the step ends.
 func (c *Ctx) SetParam(p *Param, v *ir.Value) {
 	if key, ok := c.t.keys[p]; ok && c.shadow != "" {
-		c.SetState(c.shadowOf(p, key), v)
+		c.SetState(c.shadowOf(key, p.Type()), v)
 		return
 	}
 	c.Param(p)
@@ -187,6 +198,7 @@ func (c *Ctx) Params(opt Trains) []*ir.Value {
 
 // State is the value of a state.
 func (c *Ctx) State(s *State) *ir.Value {
+	s = c.stateOf(s)
 	if v := c.t.states[s]; v != nil {
 		return v
 	}
@@ -210,6 +222,7 @@ func (c *Ctx) State(s *State) *ir.Value {
 // SetState gives a state a new value: from here on in this step, and in the
 // store when the step ends.
 func (c *Ctx) SetState(s *State, v *ir.Value) {
+	s = c.stateOf(s)
 	c.State(s)
 	if in := c.t.stateIns[s]; in != nil {
 		c.t.states[s] = c.t.update(in, v)

@@ -46,7 +46,7 @@ type State struct {
 	DType dtype.DType
 	Shape shape.Shape
 	Init  Init   // nil fills with zeros
-	Like  *Param // a parameter that the value starts as a copy of, in place of Init; nil for none
+	Like  string // the key of a value of the model that this one starts as a copy of, in place of Init; "" for none
 }
 
 // Type is element type and shape.

@@ -1,6 +1,7 @@
 package optim
 
 import (
+	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/rng"
@@ -45,8 +46,8 @@ func (cfg AdaGrad) Validate() error {
 }
 
 // Slots is sum.
-func (cfg AdaGrad) Slots() []Slot {
-	return []Slot{{"sum", func(_ *rng.Stream, t *tensor.Tensor) {
+func (cfg AdaGrad) Slots(ir.Type) []Slot {
+	return []Slot{{Name: "sum", Init: func(_ *rng.Stream, t *tensor.Tensor) {
 		for i := range t.Size() {
 			t.SetFloat(i, cfg.InitialAccumulator)
 		}

@@ -47,7 +47,7 @@ func (cfg Adam) Validate() error {
 }
 
 // Slots are exp_avg and exp_avg_sq.
-func (Adam) Slots() []Slot { return []Slot{{Name: "exp_avg"}, {Name: "exp_avg_sq"}} }
+func (Adam) Slots(ir.Type) []Slot { return []Slot{{Name: "exp_avg"}, {Name: "exp_avg_sq"}} }
 
 // Start builds the corrections for the zeros that the means start from.
 func (cfg Adam) Start(s *Step) Update { return cfg.rule(s, s.constant(1), s.constant(cfg.WeightDecay)) }

@@ -2,6 +2,7 @@ package optim
 
 import (
 	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
 )
@@ -37,7 +38,7 @@ func (cfg AdamW) Build(params []module.Named) (Optimizer, error) {
 func (cfg AdamW) Validate() error { return Adam(cfg).Validate() }
 
 // Slots are exp_avg and exp_avg_sq.
-func (cfg AdamW) Slots() []Slot { return Adam(cfg).Slots() }
+func (cfg AdamW) Slots(p ir.Type) []Slot { return Adam(cfg).Slots(p) }
 
 // Start builds the shrinking factor and what Adam shares.
 func (cfg AdamW) Start(s *Step) Update {

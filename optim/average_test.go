@@ -57,7 +57,7 @@ func (r *rig) step(average bool) *exec.Func {
 		c.Gate(in[2])
 		r.opt.Update(c, grad.Of(l, c.Params(r.opt)...), ops.Scalar(l, 0.05))
 		if average {
-			optim.Average(c, "ema.", r.opt.Params(), in[1])
+			optim.Average(c, "ema.", r.opt.Params(), r.store.States(), in[1])
 		}
 		return []*ir.Value{l}
 	})
@@ -89,11 +89,17 @@ func TestAverage(t *testing.T) {
 				r, plain := newRig(t, threads), newRig(t, threads)
 				f, g := r.step(true), plain.step(false)
 				want := map[string][]float64{}
-				for _, p := range r.store.Params() {
-					w := r.get(t, p.Key)
-					for i := range w.Size() {
-						want[p.Key] = append(want[p.Key], w.Float(i))
+				var keys []string // of all that is averaged: weights, and the statistics of the batch norm
+				for _, key := range r.store.Model() {
+					if w := r.get(t, key); w.DType().IsFloat() {
+						keys = append(keys, key)
+						for i := range w.Size() {
+							want[key] = append(want[key], w.Float(i))
+						}
 					}
+				}
+				if len(keys) != len(r.store.Params())+2 {
+					t.Fatalf("averaged are %v", keys)
 				}
 				n := 0
 				for step := range 6 {
@@ -109,18 +115,18 @@ func TestAverage(t *testing.T) {
 					} else {
 						decay = 1
 					}
-					for _, p := range r.store.Params() {
-						w, e := r.get(t, p.Key), r.get(t, "ema."+p.Key)
-						if string(w.Bytes()) != string(plain.get(t, p.Key).Bytes()) {
-							t.Fatalf("step %d: averaging changed %s", step, p.Key)
+					for _, key := range keys {
+						w, e := r.get(t, key), r.get(t, "ema."+key)
+						if string(w.Bytes()) != string(plain.get(t, key).Bytes()) {
+							t.Fatalf("step %d: averaging changed %s", step, key)
 						}
 						for i := range w.Size() {
-							x := &want[p.Key][i]
+							x := &want[key][i]
 							if decay < 1 {
 								*x = decay**x + (1-decay)*w.Float(i)
 							}
 							if math.Abs(e.Float(i)-*x) > 1e-6*max(1, math.Abs(*x)) {
-								t.Fatalf("step %d: average of %s is %v at element %d, want %v", step, p.Key, e.Float(i), i, *x)
+								t.Fatalf("step %d: average of %s is %v at element %d, want %v", step, key, e.Float(i), i, *x)
 							}
 						}
 					}
@@ -180,7 +186,7 @@ func TestShadow(t *testing.T) {
 	}
 }
 
-// An average is made in the pass that updates the weight.
+// An average of a weight is made in the pass that updates it.
 func TestAverageIsFused(t *testing.T) {
 	r := newRig(t, 2)
 	steps := func(f *exec.Func) int {
@@ -190,8 +196,8 @@ func TestAverageIsFused(t *testing.T) {
 		}
 		return plan.Steps
 	}
-	// 1-decay and the two in float32 are kernels of their own.
-	if with, without := steps(r.step(true)), steps(r.step(false)); with > without+3 {
+	// 1-decay, the two in float32 and the averages of two statistics are kernels of their own.
+	if with, without := steps(r.step(true)), steps(r.step(false)); with > without+5 {
 		t.Errorf("%d kernels with an average, %d without", with, without)
 	}
 }
@@ -207,7 +213,7 @@ func TestAverageRefuses(t *testing.T) {
 		{"ema.", tensor.Must(tensor.Of([]float32{1})), "average: the decay must be a scalar"},
 	} {
 		f := exec.NewFunc(r.store, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
-			optim.Average(c, tc.prefix, r.opt.Params(), in[0])
+			optim.Average(c, tc.prefix, r.opt.Params(), nil, in[0])
 			return in
 		})
 		if _, err := f.Run(context.Background(), tc.decay); err == nil || !strings.Contains(err.Error(), tc.want) {

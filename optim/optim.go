@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
@@ -41,17 +42,19 @@ type Optimizer interface {
 type Rule interface {
 	// Validate tells all that is wrong with the settings.
 	Validate() error
-	// Slots lists the state that each parameter has.
-	Slots() []Slot
+	// Slots lists the state of a parameter that is computed with as type p.
+	Slots(p ir.Type) []Slot
 	// Start builds what the parameters of a group share in a step, and returns
 	// what updates one of them.
 	Start(s *Step) Update
 }
 
-// A Slot is state of the shape and type of its parameter.
+// A Slot is a state of one parameter.
 type Slot struct {
 	Name string      // as PyTorch calls it, such as "exp_avg"
+	Type ir.Type     // none stands for that of the parameter
 	Init module.Init // nil fills with zeros
+	Copy bool        // start as a copy of the parameter instead
 }
 
 // An Update builds the new value of parameter p with gradient g, and of its
@@ -63,11 +66,16 @@ type Step struct {
 	// LR is the learning rate: a scalar of the type of the parameters.
 	LR    *ir.Value
 	count func() *ir.Value
+	norm  func() *ir.Value
 }
 
 // Count is the number of this step as a float64 scalar, 1 in the first. An
 // optimizer keeps count if one of its rules asks.
 func (s *Step) Count() *ir.Value { return s.count() }
+
+// GradNorm is the norm of the gradients of all parameters that the optimizer
+// has, those of other groups too: a float32 scalar.
+func (s *Step) GradNorm() *ir.Value { return s.norm() }
 
 // scalar rounds a float64 scalar to the type of the parameters.
 func (s *Step) scalar(v *ir.Value) *ir.Value { return ops.Cast(v, s.LR.DType()) }
@@ -182,8 +190,16 @@ func (o *optimizer) add(g Group, p module.Named) {
 		o.names = append(o.names, clock)
 	}
 	m := member{shared: shared{g.Rule, g.LRScale, dt, clock}}
-	for _, s := range g.Rule.Slots() {
-		m.slots = append(m.slots, &module.State{Key: o.name + "." + p.Key + "." + s.Name, DType: dt, Shape: p.Shape, Init: s.Init})
+	own := ir.Type{DType: dt, Shape: p.Shape}
+	for _, s := range g.Rule.Slots(own) {
+		state := &module.State{Key: o.name + "." + p.Key + "." + s.Name, DType: s.Type.DType, Shape: s.Type.Shape, Init: s.Init}
+		if s.Type == (ir.Type{}) {
+			state.DType, state.Shape = own.DType, own.Shape
+		}
+		if s.Copy {
+			state.Like = p.Key
+		}
+		m.slots = append(m.slots, state)
 	}
 	o.params, o.member = append(o.params, p), append(o.member, m)
 }
@@ -222,6 +238,7 @@ func (o *optimizer) Update(c *module.Ctx, grads []*ir.Value, lr *ir.Value) {
 	for _, name := range o.names {
 		counts[name] = counter(c, o.clocks[name])
 	}
+	norm := sync.OnceValue(func() *ir.Value { return Norm(grads) })
 	starts := map[shared]Update{}
 	for i, p := range o.params {
 		m := o.member[i]
@@ -238,7 +255,7 @@ func (o *optimizer) Update(c *module.Ctx, grads []*ir.Value, lr *ir.Value) {
 			if m.shared.lrScale != 1 {
 				rate = ops.Mul(rate, ops.Scalar(rate, m.shared.lrScale))
 			}
-			update = m.shared.rule.Start(&Step{rate, counts[m.shared.clock]})
+			update = m.shared.rule.Start(&Step{rate, counts[m.shared.clock], norm})
 			starts[m.shared] = update
 		}
 		state := make([]*ir.Value, len(m.slots))

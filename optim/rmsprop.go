@@ -52,7 +52,7 @@ func (cfg RMSprop) Validate() error {
 
 // Slots are square_avg, then grad_avg if centered, then momentum_buffer if
 // there is momentum.
-func (cfg RMSprop) Slots() []Slot {
+func (cfg RMSprop) Slots(ir.Type) []Slot {
 	slots := []Slot{{Name: "square_avg"}}
 	if cfg.Centered {
 		slots = append(slots, Slot{Name: "grad_avg"})

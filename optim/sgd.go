@@ -1,6 +1,7 @@
 package optim
 
 import (
+	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
 )
@@ -43,7 +44,7 @@ func (cfg SGD) Validate() error {
 }
 
 // Slots is momentum_buffer, if there is momentum.
-func (cfg SGD) Slots() []Slot {
+func (cfg SGD) Slots(ir.Type) []Slot {
 	if cfg.Momentum == 0 {
 		return nil
 	}

@@ -51,7 +51,7 @@ func (r *run) averageWeights(ctx context.Context) error {
 		return nil
 	}
 	average := exec.NewFunc(r.Store, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
-		optim.Average(c, swaPrefix, r.Store.Params(), in[0])
+		optim.Average(c, swaPrefix, r.Store.Params(), r.Store.States(), in[0])
 		return nil
 	})
 	n := float64(r.state.Averaged) // of n/(n+1) average + 1/(n+1) weights
@@ -130,7 +130,7 @@ func batchNorm(m any) *nn.BatchNorm {
 	return nil
 }
 
-// reset makes norms forget all batches.
+// reset makes the shadows of norms forget all batches.
 func reset(s *exec.Store, norms []*nn.BatchNorm) error {
 	for _, bn := range norms {
 		for _, state := range []*module.State{bn.RunningMean, bn.RunningVar, bn.NumBatchesTracked} {
@@ -138,7 +138,11 @@ func reset(s *exec.Store, norms []*nn.BatchNorm) error {
 			if state.Init != nil {
 				state.Init(rng.NewStream(0, state.Key, 0), t)
 			}
-			if err := s.Set(state.Key, t); err != nil {
+			key := state.Key
+			if state.DType.IsFloat() {
+				key = swaPrefix + key
+			}
+			if err := s.Set(key, t); err != nil {
 				return err
 			}
 		}

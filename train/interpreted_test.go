@@ -257,7 +257,7 @@ func scaled() part {
 			l := loss.CrossEntropy(model.Forward(c.Train(), in[0]), in[1])
 			g, norm := scaler.Unscale(c, grad.Of(scaler.Scale(c, l), c.Params(opt)...))
 			opt.Update(c, optim.ClipTo(g, norm, 1), in[2])
-			optim.Average(c, "ema.", opt.Params(), in[3])
+			optim.Average(c, "ema.", opt.Params(), nil, in[3])
 			return []*ir.Value{l, norm}
 		}, errors.Join(err, err2)
 	}, []*tensor.Tensor{f32(6, 12), labels(4, 6), tensor.Scalar[float32](0.05), tensor.Scalar(0.9)}}

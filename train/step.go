@@ -284,7 +284,7 @@ func (p *program) finish(c *module.Ctx, grads []*ir.Value, total *ir.Value, numb
 	}
 	p.opt.Update(c, grads, rate)
 	if s.EMA != nil {
-		optim.Average(c, emaPrefix, p.opt.Params(), numbers[2])
+		optim.Average(c, emaPrefix, p.opt.Params(), p.t.Store.States(), numbers[2])
 	}
 	return norm, ok
 }

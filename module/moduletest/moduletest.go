@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"maps"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 
@@ -82,8 +81,8 @@ func (s *Store) Trace(f Func, args ...*tensor.Tensor) *ir.Graph {
 		if p != nil {
 			s.add(key, p.Type(), p.Init, 0)
 		} else {
-			if i := slices.IndexFunc(s.Tree.Params, func(p module.Named) bool { return p.Param == st.Like }); i >= 0 && s.Values[key] == nil {
-				s.Values[key] = s.Values[s.Tree.Params[i].Key].Clone()
+			if like := s.Values[st.Like]; like != nil && s.Values[key] == nil {
+				s.Values[key] = like.Clone()
 			}
 			s.add(key, st.Type(), st.Init, 0)
 		}

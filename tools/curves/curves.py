@@ -91,28 +91,33 @@ def main():
     p.add_argument("--precision", default="float32", choices=["float64", "float32", "bfloat16", "float16"],
                    help="bfloat16 and float16 are autocast's; float64 tells what rounding does to a curve")
     p.add_argument("--lr", type=float, help="highest rate, instead of the recipe's")
+    p.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="autocast to float16 is slow on a CPU: 11 to 16 s a step")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--evaluate", action="store_true", help="print the validation loss after every epoch, not the losses")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     torch.manual_seed(1)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     f = safe_open(a.dump, "pt")
     init = {k[5:]: f.get_tensor(k) for k in f.keys() if k.startswith("init.")}
     shapes = {k: tuple(v.shape) for k, v in init.items()}
     model = LeNet(shapes) if a.net == "lenet" else (GPT if a.net == "gpt" else LSTM)(shapes, a.dropout)
     model.load_state_dict(init)
     wide = torch.float64 if a.precision == "float64" else torch.float32
-    model.to(wide)
+    model.to(a.device, wide)
     optimizer, rate, clip = settings(a.net, model.parameters(), a.total)
     base = a.lr or optimizer.param_groups[0]["lr"]
     dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(a.precision)
-    scaler = torch.amp.GradScaler("cpu", enabled=a.precision == "float16")
+    scaler = torch.amp.GradScaler(a.device, enabled=a.precision == "float16")
 
     def losses(x, y):
         """The sum over targets, and how many there are."""
-        with torch.autocast("cpu", dtype=dtype or torch.bfloat16, enabled=dtype is not None):
+        with torch.autocast(a.device, dtype=dtype or torch.bfloat16, enabled=dtype is not None):
             out = model(x.to(wide) if x.is_floating_point() else x)
         return F.cross_entropy(out.to(wide).flatten(0, -2), y.flatten(), reduction="sum", ignore_index=-100), (y != -100).sum()
+
+    def get(name):
+        return f.get_tensor(name).to(a.device)
 
     epoch, valid = int(f.metadata()["steps_per_epoch"]), sorted({k.split(".")[1] for k in f.keys() if k.startswith("validation.")})
     curve, norms, times, began = [], [], [], time.time()
@@ -121,7 +126,7 @@ def main():
         model.train()
         for group in optimizer.param_groups:
             group["lr"] = base * rate(step)
-        x, y = f.get_tensor(f"batch.{step:05d}.0"), f.get_tensor(f"batch.{step:05d}.1")
+        x, y = get(f"batch.{step:05d}.0"), get(f"batch.{step:05d}.1")
         rows, total, count = -(-len(x) // a.pieces), 0.0, (y != -100).sum()
         optimizer.zero_grad()
         for i in range(0, len(x), rows):
@@ -141,7 +146,7 @@ def main():
             s = n = 0
             with torch.no_grad():
                 for v in valid:
-                    t, c = losses(f.get_tensor(f"validation.{v}.0"), f.get_tensor(f"validation.{v}.1"))
+                    t, c = losses(get(f"validation.{v}.0"), get(f"validation.{v}.1"))
                     s, n = s + t.item(), n + c.item()
             print(f"epoch {(step + 1) // epoch}: train {sum(curve[-epoch:]) / epoch:.4f} validation {s / n:.4f} {took:.1f} s", flush=True)
             began = time.time()
