@@ -44,6 +44,7 @@ type trace struct {
 	gate     *ir.Value               // nil for none
 	gated    map[*ir.Value]*ir.Value // by variable: the gate that its new value went through
 	open     map[*ir.Value]bool      // variables that the gate does not concern
+	losses   []*ir.Value
 	used     func(key string, p *Param, s *State)
 	visit    func(Visit)
 }
@@ -184,6 +185,31 @@ func (c *Ctx) SetParam(p *Param, v *ir.Value) {
 	if in := c.t.inputs[p]; in != nil {
 		c.t.params[p] = c.t.update(in, v)
 	}
+}
+
+// AddLoss adds v, a floating-point scalar that is a mean over the batch, to the
+// loss that the step minimises, such as a penalty on what a layer gives. In
+// evaluation mode it does nothing. In the body of a loop it is a mistake: what is
+// added must leave the loop first.
+func (c *Ctx) AddLoss(v *ir.Value) {
+	g := c.t.g
+	switch {
+	case !c.train || g.Err() != nil:
+	case v.Graph() != g:
+		g.Fail("add_loss", "a loss can't be added in the body of a loop; let it be a result of the loop, and add it there", []*ir.Value{v})
+	case v.Rank() != 0 || !v.DType().IsFloat():
+		g.Fail("add_loss", fmt.Sprintf("wants a floating-point scalar, got %v", v.Type()), []*ir.Value{v})
+	default:
+		c.t.losses = append(c.t.losses, v)
+	}
+}
+
+// AddedLosses are the terms that layers have added since it was last asked, for
+// the step that minimises them.
+func (c *Ctx) AddedLosses() []*ir.Value {
+	added := c.t.losses
+	c.t.losses = nil
+	return added
 }
 
 // Params are the values of the parameters that opt trains.

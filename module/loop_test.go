@@ -112,3 +112,29 @@ func TestUpdatesInLoops(t *testing.T) {
 		}
 	}
 }
+
+// What layers add to the loss is a scalar outside of loops, asked for once.
+func TestAddLoss(t *testing.T) {
+	c, _ := trace(t)
+	one := ops.Full(c.Graph(), dtype.Float32, shape.Shape{}, 1)
+	if c.Eval().AddLoss(one); len(c.AddedLosses()) != 0 {
+		t.Error("a context in evaluation mode adds to the loss")
+	}
+	c.Train().AddLoss(one)
+	if added := c.AddedLosses(); len(added) != 1 || added[0] != one || len(c.AddedLosses()) != 0 {
+		t.Errorf("added %v", added)
+	}
+	c.Train().AddLoss(ops.Full(c.Graph(), dtype.Float32, shape.Of(2), 1))
+	if err := c.Graph().Err(); err == nil || !strings.Contains(err.Error(), "wants a floating-point scalar, got f32[2]") {
+		t.Errorf("error %v", err)
+	}
+	c, _ = trace(t)
+	one = ops.Full(c.Graph(), dtype.Float32, shape.Shape{}, 1)
+	ops.ScanN(2, []*ir.Value{one}, func(_ *ir.Value, s []*ir.Value) (next, ys []*ir.Value) {
+		c.Train().AddLoss(ops.Add(s[0], s[0]))
+		return s, nil
+	})
+	if err := c.Graph().Err(); err == nil || !strings.Contains(err.Error(), "in the body of a loop") {
+		t.Errorf("error %v", err)
+	}
+}

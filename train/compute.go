@@ -53,7 +53,8 @@ func (r *run) compute(ctx context.Context, in []*tensor.Tensor, n int, mixed boo
 		for i, t := range in {
 			piece[i] = t.Rows(at, min(at+rows, n))
 		}
-		out, err := r.program.piece.Run(ctx, slices.Concat(piece, mix, []*tensor.Tensor{tensor.Scalar(at == 0)}, counts)...)
+		share := float32(min(rows, n-at)) / float32(n)
+		out, err := r.program.piece.Run(ctx, slices.Concat(piece, mix, []*tensor.Tensor{tensor.Scalar(at == 0), tensor.Scalar(share)}, counts)...)
 		if err != nil {
 			return nil, err
 		}

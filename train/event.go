@@ -49,11 +49,11 @@ type StepStarted struct {
 
 // Stepped comes after every step that was not refused.
 type Stepped struct {
-	Step     int  // steps done
-	Epoch    int  // from 1
-	Last     bool // step of its epoch; false where only reading on could tell
-	Samples  int  // in this step
-	Loss     float64
+	Step     int       // steps done
+	Epoch    int       // from 1
+	Last     bool      // step of its epoch; false where only reading on could tell
+	Samples  int       // in this step
+	Loss     float64   // that was minimised, with what layers add
 	LR       float64   // of the first optimizer
 	GradNorm float64   // before clipping; 0 unless the strategy has clip_norm or a guard
 	Metrics  []float64 // of the heads one after another, means over the batch; nil for a mixed one
@@ -133,7 +133,7 @@ func (*Ended) event()             {}
 // A Score is how well a model does on a number of samples.
 type Score struct {
 	Samples int
-	Loss    float64         // the heads' means, weighted
+	Loss    float64         // the heads' means, weighted; without what layers add
 	Values  []runlog.Metric // loss, with several heads the loss of each, and the metrics of each
 }
 

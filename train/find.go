@@ -294,9 +294,9 @@ func (r *run) planned(b *data.Batch) (int64, error) {
 		for i, t := range in {
 			piece[i] = t.Rows(0, (b.N+n-1)/n)
 		}
-		count := tensor.Scalar(float32(1))
+		one := tensor.Scalar(float32(1)) // share of the piece, and count of each head
 		calls = []call{
-			{r.program.piece, slices.Concat(piece, mix, []*tensor.Tensor{tensor.Scalar(true)}, slices.Repeat([]*tensor.Tensor{count}, len(r.Heads)))},
+			{r.program.piece, slices.Concat(piece, mix, []*tensor.Tensor{tensor.Scalar(true)}, slices.Repeat([]*tensor.Tensor{one}, 1+len(r.Heads)))},
 			{r.program.update, append([]*tensor.Tensor{tensor.Scalar(float32(0))}, numbers...)},
 		}
 	}

@@ -52,7 +52,11 @@ func layer(name string, l nn.Forwarder, x *tensor.Tensor) part {
 			if in[0].DType().IsFloat() {
 				of = append(of, in[0])
 			}
-			g := grad.Of(ops.Mean(ops.Mul(y, y)), of...)
+			total := ops.Mean(ops.Mul(y, y))
+			for _, l := range c.AddedLosses() {
+				total = ops.Add(total, l)
+			}
+			g := grad.Of(total, of...)
 			for i, p := range params {
 				c.SetParam(p.Param, ops.Sub(c.Param(p.Param), g[i]))
 			}
@@ -95,7 +99,7 @@ func layers() []part {
 	padded.PaddingIdx = new(2)
 	noBias, bare := nn.DefaultLayerNorm(12), nn.DefaultLayerNorm(9, 8)
 	noBias.Bias, bare.Affine, bare.Bias = false, false, false
-	return append(transformers(), []part{
+	return append(append(transformers(), sequences()...), []part{
 		layer("Linear", nn.NewLinear(12, 7), rows()),
 		layer("Linear/rank 3", nn.LinearConfig{In: 12, Out: 7}.Build(), f32(2, 5, 12)),
 		layer("Linear/rank 1", nn.NewLinear(12, 7), f32(12)),

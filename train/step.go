@@ -28,7 +28,7 @@ type program struct {
 	grads  []*module.State // sums of the gradients of pieces
 	whole  *exec.Func      // batch, numbers -> loss, norm, ok, sum and count of each head, outputs that are judged
 	counts *exec.Func      // batch -> count of each head
-	piece  *exec.Func      // batch, first, counts -> loss, sum and count of each head, outputs that are judged
+	piece  *exec.Func      // batch, first, share, counts -> loss, sum and count of each head, outputs that are judged
 	update *exec.Func      // loss, numbers -> norm, ok
 }
 
@@ -39,7 +39,7 @@ func (t *Trainer) compile(opt optim.Optimizer, scaler *optim.Scaler) *program {
 	p.whole = t.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
 		b := t.split(in)
 		out, terms := t.forward(c.Train(), b)
-		total := t.total(terms, nil)
+		total := t.total(c, terms, nil, nil)
 		norm, ok := p.finish(c, p.gradients(c, total), total, b.numbers)
 		return slices.Concat([]*ir.Value{total, norm, ok}, list(terms), t.judgedBatches(out))
 	})
@@ -60,9 +60,9 @@ func (t *Trainer) compile(opt optim.Optimizer, scaler *optim.Scaler) *program {
 	})
 	p.piece = t.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
 		b := t.split(in)
-		first, counts := b.numbers[0], b.numbers[1:]
+		first, share, counts := b.numbers[0], b.numbers[1], b.numbers[2:]
 		out, terms := t.forward(c.Train(), b)
-		total := t.total(terms, counts)
+		total := t.total(c, terms, counts, share)
 		for i, g := range p.gradients(c, total) {
 			before := c.State(p.grads[i])
 			c.SetState(p.grads[i], ops.Select(first, g, ops.Add(before, g)))
@@ -186,9 +186,10 @@ func positions(out, target, weight *ir.Value) (o, t, w *ir.Value) {
 	return ops.Reshape(out, n, classes), ops.Reshape(target, n), weight
 }
 
-// total is the weighted sum of the heads' means; counts, if given, are what
-// their sums are divided by.
-func (t *Trainer) total(terms []loss.Terms, counts []*ir.Value) *ir.Value {
+// total is the weighted sum of the heads' means, and what layers add. Counts, if
+// given, are what the heads' sums are divided by, and share is that of the piece
+// in the batch.
+func (t *Trainer) total(c *module.Ctx, terms []loss.Terms, counts []*ir.Value, share *ir.Value) *ir.Value {
 	var total *ir.Value
 	for i, h := range t.Heads {
 		if counts != nil {
@@ -203,6 +204,12 @@ func (t *Trainer) total(terms []loss.Terms, counts []*ir.Value) *ir.Value {
 		} else {
 			total = ops.Add(total, l)
 		}
+	}
+	for _, l := range c.AddedLosses() {
+		if share != nil {
+			l = ops.Mul(l, ops.Cast(share, l.DType()))
+		}
+		total = ops.Add(total, ops.Cast(l, total.DType()))
 	}
 	return total
 }

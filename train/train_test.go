@@ -427,11 +427,15 @@ func TestThreads(t *testing.T) {
 	}
 }
 
-// A batch that is computed in pieces has the gradients of the whole one.
+// A batch that is computed in pieces has the gradients of the whole one, also of
+// what layers add to the loss.
 func TestAccumulate(t *testing.T) {
-	losses := func(pieces int) []float64 {
+	losses := func(pieces int, penalty float64) []float64 {
 		tr := newTrainer(t, 2, 2)
-		model := struct{ FC1, FC2 *nn.Linear }{nn.NewLinear(2, 16), nn.NewLinear(16, 3)} // no norm: its statistics are those of a piece
+		model := struct {
+			FC1, FC2 *nn.Linear
+			Penalty  *nn.ActivityRegularization
+		}{nn.NewLinear(2, 16), nn.NewLinear(16, 3), &nn.ActivityRegularization{L1: 0.01, L2: penalty}} // no norm: its statistics are those of a piece
 		store, err := exec.NewStore(cpu.New(cpu.WithThreads(2)), &model, exec.Seed(1))
 		if err != nil {
 			t.Fatal(err)
@@ -439,7 +443,7 @@ func TestAccumulate(t *testing.T) {
 		defer store.Close()
 		tr.Store = store
 		tr.Forward = func(c *nn.Ctx, in []*ir.Value) []*ir.Value {
-			return []*ir.Value{model.FC2.Forward(c, ops.ReLU(model.FC1.Forward(c, in[0])))}
+			return []*ir.Value{model.FC2.Forward(c, model.Penalty.Forward(c, ops.ReLU(model.FC1.Forward(c, in[0]))))}
 		}
 		tr.Strategy.Accumulate, tr.Strategy.ClipNorm = pieces, new(0.5)
 		// Labels that do not count are spread unevenly over the pieces.
@@ -467,9 +471,12 @@ func TestAccumulate(t *testing.T) {
 		}
 		return list
 	}
-	want := losses(1)
+	want := losses(1, 0.05)
+	if plain := losses(1, 0); !(plain[0] < want[0]) {
+		t.Errorf("loss %v with a penalty, %v without", want[0], plain[0])
+	}
 	for _, pieces := range []int{2, 5, 64} {
-		for i, got := range losses(pieces) {
+		for i, got := range losses(pieces, 0.05) {
 			if d := math.Abs(got - want[i]); !(d <= 2e-5*want[i]) {
 				t.Errorf("%d pieces, step %d: loss %v, of the whole batch %v", pieces, i+1, got, want[i])
 			}

@@ -165,6 +165,7 @@ func Kinds() []config.Kind {
 		{Name: "upsample", Default: Upsample{}},
 		{Name: "pixel_shuffle", Default: PixelShuffle{Factor: 2}},
 		{Name: "pixel_unshuffle", Default: PixelUnshuffle{Factor: 2}},
+		{Name: "activity_regularization", Default: ActivityRegularization{}},
 		{Name: "dropout", Default: Dropout{P: 0.5}},
 		{Name: "flatten", Default: Flatten{Start: 1}},
 		{Name: "reshape", Default: Reshape{}},

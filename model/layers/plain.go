@@ -115,6 +115,18 @@ func (Sigmoid) Validate() error { return nil }
 // Build makes the layer.
 func (Sigmoid) Build(x Operand) (Module, error) { return each(x, &nn.Sigmoid{}) }
 
+// ActivityRegularization passes x on, and adds a penalty on its size to the loss
+// of training; see [nn.ActivityRegularization].
+type ActivityRegularization struct {
+	Named                     `yaml:",inline"`
+	nn.ActivityRegularization `yaml:",inline"`
+}
+
+// Build makes the layer.
+func (cfg ActivityRegularization) Build(x Operand) (Module, error) {
+	return each(x, &cfg.ActivityRegularization)
+}
+
 // LeakyReLU is x where x > 0, Slope*x elsewhere.
 type LeakyReLU struct {
 	Named `yaml:",inline"`
