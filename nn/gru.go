@@ -39,7 +39,7 @@ type GRU struct {
 func (cfg GRUConfig) Build() *GRU {
 	l := &GRU{Config: cfg, err: cfg.Validate()}
 	if l.err == nil {
-		l.RecurrentWeights = newRecurrentWeights(cfg.RecurrentConfig, 3)
+		l.RecurrentWeights = newRecurrentWeights(cfg.RecurrentConfig, 3, cfg.Hidden)
 	}
 	return l
 }
@@ -67,9 +67,9 @@ func (l *GRU) Unroll(c *Ctx, x, h0, lengths *ir.Value) (y, h *ir.Value) {
 }
 
 func (l *GRU) unroll(c *Ctx, x *ir.Value, states []*ir.Value, lengths *ir.Value) (*ir.Value, [][]*ir.Value) {
-	return l.Config.unroll(c, "gru", l.err, &l.RecurrentWeights, x, states, lengths,
-		func(x, weight, biasIH, biasHH *ir.Value, s []*ir.Value, lengths *ir.Value, reverse bool) (*ir.Value, []*ir.Value) {
-			y, h := ops.GRU(x, weight, gruBias(x, biasIH, biasHH), s[0], lengths, ops.GRUOp{Reverse: reverse})
+	return l.Config.unroll(c, "gru", l.err, &l.RecurrentWeights, x, states, []int{l.Config.Hidden}, lengths,
+		func(x *ir.Value, w recurrentValues, s []*ir.Value, lengths *ir.Value, reverse bool) (*ir.Value, []*ir.Value) {
+			y, h := ops.GRU(x, w.hh, gruBias(x, w.biasIH, w.biasHH), s[0], lengths, ops.GRUOp{Reverse: reverse})
 			return y, []*ir.Value{h}
 		})
 }

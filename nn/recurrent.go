@@ -47,41 +47,50 @@ func (cfg RecurrentConfig) directions() int {
 
 // RecurrentWeights are the parameters of recurrent layers, one of each kind for
 // every layer: with G gates, WeightIH [G*Hidden width of the layer's operand],
-// WeightHH [G*Hidden Hidden] and the biases [G*Hidden], empty without. The
-// second half belongs to the direction backwards. All are drawn from
-// U(-1/sqrt(Hidden), 1/sqrt(Hidden)).
+// WeightHH [G*Hidden Hidden] and the biases [G*Hidden], empty without. With a
+// projection to P numbers WeightHH is [G*Hidden P] and WeightHR [P Hidden]; it is
+// empty without. The second half belongs to the direction backwards. All are
+// drawn from U(-1/sqrt(Hidden), 1/sqrt(Hidden)).
 type RecurrentWeights struct {
 	WeightIH        []*Param `param:"weight_ih_l#0"`
 	WeightHH        []*Param `param:"weight_hh_l#0"`
 	BiasIH          []*Param `param:"bias_ih_l#0"`
 	BiasHH          []*Param `param:"bias_hh_l#0"`
+	WeightHR        []*Param `param:"weight_hr_l#0"`
 	WeightIHReverse []*Param `param:"weight_ih_l#0_reverse"`
 	WeightHHReverse []*Param `param:"weight_hh_l#0_reverse"`
 	BiasIHReverse   []*Param `param:"bias_ih_l#0_reverse"`
 	BiasHHReverse   []*Param `param:"bias_hh_l#0_reverse"`
+	WeightHRReverse []*Param `param:"weight_hr_l#0_reverse"`
 }
 
-func newRecurrentWeights(cfg RecurrentConfig, gates int) (w RecurrentWeights) {
-	direction := func(weightIH, weightHH, biasIH, biasHH *[]*Param) {
+// newRecurrentWeights makes the parameters of layers that give a number of
+// values in each direction: Hidden, or what a projection makes of these.
+func newRecurrentWeights(cfg RecurrentConfig, gates, out int) (w RecurrentWeights) {
+	direction := func(weightIH, weightHH, biasIH, biasHH, weightHR *[]*Param) {
 		in := cfg.In
 		for range cfg.Layers {
 			*weightIH = append(*weightIH, newParam(byFanIn(cfg.Hidden), gates*cfg.Hidden, in))
-			*weightHH = append(*weightHH, newParam(byFanIn(cfg.Hidden), gates*cfg.Hidden, cfg.Hidden))
+			*weightHH = append(*weightHH, newParam(byFanIn(cfg.Hidden), gates*cfg.Hidden, out))
 			if cfg.Bias {
 				*biasIH = append(*biasIH, newParam(byFanIn(cfg.Hidden), gates*cfg.Hidden))
 				*biasHH = append(*biasHH, newParam(byFanIn(cfg.Hidden), gates*cfg.Hidden))
 			}
-			in = cfg.directions() * cfg.Hidden
+			if out != cfg.Hidden {
+				*weightHR = append(*weightHR, newParam(byFanIn(cfg.Hidden), out, cfg.Hidden))
+			}
+			in = cfg.directions() * out
 		}
 	}
-	direction(&w.WeightIH, &w.WeightHH, &w.BiasIH, &w.BiasHH)
+	direction(&w.WeightIH, &w.WeightHH, &w.BiasIH, &w.BiasHH, &w.WeightHR)
 	if cfg.Bidirectional {
-		direction(&w.WeightIHReverse, &w.WeightHHReverse, &w.BiasIHReverse, &w.BiasHHReverse)
+		direction(&w.WeightIHReverse, &w.WeightHHReverse, &w.BiasIHReverse, &w.BiasHHReverse, &w.WeightHRReverse)
 	}
 	return w
 }
 
-// of are the parameters of one layer in one direction; biases nil without.
+// of are the parameters of one layer in one direction; biases and projection nil
+// without.
 func (w *RecurrentWeights) of(layer int, reverse bool) cellWeights {
 	at := func(list []*Param) *Param {
 		if layer < len(list) {
@@ -90,22 +99,27 @@ func (w *RecurrentWeights) of(layer int, reverse bool) cellWeights {
 		return nil
 	}
 	if reverse {
-		return cellWeights{at(w.WeightIHReverse), at(w.WeightHHReverse), at(w.BiasIHReverse), at(w.BiasHHReverse)}
+		return cellWeights{at(w.WeightIHReverse), at(w.WeightHHReverse), at(w.BiasIHReverse), at(w.BiasHHReverse), at(w.WeightHRReverse)}
 	}
-	return cellWeights{at(w.WeightIH), at(w.WeightHH), at(w.BiasIH), at(w.BiasHH)}
+	return cellWeights{at(w.WeightIH), at(w.WeightHH), at(w.BiasIH), at(w.BiasHH), at(w.WeightHR)}
 }
 
 // A direction runs one direction of one layer: it takes the products of the
-// inputs with their weight, the weight of the states and the biases, of which
-// both or none are nil, and gives the outputs and the last states.
-type direction func(x, weight, biasIH, biasHH *ir.Value, states []*ir.Value, lengths *ir.Value, reverse bool) (y *ir.Value, last []*ir.Value)
+// inputs with their weight, the weight of the states, the biases, of which both
+// or none are nil, and the projection or nil, and gives the outputs and the last
+// states.
+type direction func(x *ir.Value, w recurrentValues, states []*ir.Value, lengths *ir.Value, reverse bool) (y *ir.Value, last []*ir.Value)
 
-// unroll runs all layers. States are nil, or [layers*directions B Hidden]; the
-// last ones are those of the single layers and directions, for join.
-func (cfg RecurrentConfig) unroll(c *Ctx, name string, err error, w *RecurrentWeights, x *ir.Value, states []*ir.Value, lengths *ir.Value, run direction) (*ir.Value, [][]*ir.Value) {
+// recurrentValues are the values of a [cellWeights] besides the first.
+type recurrentValues struct{ hh, biasIH, biasHH, hr *ir.Value }
+
+// unroll runs all layers. States are nil, or [layers*directions B width] with the
+// widths given; the last ones are those of the single layers and directions, for
+// join.
+func (cfg RecurrentConfig) unroll(c *Ctx, name string, err error, w *RecurrentWeights, x *ir.Value, states []*ir.Value, widths []int, lengths *ir.Value, run direction) (*ir.Value, [][]*ir.Value) {
 	if c.Graph().Err() == nil {
 		if err == nil {
-			err = cfg.check(x, states, lengths)
+			err = cfg.check(x, states, widths, lengths)
 		}
 		if err != nil {
 			refuse(c, name, err, x)
@@ -123,10 +137,11 @@ func (cfg RecurrentConfig) unroll(c *Ctx, name string, err error, w *RecurrentWe
 		for d := range cfg.directions() {
 			weights := w.of(layer, d == 1)
 			var first []*ir.Value
-			for _, s := range states {
-				first = append(first, cfg.first(x, s, layer*cfg.directions()+d))
+			for i, s := range states {
+				first = append(first, firstState(x, s, layer*cfg.directions()+d, widths[i]))
 			}
-			y, h := run(ops.Linear(x, c.Param(weights.ih), nil), c.Param(weights.hh), optional(c, weights.biasIH), optional(c, weights.biasHH), first, lengths, d == 1)
+			values := recurrentValues{c.Param(weights.hh), optional(c, weights.biasIH), optional(c, weights.biasHH), optional(c, weights.hr)}
+			y, h := run(ops.Linear(x, c.Param(weights.ih), nil), values, first, lengths, d == 1)
 			ys = append(ys, y)
 			for i := range h {
 				last[i] = append(last[i], h[i])
@@ -154,12 +169,12 @@ func join(states []*ir.Value) *ir.Value {
 }
 
 // check says what is wrong with the operands.
-func (cfg RecurrentConfig) check(x *ir.Value, states []*ir.Value, lengths *ir.Value) error {
+func (cfg RecurrentConfig) check(x *ir.Value, states []*ir.Value, widths []int, lengths *ir.Value) error {
 	if x.Rank() != 3 || x.Dim(2) != cfg.In {
 		return fmt.Errorf("wants x [B T %d]", cfg.In)
 	}
-	want := ir.Type{DType: x.DType(), Shape: shape.Of(cfg.Layers*cfg.directions(), x.Dim(0), cfg.Hidden)}
-	for _, s := range states {
+	for i, s := range states {
+		want := ir.Type{DType: x.DType(), Shape: shape.Of(cfg.Layers*cfg.directions(), x.Dim(0), widths[i])}
 		if s != nil && s.Type() != want {
 			return fmt.Errorf("wants a state %v, got %v", want, s.Type())
 		}
@@ -174,12 +189,12 @@ func checkLengths(lengths *ir.Value, batch int) error {
 	return nil
 }
 
-// first is state i [B Hidden] of all, zeros without.
-func (cfg RecurrentConfig) first(x, states *ir.Value, i int) *ir.Value {
+// firstState is state i [B width] of all, zeros without.
+func firstState(x, states *ir.Value, i, width int) *ir.Value {
 	if states == nil {
-		return ops.Full(x.Graph(), x.DType(), shape.Of(x.Dim(0), cfg.Hidden), 0)
+		return ops.Full(x.Graph(), x.DType(), shape.Of(x.Dim(0), width), 0)
 	}
-	return ops.Reshape(ops.Narrow(states, 0, i, 1), x.Dim(0), cfg.Hidden)
+	return ops.Reshape(ops.Narrow(states, 0, i, 1), x.Dim(0), width)
 }
 
 // bothBiases is the sum of two biases, zeros [n] if there are none.

@@ -35,13 +35,13 @@ type CellWeights struct {
 }
 
 func newCellWeights(cfg CellConfig, gates int) CellWeights {
-	w := newRecurrentWeights(cfg.layer(), gates)
+	w := newRecurrentWeights(cfg.layer(), gates, cfg.Hidden)
 	of := w.of(0, false)
 	return CellWeights{of.ih, of.hh, of.biasIH, of.biasHH}
 }
 
 // cellWeights are the parameters of one layer in one direction.
-type cellWeights struct{ ih, hh, biasIH, biasHH *Param }
+type cellWeights struct{ ih, hh, biasIH, biasHH, hr *Param }
 
 // step runs one step: x [B In], states [B Hidden], nil for zeros.
 func (cfg CellConfig) step(c *Ctx, name string, err error, w *CellWeights, x *ir.Value, states []*ir.Value,

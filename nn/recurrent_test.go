@@ -172,6 +172,8 @@ func TestRecurrentMistakes(t *testing.T) {
 	x, state := ir.Type{DType: dtype.Float32, Shape: shape.Of(2, 5, 3)}, ir.Type{DType: dtype.Float32, Shape: shape.Of(1, 2, 4)}
 	bad := DefaultLSTM(3, 0)
 	bad.Dropout = 2
+	projected := DefaultLSTM(3, 4)
+	projected.ProjSize = 4
 	relu := DefaultRNN(1, 1)
 	relu.Nonlinearity = "sine"
 	for _, m := range []struct {
@@ -186,6 +188,7 @@ func TestRecurrentMistakes(t *testing.T) {
 		{"lengths", []ir.Type{x, {DType: dtype.Int64, Shape: shape.Of(3)}}, func(c *Ctx, in []*ir.Value) { lstm.Unroll(c, in[0], nil, nil, in[1]) }, "lstm: wants lengths [2] of an integer type, got i64[3]"},
 		{"float lengths", []ir.Type{x, {DType: dtype.Float32, Shape: shape.Of(2)}}, func(c *Ctx, in []*ir.Value) { lstm.Unroll(c, in[0], nil, nil, in[1]) }, "wants lengths [2] of an integer type, got f32[2]"},
 		{"config", []ir.Type{x}, func(c *Ctx, in []*ir.Value) { bad.Build().Forward(c, in[0]) }, "lstm: hidden must be at least 1, got 0\ndropout 2 is outside 0..1"},
+		{"projection", []ir.Type{x}, func(c *Ctx, in []*ir.Value) { projected.Build().Forward(c, in[0]) }, "lstm: proj_size must be in 1..3, below hidden, or 0 for no projection; got 4"},
 		{"nonlinearity", []ir.Type{x}, func(c *Ctx, in []*ir.Value) { relu.Build().Forward(c, in[0]) }, `there is no nonlinearity "sine"; there are tanh and relu`},
 		{"cell", []ir.Type{x}, func(c *Ctx, in []*ir.Value) { NewGRUCell(3, 4).Step(c, in[0], nil) }, "gru_cell: wants x [B 3]"},
 		{"cell state", []ir.Type{{DType: dtype.Float32, Shape: shape.Of(2, 3)}, state}, func(c *Ctx, in []*ir.Value) { NewRNNCell(3, 4).Step(c, in[0], in[1]) }, "rnn_cell: wants a state f32[2 4], got f32[1 2 4]"},
@@ -221,5 +224,30 @@ func TestRecurrentLengthTypes(t *testing.T) {
 	moduletest.Near(t, "outputs", out[0], out[1])
 	if y := out[0].F32(); y[2] != 0 || y[3] != 0 || y[0] == 0 {
 		t.Errorf("outputs %v", y)
+	}
+}
+
+// A sequence without a step keeps its first states, with a projection too.
+func TestNoStep(t *testing.T) {
+	cfg := DefaultLSTM(1, 3)
+	cfg.ProjSize, cfg.Bidirectional = 2, true
+	l := cfg.Build()
+	s := moduletest.NewStore(t, l, 1)
+	h0, c0 := sequence(2, 2, 2), sequence(2, 2, 3)
+	out := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		_, h, cell := l.Unroll(c, in[0], in[1], in[2], in[3])
+		return []*ir.Value{h, cell}
+	}, sequence(2, 3, 1), h0, c0, tensor.Must(tensor.Of([]int64{2, 0})))
+	for d := range 2 {
+		for i := range 2 {
+			if at := d*4 + 2 + i; out[0].Float(at) != h0.Float(at) {
+				t.Errorf("state %d is %v, was %v", at, out[0].Float(at), h0.Float(at))
+			}
+		}
+		for i := range 3 {
+			if at := d*6 + 3 + i; out[1].Float(at) != c0.Float(at) {
+				t.Errorf("cell %d is %v, was %v", at, out[1].Float(at), c0.Float(at))
+			}
+		}
 	}
 }

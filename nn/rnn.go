@@ -66,7 +66,7 @@ type RNN struct {
 func (cfg RNNConfig) Build() *RNN {
 	l := &RNN{Config: cfg, err: cfg.Validate()}
 	if l.err == nil {
-		l.RecurrentWeights = newRecurrentWeights(cfg.RecurrentConfig, 1)
+		l.RecurrentWeights = newRecurrentWeights(cfg.RecurrentConfig, 1, cfg.Hidden)
 	}
 	return l
 }
@@ -95,10 +95,10 @@ func (l *RNN) Unroll(c *Ctx, x, h0, lengths *ir.Value) (y, h *ir.Value) {
 
 func (l *RNN) unroll(c *Ctx, x *ir.Value, states []*ir.Value, lengths *ir.Value) (*ir.Value, [][]*ir.Value) {
 	op := ops.RNNOp{ReLU: l.Config.Nonlinearity == ReLUNonlinearity}
-	return l.Config.unroll(c, "rnn", l.err, &l.RecurrentWeights, x, states, lengths,
-		func(x, weight, biasIH, biasHH *ir.Value, s []*ir.Value, lengths *ir.Value, reverse bool) (*ir.Value, []*ir.Value) {
+	return l.Config.unroll(c, "rnn", l.err, &l.RecurrentWeights, x, states, []int{l.Config.Hidden}, lengths,
+		func(x *ir.Value, w recurrentValues, s []*ir.Value, lengths *ir.Value, reverse bool) (*ir.Value, []*ir.Value) {
 			op.Reverse = reverse
-			y, h := ops.RNN(x, weight, bothBiases(x, biasIH, biasHH, x.Dim(-1)), s[0], lengths, op)
+			y, h := ops.RNN(x, w.hh, bothBiases(x, w.biasIH, w.biasHH, x.Dim(-1)), s[0], lengths, op)
 			return y, []*ir.Value{h}
 		})
 }

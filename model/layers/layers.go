@@ -174,7 +174,7 @@ func Kinds() []config.Kind {
 		{Name: "learned_position", Default: LearnedPosition{}},
 		{Name: "sinusoidal_position", Default: SinusoidalPosition{}},
 		{Name: "class_token", Default: ClassToken{}},
-		{Name: "lstm", Default: LSTM{DefaultRecurrent()}},
+		{Name: "lstm", Default: LSTM{Recurrent: DefaultRecurrent()}},
 		{Name: "gru", Default: GRU{DefaultRecurrent()}},
 		{Name: "rnn", Default: RNN{Recurrent: DefaultRecurrent(), Nonlinearity: nn.TanhNonlinearity}},
 		{Name: "multihead_attention", Default: MultiheadAttention{Bias: true}},

@@ -220,7 +220,7 @@ func TestEveryKind(t *testing.T) {
 		"embedding":           {{func(Layer) Layer { return Embedding{Width: 3} }, tokens(5, 11), "f32[3 5 3]"}, {func(Layer) Layer { return Embedding{Width: 3, Count: new(20), PaddingIdx: new(0)} }, tokens(5, 11), "f32[3 5 3]"}},
 		"learned_position":    {{same, seq, ""}, {func(Layer) Layer { return LearnedPosition{Context: new(9)} }, seq, ""}},
 		"sinusoidal_position": {{same, seq, ""}}, "class_token": {{same, seq, "f32[3 6 4]"}},
-		"lstm": {{hidden, seq, "f32[3 5 6]"}}, "gru": {{hidden, seq, "f32[3 5 6]"}},
+		"lstm": {{hidden, seq, "f32[3 5 6]"}, {func(l Layer) Layer { c := hidden(l).(LSTM); c.ProjSize, c.Bidirectional = 2, true; return c }, seq, "f32[3 5 4]"}}, "gru": {{hidden, seq, "f32[3 5 6]"}},
 		"rnn":                       {{func(l Layer) Layer { c := hidden(l).(RNN); c.Bidirectional, c.Layers = true, 2; return c }, seq, "f32[3 5 12]"}},
 		"multihead_attention":       {{heads, seq, ""}},
 		"transformer_encoder_layer": {{heads, seq, ""}},
@@ -278,7 +278,7 @@ func TestPaddingCountsNowhere(t *testing.T) {
 	for _, by := range []OverTime{MeanOverTime, MaxOverTime, LastInTime, FirstInTime} {
 		for name, inner := range map[string][]Layer{
 			"nothing":     {},
-			"lstm":        {LSTM{recurrent}},
+			"lstm":        {LSTM{Recurrent: recurrent}},
 			"gru":         {GRU{recurrent}, DefaultLayerNorm()},
 			"rnn":         {RNN{Recurrent: recurrent, Nonlinearity: nn.TanhNonlinearity}},
 			"transformer": {SinusoidalPosition{Context: new(20)}, encoder},
@@ -483,12 +483,12 @@ func TestValidate(t *testing.T) {
 			[]string{"layers.0: layers must name", "layers.1: times must", "layers.1: layers must name", "layers.2: layers must name", `layers.3: join: there is no ""`, "layers.3: branches must have"}},
 		{list(Residual{Layers: []Layer{Sequential{Layers: []Layer{ELU{Alpha: math.NaN()}}}}}), []string{"layers.0.layers.0.layers.0: alpha must be a finite number"}},
 		{list(Conv2d{Conv{}}), []string{"layers.0: kernel wants one number", "layers.0: stride wants", "layers.0: padding wants", "layers.0: dilation wants"}},
-		{list(LSTM{recurrent}, TransformerEncoder{}, MultiheadAttention{}, TimePool{}, Softmax{}, Reshape{Shape: []int{-1, -1}}, Permute{Axes: []int{1, 0}}),
+		{list(LSTM{Recurrent: recurrent}, TransformerEncoder{}, MultiheadAttention{}, TimePool{}, Softmax{}, Reshape{Shape: []int{-1, -1}}, Permute{Axes: []int{1, 0}}),
 			[]string{"layers.0: hidden must", "layers.1: heads must", "layers.1: there is no activation", "layers.1: layers must be", "layers.2: heads must", "layers.3: by: there is no", "layers.4: axis 0 is that of the batch", "layers.5: shape wants", "layers.6: axes wants"}},
 		{list(Repeat{Times: 1001, Layers: []Layer{ReLU{}}}), []string{"layers.0: times must be at most 1000"}},
 		{list(Repeat{Times: 1000, Layers: []Layer{Repeat{Times: 1000, Layers: []Layer{Repeat{Times: 1000, Layers: []Layer{ReLU{}}}}}}}),
 			[]string{"layers: a model has at most 10000 of them"}},
-		{list(LSTM{Recurrent{Hidden: 1, Layers: 1 << 40}}), []string{"layers.0: layers must be at most 1000"}},
+		{list(LSTM{Recurrent: Recurrent{Hidden: 1, Layers: 1 << 40}}), []string{"layers.0: layers must be at most 1000"}},
 		{Config{Join: Concat, Inputs: map[string][]Layer{"a.b": {linear(-1)}}, Reads: []Read{{Name: "x", DType: "f33"}}},
 			[]string{`inputs: a name is not empty and has no dots, got "a.b"`, "inputs.a.b.0: out must", `reads.0: dtype: no element type "f33"`}},
 	} {

@@ -215,19 +215,22 @@ func endsOf(mask *ir.Value) *ir.Value {
 // LSTM is nn.LSTM.
 type LSTM struct {
 	Recurrent `yaml:",inline"`
+	ProjSize  int `json:"proj_size" yaml:"proj_size"` // width of what a projection makes of the units; 0 for none
+}
+
+func (cfg LSTM) lstm(in int) nn.LSTMConfig {
+	return nn.LSTMConfig{RecurrentConfig: cfg.config(in), ProjSize: cfg.ProjSize}
 }
 
 // Validate tells all that is wrong.
-func (cfg LSTM) Validate() error {
-	return errors.Join(cfg.stack(), nn.LSTMConfig{RecurrentConfig: cfg.config(1)}.Validate())
-}
+func (cfg LSTM) Validate() error { return errors.Join(cfg.stack(), cfg.lstm(1).Validate()) }
 
 // Build makes the layer.
 func (cfg LSTM) Build(x Operand) (Module, error) {
 	if err := x.wants("sequences [B T D]", 3); err != nil {
 		return nil, err
 	}
-	return &recurrent{nn.LSTMConfig{RecurrentConfig: cfg.config(x.Dim(2))}.Build()}, nil
+	return &recurrent{cfg.lstm(x.Dim(2)).Build()}, nil
 }
 
 // GRU is nn.GRU.

@@ -113,6 +113,15 @@ LAYERS = {
     "gru_one": (nn.GRU, 1, 1, 1, False, True, 1, 1, None, True),
 }
 
+# As LAYERS, with the projection's size at the end.
+PROJECTED = {
+    "lstm_projected": (3, 5, 1, False, True, 2, 4, None, False, 2),
+    "lstm_projected_states": (3, 4, 1, False, True, 3, 3, None, True, 3),
+    "lstm_projected_deep_bidirectional": (2, 4, 2, True, True, 2, 3, None, True, 3),
+    "lstm_projected_deep_bidirectional_lengths": (3, 4, 2, True, True, 3, 5, [2, 5, 1], True, 2),
+    "lstm_projected_no_bias_lengths": (3, 4, 2, True, False, 2, 4, [4, 2], False, 1),
+}
+
 # name: (class, In, Hidden, bias, B, first states)
 CELLS = {
     "rnn_cell": (nn.RNNCell, 3, 4, True, 2, True),
@@ -175,6 +184,22 @@ def build_layers(path):
 
         module(g, name, cls(wide, d, layers, bias=bias, batch_first=True, bidirectional=both, **extra), ins, run,
                In=wide, Hidden=d, Layers=layers, Bias=bias, Bidirectional=both, Dropout=0, States=count, Lengths=bool(lengths), **extra)
+    for name, (wide, d, layers, both, bias, b, t, lengths, states, size) in PROJECTED.items():
+        count, directions = 2 if states else 0, layers * (1 + both)
+        ins = [normal(b, t, wide)] + ([normal(directions, b, size), normal(directions, b, d)] if states else [])
+        ins += [indices(lengths)] if lengths else []
+
+        def run(net, x, *more):
+            if lengths:
+                x = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+            y, last = net(x, tuple(more[:2]) if count else None)
+            if lengths:
+                y, _ = pad_packed_sequence(y, batch_first=True, total_length=t)
+            return flat(y, last)
+
+        module(g, name, nn.LSTM(wide, d, layers, bias=bias, batch_first=True, bidirectional=both, proj_size=size), ins, run,
+               In=wide, Hidden=d, Layers=layers, Bias=bias, Bidirectional=both, Dropout=0, States=count, Lengths=bool(lengths),
+               proj_size=size)
     for name, (cls, wide, d, bias, b, states) in CELLS.items():
         extra = {"nonlinearity": "relu" if "relu" in name else "tanh"} if cls is nn.RNNCell else {}
         count = (2 if cls is nn.LSTMCell else 1) if states else 0
