@@ -3,7 +3,6 @@ package loss
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
@@ -17,11 +16,14 @@ type CrossEntropyConfig struct {
 	LabelSmoothing float64   `json:"label_smoothing" yaml:"label_smoothing"` // part of the target spread evenly, 0..1
 	ZLoss          float64   `json:"z_loss" yaml:"z_loss"`                   // factor of the square of the logarithm of the softmax's denominator
 	Reduction      Reduction `json:"reduction" yaml:"reduction"`
-	Weight         []float64 `json:"class_weights" yaml:"class_weights"` // factor of each class in Terms; none for ones
+	Weight         []float64 `json:"class_weights" yaml:"class_weights"` // factor of each class; none for ones
 }
 
 // DefaultCrossEntropy takes the mean, without smoothing; label -100 is ignored.
 func DefaultCrossEntropy() CrossEntropyConfig { return CrossEntropyConfig{IgnoreIndex: -100} }
+
+// Target is Either: labels or probabilities.
+func (CrossEntropyConfig) Target() Target { return Either }
 
 // Validate tells all that is wrong.
 func (cfg CrossEntropyConfig) Validate() error {
@@ -32,34 +34,28 @@ func (cfg CrossEntropyConfig) Validate() error {
 	if !(cfg.ZLoss >= 0) {
 		errs = append(errs, fmt.Errorf("loss: z-loss %v is negative", cfg.ZLoss))
 	}
-	for c, w := range cfg.Weight {
-		if !(w >= 0) || math.IsInf(w, 0) {
-			errs = append(errs, fmt.Errorf("loss: weight %v of class %d, want a number from 0 up", w, c))
-		}
-	}
-	return errors.Join(append(errs, cfg.Reduction.validate())...)
+	return errors.Join(append(errs, validateWeights("class_weights", cfg.Weight), cfg.Reduction.validate())...)
 }
 
 // CrossEntropy is the mean cross-entropy between the softmax of logits and
-// targets, in nats: DefaultCrossEntropy().Apply(logits, target, nil).
+// targets, in nats: DefaultCrossEntropy().Apply(logits, target).
 func CrossEntropy(logits, target *ir.Value) *ir.Value {
-	return DefaultCrossEntropy().Apply(logits, target, nil)
+	return DefaultCrossEntropy().Apply(logits, target)
 }
 
 // Apply gives, for each position n with logits x over C classes,
 //
-//	loss[n] = -sum over c of weight[c] * q[n,c] * log softmax(x[n])[c] + ZLoss z[n]^2
+//	loss[n] = -sum over c of Weight[c] * q[n,c] * log softmax(x[n])[c] + ZLoss z[n]^2
 //	q[n,c]  = (1-s) p[n,c] + s/C
 //	z[n]    = log(sum over c of e^x[n,c])
 //
-// with s for LabelSmoothing and p for the target; for labels with a weight the
-// second part is times weight[label]. Logits are [B C] or
+// with s for LabelSmoothing and p for the target; for labels with weights the
+// second part is times Weight[label]. Logits are [B C] or
 // [B C ...]. The target is either labels of an integer type, [B] or [B ...]
-// (p is 1 at the label), or probabilities of the type of the logits. The weight
-// [C] may be nil for ones.
+// (p is 1 at the label), or probabilities of the type of the logits.
 //
 // With labels, the positions of label IgnoreIndex have loss 0, and the mean
-// divides by the sum of weight[label] over the others; NaN where that is 0. A
+// divides by the sum of Weight[label] over the others; NaN where that is 0. A
 // label that is neither a class nor IgnoreIndex gives NaN. With probabilities
 // the mean divides by the number of positions. Without reduction the result is
 // [B] or [B ...]. A logit of -Inf is a class that can't be: fine while its
@@ -67,22 +63,17 @@ func CrossEntropy(logits, target *ir.Value) *ir.Value {
 //
 // Source: torch.nn.functional.cross_entropy; ZLoss after Chowdhery and others,
 // "PaLM" (2022), section 5.
-func (cfg CrossEntropyConfig) Apply(logits, target, weight *ir.Value) *ir.Value {
-	const name = "cross_entropy"
-	logits, target, weight = wide(logits), wide(target), wide(weight)
-	in := []*ir.Value{logits, target}
-	if weight != nil {
-		in = append(in, weight)
-	}
+func (cfg CrossEntropyConfig) Apply(logits, target *ir.Value) *ir.Value {
+	logits, target = wide(logits), wide(target)
 	if logits.Graph().Err() != nil {
 		return logits
 	}
-	if err := cfg.check(logits, target, weight); err != nil {
-		return fail(name, err.Error(), in...)
+	if err := cfg.check(logits, target); err != nil {
+		return fail("cross_entropy", err.Error(), logits, target)
 	}
 	positions := logits.Shape().Dims() // [B ...]
 	positions = append(positions[:1], positions[2:]...)
-	losses, counts := cfg.positions(rows(logits), target, weight)
+	losses, counts := cfg.positions(rows(logits), target)
 	switch cfg.Reduction {
 	case Mean:
 		total := ops.Scalar(losses, float64(losses.Dim(0)))
@@ -98,7 +89,8 @@ func (cfg CrossEntropyConfig) Apply(logits, target, weight *ir.Value) *ir.Value 
 
 // positions gives the loss of each position [N] for logits [N C], and what each
 // counts in the mean; nil for 1.
-func (cfg CrossEntropyConfig) positions(logits, target, weight *ir.Value) (losses, counts *ir.Value) {
+func (cfg CrossEntropyConfig) positions(logits, target *ir.Value) (losses, counts *ir.Value) {
+	weight := numbers(logits, cfg.Weight)
 	switch {
 	case target.DType().IsFloat():
 		return cfg.probabilities(logits, rows(target), weight), nil
@@ -118,23 +110,15 @@ func (cfg CrossEntropyConfig) Terms(logits, target, weight *ir.Value) Terms {
 	if logits.Graph().Err() != nil {
 		return Terms{logits, logits}
 	}
-	var classes *ir.Value
-	if len(cfg.Weight) > 0 {
-		var each []*ir.Value
-		for _, w := range cfg.Weight {
-			each = append(each, ops.Full(logits.Graph(), logits.DType(), shape.Of(1), w))
-		}
-		classes = ops.Concat(0, each...)
-	}
-	if err := cfg.check(logits, target, classes); err != nil {
+	if err := cfg.check(logits, target); err != nil {
 		v := fail(name, err.Error(), logits, target)
 		return Terms{v, v}
 	}
-	losses, counts := cfg.positions(rows(logits), target, classes)
+	losses, counts := cfg.positions(rows(logits), target)
 	return terms(name, losses, counts, logits.Dim(0), weight)
 }
 
-func (cfg CrossEntropyConfig) check(logits, target, weight *ir.Value) error {
+func (cfg CrossEntropyConfig) check(logits, target *ir.Value) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
@@ -153,10 +137,7 @@ func (cfg CrossEntropyConfig) check(logits, target, weight *ir.Value) error {
 	case target.DType() == dtype.Bool:
 		return errors.New("wants labels of an integer type or probabilities")
 	}
-	if want := (ir.Type{DType: logits.DType(), Shape: shape.Of(dims[1])}); weight != nil && weight.Type() != want {
-		return fmt.Errorf("wants a weight %v, one for each class", want)
-	}
-	return nil
+	return checkClassWeights(cfg.Weight, dims[1])
 }
 
 // rows turns [B C ...] into [positions C].

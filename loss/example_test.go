@@ -17,7 +17,7 @@ func ExampleCrossEntropy() {
 	labels := g.Input(ir.Arg, "labels", ir.Type{DType: dtype.Int64, Shape: shape.Of(2)})
 	smooth := loss.DefaultCrossEntropy()
 	smooth.LabelSmoothing = 0.1
-	g.SetOutputs(loss.CrossEntropy(logits, labels), smooth.Apply(logits, labels, nil))
+	g.SetOutputs(loss.CrossEntropy(logits, labels), smooth.Apply(logits, labels))
 	r, err := interp.Run(g, tensor.Must(tensor.Of([]float32{2, 0, 0, 0, 0, 5}, 2, 3)), tensor.Must(tensor.Of([]int64{0, 2})))
 	if err != nil {
 		fmt.Println(err)

@@ -30,5 +30,8 @@ func (cfg L1Config) Terms(x, target, weight *ir.Value) Terms {
 	return elementTerms("l1", L1Config{None}.Apply(x, target), weight)
 }
 
+// Target is Numbers.
+func (L1Config) Target() Target { return Numbers }
+
 // Validate tells all that is wrong.
 func (cfg L1Config) Validate() error { return cfg.Reduction.validate() }

@@ -30,5 +30,8 @@ func (cfg MSEConfig) Terms(x, target, weight *ir.Value) Terms {
 	return elementTerms("mse", MSEConfig{None}.Apply(x, target), weight)
 }
 
+// Target is Numbers.
+func (MSEConfig) Target() Target { return Numbers }
+
 // Validate tells all that is wrong.
 func (cfg MSEConfig) Validate() error { return cfg.Reduction.validate() }

@@ -16,10 +16,23 @@ type Terms struct{ Sum, Count *ir.Value }
 // Mean is Sum / Count.
 func (t Terms) Mean() *ir.Value { return ops.Div(t.Sum, t.Count) }
 
+// A Target is what a loss compares an output with.
+type Target uint8
+
+// The targets.
+const (
+	Numbers Target = iota // of a floating-point type
+	Labels                // of an integer type
+	Either                // labels or numbers
+	Nothing               // the output is judged by itself; a target may have any type, and is not read
+)
+
 // A Config is a loss as data.
 type Config interface {
 	// Validate tells all that is wrong with the settings.
 	Validate() error
+	// Target says what the loss compares an output with.
+	Target() Target
 	// Terms gives the sum of the losses and what their mean divides by; the
 	// config's own reduction does not matter. weight [B] multiplies the loss,
 	// and the count, of each example; nil is ones.

@@ -177,11 +177,13 @@ func (r Recipe) heads(set *feature.Set) ([]train.Head, error) {
 // fits finds out whether a loss can judge a target.
 func fits(cfg loss.Config, f feature.Fitted) error {
 	dt, _ := f.Encoder.Item()
-	_, classes := cfg.(loss.CrossEntropyConfig)
+	want := cfg.Target()
 	switch target := f.Encoder.(feature.Target); {
-	case !classes && !dt.IsFloat():
+	case want == loss.Numbers && !dt.IsFloat():
 		return fmt.Errorf("target %s is a class, and this loss compares numbers: cross_entropy is for classes", f.Name)
-	case classes && dt.IsFloat() && target.Outputs() == 1: // which has probability 1
+	case want == loss.Labels && dt.IsFloat():
+		return fmt.Errorf("target %s is a number, and this loss is for classes: mse and l1 compare numbers", f.Name)
+	case want == loss.Either && dt.IsFloat() && target.Outputs() == 1: // which has probability 1
 		return fmt.Errorf("target %s is a number, and cross_entropy is for classes: mse and l1 compare numbers", f.Name)
 	}
 	return nil

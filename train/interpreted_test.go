@@ -3,9 +3,9 @@ package train_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,6 +17,7 @@ import (
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ir/interp"
 	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/loss/losstest"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/ops"
@@ -184,54 +185,30 @@ func layers() []part {
 	}...)
 }
 
-// criterion is a step that gives a loss and its gradient by the first operand.
-func criterion(name string, f func(in []*ir.Value) *ir.Value, in ...*tensor.Tensor) part {
-	return part{name, &struct{}{}, func(*exec.Store) (func(c *module.Ctx, in []*ir.Value) []*ir.Value, error) {
-		return func(_ *module.Ctx, in []*ir.Value) []*ir.Value {
-			l := f(in)
-			return []*ir.Value{l, grad.Of(ops.Sum(l), in[0])[0]}
-		}, nil
-	}, in}
-}
-
-func losses() (list []part) {
-	probabilities := func(dims ...int) *tensor.Tensor { return optest.Convert(gen.Uniform(0, 1, dims...), dtype.Float32) }
-	two := func(f func(x, y *ir.Value) *ir.Value) func(in []*ir.Value) *ir.Value {
-		return func(in []*ir.Value) *ir.Value { return f(in[0], in[1]) }
-	}
-	list = append(list,
-		criterion("CrossEntropy", two(loss.CrossEntropy), f32(6, 5), labels(5, 6)),
-		criterion("MSE", two(loss.MSE), f32(6, 5), f32(6, 5)),
-		criterion("L1", two(loss.L1), f32(6, 5), f32(6, 5)),
-		criterion("BCEWithLogits", two(loss.BCEWithLogits), f32(6, 5), probabilities(6, 5)),
-	)
-	for _, r := range []loss.Reduction{loss.Mean, loss.Sum, loss.None} {
-		for _, smoothing := range []float64{0, 0.1} {
-			ce := loss.CrossEntropyConfig{IgnoreIndex: 2, LabelSmoothing: smoothing, Reduction: r}
-			weighted := func(in []*ir.Value) *ir.Value { return ce.Apply(in[0], in[1], in[2]) }
-			plain := func(in []*ir.Value) *ir.Value { return ce.Apply(in[0], in[1], nil) }
-			name := fmt.Sprintf("CrossEntropyConfig/%v,smoothing %v,", r, smoothing)
-			list = append(list,
-				criterion(name+"labels", plain, f32(6, 5), labels(5, 6)),
-				criterion(name+"labels,weight", weighted, f32(6, 5), labels(5, 6), probabilities(5)),
-				criterion(name+"z-loss", func(in []*ir.Value) *ir.Value {
-					ce := ce
-					ce.ZLoss = 0.1
-					return ce.Apply(in[0], in[1], nil)
-				}, f32(6, 5), labels(5, 6)),
-				criterion(name+"image", plain, f32(3, 5, 4, 4), labels(5, 3, 4, 4)),
-				criterion(name+"image,weight", weighted, f32(3, 5, 4, 4), labels(5, 3, 4, 4), probabilities(5)),
-				criterion(name+"probabilities", plain, f32(6, 5), probabilities(6, 5)),
-				criterion(name+"probabilities,weight", weighted, f32(6, 5), probabilities(6, 5), probabilities(5)),
-			)
+// losses are steps that give a loss and its gradients: those of the reference
+// values, in float32.
+func losses(t *testing.T) (list []part) {
+	for _, c := range losstest.Cases(t, "../loss/testdata/*.safetensors") {
+		args, at := c.Args()
+		var in []*tensor.Tensor
+		for _, x := range args {
+			if x.DType().IsFloat() {
+				x = optest.Convert(x, dtype.Float32)
+			}
+			in = append(in, x)
 		}
-		bce := loss.BCEWithLogitsConfig{Reduction: r}
-		list = append(list,
-			criterion(fmt.Sprintf("BCEWithLogitsConfig/%v", r), func(in []*ir.Value) *ir.Value { return bce.Apply(in[0], in[1], in[2], in[3]) },
-				f32(6, 5), probabilities(6, 5), probabilities(5), probabilities(5)),
-			criterion(fmt.Sprintf("MSEConfig/%v", r), two(loss.MSEConfig{Reduction: r}.Apply), f32(6, 5), f32(6, 5)),
-			criterion(fmt.Sprintf("L1Config/%v", r), two(loss.L1Config{Reduction: r}.Apply), f32(6, 5), f32(6, 5)),
-		)
+		list = append(list, part{reflect.TypeOf(c.Config).Name() + "/" + c.Name, &struct{}{}, func(*exec.Store) (func(c *module.Ctx, in []*ir.Value) []*ir.Value, error) {
+			return func(_ *module.Ctx, in []*ir.Value) []*ir.Value {
+				l := c.Apply(c.Place(in))
+				var by []*ir.Value
+				for j, i := range at {
+					if c.Differentiable(i) {
+						by = append(by, in[j])
+					}
+				}
+				return append(grad.Of(ops.Sum(l), by...), l)
+			}, nil
+		}, in})
 	}
 	return list
 }
@@ -297,7 +274,7 @@ func optimizers() []part {
 // interpreter in a compiled step, and the step gives what the interpreter gives
 // for the whole graph: outputs, parameters and states.
 func TestNothingIsInterpreted(t *testing.T) {
-	for kind, parts := range map[string][]part{"layer": layers(), "loss": losses(), "optimizer": optimizers()} {
+	for kind, parts := range map[string][]part{"layer": layers(), "loss": losses(t), "optimizer": optimizers()} {
 		for _, p := range parts {
 			t.Run(kind+"/"+p.name, func(t *testing.T) { p.check(t) })
 		}
@@ -375,8 +352,7 @@ func TestEveryPartIsListed(t *testing.T) {
 		parts     []part
 	}{
 		{"nn", `(?m)^func \(\w+ \*([A-Z]\w*)\) Forward\(`, layers()},
-		{"loss", `(?m)^func ([A-Z]\w*)\([^)]*\) \*ir\.Value`, losses()},
-		{"loss", `(?m)^func \(\w+ ([A-Z]\w*)\) Apply\(`, losses()},
+		{"loss", `(?m)^func \(\w+ ([A-Z]\w*)\) Apply\(`, losses(t)},
 		{"optim", `(?m)^func \(\w+ ([A-Z]\w*)\) Build\(`, optimizers()},
 	} {
 		listed := map[string]bool{}
