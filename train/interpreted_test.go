@@ -161,6 +161,7 @@ func layers() []part {
 		layer("LSTM", nn.NewLSTM(12, 7), f32(3, 5, 12)),
 		layer("GRU", nn.NewGRU(12, 7), f32(3, 5, 12)),
 		layer("Dropout", nn.NewDropout(0.3), image()),
+		layer("DropPath", nn.NewDropPath(0.3), image()),
 		layer("Flatten", nn.NewFlatten(), image()),
 		layer("Sequential", nn.NewSequential(nn.NewConv2d(4, 5, 3), nn.NewBatchNorm2d(5), &nn.ReLU{}, nn.NewMaxPool2d(2), nn.NewFlatten(), nn.NewLinear(45, 3)), image()),
 		layer("ReLU", &nn.ReLU{}, rows()),

@@ -167,6 +167,7 @@ func Kinds() []config.Kind {
 		{Name: "pixel_unshuffle", Default: PixelUnshuffle{Factor: 2}},
 		{Name: "activity_regularization", Default: ActivityRegularization{}},
 		{Name: "dropout", Default: Dropout{P: 0.5}},
+		{Name: "drop_path", Default: DropPath{P: 0.1}},
 		{Name: "flatten", Default: Flatten{Start: 1}},
 		{Name: "reshape", Default: Reshape{}},
 		{Name: "permute", Default: Permute{}},

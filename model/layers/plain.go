@@ -266,6 +266,20 @@ func (cfg Dropout) Validate() error { return probability("p", cfg.P) }
 // Build makes the layer.
 func (cfg Dropout) Build(x Operand) (Module, error) { return each(x, nn.NewDropout(cfg.P)) }
 
+// DropPath sets whole examples to 0 with probability P while a model is trained,
+// and multiplies the others by 1/(1-P): at the end of the layers of a residual
+// it leaves them out.
+type DropPath struct {
+	Named `yaml:",inline"`
+	P     float64 `json:"p" yaml:"p"`
+}
+
+// Validate tells all that is wrong.
+func (cfg DropPath) Validate() error { return probability("p", cfg.P) }
+
+// Build makes the layer.
+func (cfg DropPath) Build(x Operand) (Module, error) { return each(x, nn.NewDropPath(cfg.P)) }
+
 // Linear is nn.Linear over the last axis: [B D] to [B Out], [B T D] to
 // [B T Out].
 type Linear struct {
