@@ -33,8 +33,10 @@ func Kinds() config.Kinds {
 		reflect.TypeFor[schedule.Config]():    schedule.Kinds(),
 
 		reflect.TypeFor[Loss]():            {{Default: Loss{Weight: 1}}},
+		reflect.TypeFor[schedule.Stage]():  {{Default: schedule.DefaultStage()}},
 		reflect.TypeFor[train.EMA]():       {{Default: train.EMA{Decay: 0.999}}},
 		reflect.TypeFor[train.SWA]():       {{Default: train.SWA{Start: 0.75}}},
+		reflect.TypeFor[train.SWAAnneal](): {{Default: train.DefaultSWAAnneal()}},
 		reflect.TypeFor[train.Start]():     {{Default: train.Start{Strict: true}}},
 		reflect.TypeFor[train.EarlyStop](): {{Default: train.DefaultEarlyStop()}},
 		reflect.TypeFor[train.Guard]():     {{Default: train.DefaultGuard()}},

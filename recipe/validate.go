@@ -127,8 +127,9 @@ func (r Recipe) validateMetrics() error {
 	if e := r.Strategy.EarlyStop; e != nil {
 		watched["strategy.early_stop"] = watch{&e.Metric, e.Maximize}
 	}
-	if s, ok := r.Schedule.(schedule.Plateau); ok {
-		watched["schedule"] = watch{s.Metric, s.Maximize}
+	if s, ok := r.Schedule.(schedule.Follower); ok {
+		metric, maximize := s.Follows()
+		watched["schedule"] = watch{metric, maximize}
 	}
 	for _, section := range slices.Sorted(maps.Keys(watched)) {
 		name := watched[section].metric

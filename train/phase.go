@@ -46,20 +46,6 @@ func (t *Trainer) groups(epoch int) ([]optim.Group, error) {
 	return optim.Groups(t.Store.Params(), t.Optimizers, optim.Training{Freeze: s.Freeze, Thaw: s.Thaw, Epoch: epoch, Rates: s.Rates, Decay: s.Decay})
 }
 
-// endless tells whether a schedule does without the length of the run.
-func endless(cfg schedule.Config) bool {
-	var w *schedule.Warmup
-	switch c := cfg.(type) {
-	case schedule.Constant:
-		w = c.Warmup
-	case schedule.Plateau:
-		w = c.Warmup
-	default:
-		return false
-	}
-	return w == nil || w.Share == nil
-}
-
 // buildSchedule makes the schedule of a run of so many steps, -1 if nobody
 // knows how many.
 func (r *run) buildSchedule(steps int) (schedule.Schedule, error) {
@@ -68,8 +54,8 @@ func (r *run) buildSchedule(steps int) (schedule.Schedule, error) {
 	}
 	lr := r.Optimizers[0].Config.Rate()
 	if steps < 0 {
-		if !endless(r.Schedule) {
-			return nil, fmt.Errorf("train: schedule %T needs the number of steps, and only reading all of the data can tell that: give strategy.steps, or a constant schedule whose warm-up is a number of steps", r.Schedule)
+		if !schedule.Endless(r.Schedule) {
+			return nil, fmt.Errorf("train: schedule %T needs the number of steps, and only reading all of the data can tell that: give strategy.steps, or a schedule that does without it, such as constant or inverse_sqrt, with numbers of steps in place of shares", r.Schedule)
 		}
 		steps = math.MaxInt32
 	}
@@ -90,21 +76,11 @@ func (r *run) buildSchedule(steps int) (schedule.Schedule, error) {
 		if !known || r.Strategy.Epochs == nil {
 			return nil, fmt.Errorf("train: swa averages at the ends of epochs: it wants strategy.epochs, and data whose batches can be counted")
 		}
-		rate = constantFrom{rate, swa.firstEpoch(*r.Strategy.Epochs) * perEpoch, swa.LR}
+		anneal := SWAAnneal{By: schedule.AnnealLinear} // at once
+		if swa.Anneal != nil {
+			anneal = *swa.Anneal
+		}
+		rate = anneal.By.To(swa.LR, rate, swa.firstEpoch(*r.Strategy.Epochs)*perEpoch, anneal.Epochs*perEpoch)
 	}
 	return rate, err
-}
-
-// constantFrom is a schedule that is constant from a step on.
-type constantFrom struct {
-	schedule.Schedule
-	step int
-	lr   float64
-}
-
-func (c constantFrom) At(step int) float64 {
-	if step >= c.step {
-		return c.lr
-	}
-	return c.Schedule.At(step)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/gradus-ml/gradus/optim"
+	"github.com/gradus-ml/gradus/optim/schedule"
 )
 
 // A Strategy says how training goes, apart from model, data, loss and
@@ -74,6 +75,12 @@ func (s Strategy) Validate() error {
 	if w := s.SWA; w != nil {
 		at(w.Start >= 0 && w.Start < 1, "swa.start must be at least 0 and below 1, got %v", w.Start)
 		at(w.LR > 0 && w.LR-w.LR == 0, "swa.lr must be a finite number above 0, got %v", w.LR)
+		if a := w.Anneal; a != nil {
+			at(a.Epochs >= 1 && a.Epochs <= maxSteps, "swa.anneal.epochs must be in 1..%d, got %d", maxSteps, a.Epochs)
+			if err := a.By.Validate(); err != nil {
+				errs = append(errs, fmt.Errorf("swa.anneal.by: %w", err))
+			}
+		}
 		at(s.EarlyStop == nil || !s.EarlyStop.Restore, "swa ends with the average of the weights, early_stop.restore with the best: choose one")
 		at(s.EMA == nil, "swa and ema both average the weights: choose one")
 		at(s.Epochs != nil, "swa averages at the ends of epochs: it wants epochs")
@@ -142,7 +149,20 @@ type EMA struct {
 type SWA struct {
 	Start float64 `json:"start" yaml:"start"` // share of the run before the first weights that count
 	LR    float64 `json:"lr" yaml:"lr"`       // constant rate from then on
+	// Anneal is the way to that rate; null is there at once.
+	Anneal *SWAAnneal `json:"anneal" yaml:"anneal"`
 }
+
+// An SWAAnneal leads from the rate of the schedule to that of the average.
+//
+// Source: torch.optim.swa_utils.SWALR, which counts calls where this counts steps.
+type SWAAnneal struct {
+	Epochs int             `json:"epochs" yaml:"epochs"` // that it takes
+	By     schedule.Anneal `json:"by" yaml:"by"`
+}
+
+// DefaultSWAAnneal takes ten epochs along half a cosine.
+func DefaultSWAAnneal() SWAAnneal { return SWAAnneal{Epochs: 10, By: schedule.AnnealCosine} }
 
 // A Start takes weights from a file of safetensors or from a run folder.
 type Start struct {

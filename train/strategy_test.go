@@ -369,6 +369,39 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// The rate comes to that of the average by steps.
+func TestSWAAnneals(t *testing.T) {
+	tr := newTrainer(t, 6, 2)
+	anneal := train.DefaultSWAAnneal()
+	anneal.Epochs, anneal.By = 2, schedule.AnnealLinear
+	tr.Strategy.SWA = &train.SWA{Start: 0.5, LR: 0.05, Anneal: &anneal}
+	tr.Schedule = schedule.Constant{}
+	var rates []float64
+	tr.Callbacks = append(tr.Callbacks, func(e train.Event) error {
+		if e, ok := e.(*train.Stepped); ok {
+			rates = append(rates, e.LR)
+		}
+		return nil
+	})
+	start(t, tr, checkpoint.DefaultConfig())
+	if _, err := tr.Fit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first := rates[0] // five steps an epoch: from step 15 to step 25
+	for step, want := range map[int]float64{14: first, 15: first, 20: (first + 0.05) / 2, 25: 0.05, 29: 0.05} {
+		if math.Abs(rates[step]-want) > 1e-15 {
+			t.Errorf("rate %v in step %d, want %v", rates[step], step, want)
+		}
+	}
+	anneal = train.SWAAnneal{}
+	err := tr.Strategy.Validate()
+	for _, part := range []string{"swa.anneal.epochs must be", "swa.anneal.by: there is no"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("the error lacks %q: %v", part, err)
+		}
+	}
+}
+
 // In 16 bits a run learns as well as in 32; of float16 the scale of the loss
 // falls when it is too high, and those steps change nothing.
 func TestPrecision(t *testing.T) {
@@ -412,7 +445,7 @@ func TestSchedulesOfUnknownLength(t *testing.T) {
 		ok  bool
 	}{
 		{schedule.Constant{}, true}, {schedule.Constant{Warmup: steps}, true}, {schedule.Constant{Warmup: share}, false},
-		{followed, true}, {schedule.Cosine{}, false},
+		{followed, true}, {schedule.Cosine{}, false}, {schedule.InverseSqrt{}, true},
 	} {
 		tr := newTrainer(t, 1, 1)
 		tr.Train, tr.Schedule = uncounted{tr.Train}, tc.cfg

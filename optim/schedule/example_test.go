@@ -36,3 +36,22 @@ func ExamplePlateau_Build() {
 	fmt.Println(follow.Metric(), follow.State()["best"])
 	// Output: 0.10 0.10 0.10 0.01 0.01 loss 0.5
 }
+
+func ExampleSequential_Build() {
+	up := schedule.Constant{Warmup: &schedule.Warmup{Share: new(1.0)}}
+	half := schedule.Constant{}
+	stages := schedule.Sequential{Stages: []schedule.Stage{
+		{Share: new(0.25), Scale: 1, Schedule: up},
+		{Share: new(0.25), Scale: 0.5, Schedule: half},
+		{Scale: 0.5, Schedule: schedule.Linear{}},
+	}}
+	rate, err := stages.Build(0.1, 8)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for step := range 8 {
+		fmt.Printf("%.4f ", rate.At(step))
+	}
+	// Output: 0.0500 0.1000 0.0500 0.0500 0.0500 0.0375 0.0250 0.0125
+}

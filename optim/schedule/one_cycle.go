@@ -5,33 +5,6 @@ import (
 	"fmt"
 )
 
-// An Anneal is the way from one rate to another.
-type Anneal string
-
-// The ways.
-const (
-	AnnealCosine Anneal = "cosine"
-	AnnealLinear Anneal = "linear"
-)
-
-// Values lists the ways.
-func (Anneal) Values() []string { return []string{string(AnnealCosine), string(AnnealLinear)} }
-
-func (a Anneal) validate() error {
-	if a != AnnealCosine && a != AnnealLinear {
-		return fmt.Errorf("anneal: there is no %q; there are %s and %s", string(a), AnnealCosine, AnnealLinear)
-	}
-	return nil
-}
-
-// from goes from x to y while p goes from 0 to 1.
-func (a Anneal) from(x, y, p float64) float64 {
-	if a == AnnealLinear {
-		return x + (y-x)*p
-	}
-	return y + (x-y)*halfCosine(p)
-}
-
 // OneCycle rises from lr/Div to lr in a share of the run, and falls from there
 // to lr/Div/FinalDiv in its last step. With ThreePhases it falls to lr/Div in as
 // many steps as it rose, and then to the end.
@@ -55,7 +28,7 @@ func DefaultOneCycle() OneCycle {
 
 // Validate tells all that is wrong.
 func (cfg OneCycle) Validate() error {
-	errs := []error{cfg.Anneal.validate()}
+	errs := []error{within("anneal", cfg.Anneal.Validate())}
 	if !(cfg.Rise > 0 && cfg.Rise < 1) {
 		errs = append(errs, fmt.Errorf("rise must be above 0 and below 1, got %v", cfg.Rise))
 	} else if cfg.ThreePhases && cfg.Rise > 0.5 {

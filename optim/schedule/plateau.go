@@ -8,19 +8,21 @@ import (
 
 // Plateau multiplies the rate by Factor when a metric has not become better for
 // more than Patience evaluations in a row. Better is below best*(1-Threshold),
-// or above best*(1+Threshold) with Maximize; a value that is not finite is not
-// better. After a cut, Cooldown evaluations do not count as bad. The rate does
+// or with Absolute below best-Threshold; with Maximize above best*(1+Threshold),
+// or best+Threshold. A value that is not finite is not better. After a cut, Cooldown evaluations do not count as bad. The rate does
 // not fall below Final times the highest, nor by less than Eps.
 //
 // It is an [Observer].
 //
-// Source: torch.optim.lr_scheduler.ReduceLROnPlateau with threshold_mode "rel".
+// Source: torch.optim.lr_scheduler.ReduceLROnPlateau, whose threshold_mode is
+// "abs" with Absolute.
 type Plateau struct {
 	Metric    *string `json:"metric" yaml:"metric"` // of the validation split; null takes its loss
 	Maximize  bool    `json:"maximize" yaml:"maximize"`
 	Factor    float64 `json:"factor" yaml:"factor"`
 	Patience  int     `json:"patience" yaml:"patience"` // evaluations
 	Threshold float64 `json:"threshold" yaml:"threshold"`
+	Absolute  bool    `json:"absolute" yaml:"absolute"` // threshold is an amount of the metric, not a share of it
 	Cooldown  int     `json:"cooldown" yaml:"cooldown"` // evaluations
 	Final     float64 `json:"final" yaml:"final"`       // smallest factor of the rate
 	Eps       float64 `json:"eps" yaml:"eps"`           // smallest change of the rate
@@ -43,12 +45,29 @@ func (cfg Plateau) Validate() error {
 	}
 	that(cfg.Factor > 0 && cfg.Factor < 1, "factor must be above 0 and below 1, got %v", cfg.Factor)
 	that(cfg.Patience >= 0, "patience must not be negative, got %d", cfg.Patience)
-	that(cfg.Threshold >= 0 && cfg.Threshold < 1, "threshold must be at least 0 and below 1, got %v", cfg.Threshold)
+	errs = append(errs, threshold(cfg.Threshold, cfg.Absolute))
 	that(cfg.Cooldown >= 0, "cooldown must not be negative, got %d", cfg.Cooldown)
 	that(cfg.Eps >= 0 && cfg.Eps-cfg.Eps == 0, "eps must be a finite number and not negative, got %v", cfg.Eps)
 	that(cfg.Metric == nil || *cfg.Metric != "", "metric must not be empty, got %q", "")
 	return errors.Join(errs...)
 }
+
+// threshold wants a share below 1, or an amount.
+func threshold(v float64, absolute bool) error {
+	if v >= 0 && v < 1 || absolute && v >= 1 && v-v == 0 {
+		return nil
+	}
+	if absolute {
+		return fmt.Errorf("threshold must be a finite number and not negative, got %v", v)
+	}
+	return fmt.Errorf("threshold must be at least 0 and below 1, got %v", v)
+}
+
+// Endless tells whether the length of the run does not matter.
+func (cfg Plateau) Endless() bool { return counted(cfg.Warmup) }
+
+// Follows names what is watched.
+func (cfg Plateau) Follows() (metric *string, maximize bool) { return cfg.Metric, cfg.Maximize }
 
 // Build makes the schedule of a run. It is an [Observer].
 func (cfg Plateau) Build(lr float64, steps int) (Schedule, error) {
@@ -77,27 +96,38 @@ func (p *plateau) At(step int) float64 {
 	return p.rate
 }
 
-func (p *plateau) Metric() string {
-	if p.cfg.Metric == nil {
+func (p *plateau) Metric() string { return named(p.cfg.Metric) }
+
+// named is the name of a metric, the loss without one.
+func named(metric *string) string {
+	if metric == nil {
 		return "loss"
 	}
-	return *p.cfg.Metric
+	return *metric
 }
 
-func (p *plateau) better(v float64) bool {
+// better tells whether v is better than the best, nil if there is none yet, by
+// more than a threshold.
+func better(v float64, best *float64, maximize, absolute bool, threshold float64) bool {
 	switch {
 	case math.IsNaN(v) || math.IsInf(v, 0):
 		return false
-	case p.best == nil:
+	case best == nil:
 		return true
-	case p.cfg.Maximize:
-		return v > *p.best*(1+p.cfg.Threshold)
 	}
-	return v < *p.best*(1-p.cfg.Threshold)
+	sign := 1.0
+	if maximize {
+		sign = -1
+	}
+	bar := *best * (1 - sign*threshold)
+	if absolute {
+		bar = *best - sign*threshold
+	}
+	return sign*v < sign*bar
 }
 
 func (p *plateau) Observe(v float64) {
-	if p.better(v) {
+	if better(v, p.best, p.cfg.Maximize, p.cfg.Absolute, p.cfg.Threshold) {
 		p.best, p.bad = &v, 0
 	} else {
 		p.bad++

@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// A DecayShape is the way down at the end of [WSD].
+// A DecayShape is the way down at the end of [WSD], or the way up of a [Warmup].
 type DecayShape string
 
 // The shapes, for p from 0 to 1.
@@ -38,6 +38,14 @@ func (s DecayShape) at(p float64) float64 {
 	return 1 - p
 }
 
+// rise is the decay the other way round.
+func (s DecayShape) rise(p float64) float64 {
+	if s == DecayLinear {
+		return p
+	}
+	return s.at(1 - p)
+}
+
 // WSD is warm-up, a stable rate, and a decay in the last steps of the run: in
 // step t of the n of the decay,
 //
@@ -46,9 +54,9 @@ func (s DecayShape) at(p float64) float64 {
 // so that the last step does not come to Final.
 //
 // Source: Hu and others, "MiniCPM" (2024), section 4; torchtitan's
-// components/lr_scheduler.py, which starts its warm-up as ours does without
-// Start; get_wsd_schedule of Transformers, whose warm-up starts at
-// Final.
+// components/optimizer/lr_scheduler.py (b5bcd76), which starts its warm-up as
+// ours does without Start, and shortens what is too long; get_wsd_schedule of
+// Transformers, whose warm-up starts at Final.
 type WSD struct {
 	Decay  Span       `json:"decay" yaml:"decay"` // at the end of the run
 	Shape  DecayShape `json:"shape" yaml:"shape"`
