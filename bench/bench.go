@@ -31,7 +31,8 @@ type Workload struct {
 func Core() []Workload { return []Workload{square(1024), MLP(), CNN(), ResNet20(), LSTM(), GPT()} }
 
 // All lists the workloads: those of [Core], then the wider set. There
-// are also matrix products of other sizes, see [Matmul].
+// are also matrix products of other sizes, see [Matmul], and the steps of
+// optimizers alone, see [Update].
 func All() []Workload {
 	return append(Core(), ResNet50(), MobileNet(), BERT(), GPT512(), GRU(), Wide(), ResNet50Infer(), BERTInfer(), MLPInfer())
 }
@@ -45,12 +46,16 @@ func Names() []string {
 	return names
 }
 
-// Find returns the workload of a name: one of All, or a matrix product.
+// Find returns the workload of a name: one of All, a matrix product, or the
+// update of an optimizer.
 func Find(name string) (Workload, bool) {
 	for _, w := range All() {
 		if w.Name == name {
 			return w, true
 		}
+	}
+	if w, ok := findUpdate(name); ok {
+		return w, true
 	}
 	return findProduct(name)
 }
@@ -70,6 +75,11 @@ type Result struct {
 	FirstLoss  *float64 `json:"first_loss"`  // nats; null where nothing is trained
 	LastLoss   *float64 `json:"last_loss"`
 	PeakBytes  int64    `json:"peak_bytes"` // the most memory that the process held meanwhile
+
+	// Of an update: 1e9 bytes that it must read or write a second, and those that
+	// the memory moves at best, see Bandwidth; measured next to it.
+	GBPS       float64 `json:"gbps,omitempty"`
+	MemoryGBPS float64 `json:"memory_gbps,omitempty"`
 
 	firstDone time.Time
 }
@@ -120,6 +130,13 @@ func (s *Session) Run(ctx context.Context, w Workload) (Result, error) {
 	}
 	r.FirstMS = 1e3 * r.firstDone.Sub(since).Seconds()
 	r.PeakGFLOPS = Peak(s.Set, s.Threads) / 1e9
+	if r.GBPS > 0 {
+		memory, err := Bandwidth(s.Set, s.Threads)
+		if err != nil {
+			return Result{}, fmt.Errorf("bench: %s: %w", w.Name, err)
+		}
+		r.MemoryGBPS = memory / 1e9
+	}
 	rate, err := s.Rate(ctx)
 	if err != nil {
 		return Result{}, err
@@ -161,7 +178,7 @@ func (s *Session) measure(ctx context.Context, w Workload, seconds float64) (Res
 	r := Result{
 		Workload: w.Name, Threads: s.Threads, ISA: s.Set.Name,
 		MedianMS: 1e3 * quantile(took, 0.5), P10MS: 1e3 * quantile(took, 0.1), P90MS: 1e3 * quantile(took, 0.9),
-		GFLOPS:    float64(w.Flops) / quantile(took, 0.5) / 1e9,
+		GFLOPS: float64(w.Flops) / quantile(took, 0.5) / 1e9, GBPS: float64(step.bytes) / quantile(took, 0.5) / 1e9,
 		FirstLoss: number(first), LastLoss: number(last), PeakBytes: machine.PeakBytes(), firstDone: firstDone,
 	}
 	if w.measures() {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/gradus-ml/gradus/backend/cpu/kernel"
+	"github.com/gradus-ml/gradus/optim"
 )
 
 func TestArithmetic(t *testing.T) {
@@ -104,7 +105,11 @@ func TestCancelled(t *testing.T) {
 }
 
 func TestBandwidth(t *testing.T) {
-	if rate := Bandwidth(1); rate < 1e7 {
+	rate, err := Bandwidth(kernel.Best(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rate < 1e7 {
 		t.Errorf("%v bytes a second", rate)
 	}
 }
@@ -117,5 +122,28 @@ func TestPeak(t *testing.T) {
 		if rate := Peak(set, 1); rate < 1e8 {
 			t.Errorf("%s: %v operations a second", set.Name, rate)
 		}
+	}
+}
+
+// An update is bound by the bytes that it is told to move.
+func TestUpdate(t *testing.T) {
+	w, ok := Find("update-adamw")
+	if !ok || w.Name != "update-adamw" {
+		t.Fatalf("update-adamw is %q, %v", w.Name, ok)
+	}
+	if _, ok := Find("update-nothing"); ok {
+		t.Error("there is an optimizer nothing")
+	}
+	s := &Session{Threads: 2, Set: kernel.Best(), Seconds: 0.1, rated: true, rate: 1}
+	r, err := s.Run(context.Background(), update("adamw", optim.DefaultAdamW(), 2, 512))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const bytes = 2 * 512 * 512 * 28
+	if moved := r.GBPS * r.MedianMS * 1e6; math.Abs(moved-bytes) > 1 {
+		t.Errorf("%v bytes a step, want %v", moved, bytes)
+	}
+	if r.MemoryGBPS <= 0 || r.FirstLoss != nil {
+		t.Errorf("%+v", r)
 	}
 }

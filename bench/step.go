@@ -22,7 +22,8 @@ type Step struct {
 	store *exec.Store
 	fn    *exec.Func
 	in    []*tensor.Tensor
-	loss  bool // the output is a loss
+	loss  bool  // the output is a loss
+	bytes int64 // that a run reads and writes, where they are what bounds it; 0 elsewhere
 
 	// Of a training step.
 	model module.Forwarder
@@ -58,7 +59,7 @@ func training(b *cpu.Backend, model module.Forwarder, cfg optimizerConfig, lr fl
 		opt.Update(c, grad.Of(l, c.Params(opt)...), in[2])
 		return []*ir.Value{l}
 	})
-	return &Step{store, fn, []*tensor.Tensor{x, labels, tensor.Scalar(lr)}, true, model, opt}, nil
+	return &Step{store: store, fn: fn, in: []*tensor.Tensor{x, labels, tensor.Scalar(lr)}, loss: true, model: model, opt: opt}, nil
 }
 
 // inference is a step that gives what a model makes of one input, in

@@ -26,7 +26,10 @@ func newBench() *cobra.Command {
 			"one sample. Without names, the first six of these; with --all, all:\n" +
 			strings.Join(bench.Names(), ", ") + ".\n\n" +
 			"Other matrix products have names such as matmul-512, matmul-64x784x128 (rows,\n" +
-			"inner size, columns) and matmul-1024-tn (the first operand lies transposed).\n\n" +
+			"inner size, columns) and matmul-1024-tn (the first operand lies transposed).\n" +
+			"update-adamw, and so on for the other optimizers of recipes, is the step of an\n" +
+			"optimizer alone over 100 million parameters; a line behind it compares the bytes\n" +
+			"it must read and write with the memory's rate, see gradus doctor --help.\n\n" +
 			"Efficiency is the rate (GFLOP/s) over the best that a matrix product of 512 and\n" +
 			"up reached in this run; \"of peak\" is the rate over that of multiply-adds in\n" +
 			"registers alone, see gradus doctor --help. \"first ms\" is the time until the first\n" +
@@ -142,6 +145,9 @@ func runBench(cmd *cobra.Command, s *bench.Session, workloads []bench.Workload, 
 			_, err = fmt.Fprintf(out, "%-14s %10.3f %10.3f %10.3f %10.1f %11.2f %8.2f %11s %10s %9s %9.0f\n", r.Workload,
 				r.MedianMS, r.P10MS, r.P90MS, r.GFLOPS, r.Efficiency, r.GFLOPS/r.PeakGFLOPS,
 				lossText(r.FirstLoss), lossText(r.LastLoss), size(r.PeakBytes), r.FirstMS)
+			if err == nil && r.MemoryGBPS > 0 {
+				_, err = fmt.Fprintf(out, "%-14s %10.1f GB/s, %.2f of the memory's %.1f\n", "", r.GBPS, r.GBPS/r.MemoryGBPS, r.MemoryGBPS)
+			}
 		}
 		if err != nil {
 			return err

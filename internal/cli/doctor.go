@@ -26,8 +26,9 @@ func newDoctor() *cobra.Command {
 			"registers alone, with the chosen kernels' instructions: the limit of all that\n" +
 			"multiplies. matmul is the best rate of a large matrix product, which also has to\n" +
 			"bring its operands: what the arithmetic of a net can hope for. memory is the rate\n" +
-			"at which threads copy between areas larger than any cache, bytes read and written\n" +
-			"both counted: the limit of what computes little, as an optimizer does.",
+			"at which threads go through a gigabyte, reading each number and writing it where it\n" +
+			"was, bytes read and written both counted: the limit of what computes little, as an\n" +
+			"optimizer does (gradus bench update-adamw measures one).",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			m, err := flags.machine()
@@ -78,6 +79,10 @@ func doctor(ctx context.Context, out io.Writer, m recipe.Machine) error {
 		return err
 	}
 	line("matmul", "%s/s, the best of 512 and 1024", scaled(rate, "FLOP"))
-	line("memory", "%s/s, read and written by copying", scaled(bench.Bandwidth(m.Threads), "B"))
+	memory, err := bench.Bandwidth(set, m.Threads)
+	if err != nil {
+		return err
+	}
+	line("memory", "%s/s, a gigabyte read and written in place", scaled(memory, "B"))
 	return w.Flush()
 }

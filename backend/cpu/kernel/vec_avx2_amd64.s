@@ -10923,7 +10923,7 @@ done4:
 	RET
 
 // func vecSgdAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·vecSgdAVX2(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -10936,40 +10936,46 @@ TEXT ·vecSgdAVX2(SB), NOSPLIT, $0-88
 	JL           single2
 
 many1:
-	VMOVUPS (CX)(BX*4), Y2
-	VMOVUPS (DX)(BX*4), Y3
-	VMULPS  Y2, Y1, Y4
-	VADDPS  Y4, Y3, Y3
-	VMULPS  Y3, Y0, Y3
-	VSUBPS  Y3, Y2, Y2
-	VMOVUPS Y2, (CX)(BX*4)
-	VMOVUPS 32(CX)(BX*4), Y2
-	VMOVUPS 32(DX)(BX*4), Y3
-	VMULPS  Y2, Y1, Y4
-	VADDPS  Y4, Y3, Y3
-	VMULPS  Y3, Y0, Y3
-	VSUBPS  Y3, Y2, Y2
-	VMOVUPS Y2, 32(CX)(BX*4)
-	ADDQ    $0x10, BX
-	CMPQ    BX, SI
-	JLE     many1
+	PREFETCHT0 1024(CX)(BX*4)
+	VMOVUPS    (CX)(BX*4), Y2
+	PREFETCHT0 1024(DX)(BX*4)
+	VMOVUPS    (DX)(BX*4), Y3
+	VMULPS     Y2, Y1, Y4
+	VADDPS     Y4, Y3, Y3
+	VMULPS     Y3, Y0, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMOVUPS    Y2, (CX)(BX*4)
+	PREFETCHT0 1056(CX)(BX*4)
+	VMOVUPS    32(CX)(BX*4), Y2
+	PREFETCHT0 1056(DX)(BX*4)
+	VMOVUPS    32(DX)(BX*4), Y3
+	VMULPS     Y2, Y1, Y4
+	VADDPS     Y4, Y3, Y3
+	VMULPS     Y3, Y0, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMOVUPS    Y2, 32(CX)(BX*4)
+	ADDQ       $0x10, BX
+	CMPQ       BX, SI
+	JLE        many1
 
 single2:
 	MOVQ AX, SI
 	SUBQ $0x08, SI
 
 one5:
-	CMPQ    BX, SI
-	JG      rest3
-	VMOVUPS (CX)(BX*4), Y2
-	VMOVUPS (DX)(BX*4), Y3
-	VMULPS  Y2, Y1, Y4
-	VADDPS  Y4, Y3, Y3
-	VMULPS  Y3, Y0, Y3
-	VSUBPS  Y3, Y2, Y2
-	VMOVUPS Y2, (CX)(BX*4)
-	ADDQ    $0x08, BX
-	JMP     one5
+	CMPQ       BX, SI
+	JG         rest3
+	PREFETCHT0 1024(CX)(BX*4)
+	VMOVUPS    (CX)(BX*4), Y2
+	PREFETCHT0 1024(DX)(BX*4)
+	VMOVUPS    (DX)(BX*4), Y3
+	VMULPS     Y2, Y1, Y4
+	VADDPS     Y4, Y3, Y3
+	VMULPS     Y3, Y0, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMOVUPS    Y2, (CX)(BX*4)
+	ADDQ       $0x08, BX
+	JMP        one5
 
 rest3:
 	MOVQ       AX, SI
@@ -10991,7 +10997,7 @@ done4:
 	RET
 
 // func vecSgdMomentumAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·vecSgdMomentumAVX2(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -11007,55 +11013,64 @@ TEXT ·vecSgdMomentumAVX2(SB), NOSPLIT, $0-88
 	JL           single2
 
 many1:
-	VMOVUPS (CX)(SI*4), Y4
-	VMOVUPS (DX)(SI*4), Y5
-	VMOVUPS (BX)(SI*4), Y6
-	VMULPS  Y4, Y1, Y7
-	VADDPS  Y7, Y5, Y5
-	VMULPS  Y6, Y2, Y6
-	VMULPS  Y5, Y3, Y5
-	VADDPS  Y5, Y6, Y5
-	VMULPS  Y5, Y0, Y6
-	VSUBPS  Y6, Y4, Y4
-	VMOVUPS Y4, (CX)(SI*4)
-	VMOVUPS Y5, (BX)(SI*4)
-	VMOVUPS 32(CX)(SI*4), Y4
-	VMOVUPS 32(DX)(SI*4), Y5
-	VMOVUPS 32(BX)(SI*4), Y6
-	VMULPS  Y4, Y1, Y7
-	VADDPS  Y7, Y5, Y5
-	VMULPS  Y6, Y2, Y6
-	VMULPS  Y5, Y3, Y5
-	VADDPS  Y5, Y6, Y5
-	VMULPS  Y5, Y0, Y6
-	VSUBPS  Y6, Y4, Y4
-	VMOVUPS Y4, 32(CX)(SI*4)
-	VMOVUPS Y5, 32(BX)(SI*4)
-	ADDQ    $0x10, SI
-	CMPQ    SI, DI
-	JLE     many1
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Y4
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Y5
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Y6
+	VMULPS     Y4, Y1, Y7
+	VADDPS     Y7, Y5, Y5
+	VMULPS     Y6, Y2, Y6
+	VMULPS     Y5, Y3, Y5
+	VADDPS     Y5, Y6, Y5
+	VMULPS     Y5, Y0, Y6
+	VSUBPS     Y6, Y4, Y4
+	VMOVUPS    Y4, (CX)(SI*4)
+	VMOVUPS    Y5, (BX)(SI*4)
+	PREFETCHT0 1056(CX)(SI*4)
+	VMOVUPS    32(CX)(SI*4), Y4
+	PREFETCHT0 1056(DX)(SI*4)
+	VMOVUPS    32(DX)(SI*4), Y5
+	PREFETCHT0 1056(BX)(SI*4)
+	VMOVUPS    32(BX)(SI*4), Y6
+	VMULPS     Y4, Y1, Y7
+	VADDPS     Y7, Y5, Y5
+	VMULPS     Y6, Y2, Y6
+	VMULPS     Y5, Y3, Y5
+	VADDPS     Y5, Y6, Y5
+	VMULPS     Y5, Y0, Y6
+	VSUBPS     Y6, Y4, Y4
+	VMOVUPS    Y4, 32(CX)(SI*4)
+	VMOVUPS    Y5, 32(BX)(SI*4)
+	ADDQ       $0x10, SI
+	CMPQ       SI, DI
+	JLE        many1
 
 single2:
 	MOVQ AX, DI
 	SUBQ $0x08, DI
 
 one5:
-	CMPQ    SI, DI
-	JG      rest3
-	VMOVUPS (CX)(SI*4), Y4
-	VMOVUPS (DX)(SI*4), Y5
-	VMOVUPS (BX)(SI*4), Y6
-	VMULPS  Y4, Y1, Y7
-	VADDPS  Y7, Y5, Y5
-	VMULPS  Y6, Y2, Y6
-	VMULPS  Y5, Y3, Y5
-	VADDPS  Y5, Y6, Y5
-	VMULPS  Y5, Y0, Y6
-	VSUBPS  Y6, Y4, Y4
-	VMOVUPS Y4, (CX)(SI*4)
-	VMOVUPS Y5, (BX)(SI*4)
-	ADDQ    $0x08, SI
-	JMP     one5
+	CMPQ       SI, DI
+	JG         rest3
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Y4
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Y5
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Y6
+	VMULPS     Y4, Y1, Y7
+	VADDPS     Y7, Y5, Y5
+	VMULPS     Y6, Y2, Y6
+	VMULPS     Y5, Y3, Y5
+	VADDPS     Y5, Y6, Y5
+	VMULPS     Y5, Y0, Y6
+	VSUBPS     Y6, Y4, Y4
+	VMOVUPS    Y4, (CX)(SI*4)
+	VMOVUPS    Y5, (BX)(SI*4)
+	ADDQ       $0x08, SI
+	JMP        one5
 
 rest3:
 	MOVQ       AX, DI
@@ -11082,7 +11097,7 @@ done4:
 	RET
 
 // func vecSgdNesterovAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·vecSgdNesterovAVX2(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -11099,61 +11114,70 @@ TEXT ·vecSgdNesterovAVX2(SB), NOSPLIT, $0-88
 	JL           single2
 
 many1:
-	VMOVUPS (CX)(SI*4), Y5
-	VMOVUPS (DX)(SI*4), Y6
-	VMOVUPS (BX)(SI*4), Y7
-	VMULPS  Y5, Y1, Y8
-	VADDPS  Y8, Y6, Y6
-	VMULPS  Y7, Y2, Y7
-	VMULPS  Y6, Y3, Y8
-	VADDPS  Y8, Y7, Y7
-	VMULPS  Y7, Y4, Y8
-	VADDPS  Y8, Y6, Y6
-	VMULPS  Y6, Y0, Y6
-	VSUBPS  Y6, Y5, Y5
-	VMOVUPS Y5, (CX)(SI*4)
-	VMOVUPS Y7, (BX)(SI*4)
-	VMOVUPS 32(CX)(SI*4), Y5
-	VMOVUPS 32(DX)(SI*4), Y6
-	VMOVUPS 32(BX)(SI*4), Y7
-	VMULPS  Y5, Y1, Y8
-	VADDPS  Y8, Y6, Y6
-	VMULPS  Y7, Y2, Y7
-	VMULPS  Y6, Y3, Y8
-	VADDPS  Y8, Y7, Y7
-	VMULPS  Y7, Y4, Y8
-	VADDPS  Y8, Y6, Y6
-	VMULPS  Y6, Y0, Y6
-	VSUBPS  Y6, Y5, Y5
-	VMOVUPS Y5, 32(CX)(SI*4)
-	VMOVUPS Y7, 32(BX)(SI*4)
-	ADDQ    $0x10, SI
-	CMPQ    SI, DI
-	JLE     many1
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Y5
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Y6
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Y7
+	VMULPS     Y5, Y1, Y8
+	VADDPS     Y8, Y6, Y6
+	VMULPS     Y7, Y2, Y7
+	VMULPS     Y6, Y3, Y8
+	VADDPS     Y8, Y7, Y7
+	VMULPS     Y7, Y4, Y8
+	VADDPS     Y8, Y6, Y6
+	VMULPS     Y6, Y0, Y6
+	VSUBPS     Y6, Y5, Y5
+	VMOVUPS    Y5, (CX)(SI*4)
+	VMOVUPS    Y7, (BX)(SI*4)
+	PREFETCHT0 1056(CX)(SI*4)
+	VMOVUPS    32(CX)(SI*4), Y5
+	PREFETCHT0 1056(DX)(SI*4)
+	VMOVUPS    32(DX)(SI*4), Y6
+	PREFETCHT0 1056(BX)(SI*4)
+	VMOVUPS    32(BX)(SI*4), Y7
+	VMULPS     Y5, Y1, Y8
+	VADDPS     Y8, Y6, Y6
+	VMULPS     Y7, Y2, Y7
+	VMULPS     Y6, Y3, Y8
+	VADDPS     Y8, Y7, Y7
+	VMULPS     Y7, Y4, Y8
+	VADDPS     Y8, Y6, Y6
+	VMULPS     Y6, Y0, Y6
+	VSUBPS     Y6, Y5, Y5
+	VMOVUPS    Y5, 32(CX)(SI*4)
+	VMOVUPS    Y7, 32(BX)(SI*4)
+	ADDQ       $0x10, SI
+	CMPQ       SI, DI
+	JLE        many1
 
 single2:
 	MOVQ AX, DI
 	SUBQ $0x08, DI
 
 one5:
-	CMPQ    SI, DI
-	JG      rest3
-	VMOVUPS (CX)(SI*4), Y5
-	VMOVUPS (DX)(SI*4), Y6
-	VMOVUPS (BX)(SI*4), Y7
-	VMULPS  Y5, Y1, Y8
-	VADDPS  Y8, Y6, Y6
-	VMULPS  Y7, Y2, Y7
-	VMULPS  Y6, Y3, Y8
-	VADDPS  Y8, Y7, Y7
-	VMULPS  Y7, Y4, Y8
-	VADDPS  Y8, Y6, Y6
-	VMULPS  Y6, Y0, Y6
-	VSUBPS  Y6, Y5, Y5
-	VMOVUPS Y5, (CX)(SI*4)
-	VMOVUPS Y7, (BX)(SI*4)
-	ADDQ    $0x08, SI
-	JMP     one5
+	CMPQ       SI, DI
+	JG         rest3
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Y5
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Y6
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Y7
+	VMULPS     Y5, Y1, Y8
+	VADDPS     Y8, Y6, Y6
+	VMULPS     Y7, Y2, Y7
+	VMULPS     Y6, Y3, Y8
+	VADDPS     Y8, Y7, Y7
+	VMULPS     Y7, Y4, Y8
+	VADDPS     Y8, Y6, Y6
+	VMULPS     Y6, Y0, Y6
+	VSUBPS     Y6, Y5, Y5
+	VMOVUPS    Y5, (CX)(SI*4)
+	VMOVUPS    Y7, (BX)(SI*4)
+	ADDQ       $0x08, SI
+	JMP        one5
 
 rest3:
 	MOVQ       AX, DI
@@ -11182,7 +11206,7 @@ done4:
 	RET
 
 // func vecAdaGradAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·vecAdaGradAVX2(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -11197,61 +11221,70 @@ TEXT ·vecAdaGradAVX2(SB), NOSPLIT, $0-88
 	JL           single2
 
 many1:
-	VMOVUPS (CX)(SI*4), Y3
-	VMOVUPS (DX)(SI*4), Y4
-	VMOVUPS (BX)(SI*4), Y5
-	VMULPS  Y3, Y1, Y6
-	VADDPS  Y6, Y4, Y4
-	VMULPS  Y4, Y4, Y6
-	VADDPS  Y6, Y5, Y5
-	VSQRTPS Y5, Y6
-	VADDPS  Y2, Y6, Y6
-	VDIVPS  Y6, Y4, Y4
-	VMULPS  Y4, Y0, Y4
-	VSUBPS  Y4, Y3, Y3
-	VMOVUPS Y3, (CX)(SI*4)
-	VMOVUPS Y5, (BX)(SI*4)
-	VMOVUPS 32(CX)(SI*4), Y3
-	VMOVUPS 32(DX)(SI*4), Y4
-	VMOVUPS 32(BX)(SI*4), Y5
-	VMULPS  Y3, Y1, Y6
-	VADDPS  Y6, Y4, Y4
-	VMULPS  Y4, Y4, Y6
-	VADDPS  Y6, Y5, Y5
-	VSQRTPS Y5, Y6
-	VADDPS  Y2, Y6, Y6
-	VDIVPS  Y6, Y4, Y4
-	VMULPS  Y4, Y0, Y4
-	VSUBPS  Y4, Y3, Y3
-	VMOVUPS Y3, 32(CX)(SI*4)
-	VMOVUPS Y5, 32(BX)(SI*4)
-	ADDQ    $0x10, SI
-	CMPQ    SI, DI
-	JLE     many1
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Y3
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Y4
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Y5
+	VMULPS     Y3, Y1, Y6
+	VADDPS     Y6, Y4, Y4
+	VMULPS     Y4, Y4, Y6
+	VADDPS     Y6, Y5, Y5
+	VSQRTPS    Y5, Y6
+	VADDPS     Y2, Y6, Y6
+	VDIVPS     Y6, Y4, Y4
+	VMULPS     Y4, Y0, Y4
+	VSUBPS     Y4, Y3, Y3
+	VMOVUPS    Y3, (CX)(SI*4)
+	VMOVUPS    Y5, (BX)(SI*4)
+	PREFETCHT0 1056(CX)(SI*4)
+	VMOVUPS    32(CX)(SI*4), Y3
+	PREFETCHT0 1056(DX)(SI*4)
+	VMOVUPS    32(DX)(SI*4), Y4
+	PREFETCHT0 1056(BX)(SI*4)
+	VMOVUPS    32(BX)(SI*4), Y5
+	VMULPS     Y3, Y1, Y6
+	VADDPS     Y6, Y4, Y4
+	VMULPS     Y4, Y4, Y6
+	VADDPS     Y6, Y5, Y5
+	VSQRTPS    Y5, Y6
+	VADDPS     Y2, Y6, Y6
+	VDIVPS     Y6, Y4, Y4
+	VMULPS     Y4, Y0, Y4
+	VSUBPS     Y4, Y3, Y3
+	VMOVUPS    Y3, 32(CX)(SI*4)
+	VMOVUPS    Y5, 32(BX)(SI*4)
+	ADDQ       $0x10, SI
+	CMPQ       SI, DI
+	JLE        many1
 
 single2:
 	MOVQ AX, DI
 	SUBQ $0x08, DI
 
 one5:
-	CMPQ    SI, DI
-	JG      rest3
-	VMOVUPS (CX)(SI*4), Y3
-	VMOVUPS (DX)(SI*4), Y4
-	VMOVUPS (BX)(SI*4), Y5
-	VMULPS  Y3, Y1, Y6
-	VADDPS  Y6, Y4, Y4
-	VMULPS  Y4, Y4, Y6
-	VADDPS  Y6, Y5, Y5
-	VSQRTPS Y5, Y6
-	VADDPS  Y2, Y6, Y6
-	VDIVPS  Y6, Y4, Y4
-	VMULPS  Y4, Y0, Y4
-	VSUBPS  Y4, Y3, Y3
-	VMOVUPS Y3, (CX)(SI*4)
-	VMOVUPS Y5, (BX)(SI*4)
-	ADDQ    $0x08, SI
-	JMP     one5
+	CMPQ       SI, DI
+	JG         rest3
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Y3
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Y4
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Y5
+	VMULPS     Y3, Y1, Y6
+	VADDPS     Y6, Y4, Y4
+	VMULPS     Y4, Y4, Y6
+	VADDPS     Y6, Y5, Y5
+	VSQRTPS    Y5, Y6
+	VADDPS     Y2, Y6, Y6
+	VDIVPS     Y6, Y4, Y4
+	VMULPS     Y4, Y0, Y4
+	VSUBPS     Y4, Y3, Y3
+	VMOVUPS    Y3, (CX)(SI*4)
+	VMOVUPS    Y5, (BX)(SI*4)
+	ADDQ       $0x08, SI
+	JMP        one5
 
 rest3:
 	MOVQ       AX, DI
@@ -11280,7 +11313,7 @@ done4:
 	RET
 
 // func vecRmsPropAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·vecRmsPropAVX2(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -11297,26 +11330,29 @@ TEXT ·vecRmsPropAVX2(SB), NOSPLIT, $0-88
 	SUBQ         $0x08, DI
 
 one5:
-	CMPQ    SI, DI
-	JG      rest3
-	VMOVUPS (CX)(SI*4), Y5
-	VMOVUPS (DX)(SI*4), Y6
-	VMOVUPS (BX)(SI*4), Y7
-	VMULPS  Y5, Y1, Y8
-	VADDPS  Y8, Y6, Y6
-	VMULPS  Y7, Y2, Y7
-	VMULPS  Y6, Y6, Y8
-	VMULPS  Y8, Y3, Y8
-	VADDPS  Y8, Y7, Y7
-	VSQRTPS Y7, Y8
-	VADDPS  Y4, Y8, Y8
-	VDIVPS  Y8, Y6, Y6
-	VMULPS  Y6, Y0, Y6
-	VSUBPS  Y6, Y5, Y5
-	VMOVUPS Y5, (CX)(SI*4)
-	VMOVUPS Y7, (BX)(SI*4)
-	ADDQ    $0x08, SI
-	JMP     one5
+	CMPQ       SI, DI
+	JG         rest3
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Y5
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Y6
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Y7
+	VMULPS     Y5, Y1, Y8
+	VADDPS     Y8, Y6, Y6
+	VMULPS     Y7, Y2, Y7
+	VMULPS     Y6, Y6, Y8
+	VMULPS     Y8, Y3, Y8
+	VADDPS     Y8, Y7, Y7
+	VSQRTPS    Y7, Y8
+	VADDPS     Y4, Y8, Y8
+	VDIVPS     Y8, Y6, Y6
+	VMULPS     Y6, Y0, Y6
+	VSUBPS     Y6, Y5, Y5
+	VMOVUPS    Y5, (CX)(SI*4)
+	VMOVUPS    Y7, (BX)(SI*4)
+	ADDQ       $0x08, SI
+	JMP        one5
 
 rest3:
 	MOVQ       AX, DI
@@ -11347,7 +11383,7 @@ done4:
 	RET
 
 // func vecRmsPropCenteredAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·vecRmsPropCenteredAVX2(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -11365,33 +11401,37 @@ TEXT ·vecRmsPropCenteredAVX2(SB), NOSPLIT, $0-88
 	SUBQ         $0x08, R8
 
 one5:
-	CMPQ    DI, R8
-	JG      rest3
-	VMOVUPS (CX)(DI*4), Y5
-	VMOVUPS (DX)(DI*4), Y6
-	VMOVUPS (BX)(DI*4), Y7
-	VMOVUPS (SI)(DI*4), Y8
-	VMULPS  Y5, Y1, Y9
-	VADDPS  Y9, Y6, Y6
-	VMULPS  Y7, Y2, Y7
-	VMULPS  Y6, Y6, Y9
-	VMULPS  Y9, Y3, Y9
-	VADDPS  Y9, Y7, Y7
-	VSUBPS  Y8, Y6, Y9
-	VMULPS  Y9, Y3, Y9
-	VADDPS  Y9, Y8, Y8
-	VMULPS  Y8, Y8, Y9
-	VSUBPS  Y9, Y7, Y9
-	VSQRTPS Y9, Y9
-	VADDPS  Y4, Y9, Y9
-	VDIVPS  Y9, Y6, Y6
-	VMULPS  Y6, Y0, Y6
-	VSUBPS  Y6, Y5, Y5
-	VMOVUPS Y5, (CX)(DI*4)
-	VMOVUPS Y7, (BX)(DI*4)
-	VMOVUPS Y8, (SI)(DI*4)
-	ADDQ    $0x08, DI
-	JMP     one5
+	CMPQ       DI, R8
+	JG         rest3
+	PREFETCHT0 1024(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y5
+	PREFETCHT0 1024(DX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Y6
+	PREFETCHT0 1024(BX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Y7
+	PREFETCHT0 1024(SI)(DI*4)
+	VMOVUPS    (SI)(DI*4), Y8
+	VMULPS     Y5, Y1, Y9
+	VADDPS     Y9, Y6, Y6
+	VMULPS     Y7, Y2, Y7
+	VMULPS     Y6, Y6, Y9
+	VMULPS     Y9, Y3, Y9
+	VADDPS     Y9, Y7, Y7
+	VSUBPS     Y8, Y6, Y9
+	VMULPS     Y9, Y3, Y9
+	VADDPS     Y9, Y8, Y8
+	VMULPS     Y8, Y8, Y9
+	VSUBPS     Y9, Y7, Y9
+	VSQRTPS    Y9, Y9
+	VADDPS     Y4, Y9, Y9
+	VDIVPS     Y9, Y6, Y6
+	VMULPS     Y6, Y0, Y6
+	VSUBPS     Y6, Y5, Y5
+	VMOVUPS    Y5, (CX)(DI*4)
+	VMOVUPS    Y7, (BX)(DI*4)
+	VMOVUPS    Y8, (SI)(DI*4)
+	ADDQ       $0x08, DI
+	JMP        one5
 
 rest3:
 	MOVQ       AX, R8
@@ -11429,7 +11469,7 @@ done4:
 	RET
 
 // func vecRmsPropMomentumAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·vecRmsPropMomentumAVX2(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -11447,30 +11487,34 @@ TEXT ·vecRmsPropMomentumAVX2(SB), NOSPLIT, $0-88
 	SUBQ         $0x08, R8
 
 one5:
-	CMPQ    DI, R8
-	JG      rest3
-	VMOVUPS (CX)(DI*4), Y6
-	VMOVUPS (DX)(DI*4), Y7
-	VMOVUPS (BX)(DI*4), Y8
-	VMOVUPS (SI)(DI*4), Y9
-	VMULPS  Y6, Y1, Y10
-	VADDPS  Y10, Y7, Y7
-	VMULPS  Y8, Y2, Y8
-	VMULPS  Y7, Y7, Y10
-	VMULPS  Y10, Y3, Y10
-	VADDPS  Y10, Y8, Y8
-	VSQRTPS Y8, Y10
-	VADDPS  Y4, Y10, Y10
-	VDIVPS  Y10, Y7, Y7
-	VMULPS  Y9, Y5, Y9
-	VADDPS  Y7, Y9, Y7
-	VMULPS  Y7, Y0, Y9
-	VSUBPS  Y9, Y6, Y6
-	VMOVUPS Y6, (CX)(DI*4)
-	VMOVUPS Y8, (BX)(DI*4)
-	VMOVUPS Y7, (SI)(DI*4)
-	ADDQ    $0x08, DI
-	JMP     one5
+	CMPQ       DI, R8
+	JG         rest3
+	PREFETCHT0 1024(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y6
+	PREFETCHT0 1024(DX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Y7
+	PREFETCHT0 1024(BX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Y8
+	PREFETCHT0 1024(SI)(DI*4)
+	VMOVUPS    (SI)(DI*4), Y9
+	VMULPS     Y6, Y1, Y10
+	VADDPS     Y10, Y7, Y7
+	VMULPS     Y8, Y2, Y8
+	VMULPS     Y7, Y7, Y10
+	VMULPS     Y10, Y3, Y10
+	VADDPS     Y10, Y8, Y8
+	VSQRTPS    Y8, Y10
+	VADDPS     Y4, Y10, Y10
+	VDIVPS     Y10, Y7, Y7
+	VMULPS     Y9, Y5, Y9
+	VADDPS     Y7, Y9, Y7
+	VMULPS     Y7, Y0, Y9
+	VSUBPS     Y9, Y6, Y6
+	VMOVUPS    Y6, (CX)(DI*4)
+	VMOVUPS    Y8, (BX)(DI*4)
+	VMOVUPS    Y7, (SI)(DI*4)
+	ADDQ       $0x08, DI
+	JMP        one5
 
 rest3:
 	MOVQ       AX, R8
@@ -11505,7 +11549,7 @@ done4:
 	RET
 
 // func vecRmsPropCenteredMomentumAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·vecRmsPropCenteredMomentumAVX2(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -11524,37 +11568,42 @@ TEXT ·vecRmsPropCenteredMomentumAVX2(SB), NOSPLIT, $0-88
 	SUBQ         $0x08, R9
 
 one5:
-	CMPQ    R8, R9
-	JG      rest3
-	VMOVUPS (CX)(R8*4), Y6
-	VMOVUPS (DX)(R8*4), Y7
-	VMOVUPS (BX)(R8*4), Y8
-	VMOVUPS (SI)(R8*4), Y9
-	VMOVUPS (DI)(R8*4), Y10
-	VMULPS  Y6, Y1, Y11
-	VADDPS  Y11, Y7, Y7
-	VMULPS  Y8, Y2, Y8
-	VMULPS  Y7, Y7, Y11
-	VMULPS  Y11, Y3, Y11
-	VADDPS  Y11, Y8, Y8
-	VSUBPS  Y9, Y7, Y11
-	VMULPS  Y11, Y3, Y11
-	VADDPS  Y11, Y9, Y9
-	VMULPS  Y9, Y9, Y11
-	VSUBPS  Y11, Y8, Y11
-	VSQRTPS Y11, Y11
-	VADDPS  Y4, Y11, Y11
-	VDIVPS  Y11, Y7, Y7
-	VMULPS  Y10, Y5, Y10
-	VADDPS  Y7, Y10, Y7
-	VMULPS  Y7, Y0, Y10
-	VSUBPS  Y10, Y6, Y6
-	VMOVUPS Y6, (CX)(R8*4)
-	VMOVUPS Y8, (BX)(R8*4)
-	VMOVUPS Y9, (SI)(R8*4)
-	VMOVUPS Y7, (DI)(R8*4)
-	ADDQ    $0x08, R8
-	JMP     one5
+	CMPQ       R8, R9
+	JG         rest3
+	PREFETCHT0 1024(CX)(R8*4)
+	VMOVUPS    (CX)(R8*4), Y6
+	PREFETCHT0 1024(DX)(R8*4)
+	VMOVUPS    (DX)(R8*4), Y7
+	PREFETCHT0 1024(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Y8
+	PREFETCHT0 1024(SI)(R8*4)
+	VMOVUPS    (SI)(R8*4), Y9
+	PREFETCHT0 1024(DI)(R8*4)
+	VMOVUPS    (DI)(R8*4), Y10
+	VMULPS     Y6, Y1, Y11
+	VADDPS     Y11, Y7, Y7
+	VMULPS     Y8, Y2, Y8
+	VMULPS     Y7, Y7, Y11
+	VMULPS     Y11, Y3, Y11
+	VADDPS     Y11, Y8, Y8
+	VSUBPS     Y9, Y7, Y11
+	VMULPS     Y11, Y3, Y11
+	VADDPS     Y11, Y9, Y9
+	VMULPS     Y9, Y9, Y11
+	VSUBPS     Y11, Y8, Y11
+	VSQRTPS    Y11, Y11
+	VADDPS     Y4, Y11, Y11
+	VDIVPS     Y11, Y7, Y7
+	VMULPS     Y10, Y5, Y10
+	VADDPS     Y7, Y10, Y7
+	VMULPS     Y7, Y0, Y10
+	VSUBPS     Y10, Y6, Y6
+	VMOVUPS    Y6, (CX)(R8*4)
+	VMOVUPS    Y8, (BX)(R8*4)
+	VMOVUPS    Y9, (SI)(R8*4)
+	VMOVUPS    Y7, (DI)(R8*4)
+	ADDQ       $0x08, R8
+	JMP        one5
 
 rest3:
 	MOVQ       AX, R9
@@ -11596,7 +11645,7 @@ done4:
 	RET
 
 // func vecAdamAVX2(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·vecAdamAVX2(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -11616,33 +11665,37 @@ TEXT ·vecAdamAVX2(SB), NOSPLIT, $0-88
 	SUBQ         $0x08, R8
 
 one5:
-	CMPQ    DI, R8
-	JG      rest3
-	VMOVUPS (CX)(DI*4), Y8
-	VMOVUPS (DX)(DI*4), Y9
-	VMOVUPS (BX)(DI*4), Y10
-	VMOVUPS (SI)(DI*4), Y11
-	VMULPS  Y8, Y1, Y12
-	VADDPS  Y12, Y9, Y9
-	VSUBPS  Y10, Y9, Y12
-	VMULPS  Y12, Y2, Y12
-	VADDPS  Y12, Y10, Y10
-	VMULPS  Y11, Y3, Y11
-	VMULPS  Y9, Y9, Y9
-	VMULPS  Y9, Y4, Y9
-	VADDPS  Y9, Y11, Y9
-	VSQRTPS Y9, Y11
-	VMULPS  Y5, Y11, Y11
-	VADDPS  Y6, Y11, Y11
-	VDIVPS  Y11, Y10, Y11
-	VMULPS  Y8, Y0, Y8
-	VMULPS  Y11, Y7, Y11
-	VSUBPS  Y11, Y8, Y8
-	VMOVUPS Y8, (CX)(DI*4)
-	VMOVUPS Y10, (BX)(DI*4)
-	VMOVUPS Y9, (SI)(DI*4)
-	ADDQ    $0x08, DI
-	JMP     one5
+	CMPQ       DI, R8
+	JG         rest3
+	PREFETCHT0 1024(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y8
+	PREFETCHT0 1024(DX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Y9
+	PREFETCHT0 1024(BX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Y10
+	PREFETCHT0 1024(SI)(DI*4)
+	VMOVUPS    (SI)(DI*4), Y11
+	VMULPS     Y8, Y1, Y12
+	VADDPS     Y12, Y9, Y9
+	VSUBPS     Y10, Y9, Y12
+	VMULPS     Y12, Y2, Y12
+	VADDPS     Y12, Y10, Y10
+	VMULPS     Y11, Y3, Y11
+	VMULPS     Y9, Y9, Y9
+	VMULPS     Y9, Y4, Y9
+	VADDPS     Y9, Y11, Y9
+	VSQRTPS    Y9, Y11
+	VMULPS     Y5, Y11, Y11
+	VADDPS     Y6, Y11, Y11
+	VDIVPS     Y11, Y10, Y11
+	VMULPS     Y8, Y0, Y8
+	VMULPS     Y11, Y7, Y11
+	VSUBPS     Y11, Y8, Y8
+	VMOVUPS    Y8, (CX)(DI*4)
+	VMOVUPS    Y10, (BX)(DI*4)
+	VMOVUPS    Y9, (SI)(DI*4)
+	ADDQ       $0x08, DI
+	JMP        one5
 
 rest3:
 	MOVQ       AX, R8

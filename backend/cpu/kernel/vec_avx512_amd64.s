@@ -9683,7 +9683,7 @@ done4:
 	RET
 
 // func vecSgdAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·vecSgdAVX512(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -9696,40 +9696,46 @@ TEXT ·vecSgdAVX512(SB), NOSPLIT, $0-88
 	JL           single2
 
 many1:
-	VMOVUPS (CX)(BX*4), Z2
-	VMOVUPS (DX)(BX*4), Z3
-	VMULPS  Z2, Z1, Z4
-	VADDPS  Z4, Z3, Z3
-	VMULPS  Z3, Z0, Z3
-	VSUBPS  Z3, Z2, Z2
-	VMOVUPS Z2, (CX)(BX*4)
-	VMOVUPS 64(CX)(BX*4), Z2
-	VMOVUPS 64(DX)(BX*4), Z3
-	VMULPS  Z2, Z1, Z4
-	VADDPS  Z4, Z3, Z3
-	VMULPS  Z3, Z0, Z3
-	VSUBPS  Z3, Z2, Z2
-	VMOVUPS Z2, 64(CX)(BX*4)
-	ADDQ    $0x20, BX
-	CMPQ    BX, SI
-	JLE     many1
+	PREFETCHT0 1024(CX)(BX*4)
+	VMOVUPS    (CX)(BX*4), Z2
+	PREFETCHT0 1024(DX)(BX*4)
+	VMOVUPS    (DX)(BX*4), Z3
+	VMULPS     Z2, Z1, Z4
+	VADDPS     Z4, Z3, Z3
+	VMULPS     Z3, Z0, Z3
+	VSUBPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (CX)(BX*4)
+	PREFETCHT0 1088(CX)(BX*4)
+	VMOVUPS    64(CX)(BX*4), Z2
+	PREFETCHT0 1088(DX)(BX*4)
+	VMOVUPS    64(DX)(BX*4), Z3
+	VMULPS     Z2, Z1, Z4
+	VADDPS     Z4, Z3, Z3
+	VMULPS     Z3, Z0, Z3
+	VSUBPS     Z3, Z2, Z2
+	VMOVUPS    Z2, 64(CX)(BX*4)
+	ADDQ       $0x20, BX
+	CMPQ       BX, SI
+	JLE        many1
 
 single2:
 	MOVQ AX, SI
 	SUBQ $0x10, SI
 
 one5:
-	CMPQ    BX, SI
-	JG      rest3
-	VMOVUPS (CX)(BX*4), Z2
-	VMOVUPS (DX)(BX*4), Z3
-	VMULPS  Z2, Z1, Z4
-	VADDPS  Z4, Z3, Z3
-	VMULPS  Z3, Z0, Z3
-	VSUBPS  Z3, Z2, Z2
-	VMOVUPS Z2, (CX)(BX*4)
-	ADDQ    $0x10, BX
-	JMP     one5
+	CMPQ       BX, SI
+	JG         rest3
+	PREFETCHT0 1024(CX)(BX*4)
+	VMOVUPS    (CX)(BX*4), Z2
+	PREFETCHT0 1024(DX)(BX*4)
+	VMOVUPS    (DX)(BX*4), Z3
+	VMULPS     Z2, Z1, Z4
+	VADDPS     Z4, Z3, Z3
+	VMULPS     Z3, Z0, Z3
+	VSUBPS     Z3, Z2, Z2
+	VMOVUPS    Z2, (CX)(BX*4)
+	ADDQ       $0x10, BX
+	JMP        one5
 
 rest3:
 	MOVQ      AX, SI
@@ -9751,7 +9757,7 @@ done4:
 	RET
 
 // func vecSgdMomentumAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·vecSgdMomentumAVX512(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -9767,55 +9773,64 @@ TEXT ·vecSgdMomentumAVX512(SB), NOSPLIT, $0-88
 	JL           single2
 
 many1:
-	VMOVUPS (CX)(SI*4), Z4
-	VMOVUPS (DX)(SI*4), Z5
-	VMOVUPS (BX)(SI*4), Z6
-	VMULPS  Z4, Z1, Z7
-	VADDPS  Z7, Z5, Z5
-	VMULPS  Z6, Z2, Z6
-	VMULPS  Z5, Z3, Z5
-	VADDPS  Z5, Z6, Z5
-	VMULPS  Z5, Z0, Z6
-	VSUBPS  Z6, Z4, Z4
-	VMOVUPS Z4, (CX)(SI*4)
-	VMOVUPS Z5, (BX)(SI*4)
-	VMOVUPS 64(CX)(SI*4), Z4
-	VMOVUPS 64(DX)(SI*4), Z5
-	VMOVUPS 64(BX)(SI*4), Z6
-	VMULPS  Z4, Z1, Z7
-	VADDPS  Z7, Z5, Z5
-	VMULPS  Z6, Z2, Z6
-	VMULPS  Z5, Z3, Z5
-	VADDPS  Z5, Z6, Z5
-	VMULPS  Z5, Z0, Z6
-	VSUBPS  Z6, Z4, Z4
-	VMOVUPS Z4, 64(CX)(SI*4)
-	VMOVUPS Z5, 64(BX)(SI*4)
-	ADDQ    $0x20, SI
-	CMPQ    SI, DI
-	JLE     many1
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Z4
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Z5
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Z6
+	VMULPS     Z4, Z1, Z7
+	VADDPS     Z7, Z5, Z5
+	VMULPS     Z6, Z2, Z6
+	VMULPS     Z5, Z3, Z5
+	VADDPS     Z5, Z6, Z5
+	VMULPS     Z5, Z0, Z6
+	VSUBPS     Z6, Z4, Z4
+	VMOVUPS    Z4, (CX)(SI*4)
+	VMOVUPS    Z5, (BX)(SI*4)
+	PREFETCHT0 1088(CX)(SI*4)
+	VMOVUPS    64(CX)(SI*4), Z4
+	PREFETCHT0 1088(DX)(SI*4)
+	VMOVUPS    64(DX)(SI*4), Z5
+	PREFETCHT0 1088(BX)(SI*4)
+	VMOVUPS    64(BX)(SI*4), Z6
+	VMULPS     Z4, Z1, Z7
+	VADDPS     Z7, Z5, Z5
+	VMULPS     Z6, Z2, Z6
+	VMULPS     Z5, Z3, Z5
+	VADDPS     Z5, Z6, Z5
+	VMULPS     Z5, Z0, Z6
+	VSUBPS     Z6, Z4, Z4
+	VMOVUPS    Z4, 64(CX)(SI*4)
+	VMOVUPS    Z5, 64(BX)(SI*4)
+	ADDQ       $0x20, SI
+	CMPQ       SI, DI
+	JLE        many1
 
 single2:
 	MOVQ AX, DI
 	SUBQ $0x10, DI
 
 one5:
-	CMPQ    SI, DI
-	JG      rest3
-	VMOVUPS (CX)(SI*4), Z4
-	VMOVUPS (DX)(SI*4), Z5
-	VMOVUPS (BX)(SI*4), Z6
-	VMULPS  Z4, Z1, Z7
-	VADDPS  Z7, Z5, Z5
-	VMULPS  Z6, Z2, Z6
-	VMULPS  Z5, Z3, Z5
-	VADDPS  Z5, Z6, Z5
-	VMULPS  Z5, Z0, Z6
-	VSUBPS  Z6, Z4, Z4
-	VMOVUPS Z4, (CX)(SI*4)
-	VMOVUPS Z5, (BX)(SI*4)
-	ADDQ    $0x10, SI
-	JMP     one5
+	CMPQ       SI, DI
+	JG         rest3
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Z4
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Z5
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Z6
+	VMULPS     Z4, Z1, Z7
+	VADDPS     Z7, Z5, Z5
+	VMULPS     Z6, Z2, Z6
+	VMULPS     Z5, Z3, Z5
+	VADDPS     Z5, Z6, Z5
+	VMULPS     Z5, Z0, Z6
+	VSUBPS     Z6, Z4, Z4
+	VMOVUPS    Z4, (CX)(SI*4)
+	VMOVUPS    Z5, (BX)(SI*4)
+	ADDQ       $0x10, SI
+	JMP        one5
 
 rest3:
 	MOVQ      AX, DI
@@ -9842,7 +9857,7 @@ done4:
 	RET
 
 // func vecSgdNesterovAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·vecSgdNesterovAVX512(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -9859,61 +9874,70 @@ TEXT ·vecSgdNesterovAVX512(SB), NOSPLIT, $0-88
 	JL           single2
 
 many1:
-	VMOVUPS (CX)(SI*4), Z5
-	VMOVUPS (DX)(SI*4), Z6
-	VMOVUPS (BX)(SI*4), Z7
-	VMULPS  Z5, Z1, Z8
-	VADDPS  Z8, Z6, Z6
-	VMULPS  Z7, Z2, Z7
-	VMULPS  Z6, Z3, Z8
-	VADDPS  Z8, Z7, Z7
-	VMULPS  Z7, Z4, Z8
-	VADDPS  Z8, Z6, Z6
-	VMULPS  Z6, Z0, Z6
-	VSUBPS  Z6, Z5, Z5
-	VMOVUPS Z5, (CX)(SI*4)
-	VMOVUPS Z7, (BX)(SI*4)
-	VMOVUPS 64(CX)(SI*4), Z5
-	VMOVUPS 64(DX)(SI*4), Z6
-	VMOVUPS 64(BX)(SI*4), Z7
-	VMULPS  Z5, Z1, Z8
-	VADDPS  Z8, Z6, Z6
-	VMULPS  Z7, Z2, Z7
-	VMULPS  Z6, Z3, Z8
-	VADDPS  Z8, Z7, Z7
-	VMULPS  Z7, Z4, Z8
-	VADDPS  Z8, Z6, Z6
-	VMULPS  Z6, Z0, Z6
-	VSUBPS  Z6, Z5, Z5
-	VMOVUPS Z5, 64(CX)(SI*4)
-	VMOVUPS Z7, 64(BX)(SI*4)
-	ADDQ    $0x20, SI
-	CMPQ    SI, DI
-	JLE     many1
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Z5
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Z6
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Z7
+	VMULPS     Z5, Z1, Z8
+	VADDPS     Z8, Z6, Z6
+	VMULPS     Z7, Z2, Z7
+	VMULPS     Z6, Z3, Z8
+	VADDPS     Z8, Z7, Z7
+	VMULPS     Z7, Z4, Z8
+	VADDPS     Z8, Z6, Z6
+	VMULPS     Z6, Z0, Z6
+	VSUBPS     Z6, Z5, Z5
+	VMOVUPS    Z5, (CX)(SI*4)
+	VMOVUPS    Z7, (BX)(SI*4)
+	PREFETCHT0 1088(CX)(SI*4)
+	VMOVUPS    64(CX)(SI*4), Z5
+	PREFETCHT0 1088(DX)(SI*4)
+	VMOVUPS    64(DX)(SI*4), Z6
+	PREFETCHT0 1088(BX)(SI*4)
+	VMOVUPS    64(BX)(SI*4), Z7
+	VMULPS     Z5, Z1, Z8
+	VADDPS     Z8, Z6, Z6
+	VMULPS     Z7, Z2, Z7
+	VMULPS     Z6, Z3, Z8
+	VADDPS     Z8, Z7, Z7
+	VMULPS     Z7, Z4, Z8
+	VADDPS     Z8, Z6, Z6
+	VMULPS     Z6, Z0, Z6
+	VSUBPS     Z6, Z5, Z5
+	VMOVUPS    Z5, 64(CX)(SI*4)
+	VMOVUPS    Z7, 64(BX)(SI*4)
+	ADDQ       $0x20, SI
+	CMPQ       SI, DI
+	JLE        many1
 
 single2:
 	MOVQ AX, DI
 	SUBQ $0x10, DI
 
 one5:
-	CMPQ    SI, DI
-	JG      rest3
-	VMOVUPS (CX)(SI*4), Z5
-	VMOVUPS (DX)(SI*4), Z6
-	VMOVUPS (BX)(SI*4), Z7
-	VMULPS  Z5, Z1, Z8
-	VADDPS  Z8, Z6, Z6
-	VMULPS  Z7, Z2, Z7
-	VMULPS  Z6, Z3, Z8
-	VADDPS  Z8, Z7, Z7
-	VMULPS  Z7, Z4, Z8
-	VADDPS  Z8, Z6, Z6
-	VMULPS  Z6, Z0, Z6
-	VSUBPS  Z6, Z5, Z5
-	VMOVUPS Z5, (CX)(SI*4)
-	VMOVUPS Z7, (BX)(SI*4)
-	ADDQ    $0x10, SI
-	JMP     one5
+	CMPQ       SI, DI
+	JG         rest3
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Z5
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Z6
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Z7
+	VMULPS     Z5, Z1, Z8
+	VADDPS     Z8, Z6, Z6
+	VMULPS     Z7, Z2, Z7
+	VMULPS     Z6, Z3, Z8
+	VADDPS     Z8, Z7, Z7
+	VMULPS     Z7, Z4, Z8
+	VADDPS     Z8, Z6, Z6
+	VMULPS     Z6, Z0, Z6
+	VSUBPS     Z6, Z5, Z5
+	VMOVUPS    Z5, (CX)(SI*4)
+	VMOVUPS    Z7, (BX)(SI*4)
+	ADDQ       $0x10, SI
+	JMP        one5
 
 rest3:
 	MOVQ      AX, DI
@@ -9942,7 +9966,7 @@ done4:
 	RET
 
 // func vecAdaGradAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·vecAdaGradAVX512(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -9957,61 +9981,70 @@ TEXT ·vecAdaGradAVX512(SB), NOSPLIT, $0-88
 	JL           single2
 
 many1:
-	VMOVUPS (CX)(SI*4), Z3
-	VMOVUPS (DX)(SI*4), Z4
-	VMOVUPS (BX)(SI*4), Z5
-	VMULPS  Z3, Z1, Z6
-	VADDPS  Z6, Z4, Z4
-	VMULPS  Z4, Z4, Z6
-	VADDPS  Z6, Z5, Z5
-	VSQRTPS Z5, Z6
-	VADDPS  Z2, Z6, Z6
-	VDIVPS  Z6, Z4, Z4
-	VMULPS  Z4, Z0, Z4
-	VSUBPS  Z4, Z3, Z3
-	VMOVUPS Z3, (CX)(SI*4)
-	VMOVUPS Z5, (BX)(SI*4)
-	VMOVUPS 64(CX)(SI*4), Z3
-	VMOVUPS 64(DX)(SI*4), Z4
-	VMOVUPS 64(BX)(SI*4), Z5
-	VMULPS  Z3, Z1, Z6
-	VADDPS  Z6, Z4, Z4
-	VMULPS  Z4, Z4, Z6
-	VADDPS  Z6, Z5, Z5
-	VSQRTPS Z5, Z6
-	VADDPS  Z2, Z6, Z6
-	VDIVPS  Z6, Z4, Z4
-	VMULPS  Z4, Z0, Z4
-	VSUBPS  Z4, Z3, Z3
-	VMOVUPS Z3, 64(CX)(SI*4)
-	VMOVUPS Z5, 64(BX)(SI*4)
-	ADDQ    $0x20, SI
-	CMPQ    SI, DI
-	JLE     many1
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Z3
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Z4
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Z5
+	VMULPS     Z3, Z1, Z6
+	VADDPS     Z6, Z4, Z4
+	VMULPS     Z4, Z4, Z6
+	VADDPS     Z6, Z5, Z5
+	VSQRTPS    Z5, Z6
+	VADDPS     Z2, Z6, Z6
+	VDIVPS     Z6, Z4, Z4
+	VMULPS     Z4, Z0, Z4
+	VSUBPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (CX)(SI*4)
+	VMOVUPS    Z5, (BX)(SI*4)
+	PREFETCHT0 1088(CX)(SI*4)
+	VMOVUPS    64(CX)(SI*4), Z3
+	PREFETCHT0 1088(DX)(SI*4)
+	VMOVUPS    64(DX)(SI*4), Z4
+	PREFETCHT0 1088(BX)(SI*4)
+	VMOVUPS    64(BX)(SI*4), Z5
+	VMULPS     Z3, Z1, Z6
+	VADDPS     Z6, Z4, Z4
+	VMULPS     Z4, Z4, Z6
+	VADDPS     Z6, Z5, Z5
+	VSQRTPS    Z5, Z6
+	VADDPS     Z2, Z6, Z6
+	VDIVPS     Z6, Z4, Z4
+	VMULPS     Z4, Z0, Z4
+	VSUBPS     Z4, Z3, Z3
+	VMOVUPS    Z3, 64(CX)(SI*4)
+	VMOVUPS    Z5, 64(BX)(SI*4)
+	ADDQ       $0x20, SI
+	CMPQ       SI, DI
+	JLE        many1
 
 single2:
 	MOVQ AX, DI
 	SUBQ $0x10, DI
 
 one5:
-	CMPQ    SI, DI
-	JG      rest3
-	VMOVUPS (CX)(SI*4), Z3
-	VMOVUPS (DX)(SI*4), Z4
-	VMOVUPS (BX)(SI*4), Z5
-	VMULPS  Z3, Z1, Z6
-	VADDPS  Z6, Z4, Z4
-	VMULPS  Z4, Z4, Z6
-	VADDPS  Z6, Z5, Z5
-	VSQRTPS Z5, Z6
-	VADDPS  Z2, Z6, Z6
-	VDIVPS  Z6, Z4, Z4
-	VMULPS  Z4, Z0, Z4
-	VSUBPS  Z4, Z3, Z3
-	VMOVUPS Z3, (CX)(SI*4)
-	VMOVUPS Z5, (BX)(SI*4)
-	ADDQ    $0x10, SI
-	JMP     one5
+	CMPQ       SI, DI
+	JG         rest3
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Z3
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Z4
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Z5
+	VMULPS     Z3, Z1, Z6
+	VADDPS     Z6, Z4, Z4
+	VMULPS     Z4, Z4, Z6
+	VADDPS     Z6, Z5, Z5
+	VSQRTPS    Z5, Z6
+	VADDPS     Z2, Z6, Z6
+	VDIVPS     Z6, Z4, Z4
+	VMULPS     Z4, Z0, Z4
+	VSUBPS     Z4, Z3, Z3
+	VMOVUPS    Z3, (CX)(SI*4)
+	VMOVUPS    Z5, (BX)(SI*4)
+	ADDQ       $0x10, SI
+	JMP        one5
 
 rest3:
 	MOVQ      AX, DI
@@ -10040,7 +10073,7 @@ done4:
 	RET
 
 // func vecRmsPropAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·vecRmsPropAVX512(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -10057,26 +10090,29 @@ TEXT ·vecRmsPropAVX512(SB), NOSPLIT, $0-88
 	SUBQ         $0x10, DI
 
 one5:
-	CMPQ    SI, DI
-	JG      rest3
-	VMOVUPS (CX)(SI*4), Z5
-	VMOVUPS (DX)(SI*4), Z6
-	VMOVUPS (BX)(SI*4), Z7
-	VMULPS  Z5, Z1, Z8
-	VADDPS  Z8, Z6, Z6
-	VMULPS  Z7, Z2, Z7
-	VMULPS  Z6, Z6, Z8
-	VMULPS  Z8, Z3, Z8
-	VADDPS  Z8, Z7, Z7
-	VSQRTPS Z7, Z8
-	VADDPS  Z4, Z8, Z8
-	VDIVPS  Z8, Z6, Z6
-	VMULPS  Z6, Z0, Z6
-	VSUBPS  Z6, Z5, Z5
-	VMOVUPS Z5, (CX)(SI*4)
-	VMOVUPS Z7, (BX)(SI*4)
-	ADDQ    $0x10, SI
-	JMP     one5
+	CMPQ       SI, DI
+	JG         rest3
+	PREFETCHT0 1024(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Z5
+	PREFETCHT0 1024(DX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Z6
+	PREFETCHT0 1024(BX)(SI*4)
+	VMOVUPS    (BX)(SI*4), Z7
+	VMULPS     Z5, Z1, Z8
+	VADDPS     Z8, Z6, Z6
+	VMULPS     Z7, Z2, Z7
+	VMULPS     Z6, Z6, Z8
+	VMULPS     Z8, Z3, Z8
+	VADDPS     Z8, Z7, Z7
+	VSQRTPS    Z7, Z8
+	VADDPS     Z4, Z8, Z8
+	VDIVPS     Z8, Z6, Z6
+	VMULPS     Z6, Z0, Z6
+	VSUBPS     Z6, Z5, Z5
+	VMOVUPS    Z5, (CX)(SI*4)
+	VMOVUPS    Z7, (BX)(SI*4)
+	ADDQ       $0x10, SI
+	JMP        one5
 
 rest3:
 	MOVQ      AX, DI
@@ -10107,7 +10143,7 @@ done4:
 	RET
 
 // func vecRmsPropCenteredAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·vecRmsPropCenteredAVX512(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -10125,33 +10161,37 @@ TEXT ·vecRmsPropCenteredAVX512(SB), NOSPLIT, $0-88
 	SUBQ         $0x10, R8
 
 one5:
-	CMPQ    DI, R8
-	JG      rest3
-	VMOVUPS (CX)(DI*4), Z5
-	VMOVUPS (DX)(DI*4), Z6
-	VMOVUPS (BX)(DI*4), Z7
-	VMOVUPS (SI)(DI*4), Z8
-	VMULPS  Z5, Z1, Z9
-	VADDPS  Z9, Z6, Z6
-	VMULPS  Z7, Z2, Z7
-	VMULPS  Z6, Z6, Z9
-	VMULPS  Z9, Z3, Z9
-	VADDPS  Z9, Z7, Z7
-	VSUBPS  Z8, Z6, Z9
-	VMULPS  Z9, Z3, Z9
-	VADDPS  Z9, Z8, Z8
-	VMULPS  Z8, Z8, Z9
-	VSUBPS  Z9, Z7, Z9
-	VSQRTPS Z9, Z9
-	VADDPS  Z4, Z9, Z9
-	VDIVPS  Z9, Z6, Z6
-	VMULPS  Z6, Z0, Z6
-	VSUBPS  Z6, Z5, Z5
-	VMOVUPS Z5, (CX)(DI*4)
-	VMOVUPS Z7, (BX)(DI*4)
-	VMOVUPS Z8, (SI)(DI*4)
-	ADDQ    $0x10, DI
-	JMP     one5
+	CMPQ       DI, R8
+	JG         rest3
+	PREFETCHT0 1024(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Z5
+	PREFETCHT0 1024(DX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Z6
+	PREFETCHT0 1024(BX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Z7
+	PREFETCHT0 1024(SI)(DI*4)
+	VMOVUPS    (SI)(DI*4), Z8
+	VMULPS     Z5, Z1, Z9
+	VADDPS     Z9, Z6, Z6
+	VMULPS     Z7, Z2, Z7
+	VMULPS     Z6, Z6, Z9
+	VMULPS     Z9, Z3, Z9
+	VADDPS     Z9, Z7, Z7
+	VSUBPS     Z8, Z6, Z9
+	VMULPS     Z9, Z3, Z9
+	VADDPS     Z9, Z8, Z8
+	VMULPS     Z8, Z8, Z9
+	VSUBPS     Z9, Z7, Z9
+	VSQRTPS    Z9, Z9
+	VADDPS     Z4, Z9, Z9
+	VDIVPS     Z9, Z6, Z6
+	VMULPS     Z6, Z0, Z6
+	VSUBPS     Z6, Z5, Z5
+	VMOVUPS    Z5, (CX)(DI*4)
+	VMOVUPS    Z7, (BX)(DI*4)
+	VMOVUPS    Z8, (SI)(DI*4)
+	ADDQ       $0x10, DI
+	JMP        one5
 
 rest3:
 	MOVQ      AX, R8
@@ -10189,7 +10229,7 @@ done4:
 	RET
 
 // func vecRmsPropMomentumAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·vecRmsPropMomentumAVX512(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -10207,30 +10247,34 @@ TEXT ·vecRmsPropMomentumAVX512(SB), NOSPLIT, $0-88
 	SUBQ         $0x10, R8
 
 one5:
-	CMPQ    DI, R8
-	JG      rest3
-	VMOVUPS (CX)(DI*4), Z6
-	VMOVUPS (DX)(DI*4), Z7
-	VMOVUPS (BX)(DI*4), Z8
-	VMOVUPS (SI)(DI*4), Z9
-	VMULPS  Z6, Z1, Z10
-	VADDPS  Z10, Z7, Z7
-	VMULPS  Z8, Z2, Z8
-	VMULPS  Z7, Z7, Z10
-	VMULPS  Z10, Z3, Z10
-	VADDPS  Z10, Z8, Z8
-	VSQRTPS Z8, Z10
-	VADDPS  Z4, Z10, Z10
-	VDIVPS  Z10, Z7, Z7
-	VMULPS  Z9, Z5, Z9
-	VADDPS  Z7, Z9, Z7
-	VMULPS  Z7, Z0, Z9
-	VSUBPS  Z9, Z6, Z6
-	VMOVUPS Z6, (CX)(DI*4)
-	VMOVUPS Z8, (BX)(DI*4)
-	VMOVUPS Z7, (SI)(DI*4)
-	ADDQ    $0x10, DI
-	JMP     one5
+	CMPQ       DI, R8
+	JG         rest3
+	PREFETCHT0 1024(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Z6
+	PREFETCHT0 1024(DX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Z7
+	PREFETCHT0 1024(BX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Z8
+	PREFETCHT0 1024(SI)(DI*4)
+	VMOVUPS    (SI)(DI*4), Z9
+	VMULPS     Z6, Z1, Z10
+	VADDPS     Z10, Z7, Z7
+	VMULPS     Z8, Z2, Z8
+	VMULPS     Z7, Z7, Z10
+	VMULPS     Z10, Z3, Z10
+	VADDPS     Z10, Z8, Z8
+	VSQRTPS    Z8, Z10
+	VADDPS     Z4, Z10, Z10
+	VDIVPS     Z10, Z7, Z7
+	VMULPS     Z9, Z5, Z9
+	VADDPS     Z7, Z9, Z7
+	VMULPS     Z7, Z0, Z9
+	VSUBPS     Z9, Z6, Z6
+	VMOVUPS    Z6, (CX)(DI*4)
+	VMOVUPS    Z8, (BX)(DI*4)
+	VMOVUPS    Z7, (SI)(DI*4)
+	ADDQ       $0x10, DI
+	JMP        one5
 
 rest3:
 	MOVQ      AX, R8
@@ -10265,7 +10309,7 @@ done4:
 	RET
 
 // func vecRmsPropCenteredMomentumAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·vecRmsPropCenteredMomentumAVX512(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -10284,37 +10328,42 @@ TEXT ·vecRmsPropCenteredMomentumAVX512(SB), NOSPLIT, $0-88
 	SUBQ         $0x10, R9
 
 one5:
-	CMPQ    R8, R9
-	JG      rest3
-	VMOVUPS (CX)(R8*4), Z6
-	VMOVUPS (DX)(R8*4), Z7
-	VMOVUPS (BX)(R8*4), Z8
-	VMOVUPS (SI)(R8*4), Z9
-	VMOVUPS (DI)(R8*4), Z10
-	VMULPS  Z6, Z1, Z11
-	VADDPS  Z11, Z7, Z7
-	VMULPS  Z8, Z2, Z8
-	VMULPS  Z7, Z7, Z11
-	VMULPS  Z11, Z3, Z11
-	VADDPS  Z11, Z8, Z8
-	VSUBPS  Z9, Z7, Z11
-	VMULPS  Z11, Z3, Z11
-	VADDPS  Z11, Z9, Z9
-	VMULPS  Z9, Z9, Z11
-	VSUBPS  Z11, Z8, Z11
-	VSQRTPS Z11, Z11
-	VADDPS  Z4, Z11, Z11
-	VDIVPS  Z11, Z7, Z7
-	VMULPS  Z10, Z5, Z10
-	VADDPS  Z7, Z10, Z7
-	VMULPS  Z7, Z0, Z10
-	VSUBPS  Z10, Z6, Z6
-	VMOVUPS Z6, (CX)(R8*4)
-	VMOVUPS Z8, (BX)(R8*4)
-	VMOVUPS Z9, (SI)(R8*4)
-	VMOVUPS Z7, (DI)(R8*4)
-	ADDQ    $0x10, R8
-	JMP     one5
+	CMPQ       R8, R9
+	JG         rest3
+	PREFETCHT0 1024(CX)(R8*4)
+	VMOVUPS    (CX)(R8*4), Z6
+	PREFETCHT0 1024(DX)(R8*4)
+	VMOVUPS    (DX)(R8*4), Z7
+	PREFETCHT0 1024(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Z8
+	PREFETCHT0 1024(SI)(R8*4)
+	VMOVUPS    (SI)(R8*4), Z9
+	PREFETCHT0 1024(DI)(R8*4)
+	VMOVUPS    (DI)(R8*4), Z10
+	VMULPS     Z6, Z1, Z11
+	VADDPS     Z11, Z7, Z7
+	VMULPS     Z8, Z2, Z8
+	VMULPS     Z7, Z7, Z11
+	VMULPS     Z11, Z3, Z11
+	VADDPS     Z11, Z8, Z8
+	VSUBPS     Z9, Z7, Z11
+	VMULPS     Z11, Z3, Z11
+	VADDPS     Z11, Z9, Z9
+	VMULPS     Z9, Z9, Z11
+	VSUBPS     Z11, Z8, Z11
+	VSQRTPS    Z11, Z11
+	VADDPS     Z4, Z11, Z11
+	VDIVPS     Z11, Z7, Z7
+	VMULPS     Z10, Z5, Z10
+	VADDPS     Z7, Z10, Z7
+	VMULPS     Z7, Z0, Z10
+	VSUBPS     Z10, Z6, Z6
+	VMOVUPS    Z6, (CX)(R8*4)
+	VMOVUPS    Z8, (BX)(R8*4)
+	VMOVUPS    Z9, (SI)(R8*4)
+	VMOVUPS    Z7, (DI)(R8*4)
+	ADDQ       $0x10, R8
+	JMP        one5
 
 rest3:
 	MOVQ      AX, R9
@@ -10356,7 +10405,7 @@ done4:
 	RET
 
 // func vecAdamAVX512(n int, p0 *float32, p1 *float32, p2 *float32, p3 *float32, p4 *float32, p5 *float32, s0 float32, s1 float32, s2 float32, s3 float32, s4 float32, s5 float32, s6 float32, s7 float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·vecAdamAVX512(SB), NOSPLIT, $0-88
 	MOVQ         n+0(FP), AX
 	MOVQ         p0+8(FP), CX
@@ -10376,33 +10425,37 @@ TEXT ·vecAdamAVX512(SB), NOSPLIT, $0-88
 	SUBQ         $0x10, R8
 
 one5:
-	CMPQ    DI, R8
-	JG      rest3
-	VMOVUPS (CX)(DI*4), Z8
-	VMOVUPS (DX)(DI*4), Z9
-	VMOVUPS (BX)(DI*4), Z10
-	VMOVUPS (SI)(DI*4), Z11
-	VMULPS  Z8, Z1, Z12
-	VADDPS  Z12, Z9, Z9
-	VSUBPS  Z10, Z9, Z12
-	VMULPS  Z12, Z2, Z12
-	VADDPS  Z12, Z10, Z10
-	VMULPS  Z11, Z3, Z11
-	VMULPS  Z9, Z9, Z9
-	VMULPS  Z9, Z4, Z9
-	VADDPS  Z9, Z11, Z9
-	VSQRTPS Z9, Z11
-	VMULPS  Z5, Z11, Z11
-	VADDPS  Z6, Z11, Z11
-	VDIVPS  Z11, Z10, Z11
-	VMULPS  Z8, Z0, Z8
-	VMULPS  Z11, Z7, Z11
-	VSUBPS  Z11, Z8, Z8
-	VMOVUPS Z8, (CX)(DI*4)
-	VMOVUPS Z10, (BX)(DI*4)
-	VMOVUPS Z9, (SI)(DI*4)
-	ADDQ    $0x10, DI
-	JMP     one5
+	CMPQ       DI, R8
+	JG         rest3
+	PREFETCHT0 1024(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Z8
+	PREFETCHT0 1024(DX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Z9
+	PREFETCHT0 1024(BX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Z10
+	PREFETCHT0 1024(SI)(DI*4)
+	VMOVUPS    (SI)(DI*4), Z11
+	VMULPS     Z8, Z1, Z12
+	VADDPS     Z12, Z9, Z9
+	VSUBPS     Z10, Z9, Z12
+	VMULPS     Z12, Z2, Z12
+	VADDPS     Z12, Z10, Z10
+	VMULPS     Z11, Z3, Z11
+	VMULPS     Z9, Z9, Z9
+	VMULPS     Z9, Z4, Z9
+	VADDPS     Z9, Z11, Z9
+	VSQRTPS    Z9, Z11
+	VMULPS     Z5, Z11, Z11
+	VADDPS     Z6, Z11, Z11
+	VDIVPS     Z11, Z10, Z11
+	VMULPS     Z8, Z0, Z8
+	VMULPS     Z11, Z7, Z11
+	VSUBPS     Z11, Z8, Z8
+	VMOVUPS    Z8, (CX)(DI*4)
+	VMOVUPS    Z10, (BX)(DI*4)
+	VMOVUPS    Z9, (SI)(DI*4)
+	ADDQ       $0x10, DI
+	JMP        one5
 
 rest3:
 	MOVQ      AX, R8
