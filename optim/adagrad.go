@@ -18,8 +18,7 @@ import (
 // Source: Duchi, Hazan, Singer, "Adaptive subgradient methods" (2011), figure 1
 // with a diagonal matrix; torch.optim.Adagrad.
 type AdaGrad struct {
-	Name               string  `json:"name" yaml:"name"` // first part of the keys of its state
-	LR                 float64 `json:"lr" yaml:"lr"`     // where a schedule starts from; a step takes the rate it is given
+	Common
 	LRDecay            float64 `json:"lr_decay" yaml:"lr_decay"`
 	InitialAccumulator float64 `json:"initial_accumulator" yaml:"initial_accumulator"`
 	Eps                float64 `json:"eps" yaml:"eps"`
@@ -27,17 +26,14 @@ type AdaGrad struct {
 }
 
 // DefaultAdaGrad has rate 0.01, eps 1e-10 and no decay.
-func DefaultAdaGrad() AdaGrad { return AdaGrad{Name: "optim", LR: 1e-2, Eps: 1e-10} }
+func DefaultAdaGrad() AdaGrad { return AdaGrad{Common: common(1e-2), Eps: 1e-10} }
 
 // Build makes an optimizer of one group.
-func (cfg AdaGrad) Build(params []module.Named) (Optimizer, error) {
-	return buildOne(cfg.Name, cfg, params)
-}
+func (cfg AdaGrad) Build(params []module.Named) (Optimizer, error) { return build(cfg, params) }
 
 // Validate tells all that is wrong.
 func (cfg AdaGrad) Validate() error {
-	var c checker
-	c.atLeast0("lr", cfg.LR)
+	c := cfg.check()
 	c.atLeast0("lr_decay", cfg.LRDecay)
 	c.atLeast0("initial_accumulator", cfg.InitialAccumulator)
 	c.atLeast0("eps", cfg.Eps)

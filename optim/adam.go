@@ -18,8 +18,7 @@ import (
 // algorithm 1; torch.optim.Adam. Here sqrt(v) is multiplied by the rounded
 // 1/sqrt(1-Beta2^t), where PyTorch divides.
 type Adam struct {
-	Name        string  `json:"name" yaml:"name"` // first part of the keys of its state
-	LR          float64 `json:"lr" yaml:"lr"`     // where a schedule starts from; a step takes the rate it is given
+	Common
 	Beta1       float64 `json:"beta1" yaml:"beta1"`
 	Beta2       float64 `json:"beta2" yaml:"beta2"`
 	Eps         float64 `json:"eps" yaml:"eps"`
@@ -28,17 +27,14 @@ type Adam struct {
 
 // DefaultAdam is the setting of the paper: rate 0.001, betas 0.9 and 0.999, eps
 // 1e-8.
-func DefaultAdam() Adam { return Adam{Name: "optim", LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8} }
+func DefaultAdam() Adam { return Adam{Common: common(1e-3), Beta1: 0.9, Beta2: 0.999, Eps: 1e-8} }
 
 // Build makes an optimizer of one group.
-func (cfg Adam) Build(params []module.Named) (Optimizer, error) {
-	return buildOne(cfg.Name, cfg, params)
-}
+func (cfg Adam) Build(params []module.Named) (Optimizer, error) { return build(cfg, params) }
 
 // Validate tells all that is wrong.
 func (cfg Adam) Validate() error {
-	var c checker
-	c.atLeast0("lr", cfg.LR)
+	c := cfg.check()
 	c.below1("beta1", cfg.Beta1)
 	c.below1("beta2", cfg.Beta2)
 	c.atLeast0("eps", cfg.Eps)

@@ -16,8 +16,7 @@ import (
 // Source: Loshchilov, Hutter, "Decoupled weight decay regularization" (2017),
 // algorithm 2; torch.optim.AdamW.
 type AdamW struct {
-	Name        string  `json:"name" yaml:"name"` // first part of the keys of its state
-	LR          float64 `json:"lr" yaml:"lr"`     // where a schedule starts from; a step takes the rate it is given
+	Common
 	Beta1       float64 `json:"beta1" yaml:"beta1"`
 	Beta2       float64 `json:"beta2" yaml:"beta2"`
 	Eps         float64 `json:"eps" yaml:"eps"`
@@ -26,13 +25,11 @@ type AdamW struct {
 
 // DefaultAdamW has rate 0.001, betas 0.9 and 0.999, eps 1e-8 and decay 0.01.
 func DefaultAdamW() AdamW {
-	return AdamW{Name: "optim", LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 1e-2}
+	return AdamW{Common: common(1e-3), Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 1e-2}
 }
 
 // Build makes an optimizer of one group.
-func (cfg AdamW) Build(params []module.Named) (Optimizer, error) {
-	return buildOne(cfg.Name, cfg, params)
-}
+func (cfg AdamW) Build(params []module.Named) (Optimizer, error) { return build(cfg, params) }
 
 // Validate tells all that is wrong.
 func (cfg AdamW) Validate() error { return Adam(cfg).Validate() }

@@ -5,13 +5,14 @@ import (
 	"github.com/gradus-ml/gradus/module"
 )
 
-// A Config is the settings of an optimizer as data.
+// A Config is the settings of an optimizer as data: a struct in which [Common]
+// is embedded.
 type Config interface {
 	Rule
-	// Rate is the learning rate that a schedule starts from.
-	Rate() float64
 	// Build makes an optimizer of one group.
 	Build(params []module.Named) (Optimizer, error)
+	// Shared is Common.
+	Shared() Common
 }
 
 // Kinds lists the optimizers, the most usual first.
@@ -25,17 +26,27 @@ func Kinds() []config.Kind {
 	}
 }
 
-// Rate is LR.
-func (cfg SGD) Rate() float64 { return cfg.LR }
+// Common has the settings that every optimizer has.
+type Common struct {
+	Name     string  `json:"name" yaml:"name"`         // first part of the keys of its state
+	LR       float64 `json:"lr" yaml:"lr"`             // where a schedule starts from; a step takes the rate it is given
+	Maximize bool    `json:"maximize" yaml:"maximize"` // go up instead of down: gradients change their sign, weight decay does not
+}
 
-// Rate is LR.
-func (cfg Adam) Rate() float64 { return cfg.LR }
+// common is what an optimizer has by default, at a rate.
+func common(lr float64) Common { return Common{Name: "optim", LR: lr} }
 
-// Rate is LR.
-func (cfg AdamW) Rate() float64 { return cfg.LR }
+// Shared is c, for a Config that it is embedded in.
+func (c Common) Shared() Common { return c }
 
-// Rate is LR.
-func (cfg RMSprop) Rate() float64 { return cfg.LR }
+// check begins the Validate of a config.
+func (c Common) check() *checker {
+	var k checker
+	k.atLeast0("lr", c.LR)
+	return &k
+}
 
-// Rate is LR.
-func (cfg AdaGrad) Rate() float64 { return cfg.LR }
+// build makes an optimizer of one group.
+func build(cfg Config, params []module.Named) (Optimizer, error) {
+	return Build(cfg.Shared().Name, Group{Rule: cfg, Params: params, LRScale: 1})
+}

@@ -40,7 +40,7 @@ type Rate struct {
 }
 
 // Groups deals a model's parameters out among optimizers, for [Build]. The rate
-// of a step is that of the first part: a schedule starts from its Config.Rate,
+// of a step is that of the first part: a schedule starts from its LR,
 // and the groups of the others have the ratio of their rates to it as a factor.
 //
 // What is frozen is in no group. The keys of state are the same whatever else
@@ -66,7 +66,7 @@ func Groups(params []module.Named, parts []Part, t Training) ([]Group, error) {
 	index := map[kind]int{}
 	var groups []Group
 	for i, part := range parts {
-		ratio, err := ratio(part.Config.Rate(), parts[0].Config.Rate())
+		ratio, err := ratio(part.Config.Shared().LR, parts[0].Config.Shared().LR)
 		if err != nil {
 			return nil, err
 		}

@@ -3,7 +3,6 @@ package optim
 import (
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -26,8 +25,8 @@ func TestKinds(t *testing.T) {
 		if err := cfg.Validate(); err != nil {
 			t.Errorf("%s: %v", k.Name, err)
 		}
-		if lr := reflect.ValueOf(cfg).FieldByName("LR").Float(); cfg.Rate() != lr {
-			t.Errorf("%s: rate %v, want %v", k.Name, cfg.Rate(), lr)
+		if c := cfg.Shared(); c.Name != "optim" || !(c.LR > 0) || c.Maximize {
+			t.Errorf("%s: shared settings %+v", k.Name, c)
 		}
 	}
 }

@@ -149,11 +149,6 @@ func Build(name string, groups ...Group) (Optimizer, error) {
 	return o, nil
 }
 
-// buildOne makes an optimizer of one group.
-func buildOne(name string, rule Rule, params []module.Named) (Optimizer, error) {
-	return Build(name, Group{Rule: rule, Params: params, LRScale: 1})
-}
-
 type optimizer struct {
 	name   string
 	params []module.Named
@@ -166,6 +161,7 @@ type optimizer struct {
 type member struct {
 	shared shared
 	slots  []*module.State
+	climbs bool
 }
 
 // shared is what parameters have in common that share a Start.
@@ -190,6 +186,9 @@ func (o *optimizer) add(g Group, p module.Named) {
 		o.names = append(o.names, clock)
 	}
 	m := member{shared: shared{g.Rule, g.LRScale, dt, clock}}
+	if cfg, ok := g.Rule.(Config); ok {
+		m.climbs = cfg.Shared().Maximize
+	}
 	own := ir.Type{DType: dt, Shape: p.Shape}
 	for _, s := range g.Rule.Slots(own) {
 		state := &module.State{Key: o.name + "." + p.Key + "." + s.Name, DType: s.Type.DType, Shape: s.Type.Shape, Init: s.Init}
@@ -262,7 +261,11 @@ func (o *optimizer) Update(c *module.Ctx, grads []*ir.Value, lr *ir.Value) {
 		for j, s := range m.slots {
 			state[j] = c.State(s)
 		}
-		v, state = update(ops.Cast(v, m.shared.dt), ops.Cast(grads[i], m.shared.dt), state)
+		grad := ops.Cast(grads[i], m.shared.dt)
+		if m.climbs {
+			grad = ops.Neg(grad)
+		}
+		v, state = update(ops.Cast(v, m.shared.dt), grad, state)
 		c.SetParam(p.Param, ops.Cast(v, p.DType))
 		for j, s := range m.slots {
 			c.SetState(s, state[j])

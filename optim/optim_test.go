@@ -46,14 +46,14 @@ func TestValidate(t *testing.T) {
 	}{
 		{DefaultSGD(), nil}, {DefaultAdaGrad(), nil}, {DefaultRMSprop(), nil}, {DefaultAdam(), nil}, {DefaultAdamW(), nil},
 		{SGD{Momentum: 0.9, Nesterov: true}, nil},
-		{SGD{LR: -1, Momentum: -0.5, WeightDecay: -2, Nesterov: true},
+		{SGD{Common: Common{LR: -1}, Momentum: -0.5, WeightDecay: -2, Nesterov: true},
 			[]string{"lr must be a finite number and not negative, got -1", "momentum must be", "weight_decay must be", "nesterov needs a momentum above 0"}},
 		{SGD{Momentum: 0.9, Dampening: 0.1, Nesterov: true}, []string{"nesterov needs"}},
-		{AdaGrad{LR: -1, LRDecay: -1, InitialAccumulator: -1, Eps: -1, WeightDecay: -1},
+		{AdaGrad{Common: Common{LR: -1}, LRDecay: -1, InitialAccumulator: -1, Eps: -1, WeightDecay: -1},
 			[]string{"lr must", "lr_decay must", "initial_accumulator must", "eps must", "weight_decay must"}},
-		{RMSprop{LR: -1, Alpha: 1, Eps: -1, WeightDecay: -1, Momentum: -1},
+		{RMSprop{Common: Common{LR: -1}, Alpha: 1, Eps: -1, WeightDecay: -1, Momentum: -1},
 			[]string{"lr must", "alpha must be at least 0 and below 1, got 1", "eps must", "weight_decay must", "momentum must"}},
-		{Adam{LR: -1, Beta1: 1, Beta2: -0.1, Eps: -1, WeightDecay: -1}, []string{"lr must", "beta1 must", "beta2 must", "eps must", "weight_decay must"}},
+		{Adam{Common: Common{LR: -1}, Beta1: 1, Beta2: -0.1, Eps: -1, WeightDecay: -1}, []string{"lr must", "beta1 must", "beta2 must", "eps must", "weight_decay must"}},
 		{AdamW{Beta1: 2}, []string{"beta1 must"}},
 	} {
 		err := tc.rule.Validate()
@@ -99,7 +99,7 @@ func TestBuildErrors(t *testing.T) {
 		{"no group", "optim", nil, "at least one group"},
 		{"no parameter", "optim", []Group{{Rule: DefaultSGD(), Params: nil, LRScale: 1}}, "no parameter to train"},
 		{"no rule", "optim", []Group{{Rule: nil, Params: params, LRScale: 1}}, "group 0 has no rule"},
-		{"bad rule", "optim", []Group{{Rule: DefaultSGD(), Params: params, LRScale: 1}, {Rule: SGD{LR: -1}, Params: nil, LRScale: 1}}, "group 1: lr must"},
+		{"bad rule", "optim", []Group{{Rule: DefaultSGD(), Params: params, LRScale: 1}, {Rule: SGD{Common: Common{LR: -1}}, Params: nil, LRScale: 1}}, "group 1: lr must"},
 		{"bad scale", "optim", []Group{{Rule: DefaultSGD(), Params: params, LRScale: -1}}, "scale of the learning rate"},
 		{"twice", "optim", []Group{{Rule: DefaultSGD(), Params: params, LRScale: 1}, {Rule: DefaultAdam(), Params: params, LRScale: 1}}, "parameter 0 is given twice"},
 		{"integers", "optim", []Group{{Rule: DefaultSGD(), Params: whole, LRScale: 1}}, "parameter n is i64[] and has no gradient"},

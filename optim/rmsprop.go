@@ -22,8 +22,7 @@ import (
 // Centered after Graves, "Generating sequences with recurrent neural networks"
 // (2013); torch.optim.RMSprop.
 type RMSprop struct {
-	Name        string  `json:"name" yaml:"name"` // first part of the keys of its state
-	LR          float64 `json:"lr" yaml:"lr"`     // where a schedule starts from; a step takes the rate it is given
+	Common
 	Alpha       float64 `json:"alpha" yaml:"alpha"`
 	Eps         float64 `json:"eps" yaml:"eps"`
 	WeightDecay float64 `json:"weight_decay" yaml:"weight_decay"`
@@ -32,17 +31,14 @@ type RMSprop struct {
 }
 
 // DefaultRMSprop has rate 0.01, alpha 0.99 and eps 1e-8.
-func DefaultRMSprop() RMSprop { return RMSprop{Name: "optim", LR: 1e-2, Alpha: 0.99, Eps: 1e-8} }
+func DefaultRMSprop() RMSprop { return RMSprop{Common: common(1e-2), Alpha: 0.99, Eps: 1e-8} }
 
 // Build makes an optimizer of one group.
-func (cfg RMSprop) Build(params []module.Named) (Optimizer, error) {
-	return buildOne(cfg.Name, cfg, params)
-}
+func (cfg RMSprop) Build(params []module.Named) (Optimizer, error) { return build(cfg, params) }
 
 // Validate tells all that is wrong.
 func (cfg RMSprop) Validate() error {
-	var c checker
-	c.atLeast0("lr", cfg.LR)
+	c := cfg.check()
 	c.below1("alpha", cfg.Alpha)
 	c.atLeast0("eps", cfg.Eps)
 	c.atLeast0("weight_decay", cfg.WeightDecay)

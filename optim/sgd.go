@@ -16,8 +16,7 @@ import (
 //
 // Source: torch.optim.SGD.
 type SGD struct {
-	Name        string  `json:"name" yaml:"name"` // first part of the keys of its state
-	LR          float64 `json:"lr" yaml:"lr"`     // where a schedule starts from; a step takes the rate it is given
+	Common
 	Momentum    float64 `json:"momentum" yaml:"momentum"`
 	Dampening   float64 `json:"dampening" yaml:"dampening"`
 	Nesterov    bool    `json:"nesterov" yaml:"nesterov"` // needs momentum and no dampening
@@ -25,17 +24,14 @@ type SGD struct {
 }
 
 // DefaultSGD is plain gradient descent at a rate of 0.001.
-func DefaultSGD() SGD { return SGD{Name: "optim", LR: 1e-3} }
+func DefaultSGD() SGD { return SGD{Common: common(1e-3)} }
 
 // Build makes an optimizer of one group.
-func (cfg SGD) Build(params []module.Named) (Optimizer, error) {
-	return buildOne(cfg.Name, cfg, params)
-}
+func (cfg SGD) Build(params []module.Named) (Optimizer, error) { return build(cfg, params) }
 
 // Validate tells all that is wrong.
 func (cfg SGD) Validate() error {
-	var c checker
-	c.atLeast0("lr", cfg.LR)
+	c := cfg.check()
 	c.atLeast0("momentum", cfg.Momentum)
 	c.atLeast0("weight_decay", cfg.WeightDecay)
 	c.that(cfg.Dampening-cfg.Dampening == 0, "dampening must be a finite number")

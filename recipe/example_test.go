@@ -29,7 +29,7 @@ func ExampleParse() {
 // place.
 func ExampleRead() {
 	r, err := recipe.Read("mnist", "strategy.epochs=3", "optimizer.lr=0.01")
-	fmt.Println(r.Name, *r.Strategy.Epochs, r.Optimizer[0].Config.Rate(), err)
+	fmt.Println(r.Name, *r.Strategy.Epochs, r.Optimizer[0].Config.Shared().LR, err)
 	_, err = recipe.Read("mnist", "optimizer.lr=-1")
 	fmt.Println(strings.Split(err.Error(), "\n")[0])
 	// Output:

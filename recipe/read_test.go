@@ -164,7 +164,7 @@ func TestRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Name != "mine" || r.Optimizer[0].Config.Rate() != 0.25 || r.Loss[0].Config.(loss.CrossEntropyConfig).LabelSmoothing != 0.1 {
+	if r.Name != "mine" || r.Optimizer[0].Config.Shared().LR != 0.25 || r.Loss[0].Config.(loss.CrossEntropyConfig).LabelSmoothing != 0.1 {
 		t.Errorf("%+v", r)
 	}
 	for want, name := range map[string]string{

@@ -227,7 +227,7 @@ func (r Recipe) validateOptimizers() error {
 			continue
 		}
 		p.under(at, o.Config.Validate())
-		p.key(at+".lr", o.Config.Rate() != 0, "must be above 0, got 0")
+		p.key(at+".lr", o.Config.Shared().LR != 0, "must be above 0, got 0")
 		p.key(at+".keys", o.Keys != nil || !rest, "must be given: an optimizer before takes what no other names")
 		rest = rest || o.Keys == nil
 	}

@@ -198,7 +198,7 @@ func (t *Trainer) FindBatch(ctx context.Context, cfg BatchFinder, feed func(batc
 	if len(t.Optimizers) == 0 {
 		return nil, errors.New("train: there is no optimizer")
 	}
-	rate := schedule.Func(func(int) float64 { return t.Optimizers[0].Config.Rate() })
+	rate := schedule.Func(func(int) float64 { return t.Optimizers[0].Config.Shared().LR })
 	found := &Batches{}
 	for size := cfg.First; found.End == ""; size *= 2 {
 		f, err := feed(size)

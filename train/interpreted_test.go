@@ -256,19 +256,18 @@ func optimizers() []part {
 	ada.LRDecay, ada.InitialAccumulator, ada.WeightDecay = 0.1, 0.2, 0.01
 	rms.Momentum, rms.Centered, rms.WeightDecay = 0.9, true, 0.01
 	adam.WeightDecay = 0.01
-	return []part{
+	parts := []part{
 		scaled(),
-		optimizer("SGD", optim.DefaultSGD(), norm),
 		optimizer("SGD/momentum", sgd, other),
 		optimizer("SGD/nesterov", nesterov, values),
-		optimizer("AdaGrad", optim.DefaultAdaGrad(), norm),
 		optimizer("AdaGrad/options", ada, norm),
-		optimizer("RMSprop", optim.DefaultRMSprop(), norm),
 		optimizer("RMSprop/options", rms, norm),
-		optimizer("Adam", optim.DefaultAdam(), norm),
 		optimizer("Adam/weight decay", adam, norm),
-		optimizer("AdamW", optim.DefaultAdamW(), norm),
 	}
+	for _, k := range optim.Kinds() {
+		parts = append(parts, optimizer(k.Name, k.Default.(optim.Config), norm))
+	}
+	return parts
 }
 
 // No op that a layer, loss or optimizer can reach runs through the reference

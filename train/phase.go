@@ -52,7 +52,7 @@ func (r *run) buildSchedule(steps int) (schedule.Schedule, error) {
 	if len(r.Optimizers) == 0 {
 		return nil, fmt.Errorf("train: there is no optimizer")
 	}
-	lr := r.Optimizers[0].Config.Rate()
+	lr := r.Optimizers[0].Config.Shared().LR
 	if steps < 0 {
 		if !schedule.Endless(r.Schedule) {
 			return nil, fmt.Errorf("train: schedule %T needs the number of steps, and only reading all of the data can tell that: give strategy.steps, or a schedule that does without it, such as constant or inverse_sqrt, with numbers of steps in place of shares", r.Schedule)

@@ -129,7 +129,7 @@ func rateSetting(r recipe.Recipe, rate float64) string {
 	}
 	var settings []string
 	for i, o := range r.Optimizer {
-		settings = append(settings, fmt.Sprintf("optimizer.%d.lr=%s", i, short(rate*o.Config.Rate()/r.Optimizer[0].Config.Rate())))
+		settings = append(settings, fmt.Sprintf("optimizer.%d.lr=%s", i, short(rate*o.Config.Shared().LR/r.Optimizer[0].Config.Shared().LR)))
 	}
 	return strings.Join(settings, " ")
 }

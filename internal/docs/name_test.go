@@ -134,7 +134,7 @@ func TestNamesAreDeclared(t *testing.T) {
 
 func TestDeclared(t *testing.T) {
 	known := declared(t)
-	for _, name := range []string{"exec.Func.Run", "Func.Run", "ir.Differentiable", "Ctx.SetParam", "kernel.Phase", "cpu", "optim.SGD.LR"} {
+	for _, name := range []string{"exec.Func.Run", "Func.Run", "ir.Differentiable", "Ctx.SetParam", "kernel.Phase", "cpu", "optim.SGD.Momentum"} {
 		if !known[name] {
 			t.Errorf("%s is not found", name)
 		}

@@ -1,13 +1,13 @@
 """Ten steps of each optimizer on given gradients, and clipping by norm.
 
-    CASE/param/I/init    parameter I before the first step
-    CASE/grad/I/STEP     its gradient at step 1..10
-    CASE/param/I/STEP    its value after that step
-    CASE/lr/STEP         learning rate of each group in that step, float64 [groups]
-    CASE/state/I/NAME    optimizer state after the last step, by PyTorch's names
+    CASE/param/I         parameter I before the first step and after each, [11 ...]
+    CASE/grad/I          its gradient in each step, [10 ...]
+    CASE/lr              learning rate of each group in each step, float64 [10 groups]
+    CASE/state/I/NAME    state of parameter I after the last step, by PyTorch's names
 
 The metadata gives dtype, the number of steps and of parameters, and for each group the
-indices of its parameters and its options.
+indices of its parameters and its settings: a config of an optimizer as a recipe has it.
+A new optimizer needs a function that makes its file, and a line in FILES.
 """
 
 import math
@@ -18,9 +18,8 @@ from golden import Golden
 
 STEPS = 10
 SHAPES = [[3], [2, 3], [2, 1, 2, 2]]
-# Options of torch.optim that say how to run, or that stand at a value not covered here.
-UNRECORDED = {"params", "lr", "foreach", "fused", "capturable", "differentiable", "maximize", "amsgrad",
-              "decoupled_weight_decay", "initial_lr"}
+# Options of torch.optim that say how to run, and what the golden holds apart.
+UNRECORDED = {"params", "lr", "foreach", "fused", "capturable", "differentiable", "initial_lr"}
 
 
 def varying(base):
@@ -28,35 +27,54 @@ def varying(base):
     return lambda step: 0.0 if step == 5 else base * min(step / 3, 1) * 0.8 ** step
 
 
-def trajectory(g, name, optimizer, lr, groups=None, dtype=torch.float32, grad_scale=1.0, sparse=False, **options):
-    """lr: a number or a function of the step; groups: [(parameter indices, lr, options)] in place of one group."""
+def settings(kind, options, names={}):
+    """The options of a group as settings of ours. names: what we call an option, None for one that we lack."""
+    config = {"type": kind}
+    for key, value in options.items():
+        if key == "betas":
+            config["beta1"], config["beta2"] = value
+        elif key not in UNRECORDED and names.get(key, key) is not None:
+            config[names.get(key, key)] = value
+    return config
+
+
+def trajectory(g, name, kind, optimizer, lr, names={}, groups=None, dtype=torch.float32, grad_scale=1.0, sparse=False,
+               shapes=SHAPES, states=None, **options):
+    """A case of the optimizer that a recipe calls kind.
+
+    optimizer: its class, which takes groups and options as those of torch.optim do. lr: a number or a function of the
+    step. groups: [(parameter indices, lr, options)] in place of one group. states: those to compare, by default all of
+    the reference's but the number of steps.
+    """
     gen = g.generator(name)
-    params = [torch.nn.Parameter(torch.randn(shape, generator=gen, dtype=torch.float64).to(dtype)) for shape in SHAPES]
+    params = [torch.nn.Parameter(torch.randn(shape, generator=gen, dtype=torch.float64).to(dtype)) for shape in shapes]
     groups = groups or [(list(range(len(params))), lr, {})]
     rates = [rate if callable(rate) else (lambda step, rate=rate: rate) for _, rate, _ in groups]
     opt = optimizer([{"params": [params[i] for i in which], "lr": rate(1), **own}
-                     for (which, _, own), rate in zip(groups, rates)], foreach=False, **options)
-    for i, p in enumerate(params):
-        g.put(f"{name}/param/{i}/init", p)
+                     for (which, _, own), rate in zip(groups, rates)], **options)
+    values, grads, lrs = [[p.detach().clone()] for p in params], [[] for _ in params], []
     for step in range(1, STEPS + 1):
         for group, rate in zip(opt.param_groups, rates):
             group["lr"] = rate(step)
-        g.put(f"{name}/lr/{step}", torch.tensor([group["lr"] for group in opt.param_groups], dtype=torch.float64))
+        lrs.append([group["lr"] for group in opt.param_groups])
         for i, p in enumerate(params):
             grad = grad_scale * torch.randn(p.shape, generator=gen, dtype=torch.float64)
             if sparse:  # half of the elements get no gradient in a step
                 grad *= torch.randint(0, 2, p.shape, generator=gen)
             p.grad = grad.to(dtype)
-            g.put(f"{name}/grad/{i}/{step}", p.grad)
+            grads[i].append(p.grad.clone())
         opt.step()
         for i, p in enumerate(params):
-            g.put(f"{name}/param/{i}/{step}", p)
+            values[i].append(p.detach().clone())
+    g.put(f"{name}/lr", torch.tensor(lrs, dtype=torch.float64))
     for i, p in enumerate(params):
+        g.put(f"{name}/param/{i}", torch.stack(values[i]))
+        g.put(f"{name}/grad/{i}", torch.stack(grads[i]))
         for key, value in opt.state[p].items():
-            if value is not None:
+            if value is not None and (key in states if states is not None else key != "step"):
                 g.put(f"{name}/state/{i}/{key}", value)
-    g.add(name, op=optimizer.__name__.lower(), dtype=str(dtype).removeprefix("torch."), steps=STEPS, params=len(params),
-          groups=[{"params": which, **{k: v for k, v in group.items() if k not in UNRECORDED}}
+    g.add(name, dtype=str(dtype).removeprefix("torch."), steps=STEPS, params=len(params),
+          groups=[{"params": which, "config": settings(kind, {k: v for k, v in group.items()}, names)}
                   for (which, _, _), group in zip(groups, opt.param_groups)])
 
 
@@ -67,7 +85,7 @@ def two_groups(lr, **own):
 
 def build_sgd(path):
     g = Golden("optim", path, seed=20)
-    run = lambda name, lr=0.1, **options: trajectory(g, name, torch.optim.SGD, lr, **options)
+    run = lambda name, lr=0.1, **options: trajectory(g, name, "sgd", torch.optim.SGD, lr, foreach=False, **options)
     run("plain")
     run("weight_decay", weight_decay=0.1)
     run("momentum", momentum=0.9)
@@ -80,6 +98,8 @@ def build_sgd(path):
     run("varying_lr_momentum", varying(0.3), momentum=0.9)
     run("varying_lr_nesterov_weight_decay", varying(0.3), momentum=0.9, nesterov=True, weight_decay=0.01)
     run("two_groups", groups=two_groups(0.1, weight_decay=0.2, momentum=0.5), momentum=0.9, weight_decay=0.0)
+    run("maximize", maximize=True, weight_decay=0.2, momentum=0.5)
+    run("maximize_one_group", groups=two_groups(0.1, maximize=True))
     run("zero_momentum_dampening", momentum=0.0, dampening=0.5)
     run("float64", momentum=0.9, dampening=0.1, weight_decay=0.1, dtype=torch.float64)
     run("float64_nesterov", varying(0.2), momentum=0.9, nesterov=True, weight_decay=0.1, dtype=torch.float64)
@@ -88,7 +108,8 @@ def build_sgd(path):
 
 def build_adagrad(path):
     g = Golden("optim", path, seed=21)
-    run = lambda name, lr=0.1, **options: trajectory(g, name, torch.optim.Adagrad, lr, **options)
+    run = lambda name, lr=0.1, **options: trajectory(g, name, "adagrad", torch.optim.Adagrad, lr, foreach=False,
+                                                      names={"initial_accumulator_value": "initial_accumulator"}, **options)
     run("default", 0.01)
     run("large_lr")
     run("lr_decay", lr_decay=0.1)
@@ -109,7 +130,7 @@ def build_adagrad(path):
 
 def build_rmsprop(path):
     g = Golden("optim", path, seed=22)
-    run = lambda name, lr=0.01, **options: trajectory(g, name, torch.optim.RMSprop, lr, **options)
+    run = lambda name, lr=0.01, **options: trajectory(g, name, "rmsprop", torch.optim.RMSprop, lr, foreach=False, **options)
     run("default")
     run("alpha", alpha=0.9)
     run("weight_decay", weight_decay=0.1)
@@ -127,10 +148,10 @@ def build_rmsprop(path):
     return g
 
 
-def build_adam(optimizer, seed):
+def build_adam(kind, optimizer, seed):
     def build(path):
         g = Golden("optim", path, seed=seed)
-        run = lambda name, lr=0.01, **options: trajectory(g, name, optimizer, lr, **options)
+        run = lambda name, lr=0.01, **options: trajectory(g, name, kind, optimizer, lr, foreach=False, names={"decoupled_weight_decay": None, "amsgrad": None}, **options)
         run("default", 1e-3)
         run("large_lr", 0.1)
         run("betas", betas=(0.8, 0.95))
@@ -192,7 +213,7 @@ FILES = {
     "optim/testdata/sgd.safetensors": build_sgd,
     "optim/testdata/adagrad.safetensors": build_adagrad,
     "optim/testdata/rmsprop.safetensors": build_rmsprop,
-    "optim/testdata/adam.safetensors": build_adam(torch.optim.Adam, 23),
-    "optim/testdata/adamw.safetensors": build_adam(torch.optim.AdamW, 24),
+    "optim/testdata/adam.safetensors": build_adam("adam", torch.optim.Adam, 23),
+    "optim/testdata/adamw.safetensors": build_adam("adamw", torch.optim.AdamW, 24),
     "optim/testdata/clip_norm.safetensors": build_clip_norm,
 }
