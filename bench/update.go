@@ -38,7 +38,7 @@ func update(name string, cfg optim.Config, matrices, side int) Workload {
 		if err != nil {
 			return nil, err
 		}
-		s := &Step{store: store, in: []*tensor.Tensor{tensor.Scalar(float32(cfg.Rate()))}}
+		s := &Step{store: store, in: []*tensor.Tensor{tensor.Scalar(float32(cfg.Shared().LR))}}
 		for _, p := range store.Params() {
 			s.bytes += 3 * int64(p.Type().SizeBytes()) // parameter and gradient
 			for _, slot := range cfg.Slots(p.Type()) {
