@@ -30,24 +30,30 @@ func TestCurves(t *testing.T) {
 	}
 }
 
-// A run in bfloat16 follows that in float32 as closely as one of PyTorch's
-// autocast does. The distance of two curves is that of their losses,
-// step by step. Of rounding that differs in its details only, the mean distance
-// should agree to a quarter and the largest to a half.
-func TestCurvesInBFloat16(t *testing.T) {
+// A run in 16 bits follows that in float32 as closely as one of PyTorch's
+// autocast does, in float16 with its GradScaler. The distance of two curves is
+// that of their losses, step by step. Of rounding that differs in its details
+// only, the mean distance should agree to a quarter and the largest to a half.
+func TestCurvesIn16Bits(t *testing.T) {
 	const name = "mnist"
-	reference := golden(t, name)
-	full := losses(t, len(reference), name, curves[name]...)
-	want := golden(t, name+"-bfloat16")
-	got := losses(t, len(want), name, append([]string{"strategy.precision=bfloat16"}, curves[name]...)...)
-	mean, largest := distance(got, full)
-	wantMean, wantLargest := distance(want, reference)
-	t.Logf("%.2g off float32 in the mean and %.2g at most, in PyTorch %.2g and %.2g", mean, largest, wantMean, wantLargest)
-	if mean > 1.25*wantMean || largest > 1.5*wantLargest {
-		t.Errorf("%v off float32 in the mean and %v at most, in PyTorch %v and %v", mean, largest, wantMean, wantLargest)
-	}
-	if mean == 0 {
-		t.Error("both curves are one: nothing was computed in 16 bits")
+	full := losses(t, len(golden(t, name)), name, curves[name]...)
+	for _, tc := range []struct{ precision, reference string }{
+		{"bfloat16", "mnist"},
+		{"float16", "mnist-cuda"}, // both PyTorch's on a GPU
+	} {
+		t.Run(tc.precision, func(t *testing.T) {
+			want, reference := golden(t, name+"-"+tc.precision), golden(t, tc.reference)
+			got := losses(t, len(want), name, append([]string{"strategy.precision=" + tc.precision}, curves[name]...)...)
+			mean, largest := distance(got, full)
+			wantMean, wantLargest := distance(want, reference)
+			t.Logf("%.2g off float32 in the mean and %.2g at most, in PyTorch %.2g and %.2g", mean, largest, wantMean, wantLargest)
+			if mean > 1.25*wantMean || largest > 1.5*wantLargest {
+				t.Errorf("%v off float32 in the mean and %v at most, in PyTorch %v and %v", mean, largest, wantMean, wantLargest)
+			}
+			if mean == 0 {
+				t.Error("both curves are one: nothing was computed in 16 bits")
+			}
+		})
 	}
 }
 

@@ -92,11 +92,12 @@ def main():
                    help="bfloat16 and float16 are autocast's; float64 tells what rounding does to a curve")
     p.add_argument("--lr", type=float, help="highest rate, instead of the recipe's")
     p.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="autocast to float16 is slow on a CPU: 11 to 16 s a step")
+    p.add_argument("--seed", type=int, default=1, help="of dropout")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--evaluate", action="store_true", help="print the validation loss after every epoch, not the losses")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
-    torch.manual_seed(1)
+    torch.manual_seed(a.seed)
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     f = safe_open(a.dump, "pt")
     init = {k[5:]: f.get_tensor(k) for k in f.keys() if k.startswith("init.")}

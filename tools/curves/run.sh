@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes the goldens of recipe/testdata/curves: the losses of PyTorch over the
-# first 200 steps of three recipes, of one of them in bfloat16 too. usage: tools/curves/run.sh PYTHON
+# first 200 steps of three recipes, of one of them in bfloat16 too, and in float16
+# where there is a GPU. usage: tools/curves/run.sh PYTHON
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=$1 dumps=$(mktemp -d)
@@ -17,5 +18,11 @@ for p in float32 bfloat16; do
 	name=mnist-$p
 	"$python" tools/curves/curves.py lenet "$dumps/mnist" --total "$(steps "$dumps/mnist" 5)" --lr 0.002 --precision $p > $out/${name%-float32}.json
 done
+if "$python" -c "import torch, sys; sys.exit(not torch.cuda.is_available())"; then
+	for p in float16 float32; do
+		name=mnist-$p
+		"$python" tools/curves/curves.py lenet "$dumps/mnist" --total "$(steps "$dumps/mnist" 5)" --lr 0.002 --precision $p --device cuda > $out/${name/float32/cuda}.json
+	done
+fi
 "$python" tools/curves/curves.py gpt "$dumps/char-gpt" --total "$(steps "$dumps/char-gpt" 12)" --pieces 4 > $out/char-gpt.json
 "$python" tools/curves/curves.py lstm "$dumps/char-lstm" --total "$(steps "$dumps/char-lstm" 12)" > $out/char-lstm.json
