@@ -7,9 +7,10 @@ import (
 	"strconv"
 )
 
-// Greedy divides the rate by Factor, which raises it, when a metric has become
-// better in more than Patience evaluations in a row, and multiplies it by Factor
-// when it has not in more than Patience. Better is below best-Threshold, or
+// Greedy raises the rate while a metric becomes better, and lowers it while it
+// does not: it divides by Factor after more than Patience evaluations in a row
+// that were better, and multiplies by it after more than Patience that were not.
+// Better is below best-Threshold, or
 // below best*(1-Threshold) with Relative; with Maximize above best+Threshold or
 // best*(1+Threshold). A value that is not finite is not better. The rate stays
 // between Final and Ceiling times the one that it starts from, and changes only

@@ -46,7 +46,7 @@ func (s DecayShape) rise(p float64) float64 {
 	return s.at(1 - p)
 }
 
-// WSD is warm-up, a stable rate, and a decay in the last steps of the run: in
+// WSD is warm-up, a stable rate, and a decay in the last steps of the run. In
 // step t of the n of the decay,
 //
 //	lr * (Final + (1-Final) * shape(t/n))
