@@ -2,44 +2,31 @@
 and gated linear units."""
 
 import itertools
-import math
 
 import torch
 import torch.nn.functional as F
 
 from golden import Golden, indices, integers, normal
 
-SCALINGS = {
-    "none": {},
-    "linear": {"kind": "linear", "factor": 4.0},
-    "llama3": {"kind": "llama3", "factor": 8.0, "low": 1.0, "high": 4.0, "original": 64},
-}
+# Frequencies in place of those of a base, and a scale of what is turned.
+SCALINGS = {"none": None, "list": ([1.5, 0.25, 0.03125, 0.75], 1.0), "list_scaled": ([0.5, 0.125, 0.0, -0.25], 1.375)}
 
 
-def frequencies(dims, base, scaling):
-    f = 1 / base ** (torch.arange(0, dims, 2, dtype=torch.float64) / dims)
-    if scaling.get("kind") == "linear":
-        f = f / scaling["factor"]
-    if scaling.get("kind") == "llama3":  # as _compute_llama3_parameters does
-        wave, original = 2 * math.pi / f, scaling["original"]
-        low, high = original / scaling["low"], original / scaling["high"]
-        smooth = (original / wave - scaling["low"]) / (scaling["high"] - scaling["low"])
-        between = (1 - smooth) * f / scaling["factor"] + smooth * f
-        f = torch.where(wave > low, f / scaling["factor"], torch.where(wave < high, f, between))
-    return f
-
-
-def rotate(x, positions, base, dims, interleaved, scaling):
+def rotate(x, positions, base, dims, interleaved, given):
     """x [B T H K], positions [T], [B T] or none."""
+    scale = 1.0
+    f = 1 / base ** (torch.arange(0, dims, 2, dtype=torch.float64) / dims)
+    if given:
+        f, scale = torch.tensor(given[0], dtype=torch.float64)[: dims // 2], given[1]
     if positions is None:
         positions = torch.arange(x.shape[1])
-    angle = (positions.double()[..., None] * frequencies(dims, base, scaling))[..., None, :]
+    angle = (positions.double()[..., None] * f)[..., None, :]
     part, rest = x[..., :dims], x[..., dims:]
     if interleaved:
-        cos, sin = (f(angle).repeat_interleave(2, -1) for f in (torch.cos, torch.sin))
+        cos, sin = (scale * wave(angle).repeat_interleave(2, -1) for wave in (torch.cos, torch.sin))
         turned = torch.stack((-part[..., 1::2], part[..., ::2]), -1).flatten(-2)
     else:
-        cos, sin = (torch.cat((f(angle), f(angle)), -1) for f in (torch.cos, torch.sin))
+        cos, sin = (scale * torch.cat((wave(angle), wave(angle)), -1) for wave in (torch.cos, torch.sin))
         turned = torch.cat((-part[..., dims // 2:], part[..., : dims // 2]), -1)
     return torch.cat((part * cos + turned * sin, rest), -1)
 
@@ -49,8 +36,10 @@ def build_rope(path):
 
     def add(name, x, positions=None, base=10000.0, dims=None, interleaved=False, scaling="none"):
         dims = x[3] if dims is None else dims
-        g.case(name, "rope", lambda x, p: rotate(x, p, base, dims, interleaved, SCALINGS[scaling]), [normal(*x), positions],
-               base=base, dims=dims, interleaved=interleaved, scaling=SCALINGS[scaling])
+        given = SCALINGS[scaling]
+        attrs = {"frequencies": given[0][: dims // 2], "scale": given[1]} if given else {}
+        g.case(name, "rope", lambda x, p: rotate(x, p, base, dims, interleaved, given), [normal(*x), positions],
+               base=base, dims=dims, interleaved=interleaved, **attrs)
 
     for interleaved, scaling, partial in itertools.product((False, True), SCALINGS, (False, True)):
         name = f"{'pairs' if interleaved else 'halves'}_{scaling}{'_partial' if partial else ''}"

@@ -3,11 +3,11 @@ package kernel
 import "math"
 
 // Waves sets sin[i] and cos[i] to sine and cosine of position*frequencies[i],
-// computed in float64.
-func Waves(sin, cos []float32, frequencies []float64, position float64) {
+// times scale, computed in float64.
+func Waves(sin, cos []float32, frequencies []float64, position, scale float64) {
 	for i, f := range frequencies {
 		s, c := math.Sincos(position * f)
-		sin[i], cos[i] = float32(s), float32(c)
+		sin[i], cos[i] = float32(s*scale), float32(c*scale)
 	}
 }
 

@@ -20,7 +20,7 @@ func TestTurn(t *testing.T) {
 			for i := range x {
 				x[i] = float32(r.NormFloat64())
 			}
-			Waves(sin, cos, frequencies, 1000)
+			Waves(sin, cos, frequencies, 1000, 1)
 			halves, pairs := make([]float32, 2*n+1), make([]float32, 2*n+1)
 			halves[2*n], pairs[2*n] = 5, 5
 			s.Vec.TurnHalves(halves, x, sin, cos)
