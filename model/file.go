@@ -59,7 +59,9 @@ func fields[C Config](text []byte, path string) (Config, error) {
 
 // kinds are those of all that a config holds.
 func kinds() config.Kinds {
-	return config.Kinds{reflect.TypeFor[Config](): Kinds(), reflect.TypeFor[layers.Layer](): layers.Kinds()}
+	all := layers.Nested()
+	all[reflect.TypeFor[Config]()] = Kinds()
+	return all
 }
 
 // WriteConfig writes config.json for a complete config: the family under

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/shape"
@@ -12,13 +11,15 @@ import (
 
 // MultiheadAttentionConfig describes a [MultiheadAttention].
 type MultiheadAttentionConfig struct {
-	Width      int     `json:"width" yaml:"width"` // of queries and of the result
-	Heads      int     `json:"heads" yaml:"heads"`
-	KeyWidth   int     `json:"key_width" yaml:"key_width"`     // of what keys are made of
-	ValueWidth int     `json:"value_width" yaml:"value_width"` // of what values are made of
-	Bias       bool    `json:"bias" yaml:"bias"`               // of all projections
-	AddBiasKV  bool    `json:"add_bias_kv" yaml:"add_bias_kv"` // one more key and value, which are trained
-	Dropout    float64 `json:"dropout" yaml:"dropout"`         // of the weights, in training mode
+	Width      int  `json:"width" yaml:"width"` // of queries and of the result
+	Heads      int  `json:"heads" yaml:"heads"`
+	KeyWidth   int  `json:"key_width" yaml:"key_width"`     // of what keys are made of
+	ValueWidth int  `json:"value_width" yaml:"value_width"` // of what values are made of
+	Bias       bool `json:"bias" yaml:"bias"`               // of all projections
+	AddBiasKV  bool `json:"add_bias_kv" yaml:"add_bias_kv"` // one more key and value, which are trained
+
+	AddZeroAttn bool    `json:"add_zero_attn" yaml:"add_zero_attn"` // one more key and value, which are 0
+	Dropout     float64 `json:"dropout" yaml:"dropout"`             // of the weights, in training mode
 }
 
 // DefaultMultiheadAttention has biases, no dropout, and keys and values of the
@@ -52,7 +53,8 @@ func (cfg MultiheadAttentionConfig) Validate() error {
 // Queries [B T Width], keys [B S KeyWidth], values [B S ValueWidth], result
 // [B T Width]. Parameters: in_proj_weight [3*Width Width], or q_proj_weight,
 // k_proj_weight and v_proj_weight where the widths differ; in_proj_bias
-// [3*Width]; bias_k and bias_v [1 1 Width]; out_proj.
+// [3*Width]; bias_k and bias_v [1 1 Width]; out_proj. All queries see the keys of
+// AddBiasKV and AddZeroAttn, whatever the mask.
 //
 // A query that may see no key gives the bias of out_proj, and no gradient.
 //
@@ -101,17 +103,6 @@ func NewMultiheadAttention(width, heads int) *MultiheadAttention {
 	return DefaultMultiheadAttention(width, heads).Build()
 }
 
-// AttentionMask says what queries may see. Values that are nil hide nothing.
-type AttentionMask struct {
-	Causal bool // a query sees the keys up to its own place
-	// Mask is bool, true where a key is hidden, or a number to be added:
-	// [T S], or [B*Heads T S].
-	Mask *ir.Value
-	// KeyPadding is bool, true where a key is hidden, or a number to be added:
-	// [B S].
-	KeyPadding *ir.Value
-}
-
 // Forward is attention of x to itself.
 func (l *MultiheadAttention) Forward(c *Ctx, x *ir.Value) *ir.Value {
 	return l.Attend(c, x, x, x, AttentionMask{})
@@ -119,35 +110,52 @@ func (l *MultiheadAttention) Forward(c *Ctx, x *ir.Value) *ir.Value {
 
 // Attend is attention of queries q to keys k and values v.
 func (l *MultiheadAttention) Attend(c *Ctx, q, k, v *ir.Value, mask AttentionMask) *ir.Value {
+	y, _ := l.attend(c, q, k, v, mask, false)
+	return y
+}
+
+// AttendWeights gives the weights of the keys besides, [B Heads T S], in training
+// mode after dropout; their mean over the heads is what torch returns unless told
+// otherwise. S counts the keys of AddBiasKV and AddZeroAttn, in this order, behind
+// the others. All scores are in memory, which Attend avoids.
+func (l *MultiheadAttention) AttendWeights(c *Ctx, q, k, v *ir.Value, mask AttentionMask) (y, weights *ir.Value) {
+	return l.attend(c, q, k, v, mask, true)
+}
+
+func (l *MultiheadAttention) attend(c *Ctx, q, k, v *ir.Value, mask AttentionMask, weigh bool) (y, weights *ir.Value) {
 	defer c.Enter(l)()
 	if c.Graph().Err() != nil {
-		return q
+		return q, q
 	}
 	if err := l.check(q, k, v); err != nil {
 		c.Graph().Fail("multihead_attention", err.Error(), []*ir.Value{q, k, v})
-		return q
+		return q, q
 	}
-	b, t, s := q.Dim(0), q.Dim(1), k.Dim(1)
-	o := ops.AttentionOptions{Causal: mask.Causal}
+	b, t := q.Dim(0), q.Dim(1)
+	more := 0
 	if l.BiasK != nil {
-		s++
-		if mask.Causal { // the additional key is visible to all
-			o.Causal = false
-			places := shape.Of(t, s)
-			key, query := ops.Iota(c.Graph(), dtype.Int64, places, 1), ops.Iota(c.Graph(), dtype.Int64, places, 0)
-			last := ops.FullInt(c.Graph(), dtype.Int64, shape.Shape{}, int64(s-1))
-			show(&o, ops.Or(ops.Le(key, query), ops.Eq(key, last)))
-		}
+		more++
 	}
-	if err := l.hide(c, &o, mask, b, t, s); err != nil {
-		return refuse(c, "multihead_attention", err, q)
+	if l.Config.AddZeroAttn {
+		more++
 	}
-	if c.Training() && l.Config.Dropout != 0 {
-		key := c.Random()
-		o.Dropout = &ops.AttentionDropout{P: l.Config.Dropout, Seed: key.Seed, Step: key.Step, Stream: key.Stream}
+	o, err := mask.options(c, attended{b, t, k.Dim(1), l.Config.Heads, more})
+	if err != nil {
+		refuse(c, "multihead_attention", err, q)
+		return q, q
 	}
-	y := l.heads(c, q, k, v, o) // [B T H K]
-	return l.OutProj.Forward(c, ops.Reshape(y, b, t, l.Config.Width))
+	o.Dropout = attentionDropout(c, l.Config.Dropout)
+	y, weights = l.heads(c, q, k, v, o, weigh) // [B T H K]
+	return l.OutProj.Forward(c, ops.Reshape(y, b, t, l.Config.Width)), weights
+}
+
+// attentionDropout is that of the weights, nil outside of training.
+func attentionDropout(c *Ctx, p float64) *ops.AttentionDropout {
+	if !c.Training() || p == 0 {
+		return nil
+	}
+	key := c.Random()
+	return &ops.AttentionDropout{P: p, Seed: key.Seed, Step: key.Step, Stream: key.Stream}
 }
 
 func (l *MultiheadAttention) check(q, k, v *ir.Value) error {
@@ -163,14 +171,14 @@ func (l *MultiheadAttention) check(q, k, v *ir.Value) error {
 }
 
 // heads projects and attends.
-func (l *MultiheadAttention) heads(c *Ctx, q, k, v *ir.Value, o ops.AttentionOptions) *ir.Value {
+func (l *MultiheadAttention) heads(c *Ctx, q, k, v *ir.Value, o ops.AttentionOptions, weigh bool) (y, weights *ir.Value) {
 	d, h := l.Config.Width, l.Config.Heads
 	split := func(x *ir.Value, heads int) *ir.Value {
 		return ops.Reshape(x, x.Dim(0), x.Dim(1), heads, d/l.Config.Heads)
 	}
-	if q == k && k == v && l.InProjWeight != nil && l.BiasK == nil {
+	if q == k && k == v && l.InProjWeight != nil && l.BiasK == nil && !l.Config.AddZeroAttn && !weigh {
 		qkv := ops.Linear(q, c.Param(l.InProjWeight), optional(c, l.InProjBias))
-		return ops.AttentionPacked(split(qkv, 3*h), h, o)
+		return ops.AttentionPacked(split(qkv, 3*h), h, o), nil
 	}
 	project := func(x *ir.Value, i int, own *Param) *ir.Value {
 		var w, b *ir.Value
@@ -185,72 +193,21 @@ func (l *MultiheadAttention) heads(c *Ctx, q, k, v *ir.Value, o ops.AttentionOpt
 		return ops.Linear(x, w, b)
 	}
 	more := func(x *ir.Value, row *Param) *ir.Value {
-		if row == nil {
-			return x
+		rows := []*ir.Value{x}
+		one := shape.Of(x.Dim(0), 1, d)
+		if row != nil {
+			rows = append(rows, ops.Broadcast(c.Param(row), one))
 		}
-		return ops.Concat(1, x, ops.Broadcast(c.Param(row), shape.Of(x.Dim(0), 1, d)))
+		if l.Config.AddZeroAttn {
+			rows = append(rows, ops.Full(c.Graph(), x.DType(), one, 0))
+		}
+		return ops.Concat(1, rows...)
 	}
-	q = project(q, 0, l.QProjWeight)
-	k, v = more(project(k, 1, l.KProjWeight), l.BiasK), more(project(v, 2, l.VProjWeight), l.BiasV)
-	return ops.Attention(split(q, h), split(k, h), split(v, h), o)
+	q = split(project(q, 0, l.QProjWeight), h)
+	k = split(more(project(k, 1, l.KProjWeight), l.BiasK), h)
+	v = split(more(project(v, 2, l.VProjWeight), l.BiasV), h)
+	if weigh {
+		return ops.AttentionWeights(q, k, v, o)
+	}
+	return ops.Attention(q, k, v, o), nil
 }
-
-// hide adds the masks to the options. Numbers become a bias; what is hidden
-// does not count, whatever number is there.
-func (l *MultiheadAttention) hide(c *Ctx, o *ops.AttentionOptions, mask AttentionMask, b, t, s int) error {
-	keys := s
-	if l.BiasK != nil {
-		keys--
-	}
-	add := func(m *ir.Value, dims ...int) {
-		m = ops.Reshape(m, dims...)
-		hidden := m.DType() == dtype.Bool
-		if hidden {
-			m = ops.Eq(m, ops.Broadcast(falseOf(c), m.Shape()))
-		}
-		if l.BiasK != nil { // the additional key is visible
-			dims[3] = 1
-			always := ops.Scalar(m, 0)
-			if hidden {
-				always = ops.Eq(falseOf(c), falseOf(c))
-			}
-			m = ops.Concat(3, m, ops.Broadcast(always, shape.Of(dims...)))
-		}
-		if hidden {
-			show(o, m)
-		} else if o.Bias == nil {
-			o.Bias = m
-		} else {
-			o.Bias = ops.Add(o.Bias, m)
-		}
-	}
-	if m := mask.Mask; m != nil {
-		heads := l.Config.Heads
-		switch m.Shape() {
-		case shape.Of(t, keys):
-			add(m, 1, 1, t, keys)
-		case shape.Of(b*heads, t, keys):
-			add(m, b, heads, t, keys)
-		default:
-			return fmt.Errorf("wants a mask [%d %d] or [%d %d %d], got %v", t, keys, b*heads, t, keys, m.Type())
-		}
-	}
-	if m := mask.KeyPadding; m != nil {
-		if m.Shape() != shape.Of(b, keys) {
-			return fmt.Errorf("wants a mask of padding [%d %d], got %v", b, keys, m.Type())
-		}
-		add(m, b, 1, 1, keys)
-	}
-	return nil
-}
-
-// show hides, beside what the options hide, all that m does not name.
-func show(o *ops.AttentionOptions, m *ir.Value) {
-	if o.Mask != nil {
-		m = ops.And(o.Mask, m)
-	}
-	o.Mask = m
-}
-
-// falseOf is false as a scalar.
-func falseOf(c *Ctx) *ir.Value { return ops.FullInt(c.Graph(), dtype.Bool, shape.Shape{}, 0) }

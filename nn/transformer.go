@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
 )
 
@@ -89,4 +90,51 @@ func (cfg TransformerConfig) feedForward(c *Ctx, x *ir.Value, first, second *Lin
 		x = ops.ReLU(x)
 	}
 	return second.Forward(c, drop.Forward(c, x))
+}
+
+// Transformer maps a source and a target to states of the target: an encoder reads
+// the source, and a decoder reads the target beside what the encoder gives, both
+// with a norm behind their last layer. Source [B S Width], target [B T Width],
+// result [B T Width]. Embeddings, positions and the head stand outside.
+//
+// All weights of more than one axis start from U(-b, b), b = sqrt(6/(in + out)).
+//
+// Source: Vaswani and others, "Attention is all you need" (2017);
+// torch.nn.Transformer with batch_first. Layers start from weights of their own.
+type Transformer struct {
+	Encoder *TransformerEncoder
+	Decoder *TransformerDecoder
+	err     error
+}
+
+// BuildTransformer makes an encoder and a decoder of some layers; torch has 6 of
+// each unless told otherwise.
+func (cfg TransformerConfig) BuildTransformer(encoderLayers, decoderLayers int) *Transformer {
+	t := &Transformer{err: errors.Join(cfg.Validate(), positive("encoder layers", encoderLayers, "decoder layers", decoderLayers))}
+	if t.err != nil {
+		return t
+	}
+	t.Encoder, t.Decoder = cfg.BuildEncoder(encoderLayers, true), cfg.BuildDecoder(decoderLayers, true)
+	tree, err := module.Walk(t)
+	if err != nil {
+		t.err = err
+		return t
+	}
+	for _, p := range tree.Params {
+		if p.Shape.Rank() > 1 {
+			p.Init = XavierUniform(1)
+		}
+	}
+	return t
+}
+
+// Translate gives the states of the target. The masks say what a place of the
+// source sees of the source, one of the target of the target, and one of the
+// target of what the encoder gives, which has the places of the source.
+func (t *Transformer) Translate(c *Ctx, source, target *ir.Value, sourceMask, targetMask, memoryMask AttentionMask) *ir.Value {
+	defer c.Enter(t)()
+	if t.err != nil {
+		return refuse(c, "transformer", t.err, target)
+	}
+	return t.Decoder.Decode(c, target, t.Encoder.Encode(c, source, sourceMask), targetMask, memoryMask)
 }

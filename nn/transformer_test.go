@@ -12,6 +12,7 @@ import (
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/module/moduletest"
+	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
 )
@@ -22,10 +23,15 @@ type transformerCase struct {
 	Causal, Same bool
 	Layers       int
 	Norm         bool
+	Encoders     int `json:"encoder_layers"`
+	Decoders     int `json:"decoder_layers"`
 }
 
+// caseMasks are the masks of a case, nil where there is none.
+type caseMasks struct{ own, memory, source AttentionMask }
+
 // transformerLayer makes the layer of a case, and what runs it.
-func transformerLayer(t *testing.T, how transformerCase, attrs []byte) (layer any, run func(c *Ctx, in []*ir.Value, mask, memory AttentionMask) *ir.Value) {
+func transformerLayer(t *testing.T, how transformerCase, attrs []byte) (layer any, run func(c *Ctx, in []*ir.Value, m caseMasks, weigh bool) []*ir.Value) {
 	t.Helper()
 	var cfg TransformerConfig
 	var attention MultiheadAttentionConfig
@@ -34,31 +40,39 @@ func transformerLayer(t *testing.T, how transformerCase, attrs []byte) (layer an
 			t.Fatal(err)
 		}
 	}
+	one := func(f func(c *Ctx, in []*ir.Value, m caseMasks) *ir.Value) func(c *Ctx, in []*ir.Value, m caseMasks, weigh bool) []*ir.Value {
+		return func(c *Ctx, in []*ir.Value, m caseMasks, _ bool) []*ir.Value { return []*ir.Value{f(c, in, m)} }
+	}
 	switch how.Op {
 	case "MultiheadAttention":
 		l := attention.Build()
-		return l, func(c *Ctx, in []*ir.Value, mask, _ AttentionMask) *ir.Value {
+		return l, func(c *Ctx, in []*ir.Value, m caseMasks, weigh bool) []*ir.Value {
 			if how.Same {
 				in = []*ir.Value{in[0], in[0], in[0]}
 			}
-			return l.Attend(c, in[0], in[1], in[2], mask)
+			if weigh {
+				y, weights := l.AttendWeights(c, in[0], in[1], in[2], m.own)
+				return []*ir.Value{y, weights}
+			}
+			return []*ir.Value{l.Attend(c, in[0], in[1], in[2], m.own)}
 		}
 	case "TransformerEncoderLayer":
 		l := cfg.BuildEncoderLayer()
-		return l, func(c *Ctx, in []*ir.Value, mask, _ AttentionMask) *ir.Value { return l.Encode(c, in[0], mask) }
+		return l, one(func(c *Ctx, in []*ir.Value, m caseMasks) *ir.Value { return l.Encode(c, in[0], m.own) })
 	case "TransformerEncoder":
 		l := cfg.BuildEncoder(how.Layers, how.Norm)
-		return l, func(c *Ctx, in []*ir.Value, mask, _ AttentionMask) *ir.Value { return l.Encode(c, in[0], mask) }
+		return l, one(func(c *Ctx, in []*ir.Value, m caseMasks) *ir.Value { return l.Encode(c, in[0], m.own) })
 	case "TransformerDecoderLayer":
 		l := cfg.BuildDecoderLayer()
-		return l, func(c *Ctx, in []*ir.Value, mask, memory AttentionMask) *ir.Value {
-			return l.Decode(c, in[0], in[1], mask, memory)
-		}
+		return l, one(func(c *Ctx, in []*ir.Value, m caseMasks) *ir.Value { return l.Decode(c, in[0], in[1], m.own, m.memory) })
 	case "TransformerDecoder":
 		l := cfg.BuildDecoder(how.Layers, how.Norm)
-		return l, func(c *Ctx, in []*ir.Value, mask, memory AttentionMask) *ir.Value {
-			return l.Decode(c, in[0], in[1], mask, memory)
-		}
+		return l, one(func(c *Ctx, in []*ir.Value, m caseMasks) *ir.Value { return l.Decode(c, in[0], in[1], m.own, m.memory) })
+	case "Transformer":
+		l := cfg.BuildTransformer(how.Encoders, how.Decoders)
+		return l, one(func(c *Ctx, in []*ir.Value, m caseMasks) *ir.Value {
+			return l.Translate(c, in[0], in[1], m.source, m.own, m.memory)
+		})
 	}
 	t.Fatalf("no layer %s", how.Op)
 	return nil, nil
@@ -81,13 +95,17 @@ func TestTransformerLayers(t *testing.T) {
 			s := moduletest.NewStore(t, l, 0)
 			g := file.In(t, name)
 			g.Load(s)
-			args := []*tensor.Tensor{g.Tensor("gout/0")}
+			var args []*tensor.Tensor
+			results := 0
+			for ; g.Has(fmt.Sprint("gout/", results)); results++ {
+				args = append(args, g.Tensor(fmt.Sprint("gout/", results)))
+			}
 			n := 0
 			for ; g.Has(fmt.Sprint("in/", n)); n++ {
 				args = append(args, g.Tensor(fmt.Sprint("in/", n)))
 			}
 			at := map[string]int{}
-			for _, kind := range []string{"attn", "padding", "memory", "memory_padding"} {
+			for _, kind := range []string{"attn", "padding", "memory", "memory_padding", "source_padding"} {
 				if g.Has("mask/" + kind) {
 					at[kind] = len(args)
 					args = append(args, g.Tensor("mask/"+kind))
@@ -101,15 +119,22 @@ func TestTransformerLayers(t *testing.T) {
 					}
 					return nil
 				}
-				y := run(c.Train(), in[1:1+n], AttentionMask{how.Causal, mask("attn"), mask("padding")}, AttentionMask{false, mask("memory"), mask("memory_padding")})
-				return append([]*ir.Value{y}, grad.VJP([]*ir.Value{y}, in[:1], append(in[1:1+n:1+n], c.Params(params)...)...)...)
+				xs := in[results : results+n : results+n]
+				ys := run(c.Train(), xs, caseMasks{
+					own:    AttentionMask{how.Causal, mask("attn"), mask("padding")},
+					memory: AttentionMask{false, mask("memory"), mask("memory_padding")},
+					source: AttentionMask{KeyPadding: mask("source_padding")},
+				}, results == 2)
+				return append(ys, grad.VJP(ys, in[:results], append(xs, c.Params(params)...)...)...)
 			}, args...)
-			moduletest.Near(t, "result", out[0], g.Tensor("out/0"))
+			for i := range results {
+				moduletest.Near(t, fmt.Sprint("result ", i), out[i], g.Tensor(fmt.Sprint("out/", i)))
+			}
 			for i := range n {
-				moduletest.Near(t, fmt.Sprint("gradient of operand ", i), out[1+i], g.Tensor(fmt.Sprint("gin/", i)))
+				moduletest.Near(t, fmt.Sprint("gradient of operand ", i), out[results+i], g.Tensor(fmt.Sprint("gin/", i)))
 			}
 			for i, p := range params {
-				moduletest.Near(t, "gradient of "+p.Key, out[1+n+i], g.Tensor("grad/"+p.Key))
+				moduletest.Near(t, "gradient of "+p.Key, out[results+n+i], g.Tensor("grad/"+p.Key))
 			}
 		})
 	}
@@ -257,6 +282,32 @@ func TestTransformerMistakes(t *testing.T) {
 		tc.build(module.NewCtx(g, tree, nil), in)
 		if err := g.Err(); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("error %v, want %q", err, tc.want)
+		}
+	}
+}
+
+// Attention that gives its weights is the same attention, with dropout and in 16
+// bits too, and the weights are what the values are multiplied by.
+func TestAttentionWeights(t *testing.T) {
+	s := moduletest.NewStore(t, &struct{}{}, 0)
+	for _, dt := range []dtype.DType{dtype.Float64, dtype.BFloat16} {
+		out := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+			x := ops.Cast(in[0], dt)
+			o := ops.AttentionOptions{Causal: true, Dropout: attentionDropout(c.Train(), 0.3)}
+			y, w := ops.AttentionWeights(x, x, x, o)
+			again := ops.Transpose(ops.MatMul(w, ops.Transpose(x, 0, 2, 1, 3)), 0, 2, 1, 3)
+			var wide []*ir.Value
+			for _, v := range []*ir.Value{y, ops.Attention(x, x, x, o), again} {
+				wide = append(wide, ops.Cast(v, dtype.Float64))
+			}
+			return wide
+		}, sequence(2, 7, 3, 4))
+		for i, name := range []string{"without", "multiplied"} {
+			for k := range out[0].Size() {
+				if d := math.Abs(out[0].Float(k) - out[1+i].Float(k)); !(d < 1e-6 || dt == dtype.BFloat16 && d < 0.02) {
+					t.Errorf("%v: element %d is %v with weights, %v %s", dt, k, out[0].Float(k), out[1+i].Float(k), name)
+				}
+			}
 		}
 	}
 }

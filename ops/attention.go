@@ -109,14 +109,48 @@ func AttentionPacked(qkv *ir.Value, groups int, o AttentionOptions) *ir.Value {
 	return o.apply(AttentionOp{Packed: true, Groups: groups}, qkv)
 }
 
-// apply adds the options to an op and its operands.
+// AttentionWeights is [Attention] that gives the weights besides: what the values
+// are multiplied by, [B H T S], 0 where a key is not visible and after dropout. All
+// scores are in memory, and no kernel of attention computes them.
+func AttentionWeights(q, k, v *ir.Value, o AttentionOptions) (out, weights *ir.Value) {
+	op, in := o.operands(AttentionOp{}, q, k, v)
+	if q.Graph().Err() != nil {
+		return standIn(q), standIn(q)
+	}
+	half := q.DType()
+	for i, x := range in {
+		if half.IsHalf() && x.DType() == half {
+			in[i] = Cast(x, dtype.Float32)
+		}
+	}
+	z, err := op.check(typesOf(in))
+	if err != nil {
+		return fail(op.Name(), err, in...), standIn(q)
+	}
+	if weights, _ = op.weights(in, z); z.S == 0 {
+		return Full(q.Graph(), half, shape.Of(z.B, z.T, z.H, z.Width), 0), Cast(weights, half)
+	}
+	return Cast(z.overKeys(weights, in[2]), half), Cast(weights, half)
+}
+
+// apply builds the op with the options.
 func (o AttentionOptions) apply(op AttentionOp, in ...*ir.Value) *ir.Value {
+	op, in = o.operands(op, in...)
+	if in[0].Graph().Err() != nil {
+		return standIn(in[0])
+	}
+	return applyWide(1, op, in...)[0]
+}
+
+// operands adds the options to an op and its operands.
+func (o AttentionOptions) operands(op AttentionOp, in ...*ir.Value) (AttentionOp, []*ir.Value) {
 	q, k := in[0], in[min(1, len(in)-1)]
 	if q.Graph().Err() != nil {
-		return standIn(q)
+		return op, in
 	}
 	if q.Rank() != 4 || k.Rank() != 4 {
-		return fail(op.Name(), errors.New("wants operands of rank 4"), in...)
+		fail(op.Name(), errors.New("wants operands of rank 4"), in...)
+		return op, in
 	}
 	op.Scale, op.Causal = 1/math.Sqrt(float64(q.Dim(3))), o.Causal
 	if o.Scale != nil {
@@ -153,7 +187,7 @@ func (o AttentionOptions) apply(op AttentionOp, in ...*ir.Value) *ir.Value {
 		op.Dropout, op.Stream = o.Dropout.P, o.Dropout.Stream
 		add(&op.With.Dropout, o.Dropout.Seed, o.Dropout.Step)
 	}
-	return applyWide(1, op, in...)[0]
+	return op, in
 }
 
 // whole turns integers of any type into i64.
@@ -466,16 +500,25 @@ func finite(x *ir.Value) *ir.Value {
 
 // Expand is the formula, with all scores in memory.
 func (op AttentionOp) Expand(in []*ir.Value) []*ir.Value {
-	p := op.Places()
 	z, _ := op.Sizes(typesOf(in))
 	q, _, v := op.parts(in)
+	weights, lse := op.weights(in, z)
+	lse = Transpose(Reshape(lse, z.B, z.H, z.T), 0, 2, 1) // [B T H]
+	if z.S == 0 {
+		return []*ir.Value{Broadcast(Scalar(q, 0), shape.Of(z.B, z.T, z.H, z.Width)), lse}
+	}
+	return []*ir.Value{z.overKeys(weights, v), lse}
+}
+
+// weights are what values are multiplied by, [B H T S], and lse [B H T 1].
+func (op AttentionOp) weights(in []*ir.Value, z AttentionSizes) (weights, lse *ir.Value) {
+	p, q := op.Places(), in[0]
 	sink := Broadcast(Scalar(q, math.Inf(-1)), shape.Of(z.B, z.H, z.T, 1))
 	if p.Sinks >= 0 {
 		sink = Broadcast(Reshape(in[p.Sinks], z.H, 1, 1), sink.Shape())
 	}
-	column := func(x *ir.Value) *ir.Value { return Transpose(Reshape(x, z.B, z.H, z.T), 0, 2, 1) } // [B T H]
 	if z.S == 0 {
-		return []*ir.Value{Broadcast(Scalar(q, 0), shape.Of(z.B, z.T, z.H, z.Width)), column(sink)}
+		return Broadcast(Scalar(q, 0), z.scores()), sink
 	}
 	a, _ := op.logits(in, z)
 	top := StopGradient(finite(Maximum(Unsqueeze(Amax(a, 3), 3), sink)))
@@ -483,8 +526,8 @@ func (op AttentionOp) Expand(in []*ir.Value) []*ir.Value {
 	sum := Add(Unsqueeze(Sum(e, 3), 3), Exp(Sub(sink, top)))
 	none := Eq(sum, ZerosLike(sum)) // no key, and no sink
 	sum = Select(none, OnesLike(sum), sum)
-	lse := Select(none, Scalar(sum, math.Inf(-1)), Add(top, Log(sum)))
-	return []*ir.Value{z.overKeys(op.dropped(Div(e, sum), in), v), column(lse)}
+	lse = Select(none, Scalar(sum, math.Inf(-1)), Add(top, Log(sum)))
+	return op.dropped(Div(e, sum), in), lse
 }
 
 // typesOf lists the types of values.

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"maps"
 	"reflect"
 
 	"github.com/gradus-ml/gradus/config"
@@ -20,14 +21,13 @@ import (
 // structs, and what starts from settings of its own where a recipe brings it
 // in.
 func Kinds() config.Kinds {
-	return config.Kinds{
+	kinds := config.Kinds{
 		reflect.TypeFor[source.Config]():      source.Kinds(),
 		reflect.TypeFor[feature.Config]():     feature.Kinds(),
 		reflect.TypeFor[image.Augmentation](): image.Kinds(),
 		reflect.TypeFor[text.Config]():        text.Kinds(),
 		reflect.TypeFor[text.Augment]():       text.AugmentKinds(),
 		reflect.TypeFor[model.Config]():       model.Kinds(),
-		reflect.TypeFor[layers.Layer]():       layers.Kinds(),
 		reflect.TypeFor[loss.Config]():        loss.Kinds(),
 		reflect.TypeFor[optim.Config]():       optim.Kinds(),
 		reflect.TypeFor[schedule.Config]():    schedule.Kinds(),
@@ -41,4 +41,6 @@ func Kinds() config.Kinds {
 		reflect.TypeFor[train.EarlyStop](): {{Default: train.DefaultEarlyStop()}},
 		reflect.TypeFor[train.Guard]():     {{Default: train.DefaultGuard()}},
 	}
+	maps.Copy(kinds, layers.Nested())
+	return kinds
 }

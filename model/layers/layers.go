@@ -174,6 +174,7 @@ func Kinds() []config.Kind {
 		{Name: "embedding", Default: DefaultEmbedding()},
 		{Name: "learned_position", Default: LearnedPosition{}},
 		{Name: "sinusoidal_position", Default: SinusoidalPosition{}},
+		{Name: "rope", Default: RoPE{RoPEConfig: nn.DefaultRoPE(), Heads: 1}},
 		{Name: "class_token", Default: ClassToken{}},
 		{Name: "lstm", Default: LSTM{Recurrent: DefaultRecurrent()}},
 		{Name: "gru", Default: GRU{DefaultRecurrent()}},
@@ -186,6 +187,23 @@ func Kinds() []config.Kind {
 		{Name: "parallel", Default: Parallel{Join: Concat}},
 		{Name: "sequential", Default: Sequential{}},
 		{Name: "repeat", Default: Repeat{Times: 1}},
+	}
+}
+
+// Nested lists what fields of layers hold that are one of several structs, or
+// start from settings of their own.
+func Nested() config.Kinds {
+	return config.Kinds{
+		reflect.TypeFor[Layer](): Kinds(),
+		reflect.TypeFor[nn.RoPEScaling](): {
+			{Name: "linear", Default: nn.LinearRoPE{}},
+			{Name: "dynamic", Default: nn.DynamicRoPE{}},
+			{Name: "yarn", Default: nn.DefaultYaRNRoPE()},
+			{Name: "longrope", Default: nn.LongRoPE{}},
+			{Name: "llama3", Default: nn.DefaultLlama3RoPE()},
+			{Name: "proportional", Default: nn.ProportionalRoPE{Factor: 1}},
+		},
+		reflect.TypeFor[nn.RoPEConfig](): {{Default: nn.DefaultRoPE()}},
 	}
 }
 

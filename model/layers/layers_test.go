@@ -219,10 +219,14 @@ func TestEveryKind(t *testing.T) {
 		"permute":             {{func(Layer) Layer { return Permute{Axes: []int{0, 2, 1}} }, seq, "f32[3 4 5]"}},
 		"embedding":           {{func(Layer) Layer { return Embedding{Width: 3} }, tokens(5, 11), "f32[3 5 3]"}, {func(Layer) Layer { return Embedding{Width: 3, Count: new(20), PaddingIdx: new(0)} }, tokens(5, 11), "f32[3 5 3]"}},
 		"learned_position":    {{same, seq, ""}, {func(Layer) Layer { return LearnedPosition{Context: new(9)} }, seq, ""}},
-		"sinusoidal_position": {{same, seq, ""}}, "class_token": {{same, seq, "f32[3 6 4]"}},
+		"sinusoidal_position": {{same, seq, ""}}, "rope": {{same, seq, ""}, {func(l Layer) Layer { c := l.(RoPE); c.Heads, c.Scaling = 2, nn.DefaultLlama3RoPE(); return c }, seq, ""}}, "class_token": {{same, seq, "f32[3 6 4]"}},
 		"lstm": {{hidden, seq, "f32[3 5 6]"}, {func(l Layer) Layer { c := hidden(l).(LSTM); c.ProjSize, c.Bidirectional = 2, true; return c }, seq, "f32[3 5 4]"}}, "gru": {{hidden, seq, "f32[3 5 6]"}},
-		"rnn":                       {{func(l Layer) Layer { c := hidden(l).(RNN); c.Bidirectional, c.Layers = true, 2; return c }, seq, "f32[3 5 12]"}},
-		"multihead_attention":       {{heads, seq, ""}},
+		"rnn": {{func(l Layer) Layer { c := hidden(l).(RNN); c.Bidirectional, c.Layers = true, 2; return c }, seq, "f32[3 5 12]"}},
+		"multihead_attention": {{heads, seq, ""}, {func(l Layer) Layer {
+			c := heads(l).(MultiheadAttention)
+			c.AddBiasKV, c.AddZeroAttn, c.Causal = true, true, true
+			return c
+		}, seq, ""}},
 		"transformer_encoder_layer": {{heads, seq, ""}},
 		"transformer_encoder":       {{func(l Layer) Layer { c := heads(l).(TransformerEncoder); c.Layers, c.Norm = 2, true; return c }, seq, ""}},
 		"time_pool":                 {{same, seq, "f32[3 4]"}, {func(Layer) Layer { return TimePool{By: LastInTime} }, seq, "f32[3 4]"}},

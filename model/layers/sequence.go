@@ -131,6 +131,47 @@ func (cfg SinusoidalPosition) Build(x Operand) (Module, error) {
 	return keeping(nn.NewSinusoidalPosition(n, x.Dim(2)))
 }
 
+// RoPE turns the numbers of each place of a sequence [B T D] by how far on it is,
+// in heads of equal width. Inside of attention, where it belongs to queries and
+// keys alone, it is a setting of grouped_query_attention.
+type RoPE struct {
+	Named         `yaml:",inline"`
+	nn.RoPEConfig `yaml:",inline"`
+	Heads         int `json:"heads" yaml:"heads"` // divides the width
+}
+
+// Validate tells all that is wrong.
+func (cfg RoPE) Validate() error {
+	return errors.Join(atLeast(1, "heads", cfg.Heads), cfg.RoPEConfig.Validate())
+}
+
+// Build makes the layer.
+func (cfg RoPE) Build(x Operand) (Module, error) {
+	if err := x.wants("sequences [B T D]", 3); err != nil {
+		return nil, err
+	}
+	if x.Dim(2)%cfg.Heads != 0 {
+		return nil, fmt.Errorf("width %d can't be split among %d heads", x.Dim(2), cfg.Heads)
+	}
+	return &rope{cfg.RoPEConfig.Build(), cfg.Heads}, nil
+}
+
+type rope struct {
+	*nn.RoPE
+	heads int
+}
+
+// Apply turns x.
+func (r *rope) Apply(c *module.Ctx, x Flow) Flow {
+	v := x.Value
+	if c.Graph().Err() != nil {
+		return x
+	}
+	b, t, d := v.Dim(0), v.Dim(1), v.Dim(2)
+	y := r.Forward(c, ops.Reshape(v, b, t, r.heads, d/r.heads))
+	return Flow{ops.Reshape(y, b, t, d), x.Mask}
+}
+
 // ClassToken puts a vector that is trained before a sequence: [B T D] to
 // [B 1+T D]. A time_pool by "first" gives what became of it.
 type ClassToken struct {
@@ -279,6 +320,9 @@ type MultiheadAttention struct {
 	Causal  bool    `json:"causal" yaml:"causal"`
 	Bias    bool    `json:"bias" yaml:"bias"`
 	Dropout float64 `json:"dropout" yaml:"dropout"` // of the weights
+
+	AddBiasKV   bool `json:"add_bias_kv" yaml:"add_bias_kv"`     // one more key and value, which are trained
+	AddZeroAttn bool `json:"add_zero_attn" yaml:"add_zero_attn"` // one more key and value, which are 0
 }
 
 // Validate tells all that is wrong.
@@ -286,7 +330,7 @@ func (cfg MultiheadAttention) Validate() error { return cfg.config(max(cfg.Heads
 
 func (cfg MultiheadAttention) config(width int) nn.MultiheadAttentionConfig {
 	c := nn.DefaultMultiheadAttention(width, cfg.Heads)
-	c.Bias, c.Dropout = cfg.Bias, cfg.Dropout
+	c.Bias, c.Dropout, c.AddBiasKV, c.AddZeroAttn = cfg.Bias, cfg.Dropout, cfg.AddBiasKV, cfg.AddZeroAttn
 	return c
 }
 

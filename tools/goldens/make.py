@@ -39,6 +39,7 @@ SCRIPTS = [
     "norm",
     "optim",
     "pool",
+    "position",
     "recurrent",
     "reductions",
     "rope",

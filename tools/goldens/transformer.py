@@ -4,7 +4,7 @@ and in training mode without dropout.
     CASE/param/KEY                 parameters
     CASE/in/I                      operands: queries, keys, values; or sequence, memory
     CASE/mask/KIND                 masks, bool or numbers: attn, padding, memory, memory_padding
-    CASE/out/0, CASE/gout/0        result and a cotangent
+    CASE/out/I, CASE/gout/I        results (one, or with the weights of attention two) and cotangents
     CASE/gin/I, CASE/grad/KEY      gradients of operands and parameters
 """
 
@@ -28,11 +28,13 @@ def case(g, name, net, inputs, op, run, masks=None, same=False, **attrs):
     masks = {kind: make(gen) for kind, make in (masks or {}).items()}
     for kind, mask in masks.items():
         g.put(f"{name}/mask/{kind}", mask)
-    y = run(net, xs * 3 if same else xs, masks, attrs.get("causal", False))
-    cotangent = torch.randn(y.shape, generator=gen, dtype=torch.float64)
-    y.backward(cotangent)
-    g.put(f"{name}/out/0", y)
-    g.put(f"{name}/gout/0", cotangent)
+    ys = run(net, xs * 3 if same else xs, masks, attrs.get("causal", False))
+    ys = ys if isinstance(ys, tuple) else (ys,)
+    cotangents = [torch.randn(y.shape, generator=gen, dtype=torch.float64) for y in ys]
+    torch.autograd.backward(ys, cotangents)
+    for i, (y, cotangent) in enumerate(zip(ys, cotangents)):
+        g.put(f"{name}/out/{i}", y)
+        g.put(f"{name}/gout/{i}", cotangent)
     for i, x in enumerate(xs):
         g.put(f"{name}/gin/{i}", x.grad)
     for key, p in net.named_parameters():
@@ -62,6 +64,14 @@ def attend(net, xs, masks, causal):
     return net(*xs, key_padding_mask=masks.get("padding"), attn_mask=attn, need_weights=False)[0]
 
 
+def weigh(net, xs, masks, causal):
+    """The weights of each head besides."""
+    attn = masks.get("attn")
+    if causal:
+        attn = triangle(xs[0].shape[1], xs[1].shape[1])
+    return net(*xs, key_padding_mask=masks.get("padding"), attn_mask=attn, average_attn_weights=False)
+
+
 def encode(net, xs, masks, causal):
     attn = triangle(xs[0].shape[1], xs[0].shape[1]) if causal else masks.get("attn")
     padding = masks.get("padding")
@@ -76,13 +86,20 @@ def decode(net, xs, masks, causal):
                memory_key_padding_mask=masks.get("memory_padding"))
 
 
+def translate(net, xs, masks, causal):
+    attn = triangle(xs[1].shape[1], xs[1].shape[1]) if causal else masks.get("attn")
+    return net(*xs, tgt_mask=attn, src_key_padding_mask=masks.get("source_padding"), tgt_key_padding_mask=masks.get("padding"),
+               memory_key_padding_mask=masks.get("memory_padding"))
+
+
 def build(path):
     g = Golden("transformer", path, seed=64)
 
     def attention(name, inputs, masks=None, width=6, heads=2, key_width=None, value_width=None, bias=True, bias_kv=False,
-                  **attrs):
-        net = nn.MultiheadAttention(width, heads, 0.0, bias, bias_kv, kdim=key_width, vdim=value_width, batch_first=True)
-        case(g, name, net, inputs, "MultiheadAttention", attend, masks, width=width, heads=heads,
+                  zero=False, weights=False, **attrs):
+        net = nn.MultiheadAttention(width, heads, 0.0, bias, bias_kv, zero, kdim=key_width, vdim=value_width, batch_first=True)
+        attrs |= dict(add_zero_attn=zero) if zero else {}
+        case(g, name, net, inputs, "MultiheadAttention", weigh if weights else attend, masks, width=width, heads=heads,
              key_width=key_width or width, value_width=value_width or width, bias=bias, add_bias_kv=bias_kv, **attrs)
 
     one, three = [normal(2, 4, 6)], [normal(2, 4, 6), normal(2, 5, 6), normal(2, 5, 6)]
@@ -101,6 +118,15 @@ def build(path):
     attention("cross_padding", three, {"padding": hidden(2, 5)}, bias=False)
     attention("cross_bias_kv_masks", three, {"attn": hidden(4, 5), "padding": hidden(2, 5)}, bias_kv=True)
     attention("cross_bias_kv_numbers", three, {"attn": normal(4, 5)}, bias_kv=True)
+    attention("self_zero", one, same=True, zero=True)
+    attention("self_zero_causal", one, same=True, zero=True, causal=True)
+    attention("cross_zero_bias_kv_masks", three, {"attn": hidden(4, 5), "padding": hidden(2, 5)}, bias_kv=True, zero=True)
+    attention("cross_zero_numbers", three, {"attn": normal(4, 4, 5)}, zero=True)
+    attention("weights", one, same=True, weights=True)
+    attention("weights_causal", one, same=True, weights=True, causal=True)
+    attention("weights_masks_more", three, {"attn": hidden(4, 5), "padding": hidden(2, 5)}, bias_kv=True, zero=True, weights=True)
+    attention("weights_widths", [normal(2, 4, 6), normal(2, 5, 3), normal(2, 5, 2)], {"attn": normal(4, 5)}, key_width=3, value_width=2,
+              heads=3, weights=True)
     attention("widths", [normal(2, 4, 6), normal(2, 5, 3), normal(2, 5, 2)], key_width=3, value_width=2, heads=3)
     attention("widths_no_bias", [normal(2, 1, 6), normal(2, 3, 6), normal(2, 3, 2)], value_width=2, bias=False)
 
@@ -118,6 +144,10 @@ def build(path):
         norm = nn.LayerNorm(4, 1e-4, bias=bias) if first else None
         case(g, "encoder" + name, nn.TransformerEncoder(layer, 2, norm, enable_nested_tensor=False), [x], "TransformerEncoder",
              encode, {"attn": hidden(3, 3)} if bias else None, layers=2, norm=first, causal=False, **options)
+        full = nn.Transformer(4, 2, 2, 1, 5, **made)
+        case(g, "transformer" + name, full, [x, memory], "Transformer", translate,
+             {"memory_padding": hidden(2, 3), "attn": hidden(4, 4)} if not first else {"source_padding": hidden(2, 3), "padding": hidden(2, 4)},
+             encoder_layers=2, decoder_layers=1, causal=first, **options)
         layer = nn.TransformerDecoderLayer(4, 2, 5, **made)
         norm = nn.LayerNorm(4, 1e-4, bias=bias) if first else None
         case(g, "decoder" + name, nn.TransformerDecoder(layer, 2, norm), [x, memory], "TransformerDecoder", decode,
