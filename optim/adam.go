@@ -1,6 +1,7 @@
 package optim
 
 import (
+	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
@@ -50,12 +51,7 @@ func (cfg Adam) Start(s *Step) Update { return cfg.rule(s, s.constant(1), s.cons
 
 // rule is the update with a factor for the parameter and decay in the gradient.
 func (cfg Adam) rule(s *Step, keep, decay *ir.Value) Update {
-	t := s.Count()
-	one := ops.Scalar(t, 1)
-	correction := func(beta float64) *ir.Value { // 1 - beta^t
-		return ops.Sub(one, ops.Pow(ops.Scalar(t, beta), t))
-	}
-	step := s.scalar(ops.Div(ops.Cast(s.LR, t.DType()), correction(cfg.Beta1)))
-	root := s.scalar(ops.Rsqrt(correction(cfg.Beta2)))
+	step := s.scalar(ops.Div(ops.Cast(s.LR, dtype.Float64), s.correction(cfg.Beta1)))
+	root := s.scalar(ops.Rsqrt(s.correction(cfg.Beta2)))
 	return rule(ops.AdamUpdate, step, decay, s.constant(1-cfg.Beta1), s.constant(cfg.Beta2), s.constant(1-cfg.Beta2), root, s.constant(cfg.Eps), keep)
 }

@@ -1,10 +1,8 @@
 package optim
 
 import (
-	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
-	"github.com/gradus-ml/gradus/ops"
 )
 
 // AdamW is [Adam] with weight decay apart from the gradient:
@@ -39,7 +37,6 @@ func (cfg AdamW) Slots(p ir.Type) []Slot { return Adam(cfg).Slots(p) }
 
 // Start builds the shrinking factor and what Adam shares.
 func (cfg AdamW) Start(s *Step) Update {
-	lr := ops.Cast(s.LR, dtype.Float64)
-	keep := s.scalar(ops.Sub(ops.Scalar(lr, 1), scale(lr, cfg.WeightDecay)))
+	keep := s.keep(cfg.WeightDecay)
 	return Adam(cfg).rule(s, keep, s.constant(0))
 }

@@ -18,6 +18,13 @@ func (c *checker) atLeast0(name string, v float64) {
 	}
 }
 
+// above0 wants a finite number above 0.
+func (c *checker) above0(name string, v float64) {
+	if !(v > 0 && v-v == 0) {
+		c.errs = append(c.errs, fmt.Errorf("%s must be a finite number above 0, got %v", name, v))
+	}
+}
+
 // below1 wants a number from 0 up to but not 1.
 func (c *checker) below1(name string, v float64) {
 	if !(v >= 0 && v < 1) {

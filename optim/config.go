@@ -23,6 +23,10 @@ func Kinds() []config.Kind {
 		{Name: "adam", Default: DefaultAdam()},
 		{Name: "rmsprop", Default: DefaultRMSprop()},
 		{Name: "adagrad", Default: DefaultAdaGrad()},
+		{Name: "lion", Default: DefaultLion()},
+		{Name: "lamb", Default: DefaultLAMB()},
+		{Name: "lars", Default: DefaultLARS()},
+		{Name: "lookahead", Default: DefaultLookahead()},
 	}
 }
 

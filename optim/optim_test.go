@@ -55,6 +55,14 @@ func TestValidate(t *testing.T) {
 			[]string{"lr must", "alpha must be at least 0 and below 1, got 1", "eps must", "weight_decay must", "momentum must"}},
 		{Adam{Common: Common{LR: -1}, Beta1: 1, Beta2: -0.1, Eps: -1, WeightDecay: -1}, []string{"lr must", "beta1 must", "beta2 must", "eps must", "weight_decay must"}},
 		{AdamW{Beta1: 2}, []string{"beta1 must"}},
+		{DefaultLion(), nil}, {DefaultLAMB(), nil}, {DefaultLARS(), nil}, {DefaultLookahead(), nil},
+		{Lion{Common: Common{LR: -1}, Beta1: 1, Beta2: -0.1, WeightDecay: -1}, []string{"lr must", "beta1 must", "beta2 must", "weight_decay must"}},
+		{LAMB{Common: Common{LR: -1}, Beta1: 1, Beta2: -0.1, Eps: -1, WeightDecay: -1, MaxGradNorm: new(float64)},
+			[]string{"lr must", "beta1 must", "beta2 must", "eps must", "weight_decay must", "max_grad_norm must be a finite number above 0, got 0"}},
+		{LARS{Common: Common{LR: -1}, WeightDecay: -1, Nesterov: true, TrustCoeff: -1, Eps: -1},
+			[]string{"lr must", "weight_decay must", "nesterov needs", "trust_coeff must", "eps must"}},
+		{Lookahead{Optimizer: Adam{Beta1: 1, Eps: -1}, Alpha: 2}, []string{"k must", "alpha must", "optimizer: beta1 must", "optimizer: eps must"}},
+		{Lookahead{K: 1}, []string{"optimizer must be given"}},
 	} {
 		err := tc.rule.Validate()
 		if len(tc.want) == 0 {

@@ -38,6 +38,7 @@ SCRIPTS = [
     "net",
     "norm",
     "optim",
+    "optim_more",
     "pool",
     "position",
     "recurrent",

@@ -39,12 +39,13 @@ def settings(kind, options, names={}):
 
 
 def trajectory(g, name, kind, optimizer, lr, names={}, groups=None, dtype=torch.float32, grad_scale=1.0, sparse=False,
-               shapes=SHAPES, states=None, **options):
+               shapes=SHAPES, states=None, config=None, **options):
     """A case of the optimizer that a recipe calls kind.
 
     optimizer: its class, which takes groups and options as those of torch.optim do. lr: a number or a function of the
     step. groups: [(parameter indices, lr, options)] in place of one group. states: those to compare, by default all of
-    the reference's but the number of steps.
+    the reference's but the number of steps. config: settings of ours for a group's options, by default those under the
+    same names.
     """
     gen = g.generator(name)
     params = [torch.nn.Parameter(torch.randn(shape, generator=gen, dtype=torch.float64).to(dtype)) for shape in shapes]
@@ -74,7 +75,7 @@ def trajectory(g, name, kind, optimizer, lr, names={}, groups=None, dtype=torch.
             if value is not None and (key in states if states is not None else key != "step"):
                 g.put(f"{name}/state/{i}/{key}", value)
     g.add(name, dtype=str(dtype).removeprefix("torch."), steps=STEPS, params=len(params),
-          groups=[{"params": which, "config": settings(kind, {k: v for k, v in group.items()}, names)}
+          groups=[{"params": which, "config": config(group) if config else settings(kind, group, names)}
                   for (which, _, _), group in zip(groups, opt.param_groups)])
 
 

@@ -1,0 +1,105 @@
+"""Ten steps of the optimizers that torch.optim does not have; the format is that of optim.py."""
+
+import pytorch_optimizer
+import timm.optim
+import torch
+
+from golden import Golden
+from optim import settings, trajectory, two_groups, varying
+
+
+def build_lion(path):
+    g = Golden("optim_more", path, seed=40)
+    run = lambda name, lr=0.01, **options: trajectory(g, name, "lion", timm.optim.Lion, lr, foreach=False, names={
+        "caution": None, "corrected_weight_decay": None, "max_lr_snapshot": None}, **options)
+    run("default", 1e-4)
+    run("large_lr", 0.1)
+    run("weight_decay", weight_decay=0.3)
+    run("betas", betas=(0.95, 0.98), weight_decay=1.0)
+    run("betas_zero", betas=(0.0, 0.0))
+    run("sparse_gradients", sparse=True)
+    run("varying_lr_weight_decay", varying(0.03), weight_decay=0.3)
+    run("two_groups", groups=two_groups(0.02, weight_decay=0.2, betas=(0.5, 0.9)))
+    run("maximize", maximize=True, weight_decay=0.1)
+    run("float64", varying(0.03), weight_decay=0.1, dtype=torch.float64)
+    return g
+
+
+def excluding(config):
+    """Settings of one group out of two that differ in nothing but the decay of vectors."""
+    return lambda group: {**config(group), "weight_decay": 0.1, "exclude_vectors": True}
+
+
+# Parameter 0, a vector, without decay; the others with.
+VECTORS_APART = lambda lr: [([0], lr, {"weight_decay": 0.0}), ([1, 2], lr, {})]
+
+
+def build_lamb(path):
+    g = Golden("optim_more", path, seed=41)
+    names = {"caution": None, "corrected_weight_decay": None, "max_lr_snapshot": None, "step": None}
+    config = lambda group: {**settings("lamb", group, names), "exclude_vectors": False}
+    run = lambda name, lr=0.01, config=config, **options: trajectory(g, name, "lamb", timm.optim.Lamb, lr, foreach=False,
+                                                                   config=config, states=["exp_avg", "exp_avg_sq"], **options)
+    run("default", 1e-3)
+    run("large_lr", 0.1)
+    run("no_weight_decay", weight_decay=0.0)
+    run("always_adapt", weight_decay=0.0, always_adapt=True)
+    run("weight_decay_betas_eps", weight_decay=0.5, betas=(0.95, 0.9), eps=1e-3)
+    run("max_grad_norm", max_grad_norm=0.1)
+    run("no_max_grad_norm", max_grad_norm=None)
+    run("small_gradients", grad_scale=1e-3)
+    run("no_bias_correction", bias_correction=False)
+    run("no_grad_averaging", grad_averaging=False)
+    run("trust_clip", trust_clip=True)
+    run("decoupled_decay", decoupled_decay=True, weight_decay=0.2)
+    run("exclude_vectors", groups=VECTORS_APART(0.02), weight_decay=0.1, config=excluding(config))
+    run("varying_lr", varying(0.03), weight_decay=0.3)
+    run("two_groups", groups=two_groups(0.02, weight_decay=0.2, betas=(0.5, 0.9)), weight_decay=0.0)
+    run("float64", varying(0.03), weight_decay=0.1, dtype=torch.float64)
+    return g
+
+
+def build_lars(path):
+    g = Golden("optim_more", path, seed=42)
+    config = lambda group: {**settings("lars", group), "exclude_vectors": False}
+    run = lambda name, lr=1.0, config=config, **options: trajectory(g, name, "lars", timm.optim.Lars, lr, foreach=False,
+                                                                  config=config, **options)
+    run("default")
+    run("momentum", momentum=0.9, weight_decay=1e-2)
+    run("nesterov", momentum=0.9, nesterov=True, weight_decay=1e-2)
+    run("dampening", momentum=0.8, dampening=0.3, weight_decay=1e-2)
+    run("always_adapt", momentum=0.9, always_adapt=True)
+    run("trust", momentum=0.9, weight_decay=0.1, trust_coeff=0.1, eps=0.1)
+    run("trust_clip", 0.05, momentum=0.9, weight_decay=1e-2, trust_clip=True, trust_coeff=0.02)
+    run("exclude_vectors", groups=VECTORS_APART(1.0), momentum=0.9, weight_decay=0.1, config=excluding(config))
+    run("varying_lr", varying(10.0), momentum=0.9, weight_decay=1e-2)
+    run("two_groups", groups=two_groups(2.0, weight_decay=0.2, momentum=0.5), momentum=0.9, weight_decay=1e-3)
+    run("float64", varying(10.0), momentum=0.9, weight_decay=1e-2, dtype=torch.float64)
+    return g
+
+
+def build_lookahead(path):
+    g = Golden("optim_more", path, seed=43)
+
+    def run(name, kind, optimizer, lr, k=5, alpha=0.5, **options):
+        own = {"foreach": None, "decoupled_weight_decay": None, "amsgrad": None, "counter": None}
+        trajectory(g, name, "lookahead", lambda groups, **options: pytorch_optimizer.Lookahead(optimizer(groups, **options), k, alpha), lr,
+                   config=lambda group: {"type": "lookahead", "k": k, "alpha": alpha, "optimizer": settings(kind, group, own)}, **options)
+
+    run("sgd", "sgd", torch.optim.SGD, 0.1)
+    run("adamw", "adamw", torch.optim.AdamW, 0.01)
+    run("adamw_decay", "adamw", torch.optim.AdamW, 0.05, k=3, alpha=0.8, weight_decay=0.3)
+    run("each_step", "sgd", torch.optim.SGD, 0.1, k=1, alpha=0.2, momentum=0.9)
+    run("alpha_0", "sgd", torch.optim.SGD, 0.1, k=4, alpha=0.0)
+    run("varying_lr", "sgd", torch.optim.SGD, varying(0.3), k=2, momentum=0.9, nesterov=True)
+    run("two_groups", "adamw", torch.optim.AdamW, None, k=4, groups=two_groups(0.02, weight_decay=0.2, betas=(0.5, 0.9)))
+    run("float64", "adamw", torch.optim.AdamW, varying(0.03), dtype=torch.float64)
+    return g
+
+
+FILES = {
+    "optim/testdata/lion.safetensors": build_lion,
+    "optim/testdata/lamb.safetensors": build_lamb,
+    "optim/testdata/lars.safetensors": build_lars,
+    "optim/testdata/lookahead.safetensors": build_lookahead,
+}
