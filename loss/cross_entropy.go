@@ -29,12 +29,9 @@ func (CrossEntropyConfig) Target() Target { return Either }
 func (cfg CrossEntropyConfig) Validate() error {
 	var errs []error
 	if s := cfg.LabelSmoothing; !(s >= 0 && s <= 1) {
-		errs = append(errs, fmt.Errorf("loss: label smoothing %v is outside 0..1", s))
+		errs = append(errs, fmt.Errorf("loss: label_smoothing is %v, want a number in 0..1", s))
 	}
-	if !(cfg.ZLoss >= 0) {
-		errs = append(errs, fmt.Errorf("loss: z-loss %v is negative", cfg.ZLoss))
-	}
-	return errors.Join(append(errs, validateWeights("class_weights", cfg.Weight), cfg.Reduction.validate())...)
+	return errors.Join(append(errs, notNegative("z_loss", cfg.ZLoss), validateWeights("class_weights", cfg.Weight), cfg.Reduction.validate())...)
 }
 
 // CrossEntropy is the mean cross-entropy between the softmax of logits and
@@ -90,16 +87,15 @@ func (cfg CrossEntropyConfig) Apply(logits, target *ir.Value) *ir.Value {
 // positions gives the loss of each position [N] for logits [N C], and what each
 // counts in the mean; nil for 1.
 func (cfg CrossEntropyConfig) positions(logits, target *ir.Value) (losses, counts *ir.Value) {
-	weight := numbers(logits, cfg.Weight)
 	switch {
 	case target.DType().IsFloat():
-		return cfg.probabilities(logits, rows(target), weight), nil
-	case weight == nil:
+		return cfg.probabilities(logits, rows(target), numbers(logits, cfg.Weight)), nil
+	case len(cfg.Weight) == 0:
 		target = ops.Reshape(target, logits.Dim(0))
 		losses, _ = cfg.rows(logits, target, cfg.LabelSmoothing)
 		return losses, ops.Cast(ops.Ne(target, cfg.ignored(target)), logits.DType())
 	}
-	return cfg.weighted(logits, ops.Reshape(target, logits.Dim(0)), weight, logits.Dim(1))
+	return cfg.weighted(logits, ops.Reshape(target, logits.Dim(0)))
 }
 
 // Terms is the sum over positions and what their mean divides by, as Apply has
@@ -137,7 +133,7 @@ func (cfg CrossEntropyConfig) check(logits, target *ir.Value) error {
 	case target.DType() == dtype.Bool:
 		return errors.New("wants labels of an integer type or probabilities")
 	}
-	return checkClassWeights(cfg.Weight, dims[1])
+	return checkClassWeights(cfg.Weight, logits)
 }
 
 // rows turns [B C ...] into [positions C].
@@ -183,12 +179,10 @@ func (cfg CrossEntropyConfig) probabilities(logits, p, weight *ir.Value) *ir.Val
 
 // weighted gives the loss of each row for labels [N], and the weight of its
 // label.
-func (cfg CrossEntropyConfig) weighted(logits, labels, weight *ir.Value, classes int) (losses, counts *ir.Value) {
+func (cfg CrossEntropyConfig) weighted(logits, labels *ir.Value) (losses, counts *ir.Value) {
 	labels = ops.Cast(labels, dtype.Int64)
-	skip := ops.Eq(labels, cfg.ignored(labels))
+	_, w, skip := weigh(logits, labels, cfg.Weight, cfg.IgnoreIndex)
 	zero := ops.Scalar(logits, 0)
-	known := ops.Select(skip, ops.Scalar(labels, 0), labels) // an ignored one need not be a class
-	w := ops.Select(skip, zero, ops.Take(weight, known, 0))  // [N]
 	s := cfg.LabelSmoothing
 	if s == 0 {
 		losses, _ = cfg.rows(logits, labels, 0)
@@ -199,7 +193,7 @@ func (cfg CrossEntropyConfig) weighted(logits, labels, weight *ir.Value, classes
 	if z := cfg.ZLoss; z > 0 {
 		losses = ops.Add(losses, ops.Mul(ops.Mul(lse, lse), ops.Scalar(lse, z)))
 	}
-	even := ops.Sum(ops.Mul(ops.Sub(ops.Unsqueeze(lse, 1), logits), weight), 1)
-	losses = ops.Add(ops.Mul(losses, w), ops.Mul(even, ops.Scalar(even, s/float64(classes))))
+	even := ops.Sum(ops.Mul(ops.Sub(ops.Unsqueeze(lse, 1), logits), numbers(logits, cfg.Weight)), 1)
+	losses = ops.Add(ops.Mul(losses, w), ops.Mul(even, ops.Scalar(even, s/float64(logits.Dim(1)))))
 	return ops.Select(skip, zero, losses), w
 }

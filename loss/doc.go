@@ -92,18 +92,5 @@ func wide(x *ir.Value) *ir.Value {
 	return ops.Cast(x, dtype.Float32)
 }
 
-// alike checks that a target has the type of a prediction.
-func alike(name string, x, target *ir.Value) bool {
-	if x.Graph().Err() != nil {
-		return false
-	}
-	if x.Type() != target.Type() {
-		fail(name, "prediction and target must have one type", x, target)
-		return false
-	}
-	if !x.DType().IsFloat() {
-		fail(name, fmt.Sprintf("wants a floating-point type, got %v", x.DType()), x, target)
-		return false
-	}
-	return true
-}
+// hinge is the larger of x and 0; its gradient is 0 at 0.
+func hinge(x *ir.Value) *ir.Value { return ops.ReLU(x) }

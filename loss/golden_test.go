@@ -4,8 +4,10 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"math"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -144,6 +146,106 @@ func TestHalves(t *testing.T) {
 					t.Errorf("%s: loss %d of %v is %v, want %v", c.Name, i, half, got, want)
 					break
 				}
+			}
+		}
+	}
+}
+
+// Nothing is stretched to fit: an argument of another shape than the reference
+// has is a mistake, told when the graph is built, under the loss's name.
+func TestMismatches(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range losstest.Cases(t, goldens) {
+		args, _ := c.Args()
+		if seen[c.Kind] || !c.HasTerms() || len(args) < 2 || c.In[0].Shape().Dim(0) < 2 {
+			continue
+		}
+		seen[c.Kind] = true
+		for i, x := range args {
+			for what, s := range map[string]shape.Shape{
+				"another batch":   x.Shape().With(0, x.Shape().Dim(0)+1),
+				"a batch of 1":    x.Shape().With(0, 1),
+				"one more axis":   shape.Of(append(x.Shape().Dims(), 1)...),
+				"one axis before": shape.Of(append([]int{1}, x.Shape().Dims()...)...),
+			} {
+				for _, terms := range []bool{false, true} {
+					if terms && i < c.Stack {
+						continue // stacking itself refuses
+					}
+					g := ir.NewGraph()
+					var vs []*ir.Value
+					for j, y := range args {
+						typ := ir.Type{DType: y.DType(), Shape: y.Shape()}
+						if j == i {
+							typ.Shape = s
+						}
+						vs = append(vs, g.Input(ir.Arg, "in"+strconv.Itoa(j), typ))
+					}
+					if terms {
+						output, target := c.Output(c.Place(vs))
+						c.Config.Terms(output, target, nil)
+					} else {
+						c.Apply(c.Place(vs))
+					}
+					if err := g.Err(); err == nil || !strings.HasPrefix(err.Error(), c.Kind+": ") || !strings.Contains(err.Error(), s.String()) {
+						t.Errorf("%s, argument %d of %s, terms %v: error %v", c.Name, i, what, terms, err)
+					}
+				}
+			}
+		}
+	}
+	for _, k := range loss.Kinds() {
+		if !seen[k.Name] {
+			t.Errorf("%s: no case has two arguments and two examples", k.Name)
+		}
+	}
+}
+
+// Settings that are no numbers are refused under their keys, and so are
+// reductions that there aren't; a graph with such settings is a mistake.
+func TestSettings(t *testing.T) {
+	cases := losstest.Cases(t, goldens)
+	for _, k := range loss.Kinds() {
+		i := slices.IndexFunc(cases, func(c losstest.Case) bool { return c.Kind == k.Name })
+		if i < 0 {
+			continue // TestEveryLossHasGoldens
+		}
+		typ := reflect.TypeOf(k.Default)
+		for f := range typ.NumField() {
+			cfg := reflect.New(typ).Elem()
+			cfg.Set(reflect.ValueOf(k.Default))
+			field := cfg.Field(f)
+			key, want := typ.Field(f).Tag.Get("yaml"), ""
+			switch {
+			case field.Kind() == reflect.Float64:
+				field.SetFloat(math.NaN())
+				want = key
+			case field.Type() == reflect.TypeFor[[]float64]():
+				field.Set(reflect.ValueOf([]float64{1, math.NaN()}))
+				want = key
+			case key == "reduction":
+				field.SetUint(99)
+				want = "reduction(99)"
+			case field.Kind() == reflect.Uint8:
+				field.SetUint(99)
+				want = key
+			default:
+				continue
+			}
+			c := cases[i]
+			c.Config = cfg.Interface().(loss.Config)
+			if err := c.Config.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %s of %v: error %v", k.Name, key, field, err)
+			}
+			g := ir.NewGraph()
+			args, _ := c.Args()
+			var vs []*ir.Value
+			for _, x := range args {
+				vs = append(vs, g.Input(ir.Arg, "in", ir.Type{DType: x.DType(), Shape: x.Shape()}))
+			}
+			c.Apply(c.Place(vs))
+			if err := g.Err(); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: a graph with %s of %v: error %v", k.Name, key, field, err)
 			}
 		}
 	}

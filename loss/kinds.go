@@ -10,9 +10,25 @@ import (
 func Kinds() []config.Kind {
 	return []config.Kind{
 		{Name: "cross_entropy", Default: DefaultCrossEntropy()},
+		{Name: "nll", Default: DefaultNLL()},
+		{Name: "multi_margin", Default: DefaultMultiMargin()},
 		{Name: "bce_with_logits", Default: BCEWithLogitsConfig{}},
+		{Name: "bce", Default: BCEConfig{}},
+		{Name: "multi_label_margin", Default: MultiLabelMarginConfig{}},
+		{Name: "multi_label_soft_margin", Default: MultiLabelSoftMarginConfig{}},
+		{Name: "soft_margin", Default: SoftMarginConfig{}},
 		{Name: "mse", Default: MSEConfig{}},
 		{Name: "l1", Default: L1Config{}},
+		{Name: "huber", Default: DefaultHuber()},
+		{Name: "smooth_l1", Default: DefaultSmoothL1()},
+		{Name: "gaussian_nll", Default: DefaultGaussianNLL()},
+		{Name: "poisson_nll", Default: DefaultPoissonNLL()},
+		{Name: "kl_div", Default: KLDivConfig{}},
+		{Name: "cosine_embedding", Default: CosineEmbeddingConfig{}},
+		{Name: "hinge_embedding", Default: DefaultHingeEmbedding()},
+		{Name: "margin_ranking", Default: MarginRankingConfig{}},
+		{Name: "triplet_margin", Default: DefaultTripletMargin()},
+		{Name: "triplet_margin_with_distance", Default: DefaultTripletMarginWithDistance()},
 	}
 }
 

@@ -2,6 +2,7 @@ package loss
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
@@ -60,7 +61,7 @@ func terms(name string, losses, counts *ir.Value, examples int, weight *ir.Value
 	if counts == nil {
 		counts = weight
 	} else {
-		counts = ops.Mul(counts, weight)
+		counts = ops.Mul(ops.Reshape(counts, n), weight)
 	}
 	// A position that counts nothing may have any loss, NaN too.
 	zero := ops.Scalar(losses, 0)
@@ -69,8 +70,29 @@ func terms(name string, losses, counts *ir.Value, examples int, weight *ir.Value
 
 // elementTerms is terms for a loss of each element.
 func elementTerms(name string, losses *ir.Value, weight *ir.Value) Terms {
-	if losses.Graph().Err() != nil || losses.Rank() == 0 {
+	return countedTerms(name, losses, nil, weight)
+}
+
+// countedTerms is terms for a loss of each element [B ...], and what each
+// counts; nil for 1.
+func countedTerms(name string, losses, counts, weight *ir.Value) Terms {
+	if losses.Graph().Err() != nil {
 		return Terms{losses, losses}
 	}
-	return terms(name, losses, nil, losses.Dim(0), weight)
+	if losses.Rank() == 0 {
+		v := fail(name, "wants a first axis, of examples", losses)
+		return Terms{v, v}
+	}
+	return terms(name, losses, counts, losses.Dim(0), weight)
+}
+
+// unstack takes n values apart that lie on axis 1 of one output.
+func unstack(name string, output *ir.Value, n int) []*ir.Value {
+	if output.Graph().Err() == nil && (output.Rank() < 2 || output.Dim(1) != n) {
+		fail(name, fmt.Sprintf("wants an output [B %d ...], with %d values stacked on axis 1", n, n), output)
+	}
+	if output.Graph().Err() != nil {
+		return slices.Repeat([]*ir.Value{output}, n)
+	}
+	return ops.Unbind(output, 1)
 }

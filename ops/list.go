@@ -17,6 +17,7 @@ func List() []Listed {
 		{AttentionOp{}, "attention"},
 		{AvgPoolGradOp{}, "avg_pool"},
 		{AvgPoolOp{}, "avg_pool"},
+		{BCEOp{}, "bce"},
 		{BatchNormGradOp{}, "batch_norm"},
 		{BatchNormOp{}, "batch_norm"},
 		{BinaryOp{}, "binary"},

@@ -29,7 +29,7 @@ import (
 type Case struct {
 	Name      string         // FILE/CASE
 	Kind      string         // type of the loss in a recipe
-	Reduction loss.Reduction // as in the config
+	Reduction loss.Reduction // as in the config; Mean where that is batchmean
 	Config    loss.Config
 	In        []*tensor.Tensor   // arguments of the config's Apply, in its order; nil where one is absent
 	Stack     int                // so many of them, the first ones, are one output in a recipe
@@ -75,7 +75,7 @@ func (c *Case) settings(t testing.TB, text []byte) {
 	t.Helper()
 	var named struct {
 		Type      string
-		Reduction loss.Reduction
+		Reduction loss.BatchReduction
 	}
 	kinds := config.Kinds{reflect.TypeFor[loss.Config](): loss.Kinds()}
 	err := json.Unmarshal(text, &named)
@@ -88,7 +88,10 @@ func (c *Case) settings(t testing.TB, text []byte) {
 	if err != nil {
 		t.Fatalf("%s: loss %s: %v", c.Name, text, err)
 	}
-	c.Kind, c.Reduction = named.Type, named.Reduction
+	c.Kind = named.Type
+	if c.Reduction = loss.Reduction(named.Reduction); named.Reduction == loss.BatchMean {
+		c.Reduction = loss.Mean
+	}
 }
 
 func (c *Case) apply() reflect.Value { return reflect.ValueOf(c.Config).MethodByName("Apply") }

@@ -11,6 +11,7 @@ func Tables() map[string]Table {
 		"avg_pool":         avgPool(),
 		"axes":             axes(),
 		"batch_norm":       batchNorm(),
+		"bce":              bce(),
 		"binary":           binary(),
 		"broadcast":        broadcast(),
 		"cast":             cast(),
