@@ -16,45 +16,25 @@ import (
 // typeKey is the key of config.json that names the family.
 const typeKey = "model_type"
 
-// file is config.json: the family, and the fields of its config.
-type file[C Config] struct {
-	Type   string `yaml:"model_type"`
-	Config C      `yaml:",inline"`
-}
-
-// read reads the fields of a family's config.
+// read reads the fields of a family's config: a struct with a field for the
+// family, and those of the config beside it. A key that is missing, since the file
+// is of an earlier version, has the family's default.
 func read(family string, text []byte, path string) (Config, error) {
-	switch family {
-	case "layers":
-		return fields[Layers](text, path)
-	case "mlp":
-		return fields[MLP](text, path)
-	case "lenet":
-		return fields[LeNet](text, path)
-	case "resnet":
-		return fields[ResNet](text, path)
-	case "mobilenet":
-		return fields[MobileNet](text, path)
-	case "vit":
-		return fields[ViT](text, path)
-	case "charlstm":
-		return fields[CharLSTM](text, path)
-	case "gpt":
-		return fields[GPT](text, path)
-	case "bert":
-		return fields[BERT](text, path)
-	}
 	var all []string
 	for _, k := range Kinds() {
-		all = append(all, k.Name)
+		if k.Name != family {
+			all = append(all, k.Name)
+			continue
+		}
+		file := reflect.New(reflect.StructOf([]reflect.StructField{
+			{Name: "Type", Type: reflect.TypeFor[string](), Tag: `yaml:"` + typeKey + `"`},
+			{Name: "Config", Type: reflect.TypeOf(k.Default), Tag: `yaml:",inline"`},
+		}))
+		file.Elem().Field(1).Set(reflect.ValueOf(k.Default))
+		err := config.Decode(text, path, file.Interface(), kinds())
+		return file.Elem().Field(1).Interface().(Config), err
 	}
 	return nil, fmt.Errorf("%s: there is no model family %q; there are %s", path, family, strings.Join(all, ", "))
-}
-
-func fields[C Config](text []byte, path string) (Config, error) {
-	var f file[C]
-	err := config.Decode(text, path, &f, kinds())
-	return f.Config, err
 }
 
 // kinds are those of all that a config holds.

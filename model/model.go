@@ -8,6 +8,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -125,6 +126,17 @@ func image(family string, in []Input, out []Output) (channels, y, x int, size in
 		return 0, 0, 0, 0, fmt.Errorf("%s reads images [C Y X], and input %s is %v", family, i.Name, i.Item)
 	}
 	return s.Dim(0), s.Dim(1), s.Dim(2), o.Size, nil
+}
+
+// fitImage takes channels, size and classes of a family that classifies images
+// from the data.
+func fitImage(family string, in []Input, out []Output, channels *int, size *[2]int, classes *int) error {
+	c, y, x, n, err := image(family, in, out)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fill(family, "in_channels", channels, c), fill(family, "size.0", &size[0], y), fill(family, "size.1", &size[1], x),
+		fill(family, "classes", classes, n))
 }
 
 // text are the input and output of a family that reads tokens.

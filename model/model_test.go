@@ -32,6 +32,9 @@ func families() map[string]given {
 	all := map[string]given{}
 	for _, k := range Kinds() {
 		cfg := k.Default.(Config)
+		if first, _ := kindOf(cfg); first.Name != k.Name {
+			continue // a network of a family that is there already
+		}
 		switch c := cfg.(type) {
 		case Layers:
 			c.Layers = []layers.Layer{layers.DefaultLinear()}

@@ -4,36 +4,58 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/model/bert"
 	"github.com/gradus-ml/gradus/model/charlstm"
+	"github.com/gradus-ml/gradus/model/convnext"
+	"github.com/gradus-ml/gradus/model/efficientnet"
 	"github.com/gradus-ml/gradus/model/gpt"
 	"github.com/gradus-ml/gradus/model/layers"
 	"github.com/gradus-ml/gradus/model/lenet"
 	"github.com/gradus-ml/gradus/model/mlp"
 	"github.com/gradus-ml/gradus/model/mobilenet"
+	"github.com/gradus-ml/gradus/model/mobilenetv3"
 	"github.com/gradus-ml/gradus/model/resnet"
+	"github.com/gradus-ml/gradus/model/vgg"
 	"github.com/gradus-ml/gradus/model/vit"
 	"github.com/gradus-ml/gradus/shape"
 )
 
-// Kinds lists the families. The settings that the data determine are 0 in the
-// defaults.
+// Kinds lists the families, and behind them those of their networks that have a
+// name, which are the family with other defaults. The settings that the data
+// determine are 0 in the defaults.
 func Kinds() []config.Kind {
-	return []config.Kind{
+	kinds := []config.Kind{
 		{Name: "layers", Default: Layers{layers.Default()}},
 		{Name: "mlp", Default: MLP{Hidden: []int{128}}},
 		{Name: "lenet", Default: LeNet{lenet.Config{Channels: [2]int{32, 64}, Hidden: 512}}},
-		{Name: "resnet", Default: defaultResNet()},
-		{Name: "mobilenet", Default: defaultMobileNet()},
-		{Name: "vit", Default: defaultViT()},
+		{Name: "vgg", Default: openVGG(vgg.Small())},
+		{Name: "resnet", Default: openResNet(resnet.ResNet20())},
+		{Name: "mobilenet", Default: openMobileNet(mobilenet.V2())},
+		{Name: "mobilenet_v3", Default: openMobileNetV3(mobilenetv3.Small())},
+		{Name: "efficientnet", Default: openEfficientNet(efficientnet.B0())},
+		{Name: "convnext", Default: openConvNeXt(convnext.Nano())},
+		{Name: "vit", Default: openViT(vit.Small())},
 		{Name: "charlstm", Default: defaultCharLSTM()},
 		{Name: "gpt", Default: defaultGPT()},
 		{Name: "bert", Default: defaultBERT()},
 	}
+	return slices.Concat(kinds,
+		variants(vgg.Variants(), openVGG), variants(resnet.Variants(), openResNet), variants(mobilenet.Variants(), openMobileNet),
+		variants(mobilenetv3.Variants(), openMobileNetV3), variants(efficientnet.Variants(), openEfficientNet),
+		variants(convnext.Variants(), openConvNeXt), variants(vit.Variants(), openViT))
+}
+
+// variants are networks of a family; open leaves to the data what they determine.
+func variants[F any, C Config](list []config.Kind, open func(F) C) []config.Kind {
+	for i, k := range list {
+		list[i].Default = open(k.Default.(F))
+	}
+	return list
 }
 
 // kindOf finds the family of a config.
@@ -49,6 +71,11 @@ func kindOf(cfg Config) (config.Kind, bool) {
 // numbers and tokens are inputs of families, which call them "input"; none where
 // a config is not complete.
 func numbers(dims ...int) []Input { return input(dtype.Float32, 0, dims) }
+
+// picture is an image, of a size of its own if the config has none.
+func picture(channels int, size [2]int, side int) []Input {
+	return numbers(channels, or(size[0], side), or(size[1], side))
+}
 
 func tokens(t, vocabulary int) []Input { return input(dtype.Int64, vocabulary, []int{t}) }
 
@@ -137,12 +164,8 @@ func (cfg LeNet) Validate() error {
 
 // Fit takes size, channels and classes from the data.
 func (cfg LeNet) Fit(in []Input, out []Output) (Config, error) {
-	c, y, x, n, err := image("lenet", in, out)
-	if err != nil {
-		return cfg, err
-	}
-	return cfg, errors.Join(fill("lenet", "in_channels", &cfg.InChannels, c), fill("lenet", "size.0", &cfg.Size[0], y),
-		fill("lenet", "size.1", &cfg.Size[1], x), fill("lenet", "classes", &cfg.Classes, n))
+	err := fitImage("lenet", in, out, &cfg.InChannels, &cfg.Size, &cfg.Classes)
+	return cfg, err
 }
 
 // Build makes the model.
@@ -151,14 +174,43 @@ func (cfg LeNet) Build() (any, error) { return lenet.New(cfg.Config) }
 // Reads is an image.
 func (cfg LeNet) Reads() []Input { return numbers(cfg.InChannels, cfg.Size[0], cfg.Size[1]) }
 
+// VGG is package vgg: convolutions 3x3 and maxima, then linear layers.
+type VGG struct {
+	vgg.Config `yaml:",inline"`
+	Size       [2]int `json:"size" yaml:"size"` // of the images, Y and X; it makes no difference to the weights
+}
+
+func openVGG(cfg vgg.Config) VGG {
+	cfg.InChannels, cfg.Classes = 0, 0
+	return VGG{Config: cfg}
+}
+
+// Validate tells all that is wrong.
+func (cfg VGG) Validate() error {
+	c := cfg.Config
+	c.InChannels, c.Classes = or(c.InChannels, 1), or(c.Classes, 1)
+	return c.Validate()
+}
+
+// Fit takes size, channels and classes from the data.
+func (cfg VGG) Fit(in []Input, out []Output) (Config, error) {
+	err := fitImage("vgg", in, out, &cfg.InChannels, &cfg.Size, &cfg.Classes)
+	return cfg, err
+}
+
+// Build makes the model.
+func (cfg VGG) Build() (any, error) { return vgg.New(cfg.Config) }
+
+// Reads is an image, 224x224 if no size is given.
+func (cfg VGG) Reads() []Input { return picture(cfg.InChannels, cfg.Size, 224) }
+
 // ResNet is package resnet: residual blocks of convolutions.
 type ResNet struct {
 	resnet.Config `yaml:",inline"`
 	Size          [2]int `json:"size" yaml:"size"` // of the images, Y and X; it makes no difference to the weights
 }
 
-func defaultResNet() ResNet {
-	cfg := resnet.ResNet20()
+func openResNet(cfg resnet.Config) ResNet {
 	cfg.InChannels, cfg.Classes = 0, 0
 	return ResNet{Config: cfg}
 }
@@ -172,12 +224,8 @@ func (cfg ResNet) Validate() error {
 
 // Fit takes size, channels and classes from the data.
 func (cfg ResNet) Fit(in []Input, out []Output) (Config, error) {
-	c, y, x, n, err := image("resnet", in, out)
-	if err != nil {
-		return cfg, err
-	}
-	return cfg, errors.Join(fill("resnet", "in_channels", &cfg.InChannels, c), fill("resnet", "size.0", &cfg.Size[0], y),
-		fill("resnet", "size.1", &cfg.Size[1], x), fill("resnet", "classes", &cfg.Classes, n))
+	err := fitImage("resnet", in, out, &cfg.InChannels, &cfg.Size, &cfg.Classes)
+	return cfg, err
 }
 
 // Build makes the model.
@@ -185,11 +233,10 @@ func (cfg ResNet) Build() (any, error) { return resnet.New(cfg.Config) }
 
 // Reads is an image, of the size that the stem is made for if none is given.
 func (cfg ResNet) Reads() []Input {
-	side := 32
 	if cfg.Stem == resnet.LargeStem {
-		side = 224
+		return picture(cfg.InChannels, cfg.Size, 224)
 	}
-	return numbers(cfg.InChannels, or(cfg.Size[0], side), or(cfg.Size[1], side))
+	return picture(cfg.InChannels, cfg.Size, 32)
 }
 
 // MobileNet is package mobilenet: inverted residuals.
@@ -198,8 +245,7 @@ type MobileNet struct {
 	Size             [2]int `json:"size" yaml:"size"` // of the images, Y and X; it makes no difference to the weights
 }
 
-func defaultMobileNet() MobileNet {
-	cfg := mobilenet.V2()
+func openMobileNet(cfg mobilenet.Config) MobileNet {
 	cfg.InChannels, cfg.Classes = 0, 0
 	return MobileNet{Config: cfg}
 }
@@ -213,29 +259,115 @@ func (cfg MobileNet) Validate() error {
 
 // Fit takes size, channels and classes from the data.
 func (cfg MobileNet) Fit(in []Input, out []Output) (Config, error) {
-	c, y, x, n, err := image("mobilenet", in, out)
-	if err != nil {
-		return cfg, err
-	}
-	return cfg, errors.Join(fill("mobilenet", "in_channels", &cfg.InChannels, c), fill("mobilenet", "size.0", &cfg.Size[0], y),
-		fill("mobilenet", "size.1", &cfg.Size[1], x), fill("mobilenet", "classes", &cfg.Classes, n))
+	err := fitImage("mobilenet", in, out, &cfg.InChannels, &cfg.Size, &cfg.Classes)
+	return cfg, err
 }
 
 // Build makes the model.
 func (cfg MobileNet) Build() (any, error) { return mobilenet.New(cfg.Config) }
 
 // Reads is an image, 224x224 if no size is given.
-func (cfg MobileNet) Reads() []Input {
-	return numbers(cfg.InChannels, or(cfg.Size[0], 224), or(cfg.Size[1], 224))
+func (cfg MobileNet) Reads() []Input { return picture(cfg.InChannels, cfg.Size, 224) }
+
+// MobileNetV3 is package mobilenetv3: inverted residuals, some with
+// squeeze-and-excitation.
+type MobileNetV3 struct {
+	mobilenetv3.Config `yaml:",inline"`
+	Size               [2]int `json:"size" yaml:"size"` // of the images, Y and X; it makes no difference to the weights
 }
+
+func openMobileNetV3(cfg mobilenetv3.Config) MobileNetV3 {
+	cfg.InChannels, cfg.Classes = 0, 0
+	return MobileNetV3{Config: cfg}
+}
+
+// Validate tells all that is wrong.
+func (cfg MobileNetV3) Validate() error {
+	c := cfg.Config
+	c.InChannels, c.Classes = or(c.InChannels, 1), or(c.Classes, 1)
+	return c.Validate()
+}
+
+// Fit takes size, channels and classes from the data.
+func (cfg MobileNetV3) Fit(in []Input, out []Output) (Config, error) {
+	err := fitImage("mobilenet_v3", in, out, &cfg.InChannels, &cfg.Size, &cfg.Classes)
+	return cfg, err
+}
+
+// Build makes the model.
+func (cfg MobileNetV3) Build() (any, error) { return mobilenetv3.New(cfg.Config) }
+
+// Reads is an image, 224x224 if no size is given.
+func (cfg MobileNetV3) Reads() []Input { return picture(cfg.InChannels, cfg.Size, 224) }
+
+// EfficientNet is package efficientnet: inverted residuals with
+// squeeze-and-excitation.
+type EfficientNet struct {
+	efficientnet.Config `yaml:",inline"`
+	Size                [2]int `json:"size" yaml:"size"` // of the images, Y and X; it makes no difference to the weights
+}
+
+func openEfficientNet(cfg efficientnet.Config) EfficientNet {
+	cfg.InChannels, cfg.Classes = 0, 0
+	return EfficientNet{Config: cfg}
+}
+
+// Validate tells all that is wrong.
+func (cfg EfficientNet) Validate() error {
+	c := cfg.Config
+	c.InChannels, c.Classes = or(c.InChannels, 1), or(c.Classes, 1)
+	return c.Validate()
+}
+
+// Fit takes size, channels and classes from the data.
+func (cfg EfficientNet) Fit(in []Input, out []Output) (Config, error) {
+	err := fitImage("efficientnet", in, out, &cfg.InChannels, &cfg.Size, &cfg.Classes)
+	return cfg, err
+}
+
+// Build makes the model.
+func (cfg EfficientNet) Build() (any, error) { return efficientnet.New(cfg.Config) }
+
+// Reads is an image, 224x224 if no size is given.
+func (cfg EfficientNet) Reads() []Input { return picture(cfg.InChannels, cfg.Size, 224) }
+
+// ConvNeXt is package convnext: convolutions 7x7 of each channel alone, and two-layer
+// networks.
+type ConvNeXt struct {
+	convnext.Config `yaml:",inline"`
+	Size            [2]int `json:"size" yaml:"size"` // of the images, Y and X; it makes no difference to the weights
+}
+
+func openConvNeXt(cfg convnext.Config) ConvNeXt {
+	cfg.InChannels, cfg.Classes = 0, 0
+	return ConvNeXt{Config: cfg}
+}
+
+// Validate tells all that is wrong.
+func (cfg ConvNeXt) Validate() error {
+	c := cfg.Config
+	c.InChannels, c.Classes = or(c.InChannels, 1), or(c.Classes, 1)
+	return c.Validate()
+}
+
+// Fit takes size, channels and classes from the data.
+func (cfg ConvNeXt) Fit(in []Input, out []Output) (Config, error) {
+	err := fitImage("convnext", in, out, &cfg.InChannels, &cfg.Size, &cfg.Classes)
+	return cfg, err
+}
+
+// Build makes the model.
+func (cfg ConvNeXt) Build() (any, error) { return convnext.New(cfg.Config) }
+
+// Reads is an image, 224x224 if no size is given.
+func (cfg ConvNeXt) Reads() []Input { return picture(cfg.InChannels, cfg.Size, 224) }
 
 // ViT is package vit: the vision transformer.
 type ViT struct {
 	vit.Config `yaml:",inline"`
 }
 
-func defaultViT() ViT {
-	cfg := vit.Small()
+func openViT(cfg vit.Config) ViT {
 	cfg.InChannels, cfg.Size, cfg.Classes = 0, 0, 0
 	return ViT{cfg}
 }

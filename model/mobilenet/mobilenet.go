@@ -7,10 +7,11 @@
 package mobilenet
 
 import (
-	"errors"
 	"fmt"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/model/block"
 	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/ops"
 )
@@ -18,7 +19,8 @@ import (
 // Config describes a [Model].
 type Config struct {
 	InChannels int     `json:"in_channels" yaml:"in_channels"` // of the image
-	Stem       int     `json:"stem" yaml:"stem"`               // channels of the first convolution, which halves the image
+	Stem       int     `json:"stem" yaml:"stem"`               // channels of the first convolution
+	StemStride int     `json:"stem_stride" yaml:"stem_stride"` // of the first convolution: 2 halves the image, 1 suits small ones
 	Stages     []Stage `json:"stages" yaml:"stages"`
 	Last       int     `json:"last" yaml:"last"`       // channels of the last convolution
 	Width      float64 `json:"width" yaml:"width"`     // multiplies all channels, those of the last convolution only if above 1
@@ -38,57 +40,38 @@ type Stage struct {
 // V2 is the network for ImageNet: 224x224 colour images of 1000 classes.
 func V2() Config {
 	return Config{
-		InChannels: 3, Stem: 32, Last: 1280, Width: 1, Divisor: 8, Dropout: 0.2, Classes: 1000,
+		InChannels: 3, Stem: 32, StemStride: 2, Last: 1280, Width: 1, Divisor: 8, Dropout: 0.2, Classes: 1000,
 		Stages: []Stage{{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}},
 	}
 }
 
-// maxChannels is what bounds a config's channels before they are multiplied.
-const maxChannels = 1 << 20
-
-// maxBlocks is more than any stage has; a config may come from elsewhere.
-const maxBlocks = 1000
+// Variants are the networks that have a name.
+func Variants() []config.Kind { return []config.Kind{{Name: "mobilenet_v2", Default: V2()}} }
 
 // Validate tells all that is wrong.
 func (cfg Config) Validate() error {
-	var errs []error
-	add := func(format string, a ...any) { errs = append(errs, fmt.Errorf("mobilenet: "+format, a...)) }
-	within := func(what string, n, most int) {
-		if n < 1 || n > most {
-			add("%s must be in 1..%d, got %d", what, most, n)
-		}
-	}
-	within("in channels", cfg.InChannels, maxChannels)
-	within("stem", cfg.Stem, maxChannels)
-	within("last", cfg.Last, maxChannels)
-	within("divisor", cfg.Divisor, maxChannels)
-	within("classes", cfg.Classes, maxChannels)
+	p := block.Problems{Family: "mobilenet"}
+	p.Within("in channels", cfg.InChannels, block.MaxChannels)
+	p.Within("stem", cfg.Stem, block.MaxChannels)
+	p.Within("stem stride", cfg.StemStride, 2)
+	p.Within("last", cfg.Last, block.MaxChannels)
+	p.Within("divisor", cfg.Divisor, block.MaxChannels)
+	p.Within("classes", cfg.Classes, block.MaxChannels)
 	for i, s := range cfg.Stages {
 		at := fmt.Sprintf("stage %d: ", i)
-		within(at+"expand", s.Expand, 1<<10)
-		within(at+"channels", s.Channels, maxChannels)
-		within(at+"blocks", s.Blocks, maxBlocks)
-		within(at+"stride", s.Stride, 2)
+		p.Within(at+"expand", s.Expand, 1<<10)
+		p.Within(at+"channels", s.Channels, block.MaxChannels)
+		p.Within(at+"blocks", s.Blocks, block.MaxBlocks)
+		p.Within(at+"stride", s.Stride, 2)
 	}
-	if !(cfg.Width > 0 && cfg.Width <= 1<<10) {
-		add("width must be above 0 and at most 1024, got %v", cfg.Width)
-	}
-	if !(cfg.Dropout >= 0 && cfg.Dropout <= 1) {
-		add("dropout: probability %v is outside 0..1", cfg.Dropout)
-	}
-	return errors.Join(errs...)
+	p.Factor("width", cfg.Width)
+	p.Probability("dropout", cfg.Dropout)
+	return p.Join()
 }
 
-// channels multiplies a number of channels by width, and rounds it to a
-// multiple of the divisor, to at least 0.9 of it.
+// channels multiplies a number of channels by width, and rounds it.
 func (cfg Config) channels(n int, width float64) int {
-	d := float64(cfg.Divisor)
-	want := float64(n) * width
-	rounded := max(cfg.Divisor, int(want+d/2)/cfg.Divisor*cfg.Divisor)
-	if float64(rounded) < 0.9*want {
-		rounded += cfg.Divisor
-	}
-	return rounded
+	return block.Divisible(float64(n)*width, cfg.Divisor)
 }
 
 // Model is a convolution, inverted residuals, a convolution 1x1, the mean over
@@ -107,7 +90,7 @@ func New(cfg Config) (*Model, error) {
 		return nil, err
 	}
 	width := cfg.channels(cfg.Stem, cfg.Width)
-	features := []nn.Forwarder{convNorm(cfg.InChannels, width, 3, 2, 1)}
+	features := []nn.Forwarder{convNorm(cfg.InChannels, width, 3, cfg.StemStride, 1)}
 	for _, s := range cfg.Stages {
 		to := cfg.channels(s.Channels, cfg.Width)
 		stride := s.Stride
@@ -126,21 +109,9 @@ func New(cfg Config) (*Model, error) {
 	}, nil
 }
 
-// conv keeps the size of the image but for the stride, and has no bias, which
-// batch norm would take away.
-func conv(in, out, kernel, stride, groups int) *nn.Conv2d {
-	cfg := nn.DefaultConv2d(in, out, kernel)
-	cfg.Stride = [2]int{stride, stride}
-	cfg.Padding = [2]int{kernel / 2, kernel / 2}
-	cfg.Groups, cfg.Bias = groups, false
-	l := cfg.Build()
-	l.Weight.Init = nn.KaimingNormal(nn.FanOut, nn.ReLUGain)
-	return l
-}
-
 // convNorm is convolution, batch norm and ReLU6.
 func convNorm(in, out, kernel, stride, groups int) *nn.Sequential {
-	return nn.NewSequential(conv(in, out, kernel, stride, groups), nn.NewBatchNorm2d(out), &nn.ReLU6{})
+	return block.DefaultNorm().ConvNorm(in, out, kernel, stride, groups, &nn.ReLU6{})
 }
 
 // Forward gives the logits [B Classes] of images x [B InChannels Y X].
@@ -163,7 +134,7 @@ func newBlock(in, out, stride, expand int) *Block {
 	if expand != 1 {
 		parts = append(parts, convNorm(in, inner, 1, 1, 1))
 	}
-	parts = append(parts, convNorm(inner, inner, 3, stride, inner), conv(inner, out, 1, 1, 1), nn.NewBatchNorm2d(out))
+	parts = append(parts, convNorm(inner, inner, 3, stride, inner), block.Conv(inner, out, 1, 1, 1), nn.NewBatchNorm2d(out))
 	return &Block{Conv: nn.NewSequential(parts...), Shortcut: stride == 1 && in == out}
 }
 

@@ -1,16 +1,13 @@
 package mobilenet
 
 import (
-	"math"
 	"strings"
 	"testing"
 
 	"github.com/gradus-ml/gradus/dtype"
-	"github.com/gradus-ml/gradus/grad"
 	"github.com/gradus-ml/gradus/ir"
-	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/model/modeltest"
 	"github.com/gradus-ml/gradus/module"
-	"github.com/gradus-ml/gradus/module/moduletest"
 	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/shape"
 )
@@ -26,44 +23,13 @@ func build(t *testing.T, cfg Config) *Model {
 
 func tiny() Config {
 	return Config{
-		InChannels: 3, Stem: 4, Last: 8, Width: 1, Divisor: 1, Classes: 10,
+		InChannels: 3, Stem: 4, StemStride: 2, Last: 8, Width: 1, Divisor: 1, Classes: 10,
 		Stages: []Stage{{1, 3, 1, 1}, {2, 5, 2, 2}},
 	}
 }
 
-// Loss, logits, all gradients and the running statistics of one step are
-// PyTorch's.
-func TestStep(t *testing.T) {
-	m := build(t, tiny())
-	moduletest.Double(t, m)
-	g := moduletest.Open(t, "testdata/step.safetensors")
-	s := moduletest.NewStore(t, m, 0)
-	g.Load(s)
-	params := module.ParamList(s.Tree.Params)
-	out := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
-		logits := m.Forward(c.Train(), in[0])
-		l := loss.CrossEntropy(logits, in[1])
-		return append([]*ir.Value{l, logits}, grad.Of(l, c.Params(params)...)...)
-	}, g.Tensor("in/0"), g.Tensor("in/1"))
-	moduletest.Near(t, "loss", out[0], g.Tensor("out/0"))
-	moduletest.Near(t, "logits", out[1], g.Tensor("out/1"))
-	// What a block's last bias adds, the next batch norm takes away.
-	lost := map[string]bool{"features.1.conv.2.bias": true, "features.2.conv.3.bias": true, "features.3.conv.3.bias": true}
-	for i, p := range params {
-		if lost[p.Key] {
-			for j := range out[2+i].Size() {
-				if v := out[2+i].Float(j); math.Abs(v) > 1e-14 {
-					t.Errorf("gradient of %s: element %d is %v, want 0", p.Key, j, v)
-				}
-			}
-			continue
-		}
-		moduletest.Near(t, "gradient of "+p.Key, out[2+i], g.Tensor("grad/"+p.Key))
-	}
-	for _, st := range s.Tree.States {
-		moduletest.Near(t, st.Key, s.Values[st.Key], g.Tensor("after/"+st.Key))
-	}
-}
+// A step is that of PyTorch's modules.
+func TestStep(t *testing.T) { modeltest.Step(t, build(t, tiny()), "testdata/step.safetensors") }
 
 // V2 has the keys of torchvision's mobilenet_v2, and its arithmetic.
 func TestV2(t *testing.T) {
@@ -139,7 +105,7 @@ func TestConfig(t *testing.T) {
 		edit func(c *Config)
 		want []string
 	}{
-		{func(c *Config) { *c = Config{} }, []string{"in channels must be in 1..1048576, got 0", "stem must", "last must", "divisor must", "classes must", "width must be above 0"}},
+		{func(c *Config) { *c = Config{} }, []string{"in channels must be in 1..1048576, got 0", "stem must", "stem stride must be in 1..2, got 0", "last must", "divisor must", "classes must", "width must be above 0"}},
 		{func(c *Config) { c.Stages[1] = Stage{} }, []string{"stage 1: expand must", "stage 1: channels must", "stage 1: blocks must be in 1..1000, got 0", "stage 1: stride must be in 1..2, got 0"}},
 		{func(c *Config) { c.Dropout = 2 }, []string{"mobilenet: dropout: probability 2"}},
 		{func(c *Config) { c.Stem = 1 << 58 }, []string{"mobilenet: stem must"}},

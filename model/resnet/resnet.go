@@ -1,17 +1,21 @@
 // Package resnet is the residual network, for small images (ResNet-20) and
-// large ones (ResNet-18 to ResNet-152).
+// large ones (ResNet-18 to ResNet-152, ResNeXt and wide ones).
 //
 // Source: He and others, "Deep residual learning for image recognition" (2015),
 // sections 3.3, 4.1 and 4.2, with projection shortcuts throughout (option B).
 // Bottlenecks have their stride at the convolution 3x3, as torchvision's, not
-// at the one before.
+// at the one before. Groups: Xie and others, "Aggregated residual transformations
+// for deep neural networks" (2017); wide ones: Zagoruyko and Komodakis, "Wide
+// residual networks" (2016).
 package resnet
 
 import (
 	"errors"
 	"fmt"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/model/block"
 	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/ops"
 )
@@ -35,15 +39,17 @@ func (Stem) Values() []string { return []string{string(SmallStem), string(LargeS
 type Config struct {
 	InChannels int   `json:"in_channels" yaml:"in_channels"` // of the image
 	Stem       Stem  `json:"stem" yaml:"stem"`
-	Widths     []int `json:"widths" yaml:"widths"`         // channels of each stage; all but the first halve the image
-	Blocks     []int `json:"blocks" yaml:"blocks"`         // number of blocks of each stage
-	Bottleneck bool  `json:"bottleneck" yaml:"bottleneck"` // blocks of three convolutions, which give four times the channels
+	Widths     []int `json:"widths" yaml:"widths"`           // channels of each stage; all but the first halve the image
+	Blocks     []int `json:"blocks" yaml:"blocks"`           // number of blocks of each stage
+	Bottleneck bool  `json:"bottleneck" yaml:"bottleneck"`   // blocks of three convolutions, which give four times the channels
+	Groups     int   `json:"groups" yaml:"groups"`           // of a bottleneck's convolution 3x3; 1 without bottlenecks
+	GroupWidth int   `json:"group_width" yaml:"group_width"` // channels of each group in a stage of 64, in proportion in others; 64 without bottlenecks
 	Classes    int   `json:"classes" yaml:"classes"`
 }
 
 // ResNet20 is the network for CIFAR-10: 32x32 colour images of 10 classes.
 func ResNet20() Config {
-	return Config{InChannels: 3, Stem: SmallStem, Widths: []int{16, 32, 64}, Blocks: []int{3, 3, 3}, Classes: 10}
+	return Config{InChannels: 3, Stem: SmallStem, Widths: []int{16, 32, 64}, Blocks: []int{3, 3, 3}, Groups: 1, GroupWidth: 64, Classes: 10}
 }
 
 // ResNet18 is the network for ImageNet: 224x224 colour images of 1000 classes.
@@ -63,8 +69,38 @@ func ResNet101() Config { return imageNet(true, 3, 4, 23, 3) }
 func ResNet152() Config { return imageNet(true, 3, 8, 36, 3) }
 
 func imageNet(bottleneck bool, blocks ...int) Config {
-	return Config{InChannels: 3, Stem: LargeStem, Widths: []int{64, 128, 256, 512}, Blocks: blocks, Bottleneck: bottleneck, Classes: 1000}
+	return Config{
+		InChannels: 3, Stem: LargeStem, Widths: []int{64, 128, 256, 512}, Blocks: blocks, Bottleneck: bottleneck,
+		Groups: 1, GroupWidth: 64, Classes: 1000,
+	}
 }
+
+// grouped is a network with other convolutions 3x3.
+func grouped(cfg Config, groups, width int) Config {
+	cfg.Groups, cfg.GroupWidth = groups, width
+	return cfg
+}
+
+// Variants are the networks that have a name, as torchvision names them: those
+// above, ResNeXt, whose bottlenecks have groups, and wide ones.
+func Variants() []config.Kind {
+	return []config.Kind{
+		{Name: "resnet20", Default: ResNet20()},
+		{Name: "resnet18", Default: ResNet18()},
+		{Name: "resnet34", Default: ResNet34()},
+		{Name: "resnet50", Default: ResNet50()},
+		{Name: "resnet101", Default: ResNet101()},
+		{Name: "resnet152", Default: ResNet152()},
+		{Name: "resnext50_32x4d", Default: grouped(ResNet50(), 32, 4)},
+		{Name: "resnext101_32x8d", Default: grouped(ResNet101(), 32, 8)},
+		{Name: "resnext101_64x4d", Default: grouped(ResNet101(), 64, 4)},
+		{Name: "wide_resnet50_2", Default: grouped(ResNet50(), 1, 128)},
+		{Name: "wide_resnet101_2", Default: grouped(ResNet101(), 1, 128)},
+	}
+}
+
+// inner is the number of channels inside the bottlenecks of a stage.
+func (cfg Config) inner(width int) int { return width * cfg.GroupWidth / 64 * cfg.Groups }
 
 // expansion is how many times the channels of a stage its blocks give.
 func (cfg Config) expansion() int {
@@ -76,6 +112,9 @@ func (cfg Config) expansion() int {
 
 // maxBlocks is more than any stage has; a config may come from elsewhere.
 const maxBlocks = 1000
+
+// maxGroups bounds groups and their width for the same reason.
+const maxGroups = 1 << 12
 
 // Validate tells all that is wrong.
 func (cfg Config) Validate() error {
@@ -95,12 +134,24 @@ func (cfg Config) Validate() error {
 		}
 		if err := errors.Join(nn.DefaultConv2d(w, w, 3).Validate(), nn.DefaultConv2d(w, w*cfg.expansion(), 1).Validate()); err != nil {
 			add("width %d: %w", w, err)
+		} else if cfg.Bottleneck && cfg.Groups > 0 && cfg.GroupWidth > 0 {
+			inner := nn.DefaultConv2d(cfg.inner(w), cfg.inner(w), 3)
+			inner.Groups = cfg.Groups
+			if err := inner.Validate(); err != nil {
+				add("width %d of groups: %w", w, err)
+			}
 		}
 	}
 	for _, n := range cfg.Blocks {
 		if n < 1 || n > maxBlocks {
 			add("a stage must have 1 to %d blocks, got %d", maxBlocks, n)
 		}
+	}
+	switch {
+	case cfg.Groups < 1 || cfg.Groups > maxGroups || cfg.GroupWidth < 1 || cfg.GroupWidth > maxGroups:
+		add("groups and group_width must be in 1..%d, got %d and %d", maxGroups, cfg.Groups, cfg.GroupWidth)
+	case !cfg.Bottleneck && (cfg.Groups != 1 || cfg.GroupWidth != 64):
+		add("groups and group_width need bottlenecks, and are 1 and 64 without, got %d and %d", cfg.Groups, cfg.GroupWidth)
 	}
 	if n := len(cfg.Widths); n > 0 {
 		if err := nn.DefaultLinear(cfg.Widths[n-1]*cfg.expansion(), cfg.Classes).Validate(); err != nil {
@@ -131,12 +182,12 @@ func New(cfg Config) (*Model, error) {
 	m := &Model{Config: cfg}
 	width := cfg.Widths[0]
 	if cfg.Stem == LargeStem {
-		m.Conv1 = conv(cfg.InChannels, width, 7, 2)
+		m.Conv1 = block.Conv(cfg.InChannels, width, 7, 2, 1)
 		pool := nn.DefaultMaxPool2d(3)
 		pool.Stride, pool.Padding = [2]int{2, 2}, [2]int{1, 1}
 		m.Pool = pool.Build()
 	} else {
-		m.Conv1 = conv(cfg.InChannels, width, 3, 1)
+		m.Conv1 = block.Conv(cfg.InChannels, width, 3, 1, 1)
 	}
 	m.BN1 = nn.NewBatchNorm2d(width)
 	for i, to := range cfg.Widths {
@@ -155,18 +206,6 @@ func New(cfg Config) (*Model, error) {
 	return m, nil
 }
 
-// conv keeps the size of the image but for the stride, and has no bias, which
-// batch norm would take away.
-func conv(in, out, kernel, stride int) *nn.Conv2d {
-	cfg := nn.DefaultConv2d(in, out, kernel)
-	cfg.Stride = [2]int{stride, stride}
-	cfg.Padding = [2]int{kernel / 2, kernel / 2}
-	cfg.Bias = false
-	l := cfg.Build()
-	l.Weight.Init = nn.KaimingNormal(nn.FanOut, nn.ReLUGain)
-	return l
-}
-
 // Forward gives the logits [B classes] of images x [B C Y X].
 func (m *Model) Forward(c *nn.Ctx, x *ir.Value) *ir.Value {
 	defer c.Enter(m)()
@@ -183,7 +222,7 @@ func (m *Model) Forward(c *nn.Ctx, x *ir.Value) *ir.Value {
 }
 
 // Block is two convolutions 3x3 beside a shortcut; or a bottleneck: 1x1 to the
-// stage's channels, 3x3, and 1x1 to four times as many.
+// stage's channels, 3x3, maybe in groups, and 1x1 to four times as many.
 type Block struct {
 	Conv1      *nn.Conv2d
 	BN1        *nn.BatchNorm2d
@@ -195,16 +234,19 @@ type Block struct {
 }
 
 func (cfg Config) block(in, width, stride int) *Block {
-	b := &Block{BN1: nn.NewBatchNorm2d(width), BN2: nn.NewBatchNorm2d(width)}
+	b := &Block{}
 	out := width * cfg.expansion()
 	if cfg.Bottleneck {
-		b.Conv1, b.Conv2 = conv(in, width, 1, 1), conv(width, width, 3, stride)
-		b.Conv3, b.BN3 = conv(width, out, 1, 1), nn.NewBatchNorm2d(out)
+		inner := cfg.inner(width)
+		b.Conv1, b.BN1 = block.Conv(in, inner, 1, 1, 1), nn.NewBatchNorm2d(inner)
+		b.Conv2, b.BN2 = block.Conv(inner, inner, 3, stride, cfg.Groups), nn.NewBatchNorm2d(inner)
+		b.Conv3, b.BN3 = block.Conv(inner, out, 1, 1, 1), nn.NewBatchNorm2d(out)
 	} else {
-		b.Conv1, b.Conv2 = conv(in, width, 3, stride), conv(width, width, 3, 1)
+		b.Conv1, b.BN1 = block.Conv(in, width, 3, stride, 1), nn.NewBatchNorm2d(width)
+		b.Conv2, b.BN2 = block.Conv(width, width, 3, 1, 1), nn.NewBatchNorm2d(width)
 	}
 	if in != out || stride != 1 {
-		b.Downsample = nn.NewSequential(conv(in, out, 1, stride), nn.NewBatchNorm2d(out))
+		b.Downsample = nn.NewSequential(block.Conv(in, out, 1, stride, 1), nn.NewBatchNorm2d(out))
 	}
 	return b
 }

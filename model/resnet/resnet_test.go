@@ -6,11 +6,9 @@ import (
 	"testing"
 
 	"github.com/gradus-ml/gradus/dtype"
-	"github.com/gradus-ml/gradus/grad"
 	"github.com/gradus-ml/gradus/ir"
-	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/model/modeltest"
 	"github.com/gradus-ml/gradus/module"
-	"github.com/gradus-ml/gradus/module/moduletest"
 	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/shape"
 )
@@ -24,45 +22,15 @@ func build(t *testing.T, cfg Config) *Model {
 	return m
 }
 
-// Loss, logits, all gradients and the running statistics of one step are
-// PyTorch's.
+// A step is that of torchvision's blocks.
 func TestStep(t *testing.T) {
 	basic := ResNet20()
 	basic.Widths, basic.Blocks = []int{4, 8}, []int{1, 1}
-	bottleneck := Config{InChannels: 3, Stem: LargeStem, Widths: []int{3, 4}, Blocks: []int{2, 1}, Bottleneck: true, Classes: 10}
-	for _, tc := range []struct {
-		name, file string
-		cfg        Config
-		states     int
-	}{
-		{"basic", "../../nn/testdata/resnet_step.safetensors", basic, 18},
-		{"bottleneck", "testdata/bottleneck_step.safetensors", bottleneck, 36},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			m := build(t, tc.cfg)
-			moduletest.Double(t, m)
-			g := moduletest.Open(t, tc.file)
-			s := moduletest.NewStore(t, m, 0)
-			g.Load(s)
-			params := module.ParamList(s.Tree.Params)
-			out := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
-				logits := m.Forward(c.Train(), in[0])
-				l := loss.CrossEntropy(logits, in[1])
-				return append([]*ir.Value{l, logits}, grad.Of(l, c.Params(params)...)...)
-			}, g.Tensor("in/0"), g.Tensor("in/1"))
-			moduletest.Near(t, "loss", out[0], g.Tensor("out/0"))
-			moduletest.Near(t, "logits", out[1], g.Tensor("out/1"))
-			for i, p := range params {
-				moduletest.Near(t, "gradient of "+p.Key, out[2+i], g.Tensor("grad/"+p.Key))
-			}
-			if len(s.Tree.States) != tc.states {
-				t.Errorf("%d states, want %d", len(s.Tree.States), tc.states)
-			}
-			for _, st := range s.Tree.States {
-				moduletest.Near(t, st.Key, s.Values[st.Key], g.Tensor("after/"+st.Key))
-			}
-		})
-	}
+	bottleneck := Config{InChannels: 3, Stem: LargeStem, Widths: []int{3, 4}, Blocks: []int{2, 1}, Bottleneck: true, Groups: 1, GroupWidth: 64, Classes: 10}
+	groups := Config{InChannels: 3, Stem: SmallStem, Widths: []int{4}, Blocks: []int{2}, Bottleneck: true, Groups: 2, GroupWidth: 32, Classes: 10}
+	modeltest.Step(t, build(t, basic), "../../nn/testdata/resnet_step.safetensors")
+	modeltest.Step(t, build(t, bottleneck), "testdata/bottleneck_step.safetensors")
+	modeltest.Step(t, build(t, groups), "testdata/groups_step.safetensors")
 }
 
 // Files in testdata list key and shape of torchvision's networks, in the order
@@ -146,6 +114,9 @@ func TestConfig(t *testing.T) {
 		{func(c *Config) { c.Widths[1] = 0 }, []string{"width 0"}},
 		{func(c *Config) { c.Widths, c.Bottleneck = []int{16, 1 << 30, 64}, true }, []string{"width 1073741824: shape"}},
 		{func(c *Config) { c.InChannels = 1 << 58 }, []string{"stem: shape"}},
+		{func(c *Config) { c.Groups = 0 }, []string{"groups and group_width must be in 1..4096, got 0 and 64"}},
+		{func(c *Config) { c.Groups = 2 }, []string{"groups and group_width need bottlenecks, and are 1 and 64 without, got 2 and 64"}},
+		{func(c *Config) { c.Bottleneck, c.GroupWidth = true, 2 }, []string{"width 16 of groups: in must be at least 1, got 0"}},
 	} {
 		cfg := ResNet20()
 		tc.edit(&cfg)

@@ -1,5 +1,6 @@
 // Package vit is the vision transformer: an image is cut in patches, which an
-// encoder of transformer layers reads like words, beside a token of the class.
+// encoder of transformer layers reads like words, beside a token of the class if
+// their mean does not stand for it.
 //
 // Source: Dosovitskiy and others, "An image is worth 16x16 words" (2020),
 // section 3.1; keys and initial values as in torchvision's VisionTransformer.
@@ -10,12 +11,29 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/shape"
 )
+
+// Pool names what the last layer reads.
+type Pool string
+
+// The ways to make one vector of an image.
+const (
+	// ClassToken is a token beside those of the patches, as in the paper.
+	ClassToken Pool = "class_token"
+	// PatchMean is the mean of the patches, without such a token: Zhai and
+	// others, "Scaling vision transformers" (2021), section 3.2. torchvision does
+	// not have it; keys are the same but for class_token.
+	PatchMean Pool = "mean"
+)
+
+// Values lists the ways.
+func (Pool) Values() []string { return []string{string(ClassToken), string(PatchMean)} }
 
 // Config describes a [Model].
 type Config struct {
@@ -26,6 +44,7 @@ type Config struct {
 	Width            int     `json:"width" yaml:"width"`
 	Heads            int     `json:"heads" yaml:"heads"`
 	Hidden           int     `json:"hidden" yaml:"hidden"` // width inside the two-layer networks
+	Pool             Pool    `json:"pool" yaml:"pool"`     // what the last layer reads
 	Classes          int     `json:"classes" yaml:"classes"`
 	Dropout          float64 `json:"dropout" yaml:"dropout"`                     // of patches, and of what each half of a layer adds
 	AttentionDropout float64 `json:"attention_dropout" yaml:"attention_dropout"` // of the weights of attention
@@ -34,14 +53,30 @@ type Config struct {
 
 // B16 is the model of 86 million parameters for 224x224 colour images of 1000
 // classes, with patches of 16x16.
-func B16() Config {
-	return Config{InChannels: 3, Size: 224, Patch: 16, Layers: 12, Width: 768, Heads: 12, Hidden: 3072, Classes: 1000, Eps: 1e-6}
+func B16() Config { return imageNet(16, 12, 768, 12, 3072) }
+
+func imageNet(patch, layers, width, heads, hidden int) Config {
+	return Config{
+		InChannels: 3, Size: 224, Patch: patch, Layers: layers, Width: width, Heads: heads, Hidden: hidden,
+		Pool: ClassToken, Classes: 1000, Eps: 1e-6,
+	}
+}
+
+// Variants are the networks that have a name, as torchvision names them.
+func Variants() []config.Kind {
+	return []config.Kind{
+		{Name: "vit_b_16", Default: B16()},
+		{Name: "vit_b_32", Default: imageNet(32, 12, 768, 12, 3072)},
+		{Name: "vit_l_16", Default: imageNet(16, 24, 1024, 16, 4096)},
+		{Name: "vit_l_32", Default: imageNet(32, 24, 1024, 16, 4096)},
+		{Name: "vit_h_14", Default: imageNet(14, 32, 1280, 16, 5120)},
+	}
 }
 
 // Small is a model for 32x32 colour images of 10 classes, with patches of 4x4:
 // 6 layers of width 192 and 3 heads.
 func Small() Config {
-	return Config{InChannels: 3, Size: 32, Patch: 4, Layers: 6, Width: 192, Heads: 3, Hidden: 768, Classes: 10, Eps: 1e-6}
+	return Config{InChannels: 3, Size: 32, Patch: 4, Layers: 6, Width: 192, Heads: 3, Hidden: 768, Pool: ClassToken, Classes: 10, Eps: 1e-6}
 }
 
 // maxLayers is more than any model has; a config may come from elsewhere.
@@ -65,6 +100,9 @@ func (cfg Config) Validate() error {
 	add("self_attention", cfg.attention().Validate())
 	add("mlp", nn.DefaultLinear(cfg.Width, cfg.Hidden).Validate())
 	add("head", nn.DefaultLinear(cfg.Width, cfg.Classes).Validate())
+	if cfg.Pool != ClassToken && cfg.Pool != PatchMean {
+		add("pool", fmt.Errorf("there is no %q; there are %s and %s", cfg.Pool, ClassToken, PatchMean))
+	}
 	if !(cfg.Dropout >= 0 && cfg.Dropout <= 1) {
 		add("dropout", fmt.Errorf("probability %v is outside 0..1", cfg.Dropout))
 	}
@@ -84,8 +122,8 @@ func (cfg Config) attention() nn.MultiheadAttentionConfig {
 // class_token, conv_proj, encoder.pos_embedding,
 // encoder.layers.encoder_layer_0.self_attention and so on, heads.head.
 type Model struct {
-	Config     Config `param:"-"`
-	ClassToken *nn.Param
+	Config     Config    `param:"-"`
+	ClassToken *nn.Param // nil with the mean of patches
 	ConvProj   *nn.Conv2d
 	Encoder    *Encoder
 	Head       *nn.Linear `param:"heads.head"`
@@ -99,8 +137,10 @@ func New(cfg Config) (*Model, error) {
 	conv := nn.DefaultConv2d(cfg.InChannels, cfg.Width, cfg.Patch)
 	conv.Stride = conv.Kernel
 	m := &Model{
-		Config: cfg, ClassToken: module.NewParam(nn.Zeros(), 1, 1, cfg.Width), ConvProj: conv.Build(),
-		Encoder: cfg.encoder(), Head: nn.NewLinear(cfg.Width, cfg.Classes),
+		Config: cfg, ConvProj: conv.Build(), Encoder: cfg.encoder(), Head: nn.NewLinear(cfg.Width, cfg.Classes),
+	}
+	if cfg.Pool == ClassToken {
+		m.ClassToken = module.NewParam(nn.Zeros(), 1, 1, cfg.Width)
 	}
 	m.ConvProj.Weight.Init = nn.Normal(0, 1/math.Sqrt(float64(cfg.InChannels*cfg.Patch*cfg.Patch)))
 	m.ConvProj.Bias.Init = nn.Zeros()
@@ -121,6 +161,9 @@ func (m *Model) Forward(c *nn.Ctx, x *ir.Value) *ir.Value {
 	b := x.Dim(0)
 	x = ops.Flatten(m.ConvProj.Forward(c, x), 2) // [B D T]
 	x = ops.Transpose(x, 0, 2, 1)                // [B T D]
+	if m.ClassToken == nil {
+		return m.Head.Forward(c, ops.Mean(m.Encoder.Forward(c, x), 1))
+	}
 	class := ops.Broadcast(c.Param(m.ClassToken), shape.Of(b, 1, m.Config.Width))
 	x = m.Encoder.Forward(c, ops.Concat(1, class, x))
 	return m.Head.Forward(c, ops.Reshape(ops.Narrow(x, 1, 0, 1), b, m.Config.Width))
@@ -136,8 +179,11 @@ type Encoder struct {
 
 func (cfg Config) encoder() *Encoder {
 	places := cfg.Size / cfg.Patch * (cfg.Size / cfg.Patch)
+	if cfg.Pool == ClassToken {
+		places++
+	}
 	e := &Encoder{
-		PosEmbedding: module.NewParam(nn.Normal(0, 0.02), 1, places+1, cfg.Width),
+		PosEmbedding: module.NewParam(nn.Normal(0, 0.02), 1, places, cfg.Width),
 		Drop:         nn.NewDropout(cfg.Dropout), LN: cfg.norm(),
 	}
 	for range cfg.Layers {
@@ -146,7 +192,7 @@ func (cfg Config) encoder() *Encoder {
 	return e
 }
 
-// Forward maps the class and the patches x [B 1+T Width].
+// Forward maps the patches x [B T Width], the class before them if there is one.
 func (e *Encoder) Forward(c *nn.Ctx, x *ir.Value) *ir.Value {
 	defer c.Enter(e)()
 	x = e.Drop.Forward(c, ops.Add(x, c.Param(e.PosEmbedding)))

@@ -6,9 +6,8 @@ import (
 	"testing"
 
 	"github.com/gradus-ml/gradus/dtype"
-	"github.com/gradus-ml/gradus/grad"
 	"github.com/gradus-ml/gradus/ir"
-	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/model/modeltest"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/module/moduletest"
 	"github.com/gradus-ml/gradus/nn"
@@ -27,27 +26,16 @@ func build(t *testing.T, cfg Config) *Model {
 }
 
 func tiny() Config {
-	return Config{InChannels: 3, Size: 6, Patch: 3, Layers: 2, Width: 8, Heads: 2, Hidden: 12, Classes: 5, Eps: 1e-6}
+	return Config{InChannels: 3, Size: 6, Patch: 3, Layers: 2, Width: 8, Heads: 2, Hidden: 12, Pool: ClassToken, Classes: 5, Eps: 1e-6}
 }
 
-// Loss, logits and all gradients of one step are PyTorch's.
+// A step is that of PyTorch's modules, with a token of the class and with the mean
+// of the patches.
 func TestStep(t *testing.T) {
-	m := build(t, tiny())
-	moduletest.Double(t, m)
-	g := moduletest.Open(t, "testdata/step.safetensors")
-	s := moduletest.NewStore(t, m, 0)
-	g.Load(s)
-	params := module.ParamList(s.Tree.Params)
-	out := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
-		logits := m.Forward(c.Train(), in[0])
-		l := loss.CrossEntropy(logits, in[1])
-		return append([]*ir.Value{l, logits}, grad.Of(l, c.Params(params)...)...)
-	}, g.Tensor("in/0"), g.Tensor("in/1"))
-	moduletest.Near(t, "loss", out[0], g.Tensor("out/0"))
-	moduletest.Near(t, "logits", out[1], g.Tensor("out/1"))
-	for i, p := range params {
-		moduletest.Near(t, "gradient of "+p.Key, out[2+i], g.Tensor("grad/"+p.Key))
-	}
+	modeltest.Step(t, build(t, tiny()), "testdata/step.safetensors")
+	cfg := tiny()
+	cfg.Pool = PatchMean
+	modeltest.Step(t, build(t, cfg), "testdata/mean_step.safetensors")
 }
 
 // B16 has the parameters of torchvision's vit_b_16.
@@ -130,7 +118,7 @@ func TestConfig(t *testing.T) {
 		edit func(c *Config)
 		want []string
 	}{
-		{func(c *Config) { *c = Config{} }, []string{"conv_proj: in must", "size: an image of 0", "layers: must", "self_attention: width must", "mlp: in must", "head: in must"}},
+		{func(c *Config) { *c = Config{} }, []string{"conv_proj: in must", "size: an image of 0", "layers: must", "self_attention: width must", "mlp: in must", "head: in must", "pool: there is no \"\"; there are class_token and mean"}},
 		{func(c *Config) { c.Patch = 4 }, []string{"vit: size: an image of 6 can't be cut in patches of 4"}},
 		{func(c *Config) { c.Heads = 3 }, []string{"vit: self_attention: width 8 can't be split among 3 heads"}},
 		{func(c *Config) { c.Dropout, c.AttentionDropout, c.Eps = 2, -1, -1 }, []string{"dropout: probability 2", "self_attention: probability -1", "eps: must not be negative, got -1"}},

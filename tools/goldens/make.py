@@ -49,6 +49,7 @@ SCRIPTS = [
     "softmax",
     "sorting",
     "transformer",
+    "vision",
     "vit",
 ]
 

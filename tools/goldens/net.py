@@ -161,9 +161,9 @@ def fill(net, gen):
                 b.copy_(0.5 + torch.rand(b.shape, generator=gen, dtype=b.dtype))
 
 
-def build(op, make, image, seed, batch):
+def build(op, make, image, seed, batch, script="net"):
     def step(path):
-        g = Golden("net", path, seed)
+        g = Golden(script, path, seed)
         gen = g.generator(op)
         net = make().double().train()
         fill(net, gen)

@@ -8,6 +8,7 @@ with the keys of torchvision's VisionTransformer.
 """
 
 from collections import OrderedDict
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -34,9 +35,9 @@ class Layer(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self):
+    def __init__(self, token):
         super().__init__()
-        self.pos_embedding = nn.Parameter(torch.empty(1, (SIZE // PATCH) ** 2 + 1, WIDTH))
+        self.pos_embedding = nn.Parameter(torch.empty(1, (SIZE // PATCH) ** 2 + token, WIDTH))
         self.layers = nn.Sequential(OrderedDict((f"encoder_layer_{i}", Layer()) for i in range(LAYERS)))
         self.ln = nn.LayerNorm(WIDTH, eps=1e-6)
 
@@ -45,23 +46,27 @@ class Encoder(nn.Module):
 
 
 class ViT(nn.Module):
-    def __init__(self):
+    """With a token of the class, or with the mean of the patches, which torchvision does not have."""
+
+    def __init__(self, token):
         super().__init__()
-        self.class_token = nn.Parameter(torch.empty(1, 1, WIDTH))
+        self.class_token = nn.Parameter(torch.empty(1, 1, WIDTH)) if token else None
         self.conv_proj = nn.Conv2d(3, WIDTH, PATCH, PATCH)
-        self.encoder = Encoder()
+        self.encoder = Encoder(token)
         self.heads = nn.Sequential(OrderedDict(head=nn.Linear(WIDTH, CLASSES)))
 
     def forward(self, x):
         x = self.conv_proj(x).flatten(2).transpose(1, 2)
+        if self.class_token is None:
+            return self.heads(self.encoder(x).mean(1))
         x = torch.cat((self.class_token.expand(len(x), -1, -1), x), 1)
         return self.heads(self.encoder(x)[:, 0])
 
 
-def build(path):
+def build(path, token=True):
     g = Golden("vit", path, seed=65)
     gen = g.generator("vit")
-    net = ViT().double()
+    net = ViT(token).double()
     fill(net, gen)
     x = torch.randn([3, 3, SIZE, SIZE], generator=gen, dtype=torch.float64)
     target = torch.randint(0, CLASSES, [3], generator=gen)
@@ -78,4 +83,7 @@ def build(path):
     return g
 
 
-FILES = {"model/vit/testdata/step.safetensors": build}
+FILES = {
+    "model/vit/testdata/step.safetensors": build,
+    "model/vit/testdata/mean_step.safetensors": partial(build, token=False),
+}

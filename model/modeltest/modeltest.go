@@ -1,0 +1,61 @@
+// Package modeltest serves the tests of families of models.
+package modeltest
+
+import (
+	"math"
+	"testing"
+
+	"github.com/gradus-ml/gradus/grad"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/module/moduletest"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// Step checks a step of training of a model of classes against a file of
+// reference values in float64: loss, logits, the gradients of all parameters, and
+// the states after it.
+//
+//	param/KEY, state/KEY  parameters and states before the step
+//	in/0, in/1            operand and classes
+//	out/0, out/1          mean cross-entropy and logits
+//	grad/KEY, after/KEY   gradients, and states after the step
+func Step(t *testing.T, m module.Forwarder, path string) {
+	t.Helper()
+	moduletest.Double(t, m)
+	g := moduletest.Open(t, path)
+	s := moduletest.NewStore(t, m, 0)
+	g.Load(s)
+	params := module.ParamList(s.Tree.Params)
+	out := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		logits := m.Forward(c.Train(), in[0])
+		l := loss.CrossEntropy(logits, in[1])
+		return append([]*ir.Value{l, logits}, grad.Of(l, c.Params(params)...)...)
+	}, g.Tensor("in/0"), g.Tensor("in/1"))
+	moduletest.Near(t, "loss", out[0], g.Tensor("out/0"))
+	moduletest.Near(t, "logits", out[1], g.Tensor("out/1"))
+	for i, p := range params {
+		want := g.Tensor("grad/" + p.Key)
+		if largest(want) > Vanished {
+			moduletest.Near(t, "gradient of "+p.Key, out[2+i], want)
+		} else if v := largest(out[2+i]); v > Vanished {
+			t.Errorf("gradient of %s reaches %v, want 0", p.Key, v)
+		}
+	}
+	for _, st := range s.Tree.States {
+		moduletest.Near(t, st.Key, s.Values[st.Key], g.Tensor("after/"+st.Key))
+	}
+}
+
+// Vanished is what a gradient in float64 that must be 0 may reach: that of a bias
+// which the next batch norm takes away.
+const Vanished = 1e-14
+
+func largest(x *tensor.Tensor) float64 {
+	most := 0.0
+	for i := range x.Size() {
+		most = max(most, math.Abs(x.Float(i)))
+	}
+	return most
+}
