@@ -100,6 +100,7 @@ func TestPositionBiases(t *testing.T) {
 		var how struct {
 			Op            string
 			Queries, Keys int
+			Heads         int
 		}
 		var relative RelativePositionConfig
 		var window WindowPositionConfig
@@ -111,7 +112,7 @@ func TestPositionBiases(t *testing.T) {
 		var l any
 		var bias func(c *Ctx) *ir.Value
 		if how.Op == "t5" {
-			b := relative.Build()
+			b := relative.Build(how.Heads)
 			l, bias = b, func(c *Ctx) *ir.Value { return b.Bias(c, how.Queries, how.Keys) }
 		} else {
 			b := window.Build()
@@ -168,8 +169,8 @@ func TestPositionMistakes(t *testing.T) {
 		}
 	}
 	for want, err := range map[string]error{
-		"buckets must be a multiple of 4": RelativePositionConfig{Heads: 1, Buckets: 6, MaxDistance: 100, Bidirectional: true}.Validate(),
-		"max_distance must be above 8":    RelativePositionConfig{Heads: 1, Buckets: 16, MaxDistance: 8}.Validate(),
+		"buckets must be a multiple of 4": RelativePositionConfig{Buckets: 6, MaxDistance: 100, Bidirectional: true}.Validate(),
+		"max_distance must be above 8":    RelativePositionConfig{Buckets: 16, MaxDistance: 8}.Validate(),
 		"window must be at least 1":       WindowPositionConfig{Heads: 1, Window: [2]int{0, 1}}.Validate(),
 		"heads must be at least 1":        ALiBi{}.Validate(),
 		"high_freq_factor must be":        Llama3RoPE{Factor: 1, LowFreqFactor: 2, HighFreqFactor: 1, OriginalMaxPositionEmbeddings: 4}.Validate(),

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -12,7 +13,6 @@ import (
 
 // RelativePositionConfig describes a [RelativePositionBias].
 type RelativePositionConfig struct {
-	Heads         int  `json:"heads" yaml:"heads"`
 	Buckets       int  `json:"buckets" yaml:"buckets"`             // of distances
 	MaxDistance   int  `json:"max_distance" yaml:"max_distance"`   // from which on all are in the last bucket
 	Bidirectional bool `json:"bidirectional" yaml:"bidirectional"` // half of the buckets are for keys behind the query, which else are in bucket 0
@@ -20,15 +20,12 @@ type RelativePositionConfig struct {
 
 // DefaultRelativePosition has T5's 32 buckets up to distance 128, for both
 // directions.
-func DefaultRelativePosition(heads int) RelativePositionConfig {
-	return RelativePositionConfig{Heads: heads, Buckets: 32, MaxDistance: 128, Bidirectional: true}
+func DefaultRelativePosition() RelativePositionConfig {
+	return RelativePositionConfig{Buckets: 32, MaxDistance: 128, Bidirectional: true}
 }
 
 // Validate tells all that is wrong.
 func (cfg RelativePositionConfig) Validate() error {
-	if err := positive("heads", cfg.Heads); err != nil {
-		return err
-	}
 	least := 2
 	if cfg.Bidirectional {
 		least = 4
@@ -39,7 +36,7 @@ func (cfg RelativePositionConfig) Validate() error {
 	if exact := cfg.oneWay() / 2; cfg.MaxDistance <= exact {
 		return fmt.Errorf("max_distance must be above %d, up to which each distance has a bucket, got %d", exact, cfg.MaxDistance)
 	}
-	return fits(cfg.Buckets, cfg.Heads)
+	return nil
 }
 
 // oneWay is the number of buckets of one direction.
@@ -50,11 +47,11 @@ func (cfg RelativePositionConfig) oneWay() int {
 	return cfg.Buckets
 }
 
-// Build makes the bias.
-func (cfg RelativePositionConfig) Build() *RelativePositionBias {
-	l := &RelativePositionBias{Config: cfg, err: cfg.Validate()}
+// Build makes the bias for a number of heads.
+func (cfg RelativePositionConfig) Build(heads int) *RelativePositionBias {
+	l := &RelativePositionBias{Config: cfg, err: errors.Join(cfg.Validate(), positive("heads", heads))}
 	if l.err == nil {
-		l.RelativeAttentionBias = NewEmbedding(cfg.Buckets, cfg.Heads)
+		l.RelativeAttentionBias = NewEmbedding(cfg.Buckets, heads)
 	}
 	return l
 }

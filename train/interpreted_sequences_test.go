@@ -18,7 +18,13 @@ func sequences() []part {
 	yarn.Factor, yarn.OriginalMaxPositionEmbeddings = 4, 16
 	rope := nn.DefaultRoPE()
 	rope.Scaling, rope.Interleaved = yarn, true
+	grouped := nn.DefaultGroupedQueryAttention(12, 4, 2)
+	grouped.RoPE, grouped.Window, grouped.HeadWidth = &rope, new(3), new(4)
+	far := nn.DefaultGroupedQueryAttention(12, 3, 1)
+	far.ALiBi, far.RelativePosition, far.Dropout = true, new(nn.DefaultRelativePosition()), 0.1
 	return []part{
+		layer("GroupedQueryAttention", grouped.Build(), f32(3, 5, 12)),
+		layer("GroupedQueryAttention/biases", far.Build(), f32(3, 5, 12)),
 		layer("MultiheadAttention/more keys", more.Build(), f32(3, 5, 12)),
 		layer("MultiheadAttention/weights", &weighed{more.Build()}, f32(3, 5, 12)),
 		layer("Transformer", &translated{small.BuildTransformer(1, 2)}, f32(2, 5, 12)),

@@ -180,6 +180,7 @@ func Kinds() []config.Kind {
 		{Name: "gru", Default: GRU{DefaultRecurrent()}},
 		{Name: "rnn", Default: RNN{Recurrent: DefaultRecurrent(), Nonlinearity: nn.TanhNonlinearity}},
 		{Name: "multihead_attention", Default: MultiheadAttention{Bias: true}},
+		{Name: "grouped_query_attention", Default: GroupedQueryAttention{}},
 		{Name: "transformer_encoder_layer", Default: TransformerEncoderLayer{DefaultTransformer()}},
 		{Name: "transformer_encoder", Default: TransformerEncoder{Transformer: DefaultTransformer(), Layers: 1}},
 		{Name: "time_pool", Default: TimePool{By: MeanOverTime}},
@@ -203,7 +204,8 @@ func Nested() config.Kinds {
 			{Name: "llama3", Default: nn.DefaultLlama3RoPE()},
 			{Name: "proportional", Default: nn.ProportionalRoPE{Factor: 1}},
 		},
-		reflect.TypeFor[nn.RoPEConfig](): {{Default: nn.DefaultRoPE()}},
+		reflect.TypeFor[nn.RoPEConfig]():             {{Default: nn.DefaultRoPE()}},
+		reflect.TypeFor[nn.RelativePositionConfig](): {{Default: nn.DefaultRelativePosition()}},
 	}
 }
 

@@ -227,6 +227,12 @@ func TestEveryKind(t *testing.T) {
 			c.AddBiasKV, c.AddZeroAttn, c.Causal = true, true, true
 			return c
 		}, seq, ""}},
+		"grouped_query_attention": {{heads, seq, ""}, {func(l Layer) Layer {
+			c := heads(l).(GroupedQueryAttention)
+			c.KVHeads, c.HeadWidth, c.Window, c.SoftCap = new(1), new(6), new(3), new(5.0)
+			c.RoPE, c.ALiBi, c.RelativePosition = new(nn.DefaultRoPE()), true, new(nn.DefaultRelativePosition())
+			return c
+		}, seq, ""}},
 		"transformer_encoder_layer": {{heads, seq, ""}},
 		"transformer_encoder":       {{func(l Layer) Layer { c := heads(l).(TransformerEncoder); c.Layers, c.Norm = 2, true; return c }, seq, ""}},
 		"time_pool":                 {{same, seq, "f32[3 4]"}, {func(Layer) Layer { return TimePool{By: LastInTime} }, seq, "f32[3 4]"}},
@@ -288,6 +294,7 @@ func TestPaddingCountsNowhere(t *testing.T) {
 			"transformer": {SinusoidalPosition{Context: new(20)}, encoder},
 			"class token": {ClassToken{}, encoder},
 			"attention":   {Residual{Layers: []Layer{attention}}, linear(4), ReLU{}},
+			"grouped":     {GroupedQueryAttention{Heads: 2, KVHeads: new(1), ALiBi: true}},
 			"textcnn":     {Parallel{Join: Concat, Branches: [][]Layer{{Conv1d{same, Last{true}}, ReLU{}}, {linear(3)}}}},
 		} {
 			layers := append([]Layer{Embedding{Width: 4, PaddingIdx: new(0), Mask: true}}, inner...)

@@ -13,6 +13,7 @@ import golden
 SCRIPTS = [
     "activations",
     "attention",
+    "attention_layers",
     "audio",
     "augment",
     "bert",
