@@ -2,7 +2,8 @@
 //
 // The walk knows no op by name: each op brings its own rule, and a composite
 // without one is differentiated through its expansion. Gradients are graphs
-// like any other, so gradients of gradients work.
+// like any other, so gradients of gradients work, and with them products with the
+// Jacobian from the other side ([JVP]) and with the Hessian ([HVP]).
 package grad
 
 import (
