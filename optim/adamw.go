@@ -12,13 +12,16 @@ import (
 // and then the step of Adam without decay.
 //
 // Source: Loshchilov, Hutter, "Decoupled weight decay regularization" (2017),
-// algorithm 2; torch.optim.AdamW.
+// algorithm 2; torch.optim.AdamW; keras.optimizers.AdamW of Keras 3.15, whose
+// own settings are the form of Keras with eps 1e-7 and decay 0.004.
 type AdamW struct {
 	Common
+	Form        Form    `json:"form" yaml:"form"`
 	Beta1       float64 `json:"beta1" yaml:"beta1"`
 	Beta2       float64 `json:"beta2" yaml:"beta2"`
 	Eps         float64 `json:"eps" yaml:"eps"`
 	WeightDecay float64 `json:"weight_decay" yaml:"weight_decay"` // per unit of learning rate
+	AMSGrad     bool    `json:"amsgrad" yaml:"amsgrad"`
 }
 
 // DefaultAdamW has rate 0.001, betas 0.9 and 0.999, eps 1e-8 and decay 0.01.
@@ -32,11 +35,8 @@ func (cfg AdamW) Build(params []module.Named) (Optimizer, error) { return build(
 // Validate tells all that is wrong.
 func (cfg AdamW) Validate() error { return Adam(cfg).Validate() }
 
-// Slots are exp_avg and exp_avg_sq.
+// Slots are exp_avg and exp_avg_sq, and max_exp_avg_sq with AMSGrad.
 func (cfg AdamW) Slots(p ir.Type) []Slot { return Adam(cfg).Slots(p) }
 
 // Start builds the shrinking factor and what Adam shares.
-func (cfg AdamW) Start(s *Step) Update {
-	keep := s.keep(cfg.WeightDecay)
-	return Adam(cfg).rule(s, keep, s.constant(0))
-}
+func (cfg AdamW) Start(s *Step) Update { return Adam(cfg).start(s, true) }

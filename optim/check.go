@@ -3,9 +3,6 @@ package optim
 import (
 	"errors"
 	"fmt"
-
-	"github.com/gradus-ml/gradus/ir"
-	"github.com/gradus-ml/gradus/ops"
 )
 
 // A checker collects what is wrong with settings.
@@ -32,18 +29,14 @@ func (c *checker) below1(name string, v float64) {
 	}
 }
 
-func (c *checker) that(ok bool, problem string) {
+// that wants a condition to hold, and says what is wrong otherwise.
+func (c *checker) that(ok bool, format string, args ...any) {
 	if !ok {
-		c.errs = append(c.errs, errors.New(problem))
+		c.errs = append(c.errs, fmt.Errorf(format, args...))
 	}
 }
+
+// form wants one of the forms.
+func (c *checker) form(f Form) { c.that(int(f) < len(forms), "there is no %v", f) }
 
 func (c *checker) err() error { return errors.Join(c.errs...) }
-
-// scale is x * k; x itself where k is 1.
-func scale(x *ir.Value, k float64) *ir.Value {
-	if k == 1 {
-		return x
-	}
-	return ops.Mul(x, ops.Scalar(x, k))
-}

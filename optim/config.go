@@ -27,6 +27,15 @@ func Kinds() []config.Kind {
 		{Name: "lamb", Default: DefaultLAMB()},
 		{Name: "lars", Default: DefaultLARS()},
 		{Name: "lookahead", Default: DefaultLookahead()},
+		{Name: "adadelta", Default: DefaultAdadelta()},
+		{Name: "adamax", Default: DefaultAdamax()},
+		{Name: "nadam", Default: DefaultNAdam()},
+		{Name: "radam", Default: DefaultRAdam()},
+		{Name: "rprop", Default: DefaultRprop()},
+		{Name: "asgd", Default: DefaultASGD()},
+		{Name: "adafactor", Default: DefaultAdafactor()},
+		{Name: "sparse_adam", Default: DefaultSparseAdam()},
+		{Name: "ftrl", Default: DefaultFtrl()},
 	}
 }
 

@@ -39,10 +39,10 @@ func DefaultLossScale() LossScale {
 func (cfg LossScale) Validate() error {
 	var c checker
 	finite := func(v float64) bool { return v < math.MaxFloat32 }
-	c.that(cfg.Initial > 0 && finite(cfg.Initial), fmt.Sprintf("initial must be a number above 0 that float32 holds, got %v", cfg.Initial))
-	c.that(cfg.Growth > 1 && finite(cfg.Growth), fmt.Sprintf("growth must be above 1, got %v", cfg.Growth))
-	c.that(cfg.Backoff > 0 && cfg.Backoff < 1, fmt.Sprintf("backoff must be above 0 and below 1, got %v", cfg.Backoff))
-	c.that(cfg.Every >= 1, fmt.Sprintf("every must be at least 1, got %d", cfg.Every))
+	c.that(cfg.Initial > 0 && finite(cfg.Initial), "initial must be a number above 0 that float32 holds, got %v", cfg.Initial)
+	c.that(cfg.Growth > 1 && finite(cfg.Growth), "growth must be above 1, got %v", cfg.Growth)
+	c.that(cfg.Backoff > 0 && cfg.Backoff < 1, "backoff must be above 0 and below 1, got %v", cfg.Backoff)
+	c.that(cfg.Every >= 1, "every must be at least 1, got %d", cfg.Every)
 	return c.err()
 }
 

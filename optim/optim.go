@@ -83,19 +83,6 @@ func (s *Step) scalar(v *ir.Value) *ir.Value { return ops.Cast(v, s.LR.DType()) 
 // constant is v as a scalar of the type of the parameters.
 func (s *Step) constant(v float64) *ir.Value { return ops.Scalar(s.LR, v) }
 
-// correction is 1 - beta^t in step t, as float64: what a mean of beta that starts
-// from 0 has of the values so far.
-func (s *Step) correction(beta float64) *ir.Value {
-	t := s.Count()
-	return ops.Sub(ops.Scalar(t, 1), ops.Pow(ops.Scalar(t, beta), t))
-}
-
-// keep is 1 - lr*decay, what decay apart from the gradient leaves of a parameter.
-func (s *Step) keep(decay float64) *ir.Value {
-	lr := ops.Cast(s.LR, dtype.Float64)
-	return s.scalar(ops.Sub(ops.Scalar(lr, 1), scale(lr, decay)))
-}
-
 // rule is the update by one of the rules of package ops.
 func rule(f ops.UpdateFunc, scalars ...*ir.Value) Update {
 	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {

@@ -3,6 +3,8 @@ package optim
 import (
 	"fmt"
 	"math"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +65,10 @@ func TestValidate(t *testing.T) {
 			[]string{"lr must", "weight_decay must", "nesterov needs", "trust_coeff must", "eps must"}},
 		{Lookahead{Optimizer: Adam{Beta1: 1, Eps: -1}, Alpha: 2}, []string{"k must", "alpha must", "optimizer: beta1 must", "optimizer: eps must"}},
 		{Lookahead{K: 1}, []string{"optimizer must be given"}},
+		{SGD{Form: Keras, Momentum: 0.9, Dampening: 0.1}, []string{"the form of Keras has no dampening"}},
+		{Adamax{Form: 7}, []string{"there is no form(7)"}},
+		{Rprop{EtaMinus: 1, EtaPlus: 1, MinStep: 2, MaxStep: 1}, []string{"eta_minus must be above 0 and below 1", "eta_plus must", "max_step must not be below min_step, got 1 and 2"}},
+		{Adafactor{Beta2Decay: 0.5, D: 0.5, Eps1: new(-1.0)}, []string{"beta2_decay must", "eps1 must", "d must"}},
 	} {
 		err := tc.rule.Validate()
 		if len(tc.want) == 0 {
@@ -81,6 +87,36 @@ func TestValidate(t *testing.T) {
 		for _, want := range tc.want {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("%+v lacks %q:\n%v", tc.rule, want, err)
+			}
+		}
+	}
+}
+
+// Each number of each optimizer is looked at: NaN is told by the setting's name
+// and so is -1, and 1 where a beta of 1 would never forget.
+func TestWrongNumbers(t *testing.T) {
+	negative := []string{"dampening", "lr_power", "beta2_decay"} // may be below 0
+	for _, k := range Kinds() {
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(k.Default)) {
+			name := f.Tag.Get("yaml")
+			if f.Type.Kind() != reflect.Float64 {
+				continue
+			}
+			wrong := []float64{math.NaN()}
+			if !slices.Contains(negative, name) {
+				wrong = append(wrong, -1)
+			}
+			if f.Name == "Beta1" || f.Name == "Beta2" {
+				wrong = append(wrong, 1)
+			}
+			for _, v := range wrong {
+				cfg := reflect.New(reflect.TypeOf(k.Default)).Elem()
+				cfg.Set(reflect.ValueOf(k.Default))
+				cfg.FieldByIndex(f.Index).SetFloat(v)
+				err := cfg.Interface().(Config).Validate()
+				if err == nil || !strings.Contains(err.Error(), name) {
+					t.Errorf("%s: %s of %v: error %v", k.Name, name, v, err)
+				}
 			}
 		}
 	}

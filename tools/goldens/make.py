@@ -39,6 +39,7 @@ SCRIPTS = [
     "net",
     "norm",
     "optim",
+    "optim_keras",
     "optim_more",
     "pool",
     "position",

@@ -28,13 +28,16 @@ def varying(base):
 
 
 def settings(kind, options, names={}):
-    """The options of a group as settings of ours. names: what we call an option, None for one that we lack."""
+    """The options of a group as settings of ours. names: what we call an option, or the parts of one; None for one that
+    we lack."""
+    names = {"betas": ("beta1", "beta2"), **names}
     config = {"type": kind}
     for key, value in options.items():
-        if key == "betas":
-            config["beta1"], config["beta2"] = value
-        elif key not in UNRECORDED and names.get(key, key) is not None:
-            config[names.get(key, key)] = value
+        name = names.get(key, key)
+        if isinstance(name, tuple):
+            config.update(zip(name, value))
+        elif key not in UNRECORDED and name is not None:
+            config[name] = value
     return config
 
 
@@ -60,8 +63,9 @@ def trajectory(g, name, kind, optimizer, lr, names={}, groups=None, dtype=torch.
         lrs.append([group["lr"] for group in opt.param_groups])
         for i, p in enumerate(params):
             grad = grad_scale * torch.randn(p.shape, generator=gen, dtype=torch.float64)
-            if sparse:  # half of the elements get no gradient in a step
-                grad *= torch.randint(0, 2, p.shape, generator=gen)
+            if sparse:  # half of the elements, or of the rows, get no gradient in a step
+                shape = p.shape if sparse != "rows" else [n if axis == 0 else 1 for axis, n in enumerate(p.shape)]
+                grad *= torch.randint(0, 2, shape, generator=gen)
             p.grad = grad.to(dtype)
             grads[i].append(p.grad.clone())
         opt.step()
@@ -152,7 +156,7 @@ def build_rmsprop(path):
 def build_adam(kind, optimizer, seed):
     def build(path):
         g = Golden("optim", path, seed=seed)
-        run = lambda name, lr=0.01, **options: trajectory(g, name, kind, optimizer, lr, foreach=False, names={"decoupled_weight_decay": None, "amsgrad": None}, **options)
+        run = lambda name, lr=0.01, **options: trajectory(g, name, kind, optimizer, lr, foreach=False, names={"decoupled_weight_decay": None}, **options)
         run("default", 1e-3)
         run("large_lr", 0.1)
         run("betas", betas=(0.8, 0.95))
@@ -166,11 +170,143 @@ def build_adam(kind, optimizer, seed):
         run("varying_lr", varying(0.03))
         run("varying_lr_weight_decay", varying(0.03), weight_decay=0.3)
         run("two_groups", groups=two_groups(0.02, weight_decay=0.2, betas=(0.5, 0.9)), weight_decay=0.0)
+        run("amsgrad", varying(0.03), amsgrad=True)
+        run("amsgrad_weight_decay", amsgrad=True, weight_decay=0.3, betas=(0.5, 0.4))
+        run("amsgrad_float64", amsgrad=True, betas=(0.5, 0.4), dtype=torch.float64)
         run("float64", weight_decay=0.1, betas=(0.8, 0.99), dtype=torch.float64)
         run("float64_eps", varying(0.02), eps=0.01, dtype=torch.float64)
         return g
 
     return build
+
+
+def build_adadelta(path):
+    g = Golden("optim", path, seed=27)
+    run = lambda name, lr=1.0, **options: trajectory(g, name, "adadelta", torch.optim.Adadelta, lr, foreach=False, **options)
+    run("default")
+    run("rho", rho=0.5)
+    run("eps_weight_decay", 10, eps=1e-3, weight_decay=0.1)
+    run("tiny_gradients", grad_scale=1e-7, eps=1e-14)
+    run("varying_lr", varying(3.0))
+    run("two_groups", groups=two_groups(2.0, weight_decay=0.2, rho=0.8))
+    run("float64", varying(2.0), weight_decay=0.1, eps=1e-4, dtype=torch.float64)
+    return g
+
+
+def build_adamax(path):
+    g = Golden("optim", path, seed=28)
+    run = lambda name, lr=0.02, **options: trajectory(g, name, "adamax", torch.optim.Adamax, lr, foreach=False, **options)
+    run("default", 2e-3)
+    run("betas", betas=(0.5, 0.7))
+    run("eps_weight_decay", eps=1e-2, weight_decay=0.1)
+    run("sparse_gradients", sparse=True)
+    run("varying_lr", varying(0.05), weight_decay=0.1)
+    run("two_groups", groups=two_groups(0.02, weight_decay=0.2, betas=(0.8, 0.9)))
+    run("float64", varying(0.1), weight_decay=0.1, eps=1e-4, dtype=torch.float64)
+    return g
+
+
+def build_nadam(path):
+    g = Golden("optim", path, seed=29)
+    run = lambda name, lr=0.02, **options: trajectory(g, name, "nadam", torch.optim.NAdam, lr, foreach=False, **options)
+    run("default", 2e-3)
+    run("betas", betas=(0.5, 0.7))
+    run("momentum_decay", momentum_decay=0.5)
+    run("weight_decay_eps", weight_decay=0.1, eps=1e-2)
+    run("decoupled_weight_decay", weight_decay=0.5, decoupled_weight_decay=True)
+    run("varying_lr", varying(0.05), weight_decay=0.1)
+    run("varying_lr_decoupled", varying(0.05), weight_decay=0.5, decoupled_weight_decay=True)
+    run("two_groups", groups=two_groups(0.02, weight_decay=0.2, betas=(0.8, 0.9)))
+    run("float64", varying(0.1), weight_decay=0.1, dtype=torch.float64)
+    return g
+
+
+def build_radam(path):
+    g = Golden("optim", path, seed=30)
+    run = lambda name, lr=0.02, **options: trajectory(g, name, "radam", torch.optim.RAdam, lr, foreach=False, **options)
+    run("default", 1e-3)  # rectified from the sixth step on
+    run("never_rectified", betas=(0.5, 0.5))
+    run("betas_eps", betas=(0.5, 0.99), eps=1e-2)
+    run("weight_decay", weight_decay=0.1)
+    run("decoupled_weight_decay", weight_decay=0.5, decoupled_weight_decay=True)
+    run("sparse_gradients", sparse=True)
+    run("varying_lr", varying(0.05), weight_decay=0.1)
+    run("two_groups", groups=two_groups(0.02, weight_decay=0.2, betas=(0.8, 0.9)))
+    run("float64", varying(0.1), weight_decay=0.1, dtype=torch.float64)
+    return g
+
+
+def build_rprop(path):
+    g = Golden("optim", path, seed=31)
+    run = lambda name, lr=0.01, **options: trajectory(
+        g, name, "rprop", torch.optim.Rprop, lr, foreach=False,
+        names={"etas": ("eta_minus", "eta_plus"), "step_sizes": ("min_step", "max_step")}, **options)
+    run("default")
+    run("etas", 0.1, etas=(0.3, 1.5))
+    run("step_sizes", 0.1, step_sizes=(0.05, 0.2))
+    run("sparse_gradients", sparse=True)
+    run("maximize", maximize=True)
+    run("varying_lr", varying(0.1))
+    run("two_groups", groups=two_groups(0.1, etas=(0.4, 1.1)))
+    run("float64", etas=(0.4, 1.3), dtype=torch.float64)
+    return g
+
+
+def build_asgd(path):
+    g = Golden("optim", path, seed=32)
+    run = lambda name, lr=0.05, **options: trajectory(g, name, "asgd", torch.optim.ASGD, lr, foreach=False,
+                                                      names={"lambd": "lambda"}, states={"eta", "ax"}, **options)
+    run("default", 0.01)
+    run("lambda", lambd=0.5, alpha=0.5)
+    run("average", t0=3, lambd=0.1)
+    run("average_from_the_start", t0=0)
+    run("weight_decay", weight_decay=0.2, t0=2)
+    run("varying_lr", varying(0.2), t0=4, lambd=0.3)
+    run("two_groups", groups=two_groups(0.1, weight_decay=0.2, lambd=0.2, t0=1))
+    run("float64", weight_decay=0.1, lambd=0.01, dtype=torch.float64)
+    return g
+
+
+def build_adafactor(path):
+    g = Golden("optim", path, seed=34)
+    run = lambda name, lr=0.1, **options: trajectory(g, name, "adafactor", torch.optim.Adafactor, lr, foreach=False,
+                                                     names={"eps": ("eps1", "eps2")}, **options)
+    run("default", 0.01)
+    run("large_lr", 2.0)  # the root of the step number bounds it
+    run("beta2_decay", beta2_decay=-0.5)
+    run("eps", eps=(0.1, 2.0))
+    run("d", d=1.5)
+    run("weight_decay", weight_decay=0.2)
+    run("tiny_gradients", grad_scale=1e-7)
+    run("scalar_and_long", shapes=[[], [1, 7], [3, 2, 4]])
+    run("varying_lr", varying(0.3), weight_decay=0.1)
+    run("two_groups", groups=two_groups(0.1, weight_decay=0.2, beta2_decay=-0.6))
+    run("float64", varying(0.2), weight_decay=0.1, dtype=torch.float64)
+    return g
+
+
+class SparseAdam(torch.optim.SparseAdam):
+    """Takes dense gradients: rows of zeros are left out."""
+
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = p.grad.to_sparse(1)
+        super().step()
+
+
+def build_sparse_adam(path):
+    g = Golden("optim", path, seed=35)
+    run = lambda name, lr=0.02, **options: trajectory(g, name, "sparse_adam", SparseAdam, lr, **{"sparse": "rows", **options})
+    run("default", 1e-3)
+    run("betas", betas=(0.5, 0.7))
+    run("eps", eps=0.1)
+    run("dense", sparse=False)
+    run("maximize", maximize=True)
+    run("varying_lr", varying(0.05))
+    run("two_groups", groups=two_groups(0.02, betas=(0.8, 0.9)))
+    run("float64", varying(0.1), dtype=torch.float64)
+    return g
 
 
 def build_clip_norm(path):
@@ -216,5 +352,13 @@ FILES = {
     "optim/testdata/rmsprop.safetensors": build_rmsprop,
     "optim/testdata/adam.safetensors": build_adam("adam", torch.optim.Adam, 23),
     "optim/testdata/adamw.safetensors": build_adam("adamw", torch.optim.AdamW, 24),
+    "optim/testdata/adadelta.safetensors": build_adadelta,
+    "optim/testdata/adamax.safetensors": build_adamax,
+    "optim/testdata/nadam.safetensors": build_nadam,
+    "optim/testdata/radam.safetensors": build_radam,
+    "optim/testdata/rprop.safetensors": build_rprop,
+    "optim/testdata/asgd.safetensors": build_asgd,
+    "optim/testdata/adafactor.safetensors": build_adafactor,
+    "optim/testdata/sparse_adam.safetensors": build_sparse_adam,
     "optim/testdata/clip_norm.safetensors": build_clip_norm,
 }
