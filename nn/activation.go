@@ -50,6 +50,40 @@ type Softmax struct{ Axis int }
 // LogSoftmax is the logarithm of [Softmax].
 type LogSoftmax struct{ Axis int }
 
+// CELU is x where x > 0, Alpha*(e^(x/Alpha) - 1) elsewhere; PyTorch's default is 1.
+type CELU struct{ Alpha float64 }
+
+// Hardshrink is x where |x| > Lambd, 0 elsewhere; PyTorch's default is 0.5.
+type Hardshrink struct{ Lambd float64 }
+
+// Hardsigmoid is x/6 + 1/2 limited to 0..1.
+type Hardsigmoid struct{}
+
+// Hardtanh is x limited to MinVal..MaxVal; PyTorch's defaults are -1 and 1.
+type Hardtanh struct{ MinVal, MaxVal float64 }
+
+// LogSigmoid is the logarithm of [Sigmoid].
+type LogSigmoid struct{}
+
+// Softshrink is x moved towards 0 by Lambd, and 0 where |x| <= Lambd; PyTorch's
+// default is 0.5.
+type Softshrink struct{ Lambd float64 }
+
+// Softsign is x / (1 + |x|).
+type Softsign struct{}
+
+// Tanhshrink is x - tanh(x).
+type Tanhshrink struct{}
+
+// Threshold is x where x > Threshold, Value elsewhere.
+type Threshold struct{ Threshold, Value float64 }
+
+// Softmin is [Softmax] of -x.
+type Softmin struct{ Axis int }
+
+// Softmax2d is [Softmax] over the channels of each pixel of images [B C Y X].
+type Softmax2d struct{}
+
 // PReLU is x where x > 0, weight*x elsewhere, with a weight that is trained:
 // one for all, or one for each channel on axis 1. It starts at 0.25.
 type PReLU struct{ Weight *Param }
@@ -148,4 +182,73 @@ func (l *LogSoftmax) Forward(c *Ctx, x *ir.Value) *ir.Value {
 func (l *PReLU) Forward(c *Ctx, x *ir.Value) *ir.Value {
 	defer c.Enter(l)()
 	return ops.PReLU(x, c.Param(l.Weight))
+}
+
+// Forward applies the function.
+func (l *CELU) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.CELU(x, l.Alpha)
+}
+
+// Forward applies the function.
+func (l *Hardshrink) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Hardshrink(x, l.Lambd)
+}
+
+// Forward applies the function.
+func (l *Hardsigmoid) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Hardsigmoid(x)
+}
+
+// Forward applies the function.
+func (l *Hardtanh) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Hardtanh(x, l.MinVal, l.MaxVal)
+}
+
+// Forward applies the function.
+func (l *LogSigmoid) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.LogSigmoid(x)
+}
+
+// Forward applies the function.
+func (l *Softshrink) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Softshrink(x, l.Lambd)
+}
+
+// Forward applies the function.
+func (l *Softsign) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Softsign(x)
+}
+
+// Forward applies the function.
+func (l *Tanhshrink) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Tanhshrink(x)
+}
+
+// Forward applies the function.
+func (l *Threshold) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Threshold(x, l.Threshold, l.Value)
+}
+
+// Forward applies the function.
+func (l *Softmin) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	return ops.Softmax(ops.Neg(x), l.Axis)
+}
+
+// Forward applies the function.
+func (l *Softmax2d) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	if refuses(c, "softmax2d", nil, x, 2) {
+		return x
+	}
+	return ops.Softmax(x, 1)
 }

@@ -14,6 +14,7 @@ type AvgPool1dConfig struct {
 	Padding         int  `json:"padding" yaml:"padding"`                     // zeros at each end
 	CeilMode        bool `json:"ceil_mode" yaml:"ceil_mode"`                 // lets the last windows reach beyond the padding
 	CountIncludePad bool `json:"count_include_pad" yaml:"count_include_pad"` // divide by the padding in a window too
+	DivisorOverride *int `json:"divisor_override" yaml:"divisor_override"`   // divide by this; nil divides by the elements that count
 }
 
 // DefaultAvgPool1d has windows side by side.
@@ -23,7 +24,7 @@ func DefaultAvgPool1d(kernel int) AvgPool1dConfig {
 
 // Validate tells all that is wrong.
 func (cfg AvgPool1dConfig) Validate() error {
-	return cfg.shape().validate()
+	return errors.Join(cfg.shape().validate(), divisor(cfg.DivisorOverride))
 }
 
 func (cfg AvgPool1dConfig) shape() poolShape {
@@ -54,7 +55,7 @@ func (l *AvgPool1d) Forward(c *Ctx, x *ir.Value) *ir.Value {
 	if refuses(c, "avg_pool", l.err, x, 1) {
 		return x
 	}
-	return l.Config.shape().average(x, l.Config.CeilMode, l.Config.CountIncludePad, nil)
+	return l.Config.shape().average(x, l.Config.CeilMode, l.Config.CountIncludePad, l.Config.DivisorOverride)
 }
 
 // AvgPool2dConfig describes an [AvgPool2d]. Pairs are in the order Y, X.
@@ -74,11 +75,7 @@ func DefaultAvgPool2d(kernel int) AvgPool2dConfig {
 
 // Validate tells all that is wrong.
 func (cfg AvgPool2dConfig) Validate() error {
-	err := cfg.shape().validate()
-	if d := cfg.DivisorOverride; d != nil && *d == 0 {
-		err = errors.Join(err, errors.New("divisor override must not be 0"))
-	}
-	return err
+	return errors.Join(cfg.shape().validate(), divisor(cfg.DivisorOverride))
 }
 
 func (cfg AvgPool2dConfig) shape() poolShape {
@@ -110,6 +107,13 @@ func (l *AvgPool2d) Forward(c *Ctx, x *ir.Value) *ir.Value {
 		return x
 	}
 	return l.Config.shape().average(x, l.Config.CeilMode, l.Config.CountIncludePad, l.Config.DivisorOverride)
+}
+
+func divisor(override *int) error {
+	if override != nil && *override == 0 {
+		return errors.New("divisor override must not be 0")
+	}
+	return nil
 }
 
 // average takes the mean of each window of x. PyTorch's divisor, with padding

@@ -138,6 +138,16 @@ func TestActivations(t *testing.T) {
 	}
 }
 
+// A linear layer maps a vector as it maps each row of a batch.
+func TestLinearOfVector(t *testing.T) {
+	l := NewLinear(4, 3)
+	s := moduletest.NewStore(t, l, 1)
+	x := random(4)
+	y, _ := forward(t, s, l, x)
+	row, _ := forward(t, s, l, tensor.Must(tensor.Of(x.F32(), 1, 4)))
+	moduletest.Near(t, "vector", y, tensor.Must(tensor.Of(row.F32(), 3)))
+}
+
 // One step may hold one layer in both modes.
 func TestBatchNormInBothModes(t *testing.T) {
 	l := NewBatchNorm1d(2)

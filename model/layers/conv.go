@@ -32,10 +32,7 @@ func DefaultConv() Conv {
 // A convShape is a convolution's numbers by axis.
 type convShape struct{ kernel, stride, padding, dilation, output []int }
 
-func (cfg Conv) shape(n int) (s convShape, err error) {
-	return axes(n, cfg.Kernel, cfg.Stride, cfg.Padding, cfg.Dilation, []int{0})
-}
-
+// axes gives each of n axes its numbers.
 func axes(n int, kernel, stride, padding, dilation, output []int) (s convShape, err error) {
 	var errs [5]error
 	s.kernel, errs[0] = spread("kernel", kernel, n)
@@ -51,12 +48,46 @@ func images(n int) string {
 	return [...]string{1: "sequences [B C T]", 2: "images [B C Y X]", 3: "volumes [B C Z Y X]"}[n]
 }
 
-// valid is what is wrong with a config, or with what it was to be made of.
-func valid[C interface{ Validate() error }](cfg C, err error) error {
-	if err != nil {
-		return err
+// convolution makes a layer for images with n axes, and says what is wrong.
+type convolution func(n, in int) (nn.Forwarder, error)
+
+// validate says what is wrong whatever the operand has of channels.
+func (conv convolution) validate(n, groups int) error {
+	_, err := conv(n, max(groups, 1))
+	return err
+}
+
+// build makes the layer for an operand [B C ...].
+func (conv convolution) build(n int, x Operand) (Module, error) {
+	if err := x.wants(images(n), 2+n); err != nil {
+		return nil, err
 	}
-	return cfg.Validate()
+	f, err := conv(n, x.Dim(1))
+	if err != nil {
+		return nil, err
+	}
+	return losing(f)
+}
+
+// layer is nn.Conv1d, nn.Conv2d or nn.Conv3d.
+func (cfg Conv) layer(n, in int) (nn.Forwarder, error) {
+	s, err := axes(n, cfg.Kernel, cfg.Stride, cfg.Padding, cfg.Dilation, []int{0})
+	if err != nil {
+		return nil, err
+	}
+	switch n {
+	case 1:
+		c := nn.Conv1dConfig{In: in, Out: cfg.Out, Kernel: s.kernel[0], Stride: s.stride[0], Padding: s.padding[0], Dilation: s.dilation[0],
+			Same: cfg.Same, PaddingMode: cfg.PaddingMode, Groups: cfg.Groups, Bias: cfg.Bias}
+		return c.Build(), c.Validate()
+	case 2:
+		c := nn.Conv2dConfig{In: in, Out: cfg.Out, Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding), Dilation: [2]int(s.dilation),
+			Same: cfg.Same, PaddingMode: cfg.PaddingMode, Groups: cfg.Groups, Bias: cfg.Bias}
+		return c.Build(), c.Validate()
+	}
+	c := nn.Conv3dConfig{In: in, Out: cfg.Out, Kernel: [3]int(s.kernel), Stride: [3]int(s.stride), Padding: [3]int(s.padding), Dilation: [3]int(s.dilation),
+		Same: cfg.Same, PaddingMode: cfg.PaddingMode, Groups: cfg.Groups, Bias: cfg.Bias}
+	return c.Build(), c.Validate()
 }
 
 // Conv1d is nn.Conv1d: [B C T] to [B Out T']; with ChannelsLast [B T C] to
@@ -66,30 +97,19 @@ type Conv1d struct {
 	Last `yaml:",inline"`
 }
 
-func (cfg Conv1d) config(in int) (nn.Conv1dConfig, error) {
-	s, err := cfg.shape(1)
-	if err != nil {
-		return nn.Conv1dConfig{}, err
-	}
-	return nn.Conv1dConfig{
-		In: in, Out: cfg.Out, Kernel: s.kernel[0], Stride: s.stride[0], Padding: s.padding[0], Dilation: s.dilation[0],
-		Same: cfg.Same, PaddingMode: cfg.PaddingMode, Groups: cfg.Groups, Bias: cfg.Bias,
-	}, nil
-}
-
 // Validate tells all that is wrong.
-func (cfg Conv1d) Validate() error { return valid(cfg.config(max(cfg.Groups, 1))) }
+func (cfg Conv1d) Validate() error { return convolution(cfg.layer).validate(1, cfg.Groups) }
 
 // Build makes the layer.
 func (cfg Conv1d) Build(x Operand) (Module, error) {
 	if err := x.wants(cfg.sequences(), 3); err != nil {
 		return nil, err
 	}
-	c, err := cfg.config(x.Dim(cfg.channels()))
+	f, err := cfg.layer(1, x.Dim(cfg.channels()))
 	if err != nil {
 		return nil, err
 	}
-	return cfg.module(c.Build(), cfg.Same)
+	return cfg.module(f, cfg.Same)
 }
 
 // Conv2d is nn.Conv2d: [B C Y X] to [B Out Y' X'].
@@ -97,62 +117,22 @@ type Conv2d struct {
 	Conv `yaml:",inline"`
 }
 
-func (cfg Conv2d) config(in int) (nn.Conv2dConfig, error) {
-	s, err := cfg.shape(2)
-	if err != nil {
-		return nn.Conv2dConfig{}, err
-	}
-	return nn.Conv2dConfig{
-		In: in, Out: cfg.Out, Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding), Dilation: [2]int(s.dilation),
-		Same: cfg.Same, PaddingMode: cfg.PaddingMode, Groups: cfg.Groups, Bias: cfg.Bias,
-	}, nil
-}
-
 // Validate tells all that is wrong.
-func (cfg Conv2d) Validate() error { return valid(cfg.config(max(cfg.Groups, 1))) }
+func (cfg Conv2d) Validate() error { return convolution(cfg.layer).validate(2, cfg.Groups) }
 
 // Build makes the layer.
-func (cfg Conv2d) Build(x Operand) (Module, error) {
-	if err := x.wants(images(2), 4); err != nil {
-		return nil, err
-	}
-	c, err := cfg.config(x.Dim(1))
-	if err != nil {
-		return nil, err
-	}
-	return losing(c.Build())
-}
+func (cfg Conv2d) Build(x Operand) (Module, error) { return convolution(cfg.layer).build(2, x) }
 
 // Conv3d is nn.Conv3d: [B C Z Y X] to [B Out Z' Y' X'].
 type Conv3d struct {
 	Conv `yaml:",inline"`
 }
 
-func (cfg Conv3d) config(in int) (nn.Conv3dConfig, error) {
-	s, err := cfg.shape(3)
-	if err != nil {
-		return nn.Conv3dConfig{}, err
-	}
-	return nn.Conv3dConfig{
-		In: in, Out: cfg.Out, Kernel: [3]int(s.kernel), Stride: [3]int(s.stride), Padding: [3]int(s.padding), Dilation: [3]int(s.dilation),
-		Same: cfg.Same, PaddingMode: cfg.PaddingMode, Groups: cfg.Groups, Bias: cfg.Bias,
-	}, nil
-}
-
 // Validate tells all that is wrong.
-func (cfg Conv3d) Validate() error { return valid(cfg.config(max(cfg.Groups, 1))) }
+func (cfg Conv3d) Validate() error { return convolution(cfg.layer).validate(3, cfg.Groups) }
 
 // Build makes the layer.
-func (cfg Conv3d) Build(x Operand) (Module, error) {
-	if err := x.wants(images(3), 5); err != nil {
-		return nil, err
-	}
-	c, err := cfg.config(x.Dim(1))
-	if err != nil {
-		return nil, err
-	}
-	return losing(c.Build())
-}
+func (cfg Conv3d) Build(x Operand) (Module, error) { return convolution(cfg.layer).build(3, x) }
 
 // ConvTranspose is what transposed convolutions have in common. Lists have one
 // number for all axes or one for each, in the order Z, Y, X.
@@ -173,8 +153,25 @@ func DefaultConvTranspose() ConvTranspose {
 	return ConvTranspose{Stride: []int{1}, Padding: []int{0}, OutputPadding: []int{0}, Dilation: []int{1}, Groups: 1, Bias: true}
 }
 
-func (cfg ConvTranspose) shape(n int) (convShape, error) {
-	return axes(n, cfg.Kernel, cfg.Stride, cfg.Padding, cfg.Dilation, cfg.OutputPadding)
+// layer is nn.ConvTranspose1d, nn.ConvTranspose2d or nn.ConvTranspose3d.
+func (cfg ConvTranspose) layer(n, in int) (nn.Forwarder, error) {
+	s, err := axes(n, cfg.Kernel, cfg.Stride, cfg.Padding, cfg.Dilation, cfg.OutputPadding)
+	if err != nil {
+		return nil, err
+	}
+	switch n {
+	case 1:
+		c := nn.ConvTranspose1dConfig{In: in, Out: cfg.Out, Kernel: s.kernel[0], Stride: s.stride[0], Padding: s.padding[0],
+			OutputPadding: s.output[0], Dilation: s.dilation[0], Groups: cfg.Groups, Bias: cfg.Bias}
+		return c.Build(), c.Validate()
+	case 2:
+		c := nn.ConvTranspose2dConfig{In: in, Out: cfg.Out, Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding),
+			OutputPadding: [2]int(s.output), Dilation: [2]int(s.dilation), Groups: cfg.Groups, Bias: cfg.Bias}
+		return c.Build(), c.Validate()
+	}
+	c := nn.ConvTranspose3dConfig{In: in, Out: cfg.Out, Kernel: [3]int(s.kernel), Stride: [3]int(s.stride), Padding: [3]int(s.padding),
+		OutputPadding: [3]int(s.output), Dilation: [3]int(s.dilation), Groups: cfg.Groups, Bias: cfg.Bias}
+	return c.Build(), c.Validate()
 }
 
 // ConvTranspose1d is nn.ConvTranspose1d: [B C T] to [B Out T'].
@@ -182,30 +179,12 @@ type ConvTranspose1d struct {
 	ConvTranspose `yaml:",inline"`
 }
 
-func (cfg ConvTranspose1d) config(in int) (nn.ConvTranspose1dConfig, error) {
-	s, err := cfg.shape(1)
-	if err != nil {
-		return nn.ConvTranspose1dConfig{}, err
-	}
-	return nn.ConvTranspose1dConfig{
-		In: in, Out: cfg.Out, Kernel: s.kernel[0], Stride: s.stride[0], Padding: s.padding[0], Dilation: s.dilation[0],
-		OutputPadding: s.output[0], Groups: cfg.Groups, Bias: cfg.Bias,
-	}, nil
-}
-
 // Validate tells all that is wrong.
-func (cfg ConvTranspose1d) Validate() error { return valid(cfg.config(max(cfg.Groups, 1))) }
+func (cfg ConvTranspose1d) Validate() error { return convolution(cfg.layer).validate(1, cfg.Groups) }
 
 // Build makes the layer.
 func (cfg ConvTranspose1d) Build(x Operand) (Module, error) {
-	if err := x.wants(images(1), 3); err != nil {
-		return nil, err
-	}
-	c, err := cfg.config(x.Dim(1))
-	if err != nil {
-		return nil, err
-	}
-	return losing(c.Build())
+	return convolution(cfg.layer).build(1, x)
 }
 
 // ConvTranspose2d is nn.ConvTranspose2d: [B C Y X] to [B Out Y' X'].
@@ -213,30 +192,12 @@ type ConvTranspose2d struct {
 	ConvTranspose `yaml:",inline"`
 }
 
-func (cfg ConvTranspose2d) config(in int) (nn.ConvTranspose2dConfig, error) {
-	s, err := cfg.shape(2)
-	if err != nil {
-		return nn.ConvTranspose2dConfig{}, err
-	}
-	return nn.ConvTranspose2dConfig{
-		In: in, Out: cfg.Out, Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding), Dilation: [2]int(s.dilation),
-		OutputPadding: [2]int(s.output), Groups: cfg.Groups, Bias: cfg.Bias,
-	}, nil
-}
-
 // Validate tells all that is wrong.
-func (cfg ConvTranspose2d) Validate() error { return valid(cfg.config(max(cfg.Groups, 1))) }
+func (cfg ConvTranspose2d) Validate() error { return convolution(cfg.layer).validate(2, cfg.Groups) }
 
 // Build makes the layer.
 func (cfg ConvTranspose2d) Build(x Operand) (Module, error) {
-	if err := x.wants(images(2), 4); err != nil {
-		return nil, err
-	}
-	c, err := cfg.config(x.Dim(1))
-	if err != nil {
-		return nil, err
-	}
-	return losing(c.Build())
+	return convolution(cfg.layer).build(2, x)
 }
 
 // ConvTranspose3d is nn.ConvTranspose3d: [B C Z Y X] to [B Out Z' Y' X'].
@@ -244,30 +205,12 @@ type ConvTranspose3d struct {
 	ConvTranspose `yaml:",inline"`
 }
 
-func (cfg ConvTranspose3d) config(in int) (nn.ConvTranspose3dConfig, error) {
-	s, err := cfg.shape(3)
-	if err != nil {
-		return nn.ConvTranspose3dConfig{}, err
-	}
-	return nn.ConvTranspose3dConfig{
-		In: in, Out: cfg.Out, Kernel: [3]int(s.kernel), Stride: [3]int(s.stride), Padding: [3]int(s.padding), Dilation: [3]int(s.dilation),
-		OutputPadding: [3]int(s.output), Groups: cfg.Groups, Bias: cfg.Bias,
-	}, nil
-}
-
 // Validate tells all that is wrong.
-func (cfg ConvTranspose3d) Validate() error { return valid(cfg.config(max(cfg.Groups, 1))) }
+func (cfg ConvTranspose3d) Validate() error { return convolution(cfg.layer).validate(3, cfg.Groups) }
 
 // Build makes the layer.
 func (cfg ConvTranspose3d) Build(x Operand) (Module, error) {
-	if err := x.wants(images(3), 5); err != nil {
-		return nil, err
-	}
-	c, err := cfg.config(x.Dim(1))
-	if err != nil {
-		return nil, err
-	}
-	return losing(c.Build())
+	return convolution(cfg.layer).build(3, x)
 }
 
 // Last says which axis of a sequence has its channels.

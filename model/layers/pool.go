@@ -97,6 +97,7 @@ type AvgPool struct {
 	Padding         []int `json:"padding" yaml:"padding,one"`                 // zeros at each side
 	CeilMode        bool  `json:"ceil_mode" yaml:"ceil_mode"`                 // lets the last windows reach beyond the padding
 	CountIncludePad bool  `json:"count_include_pad" yaml:"count_include_pad"` // divide by the padding in a window too
+	DivisorOverride *int  `json:"divisor_override" yaml:"divisor_override"`   // divide by this; null divides by the elements that count
 }
 
 // DefaultAvgPool has windows side by side; Kernel must be set.
@@ -108,10 +109,10 @@ func (cfg AvgPool) layer(n int) (nn.Forwarder, error) {
 		return nil, err
 	}
 	if n == 1 {
-		c := nn.AvgPool1dConfig{Kernel: s.kernel[0], Stride: s.stride[0], Padding: s.padding[0], CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad}
+		c := nn.AvgPool1dConfig{Kernel: s.kernel[0], Stride: s.stride[0], Padding: s.padding[0], CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad, DivisorOverride: cfg.DivisorOverride}
 		return c.Build(), c.Validate()
 	}
-	c := nn.AvgPool2dConfig{Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding), CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad}
+	c := nn.AvgPool2dConfig{Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding), CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad, DivisorOverride: cfg.DivisorOverride}
 	return c.Build(), c.Validate()
 }
 

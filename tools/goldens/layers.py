@@ -7,6 +7,10 @@
     CASE/grad/KEY                    gradients of the parameters, added up over the calls
     CASE/after/KEY                   buffers after all calls
     CASE/eval/0                      result for in/0 in evaluation mode, after all calls
+
+The attributes of a case are the number of calls in training mode, and the layer
+as a recipe has it in a list: what is called like an argument of PyTorch's class
+means the same.
 """
 
 import torch
@@ -16,8 +20,9 @@ from golden import Golden, integers, normal, uniform
 from net import fill
 
 
-def layer(g, name, net, inputs, **attrs):
-    """attrs: the arguments of the layer's config in Go."""
+def layer(g, name, kind, net, inputs, train=True, **settings):
+    """kind and settings are a layer of a recipe. Without train there is only the
+    result in evaluation mode: for layers whose training is random."""
     gen = g.generator(name)
     net = net.double().train()
     fill(net, gen)
@@ -27,76 +32,77 @@ def layer(g, name, net, inputs, **attrs):
         g.put(f"{name}/state/{key}", b)
     ins = [make(gen) for make in inputs]
     for i, x in enumerate(ins):
+        g.put(f"{name}/in/{i}", x)
+        if not train:
+            continue
         x = x.clone().requires_grad_(x.is_floating_point())
         y = net(x)
         cotangent = torch.randn(y.shape, generator=gen, dtype=torch.float64)
         y.backward(cotangent)
-        for kind, value in (("in", x), ("out", y), ("gout", cotangent), ("gin", x.grad)):
+        for role, value in (("out", y), ("gout", cotangent), ("gin", x.grad)):
             if value is not None:
-                g.put(f"{name}/{kind}/{i}", value)
+                g.put(f"{name}/{role}/{i}", value)
     for key, p in net.named_parameters():
-        g.put(f"{name}/grad/{key}", p.grad)
+        if train:
+            g.put(f"{name}/grad/{key}", p.grad)
     for key, b in net.named_buffers():
         g.put(f"{name}/after/{key}", b)
     g.put(f"{name}/eval/0", net.eval()(ins[0]))
-    g.add(name, op=type(net).__name__, calls=len(ins), **attrs)
+    g.add(name, calls=len(ins) if train else 0, layer={"type": kind, **settings})
+
+
+def same(g, name, kind, make, sizes, inputs, **options):
+    """A layer whose settings are the options of PyTorch's class, behind the sizes that follow from the operand."""
+    layer(g, name, kind, make(*sizes, **options), inputs, **options)
 
 
 def build(path):
     g = Golden("layers", path, seed=32)
     three = lambda *shape: [normal(*shape, mean=0.5), normal(*shape, std=2.0), normal(*shape)]
 
-    layer(g, "linear", nn.Linear(5, 3), [normal(4, 5)], In=5, Out=3, Bias=True)
-    layer(g, "linear_no_bias_rank3", nn.Linear(5, 1, bias=False), [normal(2, 3, 5)], In=5, Out=1, Bias=False)
-    layer(g, "linear_rank1", nn.Linear(2, 3), [normal(2)], In=2, Out=3, Bias=True)
+    layer(g, "linear", "linear", nn.Linear(5, 3), [normal(4, 5)], out=3)
+    layer(g, "linear_no_bias_rank3", "linear", nn.Linear(5, 1, bias=False), [normal(2, 3, 5)], out=1, bias=False)
 
-    def conv1d(name, c_in, c_out, size, kernel, stride=1, padding=0, dilation=1, groups=1, bias=True):
-        layer(g, name, nn.Conv1d(c_in, c_out, kernel, stride, padding, dilation, groups, bias), [normal(2, c_in, size)],
-              In=c_in, Out=c_out, Kernel=kernel, Stride=stride, Padding=padding, Dilation=dilation, Groups=groups, Bias=bias)
+    def conv(name, make, c_in, c_out, x, kernel, **options):
+        net = make(c_in, c_out, kernel, **options)
+        if options.get("padding") == "same":
+            del options["padding"]
+            options["same"] = True
+        kind = type(net).__name__.lower().replace("transpose", "_transpose")
+        layer(g, name, kind, net, [normal(*x)], out=c_out, kernel=kernel, **options)
 
-    def conv2d(name, c_in, c_out, size, kernel, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1, bias=True):
-        layer(g, name, nn.Conv2d(c_in, c_out, kernel, stride, padding, dilation, groups, bias), [normal(2, c_in, *size)],
-              In=c_in, Out=c_out, Kernel=kernel, Stride=stride, Padding=padding, Dilation=dilation, Groups=groups, Bias=bias)
-
-    conv1d("conv1d", 2, 3, 7, 3)
-    conv1d("conv1d_options", 4, 6, 11, 3, stride=2, padding=2, dilation=2, groups=2, bias=False)
-    conv2d("conv2d", 2, 3, (5, 6), (3, 3))
-    conv2d("conv2d_uneven", 2, 3, (7, 8), (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2))
-    conv2d("conv2d_depthwise_no_bias", 4, 4, (5, 5), (3, 3), padding=(1, 1), groups=4, bias=False)
-
-    layer(g, "conv3d", nn.Conv3d(2, 3, (2, 3, 2), (1, 2, 1), (0, 1, 1)), [normal(1, 2, 3, 4, 3)], In=2, Out=3, Kernel=(2, 3, 2),
-          Stride=(1, 2, 1), Padding=(0, 1, 1), Dilation=(1, 1, 1), Groups=1, Bias=True)
+    conv("conv1d", nn.Conv1d, 2, 3, (2, 2, 7), 3)
+    conv("conv1d_options", nn.Conv1d, 4, 6, (2, 4, 11), 3, stride=2, padding=2, dilation=2, groups=2, bias=False)
+    conv("conv2d", nn.Conv2d, 2, 3, (2, 2, 5, 6), (3, 3))
+    conv("conv2d_uneven", nn.Conv2d, 2, 3, (2, 2, 7, 8), (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2))
+    conv("conv2d_depthwise_no_bias", nn.Conv2d, 4, 4, (2, 4, 5, 5), (3, 3), padding=(1, 1), groups=4, bias=False)
+    conv("conv3d", nn.Conv3d, 2, 3, (1, 2, 3, 4, 3), (2, 3, 2), stride=(1, 2, 1), padding=(0, 1, 1))
     for mode in ("zeros", "reflect", "replicate", "circular"):
-        layer(g, f"conv1d_same_{mode}", nn.Conv1d(2, 3, 4, padding="same", padding_mode=mode), [normal(2, 2, 6)],
-              In=2, Out=3, Kernel=4, Stride=1, Same=True, PaddingMode=mode, Dilation=1, Groups=1, Bias=True)
-        layer(g, f"conv2d_{mode}", nn.Conv2d(2, 4, (3, 2), (1, 2), (2, 1), (2, 1), 2, padding_mode=mode), [normal(2, 2, 5, 4)],
-              In=2, Out=4, Kernel=(3, 2), Stride=(1, 2), Padding=(2, 1), PaddingMode=mode, Dilation=(2, 1), Groups=2, Bias=True)
-    layer(g, "conv2d_same", nn.Conv2d(2, 2, (4, 3), padding="same", dilation=(1, 2), bias=False), [normal(1, 2, 5, 6)],
-          In=2, Out=2, Kernel=(4, 3), Stride=(1, 1), Same=True, Dilation=(1, 2), Groups=1, Bias=False)
+        conv(f"conv1d_same_{mode}", nn.Conv1d, 2, 3, (2, 2, 6), 4, padding="same", padding_mode=mode)
+        conv(f"conv2d_{mode}", nn.Conv2d, 2, 4, (2, 2, 5, 4), (3, 2), stride=(1, 2), padding=(2, 1), dilation=(2, 1), groups=2, padding_mode=mode)
+    conv("conv2d_same", nn.Conv2d, 2, 2, (1, 2, 5, 6), (4, 3), padding="same", dilation=(1, 2), bias=False)
 
-    def conv_transpose(name, make, c_in, c_out, size, kernel, stride, padding, output_padding, dilation, groups=1, bias=True):
-        layer(g, name, make(c_in, c_out, kernel, stride, padding, output_padding, groups, bias, dilation), [normal(2, c_in, *size)],
-              In=c_in, Out=c_out, Kernel=kernel, Stride=stride, Padding=padding, OutputPadding=output_padding, Dilation=dilation,
-              Groups=groups, Bias=bias)
+    conv("conv_transpose1d", nn.ConvTranspose1d, 2, 3, (2, 2, 5), 3)
+    conv("conv_transpose1d_options", nn.ConvTranspose1d, 4, 6, (2, 4, 4), 3, stride=3, padding=2, output_padding=2, dilation=2, groups=2, bias=False)
+    conv("conv_transpose2d", nn.ConvTranspose2d, 3, 2, (2, 3, 3, 4), (4, 4), stride=(2, 2), padding=(1, 1))
+    conv("conv_transpose2d_options", nn.ConvTranspose2d, 4, 4, (2, 4, 4, 3), (3, 2), stride=(2, 1), padding=(1, 0), output_padding=(1, 1),
+         dilation=(1, 2), groups=4)
+    conv("conv_transpose3d", nn.ConvTranspose3d, 2, 3, (2, 2, 2, 3, 2), (2, 3, 2), stride=(1, 2, 2), padding=(0, 1, 0), output_padding=(0, 1, 1))
 
-    conv_transpose("conv_transpose1d", nn.ConvTranspose1d, 2, 3, [5], 3, 1, 0, 0, 1)
-    conv_transpose("conv_transpose1d_options", nn.ConvTranspose1d, 4, 6, [4], 3, 3, 2, 2, 2, groups=2, bias=False)
-    conv_transpose("conv_transpose2d", nn.ConvTranspose2d, 3, 2, (3, 4), (4, 4), (2, 2), (1, 1), (0, 0), (1, 1))
-    conv_transpose("conv_transpose2d_options", nn.ConvTranspose2d, 4, 4, (4, 3), (3, 2), (2, 1), (1, 0), (1, 1), (1, 2), groups=4)
-    conv_transpose("conv_transpose3d", nn.ConvTranspose3d, 2, 3, (2, 3, 2), (2, 3, 2), (1, 2, 2), (0, 1, 0), (0, 1, 1), (1, 1, 1))
+    def max_pool2d(name, x, **options):
+        layer(g, name, "max_pool", nn.MaxPool2d(**options), [normal(*x)], **ours(options))
 
-    layer(g, "max_pool2d", nn.MaxPool2d(2), [normal(2, 3, 5, 6)], Kernel=(2, 2), Stride=(2, 2), Padding=(0, 0), Dilation=(1, 1))
-    layer(g, "max_pool2d_options", nn.MaxPool2d((3, 2), (2, 1), (1, 1), (1, 2)), [normal(2, 2, 7, 6)],
-          Kernel=(3, 2), Stride=(2, 1), Padding=(1, 1), Dilation=(1, 2))
-    layer(g, "avg_pool2d", nn.AvgPool2d(2), [normal(2, 3, 5, 6)], Kernel=(2, 2), Stride=(2, 2), Padding=(0, 0), CountIncludePad=True)
-    layer(g, "avg_pool2d_padding", nn.AvgPool2d((3, 2), (2, 1), (1, 1)), [normal(2, 2, 7, 6)],
-          Kernel=(3, 2), Stride=(2, 1), Padding=(1, 1), CountIncludePad=True)
-    layer(g, "avg_pool2d_exclude_padding", nn.AvgPool2d((3, 2), (2, 1), (1, 1), count_include_pad=False), [normal(2, 2, 7, 6)],
-          Kernel=(3, 2), Stride=(2, 1), Padding=(1, 1), CountIncludePad=False)
+    def avg_pool2d(name, x, **options):
+        layer(g, name, "avg_pool", nn.AvgPool2d(**options), [normal(*x)], **ours(options))
 
-    def batch_norm(name, make, inputs, channels, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True):
-        layer(g, name, make(channels, eps, momentum, affine, track_running_stats), inputs,
-              Channels=channels, Eps=eps, Momentum=momentum, Affine=affine, TrackRunningStats=track_running_stats)
+    max_pool2d("max_pool2d", (2, 3, 5, 6), kernel_size=2)
+    max_pool2d("max_pool2d_options", (2, 2, 7, 6), kernel_size=(3, 2), stride=(2, 1), padding=(1, 1), dilation=(1, 2))
+    avg_pool2d("avg_pool2d", (2, 3, 5, 6), kernel_size=2)
+    avg_pool2d("avg_pool2d_padding", (2, 2, 7, 6), kernel_size=(3, 2), stride=(2, 1), padding=(1, 1))
+    avg_pool2d("avg_pool2d_exclude_padding", (2, 2, 7, 6), kernel_size=(3, 2), stride=(2, 1), padding=(1, 1), count_include_pad=False)
+
+    def batch_norm(name, make, inputs, channels, **options):
+        same(g, name, "batch_norm", make, [channels], inputs, **options)
 
     batch_norm("batch_norm1d", nn.BatchNorm1d, three(4, 3), 3)
     batch_norm("batch_norm1d_time", nn.BatchNorm1d, three(2, 3, 4), 3, eps=0.1, momentum=0.3)
@@ -109,23 +115,21 @@ def build(path):
     batch_norm("batch_norm2d_not_tracking", nn.BatchNorm2d, three(3, 2, 2, 2), 2, track_running_stats=False)
     batch_norm("batch_norm2d_bare", nn.BatchNorm2d, three(3, 2, 2, 2), 2, affine=False, track_running_stats=False)
 
-    layer(g, "layer_norm", nn.LayerNorm(6), [normal(3, 2, 6)], Shape=[6], Eps=1e-5, Affine=True, Bias=True)
-    layer(g, "layer_norm_two_axes", nn.LayerNorm([3, 4], eps=0.1), [normal(2, 3, 4)], Shape=[3, 4], Eps=0.1, Affine=True, Bias=True)
-    layer(g, "layer_norm_no_bias", nn.LayerNorm(5, bias=False), [normal(2, 5)], Shape=[5], Eps=1e-5, Affine=True, Bias=False)
-    layer(g, "layer_norm_not_affine", nn.LayerNorm(5, elementwise_affine=False), [normal(2, 5)],
-          Shape=[5], Eps=1e-5, Affine=False, Bias=False)
+    layer(g, "layer_norm", "layer_norm", nn.LayerNorm(6), [normal(3, 2, 6)])
+    layer(g, "layer_norm_two_axes", "layer_norm", nn.LayerNorm([3, 4], eps=0.1), [normal(2, 3, 4)], axes=2, eps=0.1)
+    layer(g, "layer_norm_no_bias", "layer_norm", nn.LayerNorm(5, bias=False), [normal(2, 5)], bias=False)
+    layer(g, "layer_norm_not_affine", "layer_norm", nn.LayerNorm(5, elementwise_affine=False), [normal(2, 5)], affine=False, bias=False)
 
-    def group_norm(name, groups, channels, x, eps=1e-5, affine=True):
-        layer(g, name, nn.GroupNorm(groups, channels, eps, affine), [x], Groups=groups, Channels=channels, Eps=eps, Affine=affine)
+    def group_norm(name, groups, channels, x, **options):
+        layer(g, name, "group_norm", nn.GroupNorm(groups, channels, **options), [x], groups=groups, **options)
 
     group_norm("group_norm", 2, 4, normal(2, 4, 3, 2))
     group_norm("group_norm_rank2", 3, 6, normal(3, 6), eps=0.1)
     group_norm("group_norm_one_group", 1, 3, normal(2, 3, 5))
     group_norm("group_norm_not_affine", 2, 6, normal(2, 6, 3), affine=False)
 
-    def instance_norm(name, make, inputs, channels, eps=1e-5, momentum=0.1, affine=False, track_running_stats=False):
-        layer(g, name, make(channels, eps, momentum, affine, track_running_stats), inputs,
-              Channels=channels, Eps=eps, Momentum=momentum, Affine=affine, TrackRunningStats=track_running_stats)
+    def instance_norm(name, make, inputs, channels, **options):
+        same(g, name, "instance_norm", make, [channels], inputs, **options)
 
     instance_norm("instance_norm1d", nn.InstanceNorm1d, three(2, 3, 4), 3)
     instance_norm("instance_norm1d_affine", nn.InstanceNorm1d, [normal(3, 2, 5)], 2, eps=0.1, affine=True)
@@ -134,61 +138,136 @@ def build(path):
     instance_norm("instance_norm2d_affine", nn.InstanceNorm2d, [normal(1, 3, 2, 2)], 3, affine=True)
     instance_norm("instance_norm2d_tracking", nn.InstanceNorm2d, three(2, 3, 2, 4), 3, affine=True, track_running_stats=True)
 
-    layer(g, "rms_norm", nn.RMSNorm(6), [normal(3, 2, 6)], Shape=[6], Eps=None, Affine=True)
-    layer(g, "rms_norm_two_axes", nn.RMSNorm([3, 4], eps=0.1), [normal(2, 3, 4)], Shape=[3, 4], Eps=0.1, Affine=True)
-    layer(g, "rms_norm_not_affine", nn.RMSNorm(5, elementwise_affine=False), [normal(2, 5)], Shape=[5], Eps=None, Affine=False)
+    layer(g, "rms_norm", "rms_norm", nn.RMSNorm(6), [normal(3, 2, 6)])
+    layer(g, "rms_norm_two_axes", "rms_norm", nn.RMSNorm([3, 4], eps=0.1), [normal(2, 3, 4)], axes=2, eps=0.1)
+    layer(g, "rms_norm_not_affine", "rms_norm", nn.RMSNorm(5, elementwise_affine=False), [normal(2, 5)], affine=False)
     # Small numbers, for which the eps counts.
-    layer(g, "rms_norm_default_eps", nn.RMSNorm(5), [normal(2, 5, std=1e-8)], Shape=[5], Eps=None, Affine=True)
+    layer(g, "rms_norm_default_eps", "rms_norm", nn.RMSNorm(5), [normal(2, 5, std=1e-8)])
 
-    layer(g, "local_response_norm", nn.LocalResponseNorm(3), [normal(2, 5, 3, 2, std=30)], Size=3, Alpha=1e-4, Beta=0.75, K=1)
-    layer(g, "local_response_norm_even", nn.LocalResponseNorm(4, alpha=0.5, beta=0.5, k=2), [normal(2, 5, 3)], Size=4, Alpha=0.5, Beta=0.5, K=2)
-    layer(g, "local_response_norm_wide", nn.LocalResponseNorm(7, alpha=1.0), [normal(1, 3, 2, 2)], Size=7, Alpha=1.0, Beta=0.75, K=1)
+    def local_response_norm(name, x, **options):
+        same(g, name, "local_response_norm", nn.LocalResponseNorm, [], [x], **options)
 
-    layer(g, "embedding", nn.Embedding(7, 3), [integers(0, 7, 2, 5), integers(0, 7, 4)], Count=7, Width=3)
-    layer(g, "embedding_padding", nn.Embedding(4, 3, padding_idx=2), [integers(0, 4, 3, 5)], Count=4, Width=3, PaddingIdx=2)
-    layer(g, "prelu", nn.PReLU(3), [normal(2, 3, 4)], N=3)
+    local_response_norm("local_response_norm", normal(2, 5, 3, 2, std=30), size=3)
+    local_response_norm("local_response_norm_even", normal(2, 5, 3), size=4, alpha=0.5, beta=0.5, k=2)
+    local_response_norm("local_response_norm_wide", normal(1, 3, 2, 2), size=7, alpha=1.0)
+
+    layer(g, "embedding", "embedding", nn.Embedding(7, 3), [integers(0, 7, 2, 5), integers(0, 7, 4)], count=7, width=3)
+    layer(g, "embedding_padding", "embedding", nn.Embedding(4, 3, padding_idx=2), [integers(0, 4, 3, 5)], count=4, width=3, padding_idx=2)
+    layer(g, "prelu", "prelu", nn.PReLU(3), [normal(2, 3, 4)], per_channel=True)
     return g
+
+
+def ours(options):
+    """The settings for PyTorch's options: a few have other names."""
+    names = {"kernel_size": "kernel", "norm_type": "norm", "output_size": "out"}
+    return {names.get(key, key): value for key, value in options.items()}
 
 
 def build_pools(path):
     """Pooling, resizing and pixel shuffle."""
     g = Golden("layers", path, seed=48)
+
+    def pool(name, kind, make, x, **options):
+        layer(g, name, kind, make(**options), [x], **ours(options))
+
     for size in (5, 6, 7, 8):
-        layer(g, f"max_pool1d_{size}_ceil", nn.MaxPool1d(3, 2, 1, 1, ceil_mode=True), [normal(2, 2, size)],
-              Kernel=3, Stride=2, Padding=1, Dilation=1, CeilMode=True)
-    layer(g, "max_pool1d", nn.MaxPool1d(2), [normal(2, 3, 7)], Kernel=2, Stride=2, Padding=0, Dilation=1)
-    layer(g, "max_pool2d_ceil", nn.MaxPool2d(2, ceil_mode=True), [normal(2, 2, 5, 6)], Kernel=(2, 2), Stride=(2, 2), Padding=(0, 0),
-          Dilation=(1, 1), CeilMode=True)
-    layer(g, "max_pool2d_ceil_options", nn.MaxPool2d((3, 2), (3, 4), (1, 1), (2, 1), ceil_mode=True), [normal(2, 2, 8, 7)],
-          Kernel=(3, 2), Stride=(3, 4), Padding=(1, 1), Dilation=(2, 1), CeilMode=True)
+        pool(f"max_pool1d_{size}_ceil", "max_pool", nn.MaxPool1d, normal(2, 2, size), kernel_size=3, stride=2, padding=1, dilation=1, ceil_mode=True)
+    pool("max_pool1d", "max_pool", nn.MaxPool1d, normal(2, 3, 7), kernel_size=2)
+    pool("max_pool2d_ceil", "max_pool", nn.MaxPool2d, normal(2, 2, 5, 6), kernel_size=2, ceil_mode=True)
+    pool("max_pool2d_ceil_options", "max_pool", nn.MaxPool2d, normal(2, 2, 8, 7), kernel_size=(3, 2), stride=(3, 4), padding=(1, 1), dilation=(2, 1),
+         ceil_mode=True)
     for include in (False, True):
+        suffix = "_include" if include else ""
         for size in (5, 6, 7, 8):
-            layer(g, f"avg_pool1d_{size}_ceil" + ("_include" if include else ""), nn.AvgPool1d(4, 3, 2, True, include), [normal(2, 2, size)],
-                  Kernel=4, Stride=3, Padding=2, CeilMode=True, CountIncludePad=include)
-        layer(g, "avg_pool2d_ceil" + ("_include" if include else ""), nn.AvgPool2d((3, 2), (2, 3), (1, 0), True, include), [normal(2, 2, 6, 6)],
-              Kernel=(3, 2), Stride=(2, 3), Padding=(1, 0), CeilMode=True, CountIncludePad=include)
-    layer(g, "avg_pool1d", nn.AvgPool1d(3, 2), [normal(2, 3, 8)], Kernel=3, Stride=2, Padding=0, CountIncludePad=True)
-    layer(g, "avg_pool2d_divisor", nn.AvgPool2d((3, 2), (2, 1), (1, 1), divisor_override=5), [normal(2, 2, 5, 4)],
-          Kernel=(3, 2), Stride=(2, 1), Padding=(1, 1), CountIncludePad=True, DivisorOverride=5)
-    layer(g, "avg_pool2d_divisor_ceil", nn.AvgPool2d(2, ceil_mode=True, divisor_override=-3), [normal(2, 2, 5, 5)],
-          Kernel=(2, 2), Stride=(2, 2), Padding=(0, 0), CountIncludePad=True, CeilMode=True, DivisorOverride=-3)
-    layer(g, "lp_pool1d", nn.LPPool1d(3, 3, 2), [uniform(0.1, 2, 2, 3, 8)], Norm=3, Kernel=3, Stride=2)
-    layer(g, "lp_pool2d", nn.LPPool2d(2, (2, 3)), [normal(2, 2, 5, 6)], Norm=2, Kernel=(2, 3), Stride=(2, 3))
-    layer(g, "lp_pool2d_ceil", nn.LPPool2d(1.5, 2, ceil_mode=True), [uniform(0.1, 2, 2, 2, 5, 3)], Norm=1.5, Kernel=(2, 2), Stride=(2, 2), CeilMode=True)
-    layer(g, "adaptive_avg_pool1d", nn.AdaptiveAvgPool1d(3), [normal(2, 3, 7)], Out=3)
-    layer(g, "adaptive_avg_pool2d", nn.AdaptiveAvgPool2d((2, 3)), [normal(2, 3, 5, 6)], Out=(2, 3))
-    layer(g, "adaptive_avg_pool2d_global", nn.AdaptiveAvgPool2d(1), [normal(2, 3, 5, 4)], Out=(1, 1))
-    layer(g, "adaptive_max_pool1d", nn.AdaptiveMaxPool1d(4), [normal(2, 3, 7)], Out=4)
-    layer(g, "adaptive_max_pool2d", nn.AdaptiveMaxPool2d((3, 2)), [normal(2, 2, 5, 7)], Out=(3, 2))
-    layer(g, "upsample", nn.Upsample(scale_factor=2), [normal(2, 3, 3, 4)], ScaleFactor=(2, 2), Mode="nearest")
-    layer(g, "upsample_size", nn.Upsample((5, 3)), [normal(2, 2, 3, 4)], Size=(5, 3), Mode="nearest")
-    layer(g, "upsample_linear", nn.Upsample(scale_factor=(3,), mode="linear"), [normal(2, 2, 4)], ScaleFactor=(3,), Mode="linear")
-    layer(g, "upsample_bilinear", nn.Upsample((7, 5), mode="bilinear"), [normal(2, 2, 3, 4)], Size=(7, 5), Mode="linear")
-    layer(g, "upsample_bilinear_corners", nn.Upsample(scale_factor=(2, 3), mode="bilinear", align_corners=True), [normal(1, 2, 3, 4)],
-          ScaleFactor=(2, 3), Mode="linear", AlignCorners=True)
-    layer(g, "pixel_shuffle", nn.PixelShuffle(2), [normal(2, 8, 3, 2)], Factor=2)
-    layer(g, "pixel_unshuffle", nn.PixelUnshuffle(3), [normal(2, 2, 3, 6)], Factor=3)
+            pool(f"avg_pool1d_{size}_ceil{suffix}", "avg_pool", nn.AvgPool1d, normal(2, 2, size), kernel_size=4, stride=3, padding=2,
+                 ceil_mode=True, count_include_pad=include)
+        pool(f"avg_pool2d_ceil{suffix}", "avg_pool", nn.AvgPool2d, normal(2, 2, 6, 6), kernel_size=(3, 2), stride=(2, 3), padding=(1, 0),
+             ceil_mode=True, count_include_pad=include)
+    pool("avg_pool1d", "avg_pool", nn.AvgPool1d, normal(2, 3, 8), kernel_size=3, stride=2)
+    pool("avg_pool2d_divisor", "avg_pool", nn.AvgPool2d, normal(2, 2, 5, 4), kernel_size=(3, 2), stride=(2, 1), padding=(1, 1), divisor_override=5)
+    pool("avg_pool2d_divisor_ceil", "avg_pool", nn.AvgPool2d, normal(2, 2, 5, 5), kernel_size=2, ceil_mode=True, divisor_override=-3)
+    pool("lp_pool1d", "lp_pool", nn.LPPool1d, uniform(0.1, 2, 2, 3, 8), norm_type=3, kernel_size=3, stride=2)
+    pool("lp_pool2d", "lp_pool", nn.LPPool2d, normal(2, 2, 5, 6), norm_type=2, kernel_size=(2, 3))
+    pool("lp_pool2d_ceil", "lp_pool", nn.LPPool2d, uniform(0.1, 2, 2, 2, 5, 3), norm_type=1.5, kernel_size=2, ceil_mode=True)
+    pool("adaptive_avg_pool1d", "adaptive_avg_pool", nn.AdaptiveAvgPool1d, normal(2, 3, 7), output_size=3)
+    pool("adaptive_avg_pool2d", "adaptive_avg_pool", nn.AdaptiveAvgPool2d, normal(2, 3, 5, 6), output_size=(2, 3))
+    pool("adaptive_avg_pool2d_global", "adaptive_avg_pool", nn.AdaptiveAvgPool2d, normal(2, 3, 5, 4), output_size=1)
+    pool("adaptive_max_pool1d", "adaptive_max_pool", nn.AdaptiveMaxPool1d, normal(2, 3, 7), output_size=4)
+    pool("adaptive_max_pool2d", "adaptive_max_pool", nn.AdaptiveMaxPool2d, normal(2, 2, 5, 7), output_size=(3, 2))
+
+    def upsample(name, x, torch_mode="nearest", **options):
+        net = nn.Upsample(mode=torch_mode, **options)
+        mode = "linear" if torch_mode.endswith("linear") else torch_mode
+        layer(g, name, "upsample", net, [normal(*x)], mode=mode, **options)
+
+    upsample("upsample", (2, 3, 3, 4), scale_factor=2)
+    upsample("upsample_size", (2, 2, 3, 4), size=(5, 3))
+    upsample("upsample_linear", (2, 2, 4), "linear", scale_factor=3)
+    upsample("upsample_bilinear", (2, 2, 3, 4), "bilinear", size=(7, 5))
+    upsample("upsample_bilinear_corners", (1, 2, 3, 4), "bilinear", scale_factor=(2, 3), align_corners=True)
+    layer(g, "pixel_shuffle", "pixel_shuffle", nn.PixelShuffle(2), [normal(2, 8, 3, 2)], factor=2)
+    layer(g, "pixel_unshuffle", "pixel_unshuffle", nn.PixelUnshuffle(3), [normal(2, 2, 3, 6)], factor=3)
     return g
 
 
-FILES = {"nn/testdata/layers.safetensors": build, "nn/testdata/pools.safetensors": build_pools}
+class Gated(nn.Module):
+    """act(a) * b for the halves a and b along the last axis."""
+
+    def __init__(self, act):
+        super().__init__()
+        self.act = act
+
+    def forward(self, x):
+        a, b = x.chunk(2, -1)
+        return self.act(a) * b
+
+
+class Hardsigmoid(nn.Module):
+    """nn.Hardsigmoid, whose gradient PyTorch takes with a sixth in float32."""
+
+    def forward(self, x):
+        return nn.functional.relu6(x + 3) / 6
+
+
+def build_activations(path):
+    """Activations, with and without their options."""
+    g = Golden("layers", path, seed=71)
+
+    def activation(kind, make, **options):
+        names = {"dim": "axis", "negative_slope": "slope", "approximate": "tanh"}
+        settings = {names.get(key, key): value == "tanh" if key == "approximate" else value for key, value in options.items()}
+        name = kind + "".join(f"_{value}" for value in options.values())
+        layer(g, name, kind, make(**options), [normal(3, 4, 6, std=3.0)], **settings)
+
+    for make in (nn.ReLU, nn.ReLU6, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.Tanh, nn.Sigmoid, Hardsigmoid, nn.Softsign,
+                 nn.Tanhshrink, nn.Softplus, nn.ELU, nn.CELU, nn.Hardshrink, nn.Softshrink, nn.Hardtanh, nn.Identity):
+        activation(make.__name__.lower(), make)
+    activation("log_sigmoid", nn.LogSigmoid)
+    activation("leaky_relu", nn.LeakyReLU)
+    activation("leaky_relu", nn.LeakyReLU, negative_slope=0.3)
+    activation("prelu", nn.PReLU)
+    activation("elu", nn.ELU, alpha=0.7)
+    activation("celu", nn.CELU, alpha=-1.5)
+    activation("gelu", nn.GELU, approximate="tanh")
+    activation("softplus", nn.Softplus, beta=2.0, threshold=1.5)
+    activation("hardshrink", nn.Hardshrink, lambd=1.25)
+    activation("softshrink", nn.Softshrink, lambd=2.0)
+    activation("hardtanh", nn.Hardtanh, min_val=-0.5, max_val=2.5)
+    activation("threshold", nn.Threshold, threshold=0.5, value=-2.0)
+    activation("rrelu", nn.RReLU, lower=0.25, upper=0.25)
+    layer(g, "rrelu_random", "rrelu", nn.RReLU(), [normal(3, 4)], train=False)
+    for make, kind in ((nn.Softmax, "softmax"), (nn.LogSoftmax, "log_softmax"), (nn.Softmin, "softmin"), (nn.GLU, "glu")):
+        activation(kind, make, dim=-1)
+        activation(kind, make, dim=1)
+    layer(g, "softmax2d", "softmax2d", nn.Softmax2d(), [normal(2, 3, 2, 4)])
+    layer(g, "swiglu", "swiglu", Gated(nn.SiLU()), [normal(2, 3, 6)])
+    layer(g, "geglu", "geglu", Gated(nn.GELU()), [normal(2, 3, 6)])
+    layer(g, "reglu", "reglu", Gated(nn.ReLU()), [normal(2, 6)])
+    return g
+
+
+FILES = {
+    "nn/testdata/layers.safetensors": build,
+    "nn/testdata/pools.safetensors": build_pools,
+    "nn/testdata/activations.safetensors": build_activations,
+}
