@@ -29,6 +29,13 @@ func (c *checker) below1(name string, v float64) {
 	}
 }
 
+// between0And1 wants a number between 0 and 1, neither of them.
+func (c *checker) between0And1(name string, v float64) {
+	if !(v > 0 && v < 1) {
+		c.errs = append(c.errs, fmt.Errorf("%s must be above 0 and below 1, got %v", name, v))
+	}
+}
+
 // that wants a condition to hold, and says what is wrong otherwise.
 func (c *checker) that(ok bool, format string, args ...any) {
 	if !ok {

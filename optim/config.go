@@ -36,6 +36,8 @@ func Kinds() []config.Kind {
 		{Name: "adafactor", Default: DefaultAdafactor()},
 		{Name: "sparse_adam", Default: DefaultSparseAdam()},
 		{Name: "ftrl", Default: DefaultFtrl()},
+		{Name: "sgd_schedule_free", Default: DefaultSGDScheduleFree()},
+		{Name: "adamw_schedule_free", Default: DefaultAdamWScheduleFree()},
 	}
 }
 

@@ -48,6 +48,9 @@ func (cfg Lookahead) Validate() error {
 	if cfg.Optimizer == nil {
 		return errors.Join(c.err(), errors.New("optimizer must be given"))
 	}
+	if _, ok := cfg.Optimizer.(Judged); ok {
+		c.that(false, "optimizer must not be schedule-free: it has an average of its own")
+	}
 	return errors.Join(c.err(), config.Under("optimizer", cfg.Optimizer.Validate()))
 }
 

@@ -49,6 +49,18 @@ type Rule interface {
 	Start(s *Step) Update
 }
 
+// A Judged rule trains weights other than those that a model is judged by. The
+// latter are shadows of the parameters: evaluate under [module.Ctx.Shadow] of
+// [JudgedPrefix], and export the model with that prefix.
+type Judged interface {
+	Rule
+	// Judged builds these weights from what Update returned.
+	Judged(p *ir.Value, state []*ir.Value) *ir.Value
+}
+
+// JudgedPrefix comes before the keys of the weights of [Judged] rules.
+const JudgedPrefix = "judged."
+
 // A Slot is a state of one parameter.
 type Slot struct {
 	Name string      // as PyTorch calls it, such as "exp_avg"
@@ -65,8 +77,10 @@ type Update func(p, g *ir.Value, state []*ir.Value) (newP *ir.Value, newState []
 type Step struct {
 	// LR is the learning rate: a scalar of the type of the parameters.
 	LR    *ir.Value
+	base  *ir.Value // LR before the factor of the group, float64
 	count func() *ir.Value
 	norm  func() *ir.Value
+	total func(name string, next func(old *ir.Value) *ir.Value) *ir.Value
 }
 
 // Count is the number of this step as a float64 scalar, 1 in the first. An
@@ -76,6 +90,13 @@ func (s *Step) Count() *ir.Value { return s.count() }
 // GradNorm is the norm of the gradients of all parameters that the optimizer
 // has, those of other groups too: a float32 scalar.
 func (s *Step) GradNorm() *ir.Value { return s.norm() }
+
+// Total is a float64 scalar that all parameters share which count steps by one
+// clock, 0 before the first step: next builds what it becomes in this one. Rules
+// that ask for it under one name must agree on that.
+func (s *Step) Total(name string, next func(old *ir.Value) *ir.Value) *ir.Value {
+	return s.total(name, next)
+}
 
 // scalar rounds a float64 scalar to the type of the parameters.
 func (s *Step) scalar(v *ir.Value) *ir.Value { return ops.Cast(v, s.LR.DType()) }
@@ -105,7 +126,7 @@ type Group struct {
 // its state, NAME.PARAMETER.SLOT and NAME.step; optimizers that are used in one
 // step or saved in one checkpoint need different ones.
 func Build(name string, groups ...Group) (Optimizer, error) {
-	o := &optimizer{name: name, clocks: map[string]*module.State{}}
+	o := &optimizer{name: name, clocks: map[string]*module.State{}, totals: map[string]*module.State{}}
 	var errs []error
 	if name == "" {
 		errs = append(errs, errors.New("optim: an optimizer must have a name"))
@@ -155,6 +176,8 @@ type optimizer struct {
 	member []member                 // of params
 	clocks map[string]*module.State // by name
 	names  []string                 // of clocks, in the order of groups
+	totals map[string]*module.State // by clock and name
+	judged bool                     // some rule is Judged
 }
 
 // A member is what the optimizer knows of one parameter.
@@ -188,6 +211,9 @@ func (o *optimizer) add(g Group, p module.Named) {
 	m := member{shared: shared{g.Rule, g.LRScale, dt, clock}}
 	if cfg, ok := g.Rule.(Config); ok {
 		m.climbs = cfg.Shared().Maximize
+	}
+	if _, ok := g.Rule.(Judged); ok {
+		o.judged = true
 	}
 	own := ir.Type{DType: dt, Shape: p.Shape}
 	for _, s := range g.Rule.Slots(own) {
@@ -238,6 +264,21 @@ func (o *optimizer) Update(c *module.Ctx, grads []*ir.Value, lr *ir.Value) {
 		counts[name] = counter(c, o.clocks[name])
 	}
 	norm := sync.OnceValue(func() *ir.Value { return Norm(grads) })
+	totals := map[string]*ir.Value{}
+	total := func(clock string) func(name string, next func(old *ir.Value) *ir.Value) *ir.Value {
+		return func(name string, next func(old *ir.Value) *ir.Value) *ir.Value {
+			key := o.name + "." + clock + "." + name
+			if totals[key] == nil {
+				if o.totals[key] == nil {
+					o.totals[key] = &module.State{Key: key, DType: dtype.Float64}
+				}
+				totals[key] = next(c.State(o.totals[key]))
+				c.SetState(o.totals[key], totals[key])
+			}
+			return totals[key]
+		}
+	}
+	base := ops.Cast(lr, dtype.Float64)
 	starts := map[shared]Update{}
 	for i, p := range o.params {
 		m := o.member[i]
@@ -254,7 +295,7 @@ func (o *optimizer) Update(c *module.Ctx, grads []*ir.Value, lr *ir.Value) {
 			if m.shared.lrScale != 1 {
 				rate = ops.Mul(rate, ops.Scalar(rate, m.shared.lrScale))
 			}
-			update = m.shared.rule.Start(&Step{rate, counts[m.shared.clock], norm})
+			update = m.shared.rule.Start(&Step{rate, base, counts[m.shared.clock], norm, total(m.shared.clock)})
 			starts[m.shared] = update
 		}
 		state := make([]*ir.Value, len(m.slots))
@@ -269,6 +310,12 @@ func (o *optimizer) Update(c *module.Ctx, grads []*ir.Value, lr *ir.Value) {
 		c.SetParam(p.Param, ops.Cast(v, p.DType))
 		for j, s := range m.slots {
 			c.SetState(s, state[j])
+		}
+		if o.judged { // or the shadow would stay what the parameter was at first
+			if j, ok := m.shared.rule.(Judged); ok {
+				v = j.Judged(v, state)
+			}
+			c.Shadow(JudgedPrefix).SetParam(p.Param, ops.Cast(v, p.DType))
 		}
 	}
 }

@@ -69,6 +69,11 @@ func TestValidate(t *testing.T) {
 		{Adamax{Form: 7}, []string{"there is no form(7)"}},
 		{Rprop{EtaMinus: 1, EtaPlus: 1, MinStep: 2, MaxStep: 1}, []string{"eta_minus must be above 0 and below 1", "eta_plus must", "max_step must not be below min_step, got 1 and 2"}},
 		{Adafactor{Beta2Decay: 0.5, D: 0.5, Eps1: new(-1.0)}, []string{"beta2_decay must", "eps1 must", "d must"}},
+		{Lookahead{Optimizer: DefaultSGDScheduleFree(), K: 1}, []string{"optimizer must not be schedule-free"}},
+		{DefaultSGDScheduleFree(), nil}, {DefaultAdamWScheduleFree(), nil},
+		{SGDScheduleFree{Common: Common{LR: -1}, ScheduleFree: ScheduleFree{-1, -1, -1}, WeightDecay: -1},
+			[]string{"lr must", "warmup_steps must", "r must", "weight_lr_power must", "momentum must be above 0 and below 1, got 0", "weight_decay must"}},
+		{AdamWScheduleFree{Beta1: 1, Beta2: 1, Eps: -1}, []string{"beta1 must", "beta2 must", "eps must"}},
 	} {
 		err := tc.rule.Validate()
 		if len(tc.want) == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/ir"
@@ -14,7 +15,8 @@ import (
 	"github.com/gradus-ml/gradus/tensor"
 )
 
-// The prefixes of the averages of the weights, shadows in the store.
+// The prefixes of the averages of the weights, shadows in the store; those of
+// schedule-free optimizers are under optim.JudgedPrefix.
 const (
 	emaPrefix = "ema."
 	swaPrefix = "swa."
@@ -38,8 +40,29 @@ func (r *run) shadow() string {
 		return swaPrefix
 	case r.Strategy.EMA != nil && r.state.Step > 0:
 		return emaPrefix
+	case r.scheduleFree() && r.state.Step > 0:
+		return optim.JudgedPrefix
 	}
 	return ""
+}
+
+// scheduleFree tells whether an optimizer trains weights other than those that
+// the model is judged by.
+func (t *Trainer) scheduleFree() bool {
+	return slices.ContainsFunc(t.Optimizers, func(p optim.Part) bool {
+		_, ok := p.Config.(optim.Judged)
+		return ok
+	})
+}
+
+// judgeStatistics lets the weights that the model is judged by have the running
+// statistics of those in training.
+func (t *Trainer) judgeStatistics(c *module.Ctx) {
+	for _, s := range t.Store.States() {
+		if s.DType.IsFloat() {
+			c.Shadow(optim.JudgedPrefix).SetState(s, c.State(s))
+		}
+	}
 }
 
 // averageWeights takes the present weights into the stochastic average, at the
@@ -69,13 +92,14 @@ func (r *run) averageWeights(ctx context.Context) error {
 //
 // Source: torch.optim.swa_utils.update_bn.
 func (r *run) finishAverage(ctx context.Context) error {
-	if r.state.Averaged == 0 {
+	prefix := r.shadow()
+	if prefix != swaPrefix && prefix != optim.JudgedPrefix {
 		return nil
 	}
 	var norms []*nn.BatchNorm
 	seen := map[*nn.BatchNorm]*float64{}
 	pass := r.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
-		c = c.Train().Shadow(swaPrefix)
+		c = c.Train().Shadow(prefix)
 		c.Watch(func(v module.Visit) {
 			bn := batchNorm(v.Module)
 			if bn == nil || bn.RunningMean == nil {
@@ -106,7 +130,7 @@ func (r *run) finishAverage(ctx context.Context) error {
 			if _, err := pass.Graph(types...); err != nil { // finds the norms
 				return err
 			}
-			if err := reset(r.Store, norms); err != nil || len(norms) == 0 {
+			if err := reset(r.Store, prefix, norms); err != nil || len(norms) == 0 {
 				return err
 			}
 			first = false
@@ -131,7 +155,7 @@ func batchNorm(m any) *nn.BatchNorm {
 }
 
 // reset makes the shadows of norms forget all batches.
-func reset(s *exec.Store, norms []*nn.BatchNorm) error {
+func reset(s *exec.Store, prefix string, norms []*nn.BatchNorm) error {
 	for _, bn := range norms {
 		for _, state := range []*module.State{bn.RunningMean, bn.RunningVar, bn.NumBatchesTracked} {
 			t := tensor.New(state.DType, state.Shape)
@@ -140,7 +164,7 @@ func reset(s *exec.Store, norms []*nn.BatchNorm) error {
 			}
 			key := state.Key
 			if state.DType.IsFloat() {
-				key = swaPrefix + key
+				key = prefix + key
 			}
 			if err := s.Set(key, t); err != nil {
 				return err

@@ -9,6 +9,7 @@ import (
 	"github.com/gradus-ml/gradus/checkpoint"
 	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/format/safetensors"
+	"github.com/gradus-ml/gradus/optim"
 	"github.com/gradus-ml/gradus/runlog"
 	"github.com/gradus-ml/gradus/tensor"
 )
@@ -136,7 +137,7 @@ func LoadCheckpointModel(c *checkpoint.Checkpoint, s *exec.Store) error {
 	}
 	own := map[string]*tensor.Tensor{}
 	for _, key := range s.Model() {
-		for _, name := range []string{bestPrefix + key, swaPrefix + key, emaPrefix + key, key} {
+		for _, name := range []string{bestPrefix + key, swaPrefix + key, emaPrefix + key, optim.JudgedPrefix + key, key} {
 			if t, ok := values[name]; ok {
 				own[key] = t
 				break

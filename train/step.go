@@ -290,6 +290,9 @@ func (p *program) finish(c *module.Ctx, grads []*ir.Value, total *ir.Value, numb
 		grads = optim.ClipTo(grads, norm, *s.ClipNorm)
 	}
 	p.opt.Update(c, grads, rate)
+	if p.t.scheduleFree() {
+		p.t.judgeStatistics(c)
+	}
 	if s.EMA != nil {
 		optim.Average(c, emaPrefix, p.opt.Params(), p.t.Store.States(), numbers[2])
 	}

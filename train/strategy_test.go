@@ -232,6 +232,74 @@ func TestSWA(t *testing.T) {
 	}
 }
 
+// A schedule-free optimizer trains y; the model that is judged and saved is x, of
+// which y holds 0.9, with statistics of its own. Weights of another optimizer
+// come along.
+func TestScheduleFree(t *testing.T) {
+	tr := newTrainer(t, 10, 2)
+	free, other := optim.DefaultSGDScheduleFree(), optim.DefaultSGD()
+	free.LR, other.LR = 1, 0.1
+	tr.Optimizers = []optim.Part{{Config: free}, {Config: other, Keys: []string{"fc1.*"}}}
+	tr.Schedule = schedule.Constant{}
+	dir := start(t, tr, checkpoint.DefaultConfig())
+	result, err := tr.Fit(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := safetensors.Open(filepath.Join(dir, filepath.FromSlash(train.WeightsFile)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, key := range []string{"fc1.weight", "fc2.weight"} {
+		x, err := f.Tensor(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := tr.Store.Get(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		differ := false
+		for i := range x.Size() {
+			want := y.Float(i)
+			if key == "fc2.weight" {
+				z, err := tr.Store.Get("optim.fc2.weight.z")
+				if err != nil {
+					t.Fatal(err)
+				}
+				want = (want - 0.1*z.Float(i)) / 0.9
+				differ = differ || math.Abs(want-y.Float(i)) > 1e-3
+			}
+			if math.Abs(x.Float(i)-want) > 1e-5 {
+				t.Fatalf("%s: element %d is saved as %v, want %v", key, i, x.Float(i), want)
+			}
+		}
+		if key == "fc2.weight" && !differ {
+			t.Error("what is saved is what was trained")
+		}
+	}
+	batches, err := f.Tensor("norm.num_batches_tracked")
+	if err != nil || batches.Int(0) != perEpoch {
+		t.Errorf("statistics of %v batches, %v", batches, err)
+	}
+	if !(result.Test.Value("accuracy") > 0.6) {
+		t.Errorf("%+v", result.Test)
+	}
+	// The test is by what was saved.
+	if err := train.LoadModel(filepath.Join(dir, filepath.FromSlash(train.WeightsFile)), tr.Store); err != nil {
+		t.Fatal(err)
+	}
+	score, err := tr.Score(t.Context(), "test", tr.Test)
+	if err != nil || score.Loss != result.Test.Loss {
+		t.Errorf("the saved model has a loss of %v, %v; the test had %v", score.Loss, err, result.Test.Loss)
+	}
+	tr.Strategy.EMA = &train.EMA{Decay: 0.9}
+	if err := tr.Check(); err == nil || !strings.Contains(err.Error(), "averages the weights, and so do strategy.ema") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // A metric that no longer becomes better ends the run, with the best weights.
 func TestEarlyStop(t *testing.T) {
 	tr := newTrainer(t, 200, 2)

@@ -202,6 +202,9 @@ func (t *Trainer) Check() error {
 	if s := t.Strategy.EarlyStop; s != nil && t.Validation == nil {
 		errs = append(errs, errors.New("train: early_stop watches the validation data, and there is none"))
 	}
+	if t.scheduleFree() && (t.Strategy.EMA != nil || t.Strategy.SWA != nil) {
+		errs = append(errs, errors.New("train: a schedule-free optimizer averages the weights, and so do strategy.ema and strategy.swa: choose one"))
+	}
 	if _, err := module.MatchAll(t.Strategy.Recompute, t.Store.Tree().Modules()); err != nil {
 		errs = append(errs, config.Under("strategy.recompute", err))
 	}

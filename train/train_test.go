@@ -323,6 +323,9 @@ func TestResumeIsExact(t *testing.T) {
 			s.EMA, s.Accumulate, s.Freeze = &train.EMA{Decay: 0.9}, 2, []string{"fc1.*", "norm.*"}
 			s.Thaw = []optim.Thaw{{Epoch: 2, Keys: []string{"norm.*"}}, {Epoch: 3, Keys: []string{"fc1.*"}}}
 		}},
+		{"schedule-free", 5, 23, func(tr *train.Trainer) {
+			tr.Optimizers, tr.Schedule = []optim.Part{{Config: optim.DefaultAdamWScheduleFree()}}, schedule.Constant{}
+		}},
 		{"float16", 5, 23, func(tr *train.Trainer) {
 			s := &tr.Strategy
 			s.Precision, s.Accumulate = train.Float16, 3

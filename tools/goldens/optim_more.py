@@ -1,6 +1,7 @@
 """Ten steps of the optimizers that torch.optim does not have; the format is that of optim.py."""
 
 import pytorch_optimizer
+import schedulefree
 import timm.optim
 import torch
 
@@ -97,9 +98,66 @@ def build_lookahead(path):
     return g
 
 
+def judged(optimizer, beta):
+    """The optimizer in training mode, that keeps the weights x of its evaluation mode beside its state."""
+
+    class Judged(optimizer):
+        def __init__(self, groups, **options):
+            super().__init__(groups, foreach=False, **options)
+            self.train()
+
+        def step(self):
+            super().step()
+            for group in self.param_groups:
+                for p in group["params"]:
+                    self.state[p]["x"] = p.detach().lerp(self.state[p]["z"], 1 - 1 / beta(group))
+
+    return Judged
+
+
+# What a group holds between steps.
+FREE = {"k": None, "train_mode": None, "weight_sum": None, "lr_max": None, "scheduled_lr": None}
+
+
+def build_sgd_schedule_free(path):
+    g = Golden("optim_more", path, seed=44)
+    optimizer = judged(schedulefree.SGDScheduleFree, lambda group: group["momentum"])
+    run = lambda name, lr=0.1, **options: trajectory(g, name, "sgd_schedule_free", optimizer, lr, names=FREE, **options)
+    run("default")
+    run("weight_decay", weight_decay=0.1)
+    run("momentum", momentum=0.5)
+    run("warmup", warmup_steps=4)
+    run("r", r=1.5)
+    run("weight_lr_power", varying(0.3), weight_lr_power=0.5)
+    run("varying_lr", varying(0.3), weight_decay=0.1)
+    run("rate_0_first", lambda step: 0.1 if step > 2 else 0.0)
+    run("two_groups", groups=two_groups(0.1, weight_decay=0.2, momentum=0.5))
+    run("two_means", groups=two_groups(0.1, warmup_steps=6, r=1.0))
+    run("float64", varying(0.3), weight_decay=0.1, warmup_steps=3, dtype=torch.float64)
+    return g
+
+
+def build_adamw_schedule_free(path):
+    g = Golden("optim_more", path, seed=45)
+    optimizer = judged(schedulefree.AdamWScheduleFree, lambda group: group["betas"][0])
+    run = lambda name, lr=0.01, **options: trajectory(g, name, "adamw_schedule_free", optimizer, lr, names=FREE, **options)
+    run("default", 2.5e-3)
+    run("weight_decay", weight_decay=0.3)
+    run("betas_eps", betas=(0.8, 0.9), eps=1e-3)
+    run("warmup", warmup_steps=4, weight_decay=0.1)
+    run("r", r=0.5)
+    run("sparse_gradients", sparse=True)
+    run("varying_lr", varying(0.03), weight_decay=0.1)
+    run("two_groups", groups=two_groups(0.02, weight_decay=0.2, betas=(0.5, 0.9)))
+    run("float64", varying(0.03), weight_decay=0.1, warmup_steps=3, dtype=torch.float64)
+    return g
+
+
 FILES = {
     "optim/testdata/lion.safetensors": build_lion,
     "optim/testdata/lamb.safetensors": build_lamb,
     "optim/testdata/lars.safetensors": build_lars,
     "optim/testdata/lookahead.safetensors": build_lookahead,
+    "optim/testdata/sgd_schedule_free.safetensors": build_sgd_schedule_free,
+    "optim/testdata/adamw_schedule_free.safetensors": build_adamw_schedule_free,
 }
