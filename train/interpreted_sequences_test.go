@@ -22,7 +22,13 @@ func sequences() []part {
 	grouped.RoPE, grouped.Window, grouped.HeadWidth = &rope, new(3), new(4)
 	far := nn.DefaultGroupedQueryAttention(12, 3, 1)
 	far.ALiBi, far.RelativePosition, far.Dropout = true, new(nn.DefaultRelativePosition()), 0.1
+	dropless := nn.DefaultMixtureOfExperts(12, 16, 5)
+	dropless.ZLoss, dropless.Jitter = 0.001, 0.1
+	bounded := nn.DefaultMixtureOfExperts(12, 16, 3)
+	bounded.CapacityFactor, bounded.Gated, bounded.Activation, bounded.TopK, bounded.Renormalize = new(1.0), false, nn.ReLUExpert, 1, false
 	return []part{
+		layer("MixtureOfExperts", dropless.Build(), f32(3, 9, 12)),
+		layer("MixtureOfExperts/capacity", bounded.Build(), f32(3, 9, 12)),
 		layer("GroupedQueryAttention", grouped.Build(), f32(3, 5, 12)),
 		layer("GroupedQueryAttention/biases", far.Build(), f32(3, 5, 12)),
 		layer("MultiheadAttention/more keys", more.Build(), f32(3, 5, 12)),

@@ -198,6 +198,7 @@ func Kinds() []config.Kind {
 		{Name: "rnn", Default: RNN{Recurrent: DefaultRecurrent(), Nonlinearity: nn.TanhNonlinearity}},
 		{Name: "multihead_attention", Default: MultiheadAttention{Bias: true}},
 		{Name: "grouped_query_attention", Default: GroupedQueryAttention{}},
+		{Name: "mixture_of_experts", Default: DefaultMixtureOfExperts()},
 		{Name: "transformer_encoder_layer", Default: TransformerEncoderLayer{DefaultTransformer()}},
 		{Name: "transformer_encoder", Default: TransformerEncoder{Transformer: DefaultTransformer(), Layers: 1}},
 		{Name: "time_pool", Default: TimePool{By: MeanOverTime}},

@@ -232,6 +232,11 @@ func Shaped() map[string][]shaped {
 			c.RoPE, c.ALiBi, c.RelativePosition = new(nn.DefaultRoPE()), true, new(nn.DefaultRelativePosition())
 			return c
 		}, seq, ""}},
+		"mixture_of_experts": {{func(l Layer) Layer { c := l.(MixtureOfExperts); c.Experts = 3; return c }, seq, ""}, {func(l Layer) Layer {
+			c := l.(MixtureOfExperts)
+			c.Experts, c.TopK, c.Gated, c.Hidden, c.CapacityFactor = 2, 1, false, new(5), new(1.25)
+			return c
+		}, row, ""}},
 		"transformer_encoder_layer": {{heads, seq, ""}},
 		"transformer_encoder":       {{func(l Layer) Layer { c := heads(l).(TransformerEncoder); c.Layers, c.Norm = 2, true; return c }, seq, ""}},
 		"time_pool":                 {{same, seq, "f32[3 4]"}, {func(Layer) Layer { return TimePool{By: LastInTime} }, seq, "f32[3 4]"}},

@@ -24,6 +24,7 @@ SCRIPTS = [
     "dynamic",
     "einsum",
     "elementwise",
+    "experts",
     "gpt",
     "gpt_bf16",
     "half",
