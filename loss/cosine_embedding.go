@@ -35,10 +35,13 @@ func (cfg CosineEmbeddingConfig) Apply(x1, x2, target *ir.Value) *ir.Value {
 	return cfg.Reduction.apply("cosine_embedding", cfg.each(x1, x2, target))
 }
 
-// Terms takes both vectors from one output, stacked on axis 1: [B 2 D]. It is
-// the sum over all pairs, and their number.
+// Terms takes both vectors from one output, stacked on axis 1: [B 2 D], and a
+// target [B] or [B 1]. It is the sum over all pairs, and their number.
 func (cfg CosineEmbeddingConfig) Terms(output, target, weight *ir.Value) Terms {
 	parts := unstack("cosine_embedding", output, 2)
+	if target.Rank() == 2 && output.Rank() == 3 && target.Dim(1) == 1 {
+		target = ops.Squeeze(target, 1)
+	}
 	return elementTerms("cosine_embedding", cfg.each(parts[0], parts[1], target), weight)
 }
 
@@ -70,8 +73,8 @@ func cosine(x, y *ir.Value) *ir.Value {
 	return ops.Div(ops.Sum(ops.Mul(x, y), -1), ops.Mul(length(x), length(y)))
 }
 
-// Target is Numbers.
-func (CosineEmbeddingConfig) Target() Target { return Numbers }
+// Target is Relation.
+func (CosineEmbeddingConfig) Target() Target { return Relation }
 
 // Validate tells all that is wrong.
 func (cfg CosineEmbeddingConfig) Validate() error {

@@ -22,10 +22,11 @@ type Target uint8
 
 // The targets.
 const (
-	Numbers Target = iota // of a floating-point type
-	Labels                // of an integer type
-	Either                // labels or numbers
-	Nothing               // the output is judged by itself; a target may have any type, and is not read
+	Numbers  Target = iota // of a floating-point type, those that the output should be like
+	Labels                 // of an integer type
+	Either                 // labels or numbers
+	Relation               // a number that says how the vectors in an output belong together, however wide they are
+	Nothing                // the output is judged by itself, however wide it is; a target may have any type, and is not read
 )
 
 // A Config is a loss as data.

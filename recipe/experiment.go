@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/gradus-ml/gradus/checkpoint"
@@ -53,13 +55,17 @@ func (r Recipe) Open(ctx context.Context, files source.Files) (x *Experiment, er
 	if x.Set, err = r.Data.Fit(ctx, x.Tables); err != nil {
 		return x, err
 	}
-	if x.Network, err = model.New(r.Model, inputs(x.Set), outputs(x.Set)); err != nil {
+	out, err := r.outputs(x.Set)
+	if err != nil {
+		return x, err
+	}
+	if x.Network, err = model.New(r.Model, inputs(x.Set), out); err != nil {
 		return x, config.Under("model", err)
 	}
 	return x, x.trainer(ctx)
 }
 
-// inputs and outputs are what a set of features tells a model.
+// inputs are what a set of features tells a model.
 func inputs(set *feature.Set) []model.Input {
 	var in []model.Input
 	for _, f := range set.Inputs {
@@ -78,12 +84,25 @@ func inputs(set *feature.Set) []model.Input {
 	return in
 }
 
-func outputs(set *feature.Set) []model.Output {
+// outputs are what the targets and their losses ask of a model. A loss that
+// judges vectors leaves their width to the model.
+func (r Recipe) outputs(set *feature.Set) ([]model.Output, error) {
 	var out []model.Output
 	for _, f := range set.Targets {
-		out = append(out, model.Output{Name: f.Name, Size: f.Encoder.(feature.Target).Outputs()})
+		l, err := r.lossOf(f.Name, len(set.Targets))
+		if err != nil {
+			return nil, err
+		}
+		if err := fits(l.Config, f); err != nil {
+			return nil, config.Under("loss", err)
+		}
+		o := model.Output{Name: f.Name, Size: f.Encoder.(feature.Target).Outputs()}
+		if t := l.Config.Target(); t == loss.Nothing || t == loss.Relation {
+			o.Size = 0
+		}
+		out = append(out, o)
 	}
-	return out
+	return out, nil
 }
 
 // trainer makes the trainer.
@@ -155,9 +174,6 @@ func (r Recipe) heads(set *feature.Set) ([]train.Head, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := fits(l.Config, f); err != nil {
-			return nil, config.Under("loss", err)
-		}
 		heads[i] = train.Head{Name: f.Name, Loss: l.Config, Weight: l.Weight}
 		_, heads[i].ClassesLast = f.Encoder.(*feature.NextTokensEncoder)
 		if heads[i].Loss, err = r.weighted(l.Config, f); err != nil {
@@ -174,12 +190,15 @@ func (r Recipe) heads(set *feature.Set) ([]train.Head, error) {
 	return heads, nil
 }
 
-// fits finds out whether a loss can judge a target.
+// fits finds out whether a loss can judge a target, and train.
 func fits(cfg loss.Config, f feature.Fitted) error {
+	if r := reflect.ValueOf(cfg).FieldByName("Reduction"); r.IsValid() && slices.Contains([]string{"sum", "none"}, fmt.Sprint(r)) {
+		return fmt.Errorf("reduction: training takes the mean, not %v: with sum, the rate would depend on the size of a batch", r)
+	}
 	dt, _ := f.Encoder.Item()
 	want := cfg.Target()
 	switch target := f.Encoder.(feature.Target); {
-	case want == loss.Numbers && !dt.IsFloat():
+	case (want == loss.Numbers || want == loss.Relation) && !dt.IsFloat():
 		return fmt.Errorf("target %s is a class, and this loss compares numbers: cross_entropy is for classes", f.Name)
 	case want == loss.Labels && dt.IsFloat():
 		return fmt.Errorf("target %s is a number, and this loss is for classes: mse and l1 compare numbers", f.Name)
