@@ -35,6 +35,7 @@ func Kinds() []config.Kind {
 		{Name: "asgd", Default: DefaultASGD()},
 		{Name: "adafactor", Default: DefaultAdafactor()},
 		{Name: "sparse_adam", Default: DefaultSparseAdam()},
+		{Name: "muon", Default: DefaultMuon()},
 		{Name: "ftrl", Default: DefaultFtrl()},
 		{Name: "sgd_schedule_free", Default: DefaultSGDScheduleFree()},
 		{Name: "adamw_schedule_free", Default: DefaultAdamWScheduleFree()},

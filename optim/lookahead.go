@@ -54,6 +54,14 @@ func (cfg Lookahead) Validate() error {
 	return errors.Join(c.err(), config.Under("optimizer", cfg.Optimizer.Validate()))
 }
 
+// Choose leaves the choice to Optimizer.
+func (cfg Lookahead) Choose(key string, p ir.Type) Config {
+	if c, ok := cfg.Optimizer.(Chooser); ok {
+		cfg.Optimizer = c.Choose(key, p)
+	}
+	return cfg
+}
+
 // Slots are those of Optimizer, then slow_params.
 func (cfg Lookahead) Slots(p ir.Type) []Slot {
 	return append(cfg.Optimizer.Slots(p), Slot{Name: "slow_params", Copy: true})

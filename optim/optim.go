@@ -61,6 +61,12 @@ type Judged interface {
 // JudgedPrefix comes before the keys of the weights of [Judged] rules.
 const JudgedPrefix = "judged."
 
+// A Chooser is a rule that leaves some parameters to others.
+type Chooser interface {
+	// Choose returns the rule of a parameter that is computed with as type p.
+	Choose(key string, p ir.Type) Config
+}
+
 // A Slot is a state of one parameter.
 type Slot struct {
 	Name string      // as PyTorch calls it, such as "exp_avg"
@@ -140,7 +146,7 @@ func Build(name string, groups ...Group) (Optimizer, error) {
 			errs = append(errs, fmt.Errorf("optim: group %d has no rule", i))
 			continue
 		}
-		if !reflect.TypeOf(g.Rule).Comparable() {
+		if _, chooses := g.Rule.(Chooser); !chooses && !reflect.ValueOf(g.Rule).Comparable() {
 			errs = append(errs, fmt.Errorf("optim: group %d: rule %T can't be compared; make it a struct of plain settings", i, g.Rule))
 			continue
 		}
@@ -208,15 +214,18 @@ func (o *optimizer) add(g Group, p module.Named) {
 		o.clocks[clock] = &module.State{Key: o.name + "." + clock, DType: dtype.Int64}
 		o.names = append(o.names, clock)
 	}
-	m := member{shared: shared{g.Rule, g.LRScale, dt, clock}}
-	if cfg, ok := g.Rule.(Config); ok {
+	own, rule := ir.Type{DType: dt, Shape: p.Shape}, g.Rule
+	if c, ok := rule.(Chooser); ok {
+		rule = c.Choose(p.Key, own)
+	}
+	m := member{shared: shared{rule, g.LRScale, dt, clock}}
+	if cfg, ok := rule.(Config); ok {
 		m.climbs = cfg.Shared().Maximize
 	}
-	if _, ok := g.Rule.(Judged); ok {
+	if _, ok := rule.(Judged); ok {
 		o.judged = true
 	}
-	own := ir.Type{DType: dt, Shape: p.Shape}
-	for _, s := range g.Rule.Slots(own) {
+	for _, s := range rule.Slots(own) {
 		state := &module.State{Key: o.name + "." + p.Key + "." + s.Name, DType: s.Type.DType, Shape: s.Type.Shape, Init: s.Init}
 		if s.Type == (ir.Type{}) {
 			state.DType, state.Shape = own.DType, own.Shape

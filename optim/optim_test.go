@@ -67,6 +67,8 @@ func TestValidate(t *testing.T) {
 		{Lookahead{K: 1}, []string{"optimizer must be given"}},
 		{SGD{Form: Keras, Momentum: 0.9, Dampening: 0.1}, []string{"the form of Keras has no dampening"}},
 		{Adamax{Form: 7}, []string{"there is no form(7)"}},
+		{Muon{Nesterov: true, NSSteps: 100, AdjustLR: "other", AdamWBeta2: 1, AdamWLRRatio: -1},
+			[]string{"nesterov needs a momentum above 0", "ns_steps must be", "adjust_lr must be one of [original", "adamw_lr_ratio must", "adamw_beta2 must"}},
 		{Rprop{EtaMinus: 1, EtaPlus: 1, MinStep: 2, MaxStep: 1}, []string{"eta_minus must be above 0 and below 1", "eta_plus must", "max_step must not be below min_step, got 1 and 2"}},
 		{Adafactor{Beta2Decay: 0.5, D: 0.5, Eps1: new(-1.0)}, []string{"beta2_decay must", "eps1 must", "d must"}},
 		{Lookahead{Optimizer: DefaultSGDScheduleFree(), K: 1}, []string{"optimizer must not be schedule-free"}},
@@ -244,6 +246,40 @@ func TestTwoOptimizers(t *testing.T) {
 	}
 	if s.Values["generator.1.exp_avg"] != nil {
 		t.Error("an optimizer keeps state of a parameter it does not train")
+	}
+}
+
+// Muon leaves vectors, embeddings and what its rest names to AdamW, also inside
+// of Lookahead.
+func TestMuonChooses(t *testing.T) {
+	m := &struct{ Embed, Hidden, Bias, Head *module.Param }{}
+	for i, p := range []**module.Param{&m.Embed, &m.Hidden, &m.Bias, &m.Head} {
+		*p = &module.Param{DType: dtype.Float32, Shape: shape.Of(4, 3)}
+		if i == 2 {
+			(*p).Shape = shape.Of(4)
+		}
+	}
+	other, all := DefaultMuon(), DefaultMuon()
+	other.Rest, all.Rest = []string{"hidden"}, nil
+	wrapped := DefaultLookahead()
+	wrapped.Optimizer = DefaultMuon()
+	for _, tc := range []struct {
+		cfg  Config
+		want string // the keys that have momentum
+	}{{DefaultMuon(), "hidden"}, {other, "embed head"}, {all, "embed hidden head"}, {wrapped, "hidden"}} {
+		opt, err := tc.cfg.Build(named(t, m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		for _, s := range opt.(*optimizer).States() {
+			if key, ok := strings.CutSuffix(s.Key, ".momentum_buffer"); ok {
+				keys = append(keys, strings.TrimPrefix(key, "optim."))
+			}
+		}
+		if got := strings.Join(keys, " "); got != tc.want {
+			t.Errorf("%T: momentum of %s, want %s", tc.cfg, got, tc.want)
+		}
 	}
 }
 

@@ -63,7 +63,7 @@ func TestTrajectories(t *testing.T) {
 			cfg := a.config(t, 0)
 			of := covered[reflect.TypeOf(cfg)]
 			of.scheduled = of.scheduled || varies(g.In(t, name).Tensor("lr"))
-			of.grouped = of.grouped || len(a.Groups) > 1 && a.config(t, 1) != cfg
+			of.grouped = of.grouped || len(a.Groups) > 1 && !reflect.DeepEqual(a.config(t, 1), cfg)
 			covered[reflect.TypeOf(cfg)] = of
 		}
 	}

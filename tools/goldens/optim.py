@@ -309,6 +309,67 @@ def build_sparse_adam(path):
     return g
 
 
+def orthogonal(u, coefficients, steps, eps):
+    """torch.optim._muon._zeropower_via_newtonschulz in the type of u in place of bfloat16."""
+    a, b, c = coefficients
+    x = u.T if u.size(0) > u.size(1) else u
+    x = x / x.norm().clamp(min=eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.T if u.size(0) > u.size(1) else x
+
+
+class MuonWithAdamW:
+    """torch.optim.Muon for matrices and torch.optim.AdamW for the rest, with our settings of both. The parameters whose
+    index a group's rest names are among the rest."""
+
+    def __init__(self, groups, **options):
+        self.param_groups, self.parts, self.state = [], [], {}
+        for group in groups:
+            group = {**options, **group}
+            adamw = {k.removeprefix("adamw_"): v for k, v in group.items() if k.startswith("adamw_")}
+            muon = {k: v for k, v in group.items() if not k.startswith("adamw_") and k not in ("params", "lr", "rest", "adjust_lr")}
+            adamw["betas"] = adamw.pop("beta1", 0.9), adamw.pop("beta2", 0.999)
+            ratio = adamw.pop("lr_ratio", 1.0)
+            rest = [p for i, p in enumerate(group["params"]) if p.ndim != 2 or str(i) in group.get("rest", [])]
+            whole = [p for p in group["params"] if not any(p is q for q in rest)]
+            parts = []
+            if whole:
+                parts.append((1.0, torch.optim.Muon(whole, lr=1.0, adjust_lr_fn=group.get("adjust_lr", "match_rms_adamw"), **muon)))
+            if rest:
+                parts.append((ratio, torch.optim.AdamW(rest, lr=1.0, foreach=False, **adamw)))
+            self.param_groups.append(group)
+            self.parts.append(parts)
+
+    def step(self):
+        bf16 = torch.optim._muon._zeropower_via_newtonschulz
+        torch.optim._muon._zeropower_via_newtonschulz = orthogonal
+        for group, parts in zip(self.param_groups, self.parts):
+            for ratio, part in parts:
+                part.param_groups[0]["lr"] = ratio * group["lr"]
+                part.step()
+                self.state.update(part.state)
+        torch.optim._muon._zeropower_via_newtonschulz = bf16
+
+
+def build_muon(path):
+    g = Golden("optim", path, seed=36)
+    run = lambda name, lr=0.02, **options: trajectory(g, name, "muon", MuonWithAdamW, lr, **options)
+    matrices = [[5, 2], [4, 4], [1, 3]]
+    run("default", 1e-3)
+    run("matrices", shapes=matrices)
+    run("original", shapes=matrices, adjust_lr="original")
+    run("spectral_unclamped", shapes=matrices, adjust_lr="spectral_unclamped")
+    run("no_nesterov", shapes=matrices, nesterov=False, momentum=0.5, weight_decay=0.5)
+    run("polynomial", shapes=matrices, ns_coefficients=(2.0, -1.5, 0.5), ns_steps=3, eps=1.0)
+    run("rest", shapes=matrices, rest=["1"], adamw_lr_ratio=0.3, adamw_beta1=0.8, adamw_beta2=0.9, adamw_eps=1e-3, adamw_weight_decay=0.2)
+    run("varying_lr", varying(0.1), weight_decay=0.3)
+    run("two_groups", groups=two_groups(0.05, momentum=0.6, weight_decay=0.7))
+    run("float64", varying(0.1), shapes=matrices, dtype=torch.float64)
+    return g
+
+
 def build_clip_norm(path):
     """CASE/in/I: gradients; CASE/out/I: clipped; CASE/norm: the norm before clipping."""
     g = Golden("optim", path, seed=25)
@@ -360,5 +421,6 @@ FILES = {
     "optim/testdata/asgd.safetensors": build_asgd,
     "optim/testdata/adafactor.safetensors": build_adafactor,
     "optim/testdata/sparse_adam.safetensors": build_sparse_adam,
+    "optim/testdata/muon.safetensors": build_muon,
     "optim/testdata/clip_norm.safetensors": build_clip_norm,
 }
