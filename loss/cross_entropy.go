@@ -17,6 +17,7 @@ type CrossEntropyConfig struct {
 	ZLoss          float64   `json:"z_loss" yaml:"z_loss"`                   // factor of the square of the logarithm of the softmax's denominator
 	Reduction      Reduction `json:"reduction" yaml:"reduction"`
 	Weight         []float64 `json:"class_weights" yaml:"class_weights"` // factor of each class; none for ones
+	Chunk          *int      `json:"chunk" yaml:"chunk"`                 // positions whose logits exist at once, of a model that ends in a linear layer; null for all
 }
 
 // DefaultCrossEntropy takes the mean, without smoothing; label -100 is ignored.
@@ -31,7 +32,7 @@ func (cfg CrossEntropyConfig) Validate() error {
 	if s := cfg.LabelSmoothing; !(s >= 0 && s <= 1) {
 		errs = append(errs, fmt.Errorf("loss: label_smoothing is %v, want a number in 0..1", s))
 	}
-	return errors.Join(append(errs, notNegative("z_loss", cfg.ZLoss), validateWeights("class_weights", cfg.Weight), cfg.Reduction.validate())...)
+	return errors.Join(append(errs, notNegative("z_loss", cfg.ZLoss), cfg.validateChunk(), validateWeights("class_weights", cfg.Weight), cfg.Reduction.validate())...)
 }
 
 // CrossEntropy is the mean cross-entropy between the softmax of logits and
@@ -58,9 +59,21 @@ func CrossEntropy(logits, target *ir.Value) *ir.Value {
 // [B] or [B ...]. A logit of -Inf is a class that can't be: fine while its
 // weight is in no loss.
 //
+// With Chunk the logits must be [B C], the result of a linear layer of which
+// nothing else is read, and the target labels. They are then never computed as
+// such, but chunk by chunk together with their gradients: see
+// [ops.LinearCrossEntropyOp]. The loss is the same but for the order of sums.
+//
 // Source: torch.nn.functional.cross_entropy; ZLoss after Chowdhery and others,
 // "PaLM" (2022), section 5.
 func (cfg CrossEntropyConfig) Apply(logits, target *ir.Value) *ir.Value {
+	if cfg.Chunk != nil {
+		t := cfg.chunked(logits, target, nil)
+		if cfg.Reduction == Sum {
+			return t.Sum
+		}
+		return t.Mean()
+	}
 	logits, target = wide(logits), wide(target)
 	if logits.Graph().Err() != nil {
 		return logits
@@ -102,6 +115,9 @@ func (cfg CrossEntropyConfig) positions(logits, target *ir.Value) (losses, count
 // them; the weight of an example is that of all its positions.
 func (cfg CrossEntropyConfig) Terms(logits, target, weight *ir.Value) Terms {
 	const name = "cross_entropy"
+	if cfg.Chunk != nil {
+		return cfg.chunked(logits, target, weight)
+	}
 	logits, target = wide(logits), wide(target)
 	if logits.Graph().Err() != nil {
 		return Terms{logits, logits}

@@ -112,8 +112,8 @@ func TestLabelOutside(t *testing.T) {
 }
 
 func TestReductionText(t *testing.T) {
-	text, err := json.Marshal(CrossEntropyConfig{-100, 0.1, 0, Sum, nil})
-	if err != nil || string(text) != `{"ignore_index":-100,"label_smoothing":0.1,"z_loss":0,"reduction":"sum","class_weights":null}` {
+	text, err := json.Marshal(CrossEntropyConfig{IgnoreIndex: -100, LabelSmoothing: 0.1, Reduction: Sum})
+	if err != nil || string(text) != `{"ignore_index":-100,"label_smoothing":0.1,"z_loss":0,"reduction":"sum","class_weights":null,"chunk":null}` {
 		t.Errorf("%s, %v", text, err)
 	}
 	for _, r := range []Reduction{Mean, Sum, None} {

@@ -60,6 +60,7 @@ func List() []Listed {
 		{LSTMOp{}, "lstm"},
 		{LayerNormGradOp{}, "layer_norm"},
 		{LayerNormOp{}, "layer_norm"},
+		{LinearCrossEntropyOp{}, "linear_cross_entropy"},
 		{LogSoftmaxGradOp{}, "log_softmax"},
 		{LogSoftmaxOp{}, "log_softmax"},
 		{MaxPoolGatherOp{}, "max_pool"},

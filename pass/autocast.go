@@ -93,7 +93,10 @@ func castFloats(in []*ir.Value, to dtype.DType) []*ir.Value {
 
 // promote gives all floats the widest type among those that are not constant.
 func promote(op ir.Op, in []*ir.Value) []*ir.Value {
-	if _, ok := op.(ir.Nested); ok { // the types are those of its bodies
+	switch op.(type) {
+	case ir.Nested: // the types are those of its bodies
+		return in
+	case ops.LinearCrossEntropyOp: // products in the types of their operands, sums in float32
 		return in
 	}
 	var widest, ofConstants dtype.DType

@@ -165,3 +165,51 @@ func BenchmarkStep(b *testing.B) {
 		})
 	}
 }
+
+// A language model that is trained without ever having all logits has the losses
+// of one that has, in training and validation, whatever else goes on.
+func TestChunk(t *testing.T) {
+	small := append(curves["char-gpt"], "model.layers=1", "data.batch=8", "strategy.accumulate=2", "evaluate.every_epochs=null", "evaluate.every_steps=4",
+		"evaluate.metrics=[]", "checkpoint.metric=null", "checkpoint.maximize=false", "data.validation.share=0.001", "data.pad=null")
+	run := func(set ...string) []float64 {
+		r, err := recipe.Read("char-gpt", append(append([]string{"log.tensorboard=false", "strategy.epochs=null", "strategy.steps=4"}, small...), set...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := r.Open(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer x.Close()
+		var got []float64
+		x.Trainer.Callbacks = append(x.Trainer.Callbacks, func(e train.Event) error {
+			switch e := e.(type) {
+			case *train.Stepped:
+				got = append(got, e.Loss)
+			case *train.Scored:
+				got = append(got, e.Score.Value("loss"))
+			}
+			return nil
+		})
+		if _, err := x.Trainer.Fit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	for _, precision := range []string{"float32", "bfloat16"} {
+		want := run("strategy.precision=" + precision)
+		got := run("strategy.precision="+precision, "loss={type: cross_entropy, chunk: 50}")
+		limit := 1e-5
+		if precision != "float32" {
+			limit = 1e-3 // gradients of chunks are added in float32, that of the batch is rounded once
+		}
+		if len(want) != 6 || len(got) != 6 {
+			t.Fatalf("%d and %d losses, want those of 4 steps, of the validation behind them, and at the end", len(want), len(got))
+		}
+		for i := range want {
+			if d := math.Abs(got[i]-want[i]) / want[i]; !(d <= limit) {
+				t.Errorf("%s, loss %d: %v by chunk, %v as a whole", precision, i, got[i], want[i])
+			}
+		}
+	}
+}

@@ -14,12 +14,12 @@ import (
 
 // compileEval describes a step that changes nothing: forward and losses, by the
 // weights that a model is judged by. batch -> sum and count of each head,
-// outputs.
+// outputs that metrics read.
 func (t *Trainer) compileEval(shadow string) *exec.Func {
 	return t.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
 		b := t.split(in)
 		out, terms := t.forward(under(c.Eval(), shadow), b)
-		return append(list(terms), out...)
+		return append(list(terms), t.judged(out, func(h Head) []Metric { return h.Metrics })...)
 	})
 }
 
@@ -56,14 +56,19 @@ func (t *Trainer) scoreBy(ctx context.Context, eval *exec.Func, split string, fe
 			return score, err
 		}
 		score.Samples += b.N
+		outputs := out[2*len(t.Heads):]
 		for i, h := range t.Heads {
 			sums[i] += out[2*i].Float(0)
 			counts[i] += out[2*i+1].Float(0)
+			if len(h.Metrics) == 0 {
+				continue
+			}
 			for _, m := range h.Metrics {
-				if err := t.addMetric(m, i, out[2*len(t.Heads)+i], b.Inputs[t.Inputs+i]); err != nil {
+				if err := t.addMetric(m, i, outputs[0], b.Inputs[t.Inputs+i]); err != nil {
 					return score, err
 				}
 			}
+			outputs = outputs[1:]
 		}
 		if err := tell(&Evaluated{Split: split, Batch: b, Samples: score.Samples}); err != nil {
 			return score, err

@@ -41,7 +41,7 @@ func (t *Trainer) compile(opt optim.Optimizer, scaler *optim.Scaler) *program {
 		out, terms := t.forward(c.Train(), b)
 		total := t.total(c, terms, nil, nil)
 		norm, ok := p.finish(c, p.gradients(c, total), total, b.numbers)
-		return slices.Concat([]*ir.Value{total, norm, ok}, list(terms), t.judgedBatches(out))
+		return slices.Concat([]*ir.Value{total, norm, ok}, list(terms), t.judged(out, Head.metrics))
 	})
 	p.whole.Recompute(t.Strategy.Recompute...)
 	if t.Strategy.Accumulate == 1 {
@@ -67,7 +67,7 @@ func (t *Trainer) compile(opt optim.Optimizer, scaler *optim.Scaler) *program {
 			before := c.State(p.grads[i])
 			c.SetState(p.grads[i], ops.Select(first, g, ops.Add(before, g)))
 		}
-		return slices.Concat([]*ir.Value{total}, list(terms), t.judgedBatches(out))
+		return slices.Concat([]*ir.Value{total}, list(terms), t.judged(out, Head.metrics))
 	})
 	p.piece.Recompute(t.Strategy.Recompute...)
 	p.update = t.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
@@ -223,12 +223,11 @@ func (h Head) metrics() []Metric {
 	return h.Metrics
 }
 
-// judgedBatches are the outputs that metrics of training read; others need not
-// leave the step.
-func (t *Trainer) judgedBatches(out []*ir.Value) []*ir.Value {
+// judged are the outputs of heads with metrics; others need not leave the step.
+func (t *Trainer) judged(out []*ir.Value, metrics func(h Head) []Metric) []*ir.Value {
 	var read []*ir.Value
 	for i, h := range t.Heads {
-		if len(h.metrics()) > 0 && i < len(out) {
+		if len(metrics(h)) > 0 && i < len(out) {
 			read = append(read, out[i])
 		}
 	}

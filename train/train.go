@@ -97,7 +97,7 @@ type run struct {
 	began   time.Time
 	program *program
 	rate    schedule.Schedule
-	eval    *exec.Func // batch -> sum and count of each head, outputs
+	eval    *exec.Func // batch -> sum and count of each head, outputs that metrics read
 	mixer   *exec.Func
 	share   float64 // of the first example in those of a mixed batch
 	guard   exec.Snapshot

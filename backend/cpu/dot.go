@@ -164,8 +164,8 @@ const packedRows = 32
 
 // gemm plans a canonical product. Its result [batch, rows, cols] may be of any
 // rank; rows are the free elements of x, cols those of y. A transient one is
-// for the epilogue alone.
-func (l *lowering) gemm(n *ir.Node, op ops.DotOp, transient bool) (*kernel.Gemm, kernel.GemmSpec) {
+// for the epilogue alone; one that sums is added to what is there.
+func (l *lowering) gemm(n *ir.Node, op ops.DotOp, transient, sums bool) (*kernel.Gemm, kernel.GemmSpec) {
 	x, y := n.In()[0], n.In()[1]
 	mx := matrix(x, axes(op.XBatch, op.NBatch), axes(op.XContract, op.NContract))
 	my := matrix(y, axes(op.YBatch, op.NBatch), axes(op.YContract, op.NContract))
@@ -174,7 +174,7 @@ func (l *lowering) gemm(n *ir.Node, op ops.DotOp, transient bool) (*kernel.Gemm,
 		TransA: mx.contractFirst, TransB: !my.contractFirst,
 		LdA: mx.contract, LdB: my.free, LdC: my.free,
 		StrideA: mx.free * mx.contract, StrideB: my.free * my.contract, StrideC: mx.free * my.free,
-		Transient: transient,
+		Transient: transient, Accumulate: sums,
 	}
 	if s.TransA {
 		s.LdA = s.M
@@ -188,8 +188,8 @@ func (l *lowering) gemm(n *ir.Node, op ops.DotOp, transient bool) (*kernel.Gemm,
 
 // dot lowers a canonical product.
 func (l *lowering) dot(n *ir.Node, op ops.DotOp, out ref, after epilogue) {
-	k, s := l.gemm(n, op, l.units[l.unit].transient)
-	if s.TransB && !s.TransA && s.Batch == 1 && s.M <= packedRows && !s.Transient && !s.HalfB {
+	k, s := l.gemm(n, op, l.units[l.unit].transient, l.units[l.unit].sums)
+	if s.TransB && !s.TransA && s.Batch == 1 && s.M <= packedRows && !s.Transient && !s.Accumulate && !s.HalfB {
 		// A linear layer is a convolution of pixels in a row.
 		one, line := [3]int{1, 1, 1}, [3]int{1, 1, s.M}
 		if l.packOnce(n, kernel.ConvSpec{N: 1, C: s.K, O: s.N, Groups: 1, In: line, Out: line, Kernel: one, Stride: one, Dilation: one}, out, after) {

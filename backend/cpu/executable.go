@@ -82,7 +82,7 @@ func (b *Backend) compile(g *ir.Graph, checked bool) (backend.Executable, error)
 // without a kernel expanded, products canonical, casts of what they pack in them.
 func (b *Backend) legalise(g *ir.Graph) (*ir.Graph, error) {
 	for _, p := range []func(*ir.Graph) (*ir.Graph, error){
-		pass.Sink, pass.Simplify, pass.Tables, widenHalves, channelsLast, b.expand, canonicalDots, pass.Simplify, pass.Prune, packHalves,
+		pass.Sink, pass.Simplify, pass.Tables, widenHalves, channelsLast, b.expand, pass.Sink, canonicalDots, pass.Simplify, pass.Prune, packHalves,
 	} {
 		var err error
 		if g, err = p(g); err != nil {

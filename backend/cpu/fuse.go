@@ -21,6 +21,7 @@ type unit struct {
 	// Nobody but the nodes reads what the anchor makes: it lies in a section of
 	// that size for each worker, rows ld apart, see lowering.passes.
 	transient   bool
+	sums        bool // the anchor is added to a variable
 	section, ld int
 
 	lo, hi int   // least and largest place of its nodes, see places

@@ -256,6 +256,9 @@ func (l *lowering) lowerUnit(u *unit) {
 // group lowers a fused unit.
 func (l *lowering) group(u *unit) {
 	if u.anchor != nil {
+		if l.addsUp(u) {
+			return
+		}
 		// Its result lives at least while the epilogue runs; declared first,
 		// so that the group can write over it.
 		y := l.passes(u)
@@ -280,6 +283,30 @@ func (l *lowering) group(u *unit) {
 	})
 }
 
+// addsUp lowers a product that is added to a variable, whose new value that is,
+// as one that adds to the variable where it lies: a sum of gradients over the
+// iterations of a loop. It reports whether u is one.
+func (l *lowering) addsUp(u *unit) bool {
+	op, ok := u.anchor.Op().(ops.DotOp)
+	sum := u.nodes[len(u.nodes)-1]
+	if !ok || len(u.nodes) != 1 || sum.Op() != (ops.BinaryOp{F: ops.AddFunc}) {
+		return false
+	}
+	variable := l.updateOf[sum.Out(0)]
+	y := u.anchor.Out(0)
+	one := sum.In()[0] == y && sum.In()[1] == variable
+	other := sum.In()[1] == y && sum.In()[0] == variable
+	if variable == nil || !one && !other || len(l.readIn[variable]) != 1 || l.escapes(y, u) {
+		return false
+	}
+	to := l.read(variable)
+	l.traffic[l.unit] += int64(variable.Type().SizeBytes())
+	l.refs[sum.Out(0)] = to
+	u.sums = true
+	l.dot(u.anchor, op, to, nil)
+	return true
+}
+
 // passes makes memory for a gradient that goes from the product which makes it
 // to the update of a parameter and nowhere else: a region for each worker. If
 // there is no such memory, u is not transient.
@@ -288,7 +315,7 @@ func (l *lowering) passes(u *unit) (y ref) {
 	if !ok || !slices.ContainsFunc(u.nodes, isUpdate) || l.escapes(u.anchor.Out(0), u) {
 		return 0
 	}
-	k, _ := l.gemm(u.anchor, op, true)
+	k, _ := l.gemm(u.anchor, op, true, false)
 	floats, section, ld, ok := k.SizeC()
 	if !ok {
 		return 0

@@ -110,7 +110,8 @@ func lowerCrossEntropyGrad(l *Lowering, n *ir.Node) {
 	op := n.Op().(ops.CrossEntropyGradOp)
 	x := n.In()[0]
 	rows, cols := rowShape(x)
-	rx, rl, lse, rg, dx := l.read(x), l.read(n.In()[1]), l.read(n.In()[2]), l.read(n.In()[3]), l.write(n.Out(0))
+	rx, rl, lse, rg := l.read(x), l.read(n.In()[1]), l.read(n.In()[2]), l.read(n.In()[3])
+	dx := l.writeOver(n.Out(0), map[ref]bool{rx: true})
 	v := &l.b.set.Vec
 	l.step("cross_entropy_grad", n, func(m *memory) []kernel.Phase {
 		xs, ls, z, g, out := m.f32(rx), view[int64](m.bytes(rl)), m.f32(lse), m.f32(rg), m.f32(dx)

@@ -55,3 +55,63 @@ func TestGradientPasses(t *testing.T) {
 		})
 	}
 }
+
+// A product that is added to a variable takes no memory, has the bits of one
+// that is added apart where K is one block, and is not in the way of those who
+// read the variable or the product too.
+func TestProductsAddUp(t *testing.T) {
+	const rows, cols, batch = 300, 400, 64
+	step := func(order int, reads string) *net {
+		n := newNet(7)
+		x, dy := n.input(ir.Arg, 1, batch, rows), n.input(ir.Arg, 1, batch, cols)
+		p, q := n.input(ir.Variable, 1, rows, cols), n.input(ir.Variable, 1, rows, cols)
+		d := ops.DotGeneral(x, dy, ops.DotSpec{XContract: []int{0}, YContract: []int{0}})
+		sum := ops.Add(d, p)
+		if order == 1 {
+			sum = ops.Add(p, d)
+		}
+		n.g.Update(p, sum)
+		out := ops.Sum(x)
+		switch reads {
+		case "product":
+			out = d
+		case "variable":
+			out = ops.Sum(p)
+		case "variable after":
+			out = ops.Mul(p, p)
+		case "sum":
+			out = ops.Mul(sum, sum)
+		case "another":
+			n.g.Update(q, ops.Mul(p, p))
+		}
+		n.g.SetOutputs(out)
+		return n
+	}
+	for _, set := range sets() {
+		t.Run(set.Name, func(t *testing.T) {
+			b := newBackend(t, cpu.WithSet(set), cpu.WithThreads(3))
+			for order := range 2 {
+				want, err := run(b, step(order, "product").g, step(order, "product").in...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, reads := range []string{"variable", "variable after", "sum", "another", "nobody"} {
+					n := step(order, reads)
+					got, err := run(b, n.g, n.in...)
+					if err != nil {
+						t.Fatal(err)
+					}
+					p := n.g.Inputs()[2].Node().Op().(ir.Input).Label
+					for i, v := range got.updates[p].F32() {
+						if w := want.updates[p].F32()[i]; v != w {
+							t.Fatalf("read by %s: element %d is %v, want %v", reads, i, v, w)
+						}
+					}
+					if reads == "nobody" && got.stats.ArenaBytes > 4*rows*cols {
+						t.Errorf("an arena of %d bytes, the product alone has %d", got.stats.ArenaBytes, 4*rows*cols)
+					}
+				}
+			}
+		})
+	}
+}
