@@ -39,6 +39,7 @@ func Kinds() config.Kinds {
 		reflect.TypeFor[train.SWAAnneal](): {{Default: train.DefaultSWAAnneal()}},
 		reflect.TypeFor[train.Start]():     {{Default: train.Start{Strict: true}}},
 		reflect.TypeFor[train.EarlyStop](): {{Default: train.DefaultEarlyStop()}},
+		reflect.TypeFor[optim.SAM]():       {{Default: optim.DefaultSAM()}},
 		reflect.TypeFor[train.Guard]():     {{Default: train.DefaultGuard()}},
 	}
 	maps.Copy(kinds, layers.Nested())

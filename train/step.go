@@ -38,9 +38,8 @@ func (t *Trainer) compile(opt optim.Optimizer, scaler *optim.Scaler) *program {
 	p := &program{t: t, opt: opt, scaler: scaler}
 	p.whole = t.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
 		b := t.split(in)
-		out, terms := t.forward(c.Train(), b)
-		total := t.total(c, terms, nil, nil)
-		norm, ok := p.finish(c, p.gradients(c, total), total, b.numbers)
+		out, terms, total, grads := p.descent(c, b, nil, nil)
+		norm, ok := p.finish(c, grads, total, b.numbers)
 		return slices.Concat([]*ir.Value{total, norm, ok}, list(terms), t.judged(out, Head.metrics))
 	})
 	p.whole.Recompute(t.Strategy.Recompute...)
@@ -61,9 +60,8 @@ func (t *Trainer) compile(opt optim.Optimizer, scaler *optim.Scaler) *program {
 	p.piece = t.newFunc(func(c *module.Ctx, in []*ir.Value) []*ir.Value {
 		b := t.split(in)
 		first, share, counts := b.numbers[0], b.numbers[1], b.numbers[2:]
-		out, terms := t.forward(c.Train(), b)
-		total := t.total(c, terms, counts, share)
-		for i, g := range p.gradients(c, total) {
+		out, terms, total, grads := p.descent(c, b, counts, share)
+		for i, g := range grads {
 			before := c.State(p.grads[i])
 			c.SetState(p.grads[i], ops.Select(first, g, ops.Add(before, g)))
 		}
@@ -136,6 +134,7 @@ func (t *Trainer) split(in []*ir.Value) batch {
 func (t *Trainer) forward(c *module.Ctx, b batch) ([]*ir.Value, []loss.Terms) {
 	g := c.Graph()
 	out := t.Forward(c, b.inputs)
+	t.penalise(c)
 	if len(out) != len(t.Heads) && g.Err() == nil {
 		g.Fail("train", fmt.Sprintf("the model gives %d outputs, there are %d losses", len(out), len(t.Heads)), out)
 	}
@@ -241,6 +240,25 @@ func list(terms []loss.Terms) []*ir.Value {
 		values = append(values, t.Sum, t.Count)
 	}
 	return values
+}
+
+// descent builds the forward pass, the loss, and the gradients that weights are
+// updated with: with SAM those of a second pass at other weights.
+func (p *program) descent(c *module.Ctx, b batch, counts []*ir.Value, share *ir.Value) (out []*ir.Value, terms []loss.Terms, total *ir.Value, grads []*ir.Value) {
+	gradients := func() []*ir.Value {
+		o, ts := p.t.forward(c.Train(), b)
+		l := p.t.total(c, ts, counts, share)
+		if total == nil {
+			out, terms, total = o, ts, l
+		}
+		return p.gradients(c, l)
+	}
+	if sam := p.t.Strategy.SAM; sam != nil {
+		grads = sam.Gradients(c, p.opt, p.t.Store.States(), gradients)
+	} else {
+		grads = gradients()
+	}
+	return out, terms, total, grads
 }
 
 // gradients are those of the loss, times its scale, by the parameters that are

@@ -38,6 +38,9 @@ type Strategy struct {
 
 	ClassWeights ClassWeights `json:"class_weights" yaml:"class_weights"`
 
+	SAM       *optim.SAM `json:"sam" yaml:"sam"`             // gradients at the worst weights nearby, by a second pass; of each piece on its own
+	Penalties []Penalty  `json:"penalties" yaml:"penalties"` // what is added to the loss for the size of parameters
+
 	Recompute []string `json:"recompute" yaml:"recompute"` // modules, as globs, whose inner values are computed again in the backward pass to save memory
 }
 
@@ -108,6 +111,15 @@ func (s Strategy) Validate() error {
 	}
 	above("mixup", s.Mixup)
 	above("cutmix", s.Cutmix)
+	if s.SAM != nil {
+		if err := s.SAM.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("sam: %w", err))
+		}
+	}
+	for i, p := range s.Penalties {
+		at(p.L1 >= 0 && p.L1-p.L1 == 0, "penalties.%d.l1 must be a finite number and not negative, got %v", i, p.L1)
+		at(p.L2 >= 0 && p.L2-p.L2 == 0, "penalties.%d.l2 must be a finite number and not negative, got %v", i, p.L2)
+	}
 	at(!s.ClassWeights.Balanced || s.ClassWeights.Weights == nil, "class_weights are either balanced or given")
 	return errors.Join(errs...)
 }

@@ -205,6 +205,11 @@ func (t *Trainer) Check() error {
 	if t.scheduleFree() && (t.Strategy.EMA != nil || t.Strategy.SWA != nil) {
 		errs = append(errs, errors.New("train: a schedule-free optimizer averages the weights, and so do strategy.ema and strategy.swa: choose one"))
 	}
+	for i := range t.Strategy.Penalties {
+		if _, err := t.penalised(i); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	if _, err := module.MatchAll(t.Strategy.Recompute, t.Store.Tree().Modules()); err != nil {
 		errs = append(errs, config.Under("strategy.recompute", err))
 	}

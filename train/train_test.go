@@ -326,6 +326,11 @@ func TestResumeIsExact(t *testing.T) {
 		{"schedule-free", 5, 23, func(tr *train.Trainer) {
 			tr.Optimizers, tr.Schedule = []optim.Part{{Config: optim.DefaultAdamWScheduleFree()}}, schedule.Constant{}
 		}},
+		{"sam", 7, 29, func(tr *train.Trainer) {
+			everything(tr)
+			tr.Strategy.SAM = &optim.SAM{Rho: 0.1, Adaptive: true}
+			tr.Strategy.Penalties = []train.Penalty{{L1: 1e-3, L2: 1e-3}}
+		}},
 		{"float16", 5, 23, func(tr *train.Trainer) {
 			s := &tr.Strategy
 			s.Precision, s.Accumulate = train.Float16, 3

@@ -153,11 +153,53 @@ def build_adamw_schedule_free(path):
     return g
 
 
+def build_sam(path):
+    """CASE/x [5 3] and CASE/y [5 4]; CASE/param/0 [11 4 3] and CASE/param/1 [11 4] before each step and after the last,
+    for the loss mean((tanh(x w^T + b) - y)^2) and an optimizer of one group."""
+    g = Golden("optim_more", path, seed=46)
+
+    def run(name, kind, optimizer, lr, rho=0.05, adaptive=False, **options):  # the norm of the reference is float32
+        gen = g.generator(name)
+        draw = lambda *shape: torch.randn(shape, generator=gen, dtype=torch.float64).float()
+        x, y = draw(5, 3), draw(5, 4)
+        params = [torch.nn.Parameter(draw(4, 3)), torch.nn.Parameter(draw(4))]
+        opt = pytorch_optimizer.SAM(params, optimizer, rho=rho, adaptive=adaptive, lr=lr, **options)
+        values = [[p.detach().clone()] for p in params]
+
+        def closure():
+            opt.zero_grad()
+            loss = (torch.tanh(x @ params[0].T + params[1]) - y).square().mean()
+            loss.backward()
+            return loss
+
+        for _ in range(10):
+            closure()
+            opt.step(closure)
+            for i, p in enumerate(params):
+                values[i].append(p.detach().clone())
+        g.put(f"{name}/x", x)
+        g.put(f"{name}/y", y)
+        for i in range(2):
+            g.put(f"{name}/param/{i}", torch.stack(values[i]))
+        g.add(name, sam={"rho": rho, "adaptive": adaptive},
+              config={"type": kind, "lr": lr, **options})
+
+    run("sgd", "sgd", torch.optim.SGD, 0.5)
+    run("momentum", "sgd", torch.optim.SGD, 0.2, momentum=0.9, weight_decay=0.01)
+    run("far", "sgd", torch.optim.SGD, 0.5, rho=2.0)
+    run("adaptive", "sgd", torch.optim.SGD, 0.5, rho=1.0, adaptive=True)
+    run("adamw", "adamw", torch.optim.AdamW, 0.05, rho=0.5)
+    run("adamw_adaptive", "adamw", torch.optim.AdamW, 0.05, rho=0.5, adaptive=True)
+    run("rho_0", "sgd", torch.optim.SGD, 0.5, rho=0.0)
+    return g
+
+
 FILES = {
     "optim/testdata/lion.safetensors": build_lion,
     "optim/testdata/lamb.safetensors": build_lamb,
     "optim/testdata/lars.safetensors": build_lars,
     "optim/testdata/lookahead.safetensors": build_lookahead,
+    "optim/testdata/sam.safetensors": build_sam,
     "optim/testdata/sgd_schedule_free.safetensors": build_sgd_schedule_free,
     "optim/testdata/adamw_schedule_free.safetensors": build_adamw_schedule_free,
 }
