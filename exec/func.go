@@ -31,6 +31,7 @@ type Func struct {
 // compiled is a step for one signature.
 type compiled struct {
 	in   []ir.Type
+	must []checked // what arguments may hold
 	exe  backend.Executable
 	vars []backend.Buffer
 	out  []*tensor.Tensor
@@ -54,7 +55,9 @@ func (f *Func) DetectAnomaly(on bool) {
 }
 
 // Run runs the step once. The outputs are valid until the next Run. A context
-// that is done stops the run before it starts; a step is never cut in two.
+// that is done stops the run before it starts; a step is never cut in two. A
+// label or another number of an argument that is outside its bound
+// ([ir.Graph.Bound]) is an error with its place, before anything is computed.
 func (f *Func) Run(ctx context.Context, in ...*tensor.Tensor) ([]*tensor.Tensor, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -62,6 +65,11 @@ func (f *Func) Run(ctx context.Context, in ...*tensor.Tensor) ([]*tensor.Tensor,
 	c, err := f.find(in)
 	if err != nil {
 		return nil, err
+	}
+	for _, m := range c.must {
+		if err := m.check(in); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.exe.Run(c.vars, in, c.out); err != nil {
 		return nil, err
@@ -102,7 +110,7 @@ func (c *compiled) accepts(in []*tensor.Tensor) bool {
 // compile traces the function and hands the graph to the backend.
 func (f *Func) compile(types []ir.Type) (*compiled, error) {
 	start := time.Now()
-	g, used, err := f.build(types)
+	g, used, must, err := f.build(types)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +121,7 @@ func (f *Func) compile(types []ir.Type) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiled{in: slices.Clone(types), exe: exe}
+	c := &compiled{in: slices.Clone(types), must: must, exe: exe}
 	for _, v := range g.Inputs() {
 		if op := v.Node().Op().(ir.Input); op.Kind == ir.Variable {
 			c.vars = append(c.vars, f.store.values[op.Label].Buffer)
@@ -144,8 +152,9 @@ func (f *Func) executable(g *ir.Graph) (backend.Executable, error) {
 	return b.CompileChecked(g)
 }
 
-// build traces the function into a new graph and lists the values it uses.
-func (f *Func) build(types []ir.Type) (g *ir.Graph, used []spec, err error) {
+// build traces the function into a new graph, and lists the values it uses and
+// what its arguments may hold.
+func (f *Func) build(types []ir.Type) (g *ir.Graph, used []spec, must []checked, err error) {
 	g = ir.NewGraph()
 	c := module.NewCtx(g, f.store.tree, func(key string, p *module.Param, s *module.State) {
 		if p != nil {
@@ -161,16 +170,17 @@ func (f *Func) build(types []ir.Type) (g *ir.Graph, used []spec, err error) {
 	out := f.trace(c, in)
 	c.Finish(func(v *ir.Value) *ir.Value { return ops.Add(v, ops.Scalar(v, 1)) })
 	g.SetOutputs(out...)
+	must = bounds(g, in)
 	if err = g.Err(); err == nil && len(f.again) > 0 {
 		g, err = recompute(g, f.again)
 	}
-	return g, used, err
+	return g, used, must, err
 }
 
 // Graph returns the graph that the function builds for arguments of the given
 // types. It is new each time, and not compiled.
 func (f *Func) Graph(types ...ir.Type) (*ir.Graph, error) {
-	g, _, err := f.build(types)
+	g, _, _, err := f.build(types)
 	return g, err
 }
 

@@ -169,6 +169,7 @@ type family struct {
 	origin *Node     // nodes made now stand for this one
 	back   bool      // nodes made now are part of a gradient
 	adapt  Adapter   // of the operands of nodes made now; nil for none
+	bounds []Bound   // of the numbers in values
 	pcs    []uintptr // room that nodes cut their call stacks from
 	open   []*Graph  // bodies being built, the innermost last
 	bodies bodies

@@ -54,8 +54,8 @@ func CrossEntropy(logits, target *ir.Value) *ir.Value {
 //
 // With labels, the positions of label IgnoreIndex have loss 0, and the mean
 // divides by the sum of Weight[label] over the others; NaN where that is 0. A
-// label that is neither a class nor IgnoreIndex gives NaN. With probabilities
-// the mean divides by the number of positions. Without reduction the result is
+// label that is neither a class nor IgnoreIndex gives NaN, or is an error where
+// it is an argument of an exec.Func. With probabilities the mean divides by the number of positions. Without reduction the result is
 // [B] or [B ...]. A logit of -Inf is a class that can't be: fine while its
 // weight is in no loss.
 //
@@ -83,7 +83,7 @@ func (cfg CrossEntropyConfig) Apply(logits, target *ir.Value) *ir.Value {
 	}
 	positions := logits.Shape().Dims() // [B ...]
 	positions = append(positions[:1], positions[2:]...)
-	losses, counts := cfg.positions(rows(logits), target)
+	losses, counts := cfg.each(logits, target)
 	switch cfg.Reduction {
 	case Mean:
 		total := ops.Scalar(losses, float64(losses.Dim(0)))
@@ -95,6 +95,14 @@ func (cfg CrossEntropyConfig) Apply(logits, target *ir.Value) *ir.Value {
 		return ops.Sum(losses)
 	}
 	return ops.Reshape(losses, positions...)
+}
+
+// each is positions for logits [B C ...].
+func (cfg CrossEntropyConfig) each(logits, target *ir.Value) (losses, counts *ir.Value) {
+	if target.DType().IsInt() {
+		bound("cross_entropy", logits, target, cfg.IgnoreIndex)
+	}
+	return cfg.positions(rows(logits), target)
 }
 
 // positions gives the loss of each position [N] for logits [N C], and what each
@@ -126,7 +134,7 @@ func (cfg CrossEntropyConfig) Terms(logits, target, weight *ir.Value) Terms {
 		v := fail(name, err.Error(), logits, target)
 		return Terms{v, v}
 	}
-	losses, counts := cfg.positions(rows(logits), target)
+	losses, counts := cfg.each(logits, target)
 	return terms(name, losses, counts, logits.Dim(0), weight)
 }
 

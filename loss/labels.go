@@ -35,3 +35,9 @@ func weigh(like, labels *ir.Value, weights []float64, ignore int64) (known, coun
 	}
 	return known, ops.Select(skip, ops.Scalar(like, 0), ops.Take(numbers(like, weights), known, 0)), skip
 }
+
+// bound says that labels are classes of x [B C ...] or ignore: an exec.Func that
+// has them as an argument tells of others, with value and place.
+func bound(name string, x, labels *ir.Value, ignore int64) {
+	labels.Graph().Bound(name, "label", labels, int64(x.Dim(1)), ignore)
+}

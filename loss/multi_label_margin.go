@@ -57,6 +57,7 @@ func (cfg MultiLabelMarginConfig) each(x, target *ir.Value) *ir.Value {
 	}
 	own := target // [B C]: how often each class is a label
 	if target.DType().IsInt() {
+		bound(name, x, target, -1)
 		own = labelCounts(x, target)
 	}
 	b, c := x.Dim(0), x.Dim(1)

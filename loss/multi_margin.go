@@ -29,7 +29,8 @@ func MultiMargin(x, labels *ir.Value) *ir.Value { return DefaultMultiMargin().Ap
 //
 // reduced. x is [B C], labels of an integer type are [B], and so is the result
 // without reduction. The mean divides by the number of examples, whatever the
-// weights. A label that is no class gives NaN.
+// weights. A label that is no class gives NaN, or is an error where it is an
+// argument of an exec.Func.
 //
 // Source: torch.nn.functional.multi_margin_loss, whose sum over no examples is NaN.
 func (cfg MultiMarginConfig) Apply(x, labels *ir.Value) *ir.Value {
@@ -54,6 +55,7 @@ func (cfg MultiMarginConfig) each(x, labels *ir.Value) *ir.Value {
 	if err := errors.Join(err, checkClassWeights(cfg.Weight, x)); err != nil {
 		return fail(name, err.Error(), x, labels)
 	}
+	bound(name, x, labels, 0)
 	labels = ops.Unsqueeze(ops.Cast(labels, dtype.Int64), 1) // [B 1]
 	own := ops.Gather(x, labels, 1)                          // [B 1]
 	z := hinge(ops.Add(ops.Sub(x, own), ops.Scalar(x, cfg.Margin)))

@@ -30,7 +30,8 @@ func NLL(x, labels *ir.Value) *ir.Value { return DefaultNLL().Apply(x, labels) }
 // labels of an integer type are [B] or [B ...]; without reduction the result is
 // so too. The positions of label IgnoreIndex have loss 0, and the mean divides
 // by the sum of Weight[label] over the others; NaN where that is 0. A label that
-// is neither a class nor IgnoreIndex gives NaN.
+// is neither a class nor IgnoreIndex gives NaN, or is an error where it is an
+// argument of an exec.Func.
 //
 // Source: torch.nn.functional.nll_loss; torch.nn.NLLLoss2d is the one with
 // labels [B Y X].
@@ -57,6 +58,7 @@ func (cfg NLLConfig) each(x, labels *ir.Value) (losses, counts *ir.Value) {
 		v := fail("nll", err.Error(), x, labels)
 		return v, v
 	}
+	bound("nll", x, labels, cfg.IgnoreIndex)
 	known, counts, skip := weigh(x, labels, cfg.Weight, cfg.IgnoreIndex)
 	picked := ops.Squeeze(ops.Gather(x, ops.Unsqueeze(known, 1), 1), 1) // [B ...]
 	return ops.Select(skip, ops.ZerosLike(picked), ops.Neg(ops.Mul(picked, counts))), counts

@@ -1,7 +1,9 @@
 package train_test
 
 import (
+	"bytes"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/gradus-ml/gradus/backend/cpu"
@@ -127,5 +129,59 @@ func TestEveryLossTrains(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A label that is no class ends a run before the weights change, with its place
+// and value; so does one that an evaluation meets. That of padding is ignored.
+func TestLabelOutside(t *testing.T) {
+	for _, c := range []struct {
+		label             int64
+		pieces            int
+		evaluate, guarded bool
+		want              string
+	}{
+		{label: -100, pieces: 1},
+		{3, 1, false, false, "train: step 1 (batch 1 of epoch 1): cross_entropy: label 3 at [7] of input 1 is outside 0..2, and is not -100"},
+		{-1, 1, false, true, "cross_entropy: label -1 at [7] of input 1 is outside 0..2"},
+		{3, 4, false, false, "cross_entropy: label 3 at [7] of input 1 is outside 0..2"},
+		{3, 1, true, false, "cross_entropy: label 3 at [7] of input 1 is outside 0..2"},
+	} {
+		tr := newTrainer(t, 1, 1)
+		x, y := points(40, "label")
+		y.SetInt(7, c.label)
+		set, err := data.Tensors(x, y)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad, err := data.NewLoader(set, data.LoaderConfig{Batch: 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.evaluate {
+			tr.Validation = bad
+		} else {
+			tr.Train = bad
+		}
+		if c.guarded {
+			tr.Strategy.Guard = new(train.DefaultGuard())
+		}
+		tr.Strategy.Accumulate = c.pieces
+		tr.Heads[0].Metrics = nil
+		before, err := tr.Store.Get(tr.Store.Params()[0].Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = tr.Fit(t.Context())
+		if c.want == "" && err == nil {
+			continue
+		}
+		if err == nil || c.want == "" || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("label %d, %d pieces: error %v, want %q", c.label, c.pieces, err, c.want)
+		}
+		after, err := tr.Store.Get(tr.Store.Params()[0].Key)
+		if err != nil || !c.evaluate && !bytes.Equal(before.Bytes(), after.Bytes()) {
+			t.Errorf("label %d: weights have changed, %v", c.label, err)
+		}
 	}
 }

@@ -329,7 +329,7 @@ func (r *run) step(ctx context.Context, b *data.Batch, last bool) error {
 	r.copied = false
 	got, err := r.compute(ctx, in, b.N, mixed)
 	if err != nil {
-		return err
+		return fmt.Errorf("train: step %d (batch %d of epoch %d): %w", e.Step, b.Index+1, e.Epoch, err)
 	}
 	e.Loss, e.GradNorm, e.LR, e.Metrics = got.loss, got.norm, got.rate, got.metrics
 	r.state.Step, r.state.Index = e.Step, b.Index+1
