@@ -36,8 +36,10 @@ func TestFloat32(t *testing.T) {
 			fmt.Sprintf(residual, 3, 16, false, true, 2) + "," + fmt.Sprintf(residual, 5, 8, true, true, 1) + "]",
 		"efficientnet/testdata/step": `"efficientnet", "stem": 8, "dropout": 0, "drop_path": 0, "stages": [
 			{"fused": false, "expand": 1, "kernel": 3, "stride": 1, "channels": 8, "blocks": 1}, {"fused": false, "expand": 2, "kernel": 5, "stride": 2, "channels": 8, "blocks": 2}]`,
-		"convnext/testdata/step": `"convnext", "patch": 4, "widths": [4, 6], "blocks": [1, 2]`,
-		"vit/testdata/step":      `"vit", "size": 6, "patch": 3, "layers": 2, "width": 8, "heads": 2, "hidden": 12, "classes": 5`,
+		"convnext/testdata/step":      `"convnext", "patch": 4, "widths": [4, 6], "blocks": [1, 2]`,
+		"unet/testdata/step":          `"unet", "widths": [4, 6, 8]`,
+		"unet/testdata/bilinear_step": `"unet", "widths": [4, 6, 8], "bilinear": true`,
+		"vit/testdata/step":           `"vit", "size": 6, "patch": 3, "layers": 2, "width": 8, "heads": 2, "hidden": 12, "classes": 5`,
 	}
 	for _, name := range slices.Sorted(maps.Keys(configs)) {
 		t.Run(name, func(t *testing.T) {

@@ -115,7 +115,7 @@ func names[T any](list []T, name func(T) string) string {
 	return strings.Join(all, ", ")
 }
 
-// image are the input and output of a family that classifies images.
+// image are the input and output of a family that classifies images, or their pixels.
 func image(family string, in []Input, out []Output) (channels, y, x int, size int, err error) {
 	i, o, err := single(family, in, out)
 	if err != nil {
@@ -128,8 +128,8 @@ func image(family string, in []Input, out []Output) (channels, y, x int, size in
 	return s.Dim(0), s.Dim(1), s.Dim(2), o.Size, nil
 }
 
-// fitImage takes channels, size and classes of a family that classifies images
-// from the data.
+// fitImage takes channels, size and classes of a family that classifies images, or
+// their pixels, from the data.
 func fitImage(family string, in []Input, out []Output, channels *int, size *[2]int, classes *int) error {
 	c, y, x, n, err := image(family, in, out)
 	if err != nil {

@@ -43,6 +43,8 @@ func families() map[string]given {
 			all[k.Name] = given{c, image, 3, "f32[2 3]"}
 		case CharLSTM, GPT:
 			all[k.Name] = given{c, text, 30, "f32[2 8 30]"}
+		case UNet:
+			all[k.Name] = given{c, image, 7, "f32[2 7 32 32]"}
 		case BERT:
 			all[k.Name] = given{c, text, 4, "f32[2 4]"}
 		default:

@@ -20,6 +20,7 @@ import (
 	"github.com/gradus-ml/gradus/model/mobilenet"
 	"github.com/gradus-ml/gradus/model/mobilenetv3"
 	"github.com/gradus-ml/gradus/model/resnet"
+	"github.com/gradus-ml/gradus/model/unet"
 	"github.com/gradus-ml/gradus/model/vgg"
 	"github.com/gradus-ml/gradus/model/vit"
 	"github.com/gradus-ml/gradus/shape"
@@ -40,6 +41,7 @@ func Kinds() []config.Kind {
 		{Name: "efficientnet", Default: openEfficientNet(efficientnet.B0())},
 		{Name: "convnext", Default: openConvNeXt(convnext.Nano())},
 		{Name: "vit", Default: openViT(vit.Small())},
+		{Name: "unet", Default: openUNet(unet.Default())},
 		{Name: "charlstm", Default: defaultCharLSTM()},
 		{Name: "gpt", Default: defaultGPT()},
 		{Name: "bert", Default: defaultBERT()},
@@ -396,6 +398,36 @@ func (cfg ViT) Build() (any, error) { return vit.New(cfg.Config) }
 
 // Reads is an image.
 func (cfg ViT) Reads() []Input { return numbers(cfg.InChannels, cfg.Size, cfg.Size) }
+
+// UNet is package unet: the classes of each pixel.
+type UNet struct {
+	unet.Config `yaml:",inline"`
+	Size        [2]int `json:"size" yaml:"size"` // of the images, Y and X; it makes no difference to the weights
+}
+
+func openUNet(cfg unet.Config) UNet {
+	cfg.InChannels, cfg.Classes = 0, 0
+	return UNet{Config: cfg}
+}
+
+// Validate tells all that is wrong.
+func (cfg UNet) Validate() error {
+	c := cfg.Config
+	c.InChannels, c.Classes = or(c.InChannels, 1), or(c.Classes, 1)
+	return c.Validate()
+}
+
+// Fit takes size, channels and classes from the data.
+func (cfg UNet) Fit(in []Input, out []Output) (Config, error) {
+	err := fitImage("unet", in, out, &cfg.InChannels, &cfg.Size, &cfg.Classes)
+	return cfg, err
+}
+
+// Build makes the model.
+func (cfg UNet) Build() (any, error) { return unet.New(cfg.Config) }
+
+// Reads is an image, 256x256 if no size is given.
+func (cfg UNet) Reads() []Input { return picture(cfg.InChannels, cfg.Size, 256) }
 
 // CharLSTM is package charlstm: a language model of recurrent layers.
 type CharLSTM struct {

@@ -25,6 +25,7 @@ func Kinds() []config.Kind {
 		{Name: "classes", Default: DefaultClasses()},
 		{Name: "next_tokens", Default: NextTokens{}},
 		{Name: "tags", Default: Tags{}},
+		{Name: "mask", Default: DefaultMask()},
 	}
 }
 
@@ -46,6 +47,7 @@ func encoderKinds() config.Kinds {
 			{Name: "classes", Default: &ClassesEncoder{}},
 			{Name: "next_tokens", Default: &NextTokensEncoder{}},
 			{Name: "tags", Default: &TagsEncoder{}},
+			{Name: "mask", Default: &MaskEncoder{}},
 		},
 		reflect.TypeFor[text.Tokenizer]():     text.TokenizerKinds(),
 		reflect.TypeFor[text.Augment]():       text.AugmentKinds(),

@@ -167,12 +167,20 @@ func (a Elastic) Validate() error {
 
 // Apply draws one number, and two a pixel for an image that is changed.
 func (a Elastic) Apply(im *Image, s *rng.Stream) {
+	if dx, dy := a.field(im, s); dx != nil {
+		im.Warp(dx, dy, a.Level)
+	}
+}
+
+// field draws how far pixels move, nil for an image that stays as it is.
+func (a Elastic) field(im *Image, s *rng.Stream) (dx, dy []float32) {
 	if s.Float64() >= a.Probability {
-		return
+		return nil, nil
 	}
 	n := im.Width * im.Height
 	field := make([]float32, 3*n)
-	dx, dy, work := field[:n], field[n:2*n], field[2*n:]
+	dx, dy = field[:n], field[n:2*n]
+	work := field[2*n:]
 	for _, plane := range [2][]float32{dx, dy} {
 		for i := range plane {
 			plane[i] = 2*s.Float32() - 1
@@ -185,7 +193,7 @@ func (a Elastic) Apply(im *Image, s *rng.Stream) {
 			plane[i] *= float32(a.Alpha / 2)
 		}
 	}
-	im.Warp(dx, dy, a.Level)
+	return dx, dy
 }
 
 // An Erase covers a rectangle of some images.

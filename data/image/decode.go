@@ -69,7 +69,8 @@ type Decoder struct {
 	// MaxPixels is the largest number of pixels that a file may have.
 	MaxPixels int
 
-	jpeg jpeg.Decoder
+	jpeg    jpeg.Decoder
+	indices bool // of a palette or grey levels, instead of colours
 }
 
 // NewDecoder has the default limit of pixels.
@@ -137,6 +138,9 @@ func (d *Decoder) DecodePart(dst *Image, file []byte, h Header, part Rect) error
 	if part.X < 0 || part.Y < 0 || part.Width < 1 || part.Height < 1 || part.X+part.Width > h.Width || part.Y+part.Height > h.Height {
 		return fmt.Errorf("image: part %v of %d x %d pixels", part, h.Width, h.Height)
 	}
+	if d.indices && h.Format != "png" {
+		return fmt.Errorf("image: mask: want a PNG file, which keeps every number, got %s", h.Format)
+	}
 	if h.Format == "jpeg" {
 		return d.decodeJPEG(dst, h, part)
 	}
@@ -159,7 +163,12 @@ func (d *Decoder) DecodePart(dst *Image, file []byte, h Header, part Rect) error
 	if b := src.Bounds(); b.Dx() != h.Width || b.Dy() != h.Height {
 		return fmt.Errorf("image: %s: %d x %d pixels after a header of %d x %d", h.Format, b.Dx(), b.Dy(), h.Width, h.Height)
 	}
-	if err := d.convert(dst, src); err != nil {
+	if d.indices {
+		err = indices(dst, src)
+	} else {
+		err = d.convert(dst, src)
+	}
+	if err != nil {
 		return err
 	}
 	dst.Crop(part)

@@ -99,11 +99,16 @@ func (a RandAugment) Validate() error {
 
 // Apply draws two numbers an operation.
 func (a RandAugment) Apply(im *Image, s *rng.Stream) {
+	a.run(im, s, func(operation) bool { return true })
+}
+
+// run draws operations, and applies those that are wanted.
+func (a RandAugment) run(im *Image, s *rng.Stream, wanted func(operation) bool) {
 	ops := operations(150./331, 8)
 	level := float64(a.Magnitude) / float64(a.Bins-1)
 	for range a.Operations {
 		k := s.IntN(len(ops) + 1)
-		if k == len(ops) {
+		if k == len(ops) || !wanted(ops[k]) {
 			s.Float64() // as many numbers for nothing as for something
 			continue
 		}

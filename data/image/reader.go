@@ -105,7 +105,7 @@ func (c Config) Build() (*Reader, error) {
 		r.paths = append(r.paths, path(c.Augment, i))
 	}
 	r.desks.New = func() any {
-		return &desk{Decoder: Decoder{Mode: c.Mode, Background: c.Background, MaxPixels: c.MaxPixels}}
+		return &desk{Decoder: Decoder{Mode: c.Mode, Background: c.Background, MaxPixels: c.MaxPixels, indices: r.mask != nil}}
 	}
 	return r, nil
 }
@@ -116,6 +116,7 @@ type Reader struct {
 	table  data.Lookup // one for each channel
 	paths  []string    // of the augmentations' random numbers
 	desks  sync.Pool
+	mask   *mask // nil for images
 }
 
 // A desk is what one goroutine works at.
@@ -130,6 +131,13 @@ func (r *Reader) Config() Config { return r.config }
 // Shape is that of the tensor: channels, height, width.
 func (r *Reader) Shape() [3]int {
 	return [3]int{r.config.Mode.Channels(), r.config.Size[0], r.config.Size[1]}
+}
+
+// Header reads what a file says of its image.
+func (r *Reader) Header(file []byte) (Header, error) {
+	k := r.desks.Get().(*desk)
+	defer r.desks.Put(k)
+	return k.Header(file)
 }
 
 // Read fills dst [C Y X] with a file's image. The error says what is wrong
@@ -158,7 +166,7 @@ func (r *Reader) image(im *Image, dec *Decoder, file []byte, d data.Draw) error 
 	}
 	if crop, ok := r.first(); ok && d.Training {
 		part := crop.Draw(h.Width, h.Height, d.Stream(r.paths[0]))
-		if err := dec.DecodePart(im, file, h, part); err != nil {
+		if err := r.decode(im, dec, file, h, part); err != nil {
 			return err
 		}
 		im.Resize(r.config.Size[1], r.config.Size[0], crop.Filter)
@@ -167,7 +175,7 @@ func (r *Reader) image(im *Image, dec *Decoder, file []byte, d data.Draw) error 
 	}
 	width, height, part := r.plan(h.Width, h.Height)
 	from := im.source(h.Width, h.Height, width, height, r.config.Filter, part)
-	if err := dec.DecodePart(im, file, h, from); err != nil {
+	if err := r.decode(im, dec, file, h, from); err != nil {
 		return err
 	}
 	im.resize(h.Width, h.Height, from.X, from.Y, width, height, r.config.Filter, part)
@@ -175,10 +183,22 @@ func (r *Reader) image(im *Image, dec *Decoder, file []byte, d data.Draw) error 
 	return nil
 }
 
+// decode reads a part of a file: pixels, or classes of a mask.
+func (r *Reader) decode(im *Image, dec *Decoder, file []byte, h Header, part Rect) error {
+	if err := dec.DecodePart(im, file, h, part); err != nil || r.mask == nil {
+		return err
+	}
+	return r.mask.classes(im)
+}
+
 // finish pads an image that does not fill the size, and augments it.
 func (r *Reader) finish(im *Image, d data.Draw) {
 	dx, dy := r.config.Size[1]-im.Width, r.config.Size[0]-im.Height
-	im.Pad(dx/2, dy/2, dx-dx/2, dy-dy/2, Constant, 0)
+	var level uint8
+	if r.mask != nil {
+		level = Outside
+	}
+	im.Pad(dx/2, dy/2, dx-dx/2, dy-dy/2, Constant, level)
 	if d.Training {
 		r.augment(im, 0, d)
 	}
@@ -189,6 +209,11 @@ func (r *Reader) finish(im *Image, d data.Draw) {
 func (r *Reader) Augment(im *Image, d data.Draw) error {
 	if im.Channels != r.config.Mode.Channels() {
 		return fmt.Errorf("image: an image of %d channels, want %d", im.Channels, r.config.Mode.Channels())
+	}
+	if r.mask != nil {
+		if err := r.mask.classes(im); err != nil {
+			return err
+		}
 	}
 	if crop, ok := r.first(); ok && d.Training {
 		im.Crop(crop.Draw(im.Width, im.Height, d.Stream(r.paths[0])))

@@ -16,9 +16,10 @@ import (
 )
 
 // Images reads a folder of images: a folder below it for each class, or a
-// table of labels beside them. Columns are image, the content of the file as
-// it is, and path, its name from Path on with slashes; then label, the name of
-// the folder right below Path, or the columns of the table.
+// table of labels beside them, or a folder of masks. Columns are image, the
+// content of the file as it is, and path, its name from Path on with slashes; then
+// label, the name of the folder right below Path, or the columns of the table, or
+// mask, the content of a file of the same name but for the ending.
 //
 // A Table keeps the names alone, and reads a file when its image is asked for.
 // Whether that is an image is found out by who decodes it.
@@ -35,6 +36,10 @@ type Images struct {
 	// Column is the one of Labels that names the files, from Path on. It
 	// becomes path.
 	Column string `yaml:"column" json:"column"`
+	// Masks is a folder with a PNG file for each image, under the name that
+	// the image has below Path: cats/a.png for cats/a.jpg. Folders below Path
+	// are no classes then.
+	Masks *string `yaml:"masks" json:"masks"`
 }
 
 // DefaultImages takes the usual endings; a table of labels names files in its
@@ -51,6 +56,7 @@ const (
 	imageColumn = "image"
 	pathColumn  = "path"
 	labelColumn = "label"
+	maskColumn  = "mask"
 )
 
 // Validate tells all that is wrong with the settings.
@@ -63,6 +69,12 @@ func (c Images) Validate() error {
 		if !strings.HasPrefix(e, ".") {
 			errs = append(errs, fmt.Errorf("images: ending %q, want one with its dot, such as .png", e))
 		}
+	}
+	if c.Masks != nil && *c.Masks == "" {
+		errs = append(errs, errors.New("images: masks is empty, want a folder, or null"))
+	}
+	if c.Masks != nil && c.Labels != nil {
+		errs = append(errs, errors.New("images: masks and labels are given; want one of them"))
 	}
 	if c.Labels != nil {
 		if c.Column == "" {
@@ -83,8 +95,11 @@ func (c Images) takes(name string) bool {
 }
 
 // root is Path as it begins names of files.
-func (c Images) root() string {
-	if root := strings.TrimRight(filepath.ToSlash(c.Path), "/"); root != "" {
+func (c Images) root() string { return below(c.Path) }
+
+// below is a folder as it begins names of files.
+func below(folder string) string {
+	if root := strings.TrimRight(filepath.ToSlash(folder), "/"); root != "" {
 		return root + "/"
 	}
 	return "/"
@@ -132,11 +147,12 @@ func (c Images) Stream(ctx context.Context, files Files) (Stream, error) {
 	return &labelledStream{c, files, labels, columns, at}, nil
 }
 
-// A folderTable is images in the folders of their classes.
+// A folderTable is images in the folders of their classes, or with masks.
 type folderTable struct {
 	files Files
 	root  string
 	names []string // as files opens them
+	masks []string // of each, nil without masks
 }
 
 func (c Images) folders(ctx context.Context, files Files) (*folderTable, error) {
@@ -146,11 +162,23 @@ func (c Images) folders(ctx context.Context, files Files) (*folderTable, error) 
 		return nil, fmt.Errorf("%s is no folder with images: %w", c.Path, err)
 	}
 	t := &folderTable{files: files, root: root}
+	masks, err := c.masks(ctx, files)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range names {
 		if !c.takes(name) {
 			continue
 		}
 		rel, ok := strings.CutPrefix(filepath.ToSlash(name), root)
+		if c.Masks != nil {
+			mask, ok := masks[stem(rel)]
+			if !ok {
+				return nil, fmt.Errorf("%s: the image has no mask: want %s%s.png", name, below(*c.Masks), stem(rel))
+			}
+			t.names, t.masks = append(t.names, name), append(t.masks, mask)
+			continue
+		}
 		if class, _, below := strings.Cut(rel, "/"); !ok || !below || class == "" {
 			return nil, fmt.Errorf("%s: the file is in no class: want a folder for each class below %s, or labels, a table that names the files", name, c.Path)
 		}
@@ -162,7 +190,32 @@ func (c Images) folders(ctx context.Context, files Files) (*folderTable, error) 
 	return t, nil
 }
 
+// masks are the PNG files of masks by their names without the ending.
+func (c Images) masks(ctx context.Context, files Files) (map[string]string, error) {
+	if c.Masks == nil {
+		return nil, nil
+	}
+	root := below(*c.Masks)
+	names, err := files.Find(ctx, literal(root)+"**")
+	if err != nil {
+		return nil, fmt.Errorf("%s is no folder with masks: %w", *c.Masks, err)
+	}
+	masks := map[string]string{}
+	for _, name := range names {
+		if rel, ok := strings.CutPrefix(filepath.ToSlash(name), root); ok && strings.EqualFold(path.Ext(rel), ".png") {
+			masks[stem(rel)] = name
+		}
+	}
+	return masks, nil
+}
+
+// stem is a name without its ending.
+func stem(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
+
 func (t *folderTable) Columns() []Column {
+	if t.masks != nil {
+		return []Column{{imageColumn, Binary}, {pathColumn, Text}, {maskColumn, Binary}}
+	}
 	return []Column{{imageColumn, Binary}, {pathColumn, Text}, {labelColumn, Text}}
 }
 
@@ -181,6 +234,14 @@ func (t *folderTable) Read(dst []any, i int, columns []int) error {
 		case 1:
 			dst[k] = rel
 		case 2:
+			if t.masks != nil {
+				content, err := readLocal(context.Background(), t.files, t.masks[i])
+				if err != nil {
+					return err
+				}
+				dst[k] = content
+				continue
+			}
 			dst[k], _, _ = strings.Cut(rel, "/")
 		}
 	}

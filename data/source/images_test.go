@@ -137,3 +137,20 @@ func TestImagesErrors(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestImagesWithMasks(t *testing.T) {
+	masked := func(folder string) func(*Images) { return func(c *Images) { c.Masks = &folder } }
+	files := inFolder(t, "photos/1.jpg", "one", "photos/a/b.jpg", "two", "masks/1.png", "m1", "masks/a/b.PNG", "m2", "masks/a/c.png", "m3",
+		"other/1.png", "m1", "labels.csv", "path\n1.jpg\n")
+	content, where := opens(t, imagesOf(masked("masks")), files)
+	if want := "image:binary path:text mask:binary\n[111 110 101]|1.jpg|[109 49]\n[116 119 111]|a/b.jpg|[109 50]"; content != want {
+		t.Errorf("got\n%s\nwant\n%s", content, want)
+	}
+	if want := []string{"photos/1.jpg", "photos/a/b.jpg"}; !slices.Equal(where, want) {
+		t.Errorf("places %q", where)
+	}
+	fails(t, imagesOf(masked("other")), files, "photos/a/b.jpg: the image has no mask: want other/a/b.png")
+	fails(t, imagesOf(masked("none")), files, "none is no folder with masks")
+	fails(t, imagesOf(masked("")), files, "images: masks is empty")
+	fails(t, imagesOf(masked("masks"), labelsIn("labels.csv")), files, "images: masks and labels are given; want one of them")
+}

@@ -161,14 +161,14 @@ def fill(net, gen):
                 b.copy_(0.5 + torch.rand(b.shape, generator=gen, dtype=b.dtype))
 
 
-def build(op, make, image, seed, batch, script="net"):
+def build(op, make, image, seed, batch, script="net", places=()):
     def step(path):
         g = Golden(script, path, seed)
         gen = g.generator(op)
         net = make().double().train()
         fill(net, gen)
         x = torch.randn([batch, *image], generator=gen, dtype=torch.float64)
-        target = torch.randint(0, 10, [batch], generator=gen)
+        target = torch.randint(0, 10, [batch, *places], generator=gen)
         for key, p in net.named_parameters():
             g.put(f"param/{key}", p)
         for key, b in net.named_buffers():

@@ -7,6 +7,8 @@ networks that have a name hold.
     out/0       mean cross-entropy;  out/1  logits
     grad/KEY    gradient of the loss for each parameter
 
+U-Net stands here itself, under the keys of the implementation that it names.
+
 model/testdata/variants.txt has a line for each network: its name, parameters, keys of its
 state dict, and the first 16 digits of the SHA-256 of the sorted lines "KEY [SHAPE]".
 python vision.py NAME prints these lines.
@@ -98,6 +100,71 @@ def convnext_():
     return convnext.ConvNeXt([block(4, 6, 1), block(6, None, 2)], num_classes=10)
 
 
+class DoubleConv(nn.Module):
+    """Keys as in github.com/milesial/Pytorch-UNet, revision 21d7850, and so for the classes below."""
+
+    def __init__(self, c_in, middle, c_out):
+        super().__init__()
+        layers = []
+        for a, b in ((c_in, middle), (middle, c_out)):
+            layers += [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
+        self.double_conv = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.double_conv(x)
+
+
+class Down(nn.Module):
+    def __init__(self, c_in, c_out):
+        super().__init__()
+        self.maxpool_conv = nn.Sequential(nn.MaxPool2d(2), DoubleConv(c_in, c_out, c_out))
+
+    def forward(self, x):
+        return self.maxpool_conv(x)
+
+
+class Up(nn.Module):
+    def __init__(self, below, beside, c_out, bilinear):
+        super().__init__()
+        both = beside + below // 2
+        if bilinear:
+            self.up = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
+        else:
+            self.up = nn.ConvTranspose2d(below, below // 2, 2, 2)
+        self.conv = DoubleConv(both, both // 2 if bilinear else c_out, c_out)
+
+    def forward(self, x, beside):
+        x = self.up(x)
+        y, z = (beside.shape[i] - x.shape[i] for i in (2, 3))
+        x = F.pad(x, [z // 2, z - z // 2, y // 2, y - y // 2])
+        return self.conv(torch.cat([beside, x], 1))
+
+
+class UNet(nn.Module):
+    def __init__(self, widths, bilinear=False, classes=10):
+        super().__init__()
+        factor = 2 if bilinear else 1
+        self.depth = len(widths) - 1
+        self.inc = DoubleConv(3, widths[0], widths[0])
+        for i in range(1, self.depth + 1):
+            self.add_module(f"down{i}", Down(widths[i - 1], widths[i] // (factor if i == self.depth else 1)))
+        for i in range(1, self.depth + 1):
+            beside = widths[self.depth - i]
+            out = beside // (factor if i < self.depth else 1)
+            self.add_module(f"up{i}", Up(widths[self.depth - i + 1], beside, out, bilinear))
+        self.outc = nn.Module()
+        self.outc.conv = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        x, passed = self.inc(x), []
+        for i in range(1, self.depth + 1):
+            passed.append(x)
+            x = getattr(self, f"down{i}")(x)
+        for i in range(1, self.depth + 1):
+            x = getattr(self, f"up{i}")(x, passed[-i])
+        return self.outc.conv(x)
+
+
 class Variants:
     """The file of names."""
 
@@ -140,7 +207,8 @@ def networks():
     names += [f"efficientnet_{v}" for v in ("b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "v2_s", "v2_m", "v2_l")]
     names += [f"convnext_{size}" for size in ("tiny", "small", "base", "large")]
     names += ["vit_b_16", "vit_b_32", "vit_l_16", "vit_l_32", "vit_h_14"]
-    return {name: partial(torchvision.models.get_model, name) for name in names}
+    nets = {name: partial(torchvision.models.get_model, name) for name in names}
+    return nets | {"unet": partial(UNet, [64, 128, 256, 512, 1024], classes=2)}
 
 
 FILES = {
@@ -151,6 +219,8 @@ FILES = {
     "model/efficientnet/testdata/step.safetensors": build("efficientnet", partial(efficientnet_, False), [3, 16, 16], seed=114, batch=4, script="vision"),
     "model/efficientnet/testdata/v2_step.safetensors": build("efficientnet_v2", partial(efficientnet_, True), [3, 16, 16], seed=115, batch=4, script="vision"),
     "model/convnext/testdata/step.safetensors": build("convnext", convnext_, [3, 16, 16], seed=116, batch=3, script="vision"),
+    "model/unet/testdata/step.safetensors": build("unet", partial(UNet, [4, 6, 8]), [3, 10, 13], seed=117, batch=2, script="vision", places=[10, 13]),
+    "model/unet/testdata/bilinear_step.safetensors": build("bilinear", partial(UNet, [4, 6, 8], True), [3, 10, 13], seed=118, batch=2, script="vision", places=[10, 13]),
     "model/testdata/variants.txt": Variants,
 }
 
