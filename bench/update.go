@@ -53,6 +53,7 @@ func update(name string, cfg optim.Config, matrices, side int) Workload {
 			grads := make([]*ir.Value, matrices)
 			for i, g := range m.Grad {
 				grads[i] = c.State(g)
+				c.SetState(g, grads[i]) // so that nothing is made of it once and kept
 			}
 			opt.Update(c, grads, in[0])
 			return nil
