@@ -13,7 +13,9 @@
 // parameter; what depends on the step number alone is computed in float64.
 // Parameters of 16 bits are updated in float32 and rounded, and their state is
 // float32, where PyTorch's has 16 bits: a mean of squares in bfloat16 would not
-// move by a thousandth.
+// move by a thousandth. State has the names of PyTorch's: NAME.PARAMETER.exp_avg
+// is state[i]["exp_avg"] there, NAME.step is state[i]["step"] of all.
+// tools/torchcheck/optim_state.py takes it over, in both directions.
 // Results do not depend on the number of threads.
 package optim
 

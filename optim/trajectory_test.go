@@ -22,6 +22,7 @@ import (
 type attrs struct {
 	DType         string
 	Steps, Params int
+	Half          int // the step with whose state there is a handover; 0 for none
 	Groups        []struct {
 		Params []int
 		Config json.RawMessage
@@ -123,23 +124,49 @@ func trajectory(t *testing.T, g *moduletest.Golden, a attrs) {
 	for i, p := range params {
 		s.Values[p.Key] = at(0, "param/%d", i)
 	}
-	for step := range a.Steps {
-		lr := at(step, "lr").Float(0)
-		args := []*tensor.Tensor{tensor.Scalar(lr)}
-		if a.DType == "float32" {
-			args[0] = tensor.Scalar(float32(lr))
-		}
-		for _, j := range order {
-			args = append(args, at(step, "grad/%d", j))
-		}
-		s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
-			opt.Update(c, in[1:], in[0])
-			return nil
-		}, args...)
-		for i, p := range params {
-			moduletest.Near(t, fmt.Sprintf("parameter %d after step %d", i, step+1), s.Values[p.Key], at(step+1, "param/%d", i))
+	run := func(from, to int) {
+		t.Helper()
+		for step := from; step < to; step++ {
+			lr := at(step, "lr").Float(0)
+			args := []*tensor.Tensor{tensor.Scalar(lr)}
+			if a.DType == "float32" {
+				args[0] = tensor.Scalar(float32(lr))
+			}
+			for _, j := range order {
+				args = append(args, at(step, "grad/%d", j))
+			}
+			s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+				opt.Update(c, in[1:], in[0])
+				return nil
+			}, args...)
+			for i, p := range params {
+				moduletest.Near(t, fmt.Sprintf("parameter %d after step %d", i, step+1), s.Values[p.Key], at(step+1, "param/%d", i))
+			}
 		}
 	}
+	run(0, a.Half)
+	if a.Half > 0 { // what is there is what the reference would go on with, and the other way round
+		for i, p := range params {
+			for _, name := range g.Names() {
+				slot, ok := strings.CutPrefix(name, fmt.Sprintf("half/%d/", i))
+				key := "optim." + p.Key + "." + slot
+				switch {
+				case !ok || slot == "mu": // of ASGD, which follows from the step
+				case slot == "step":
+					if n := s.Values["optim.step"]; n != nil && n.Float(0) != g.Tensor(name).Float(0) {
+						t.Errorf("step %v halfway", n.Float(0))
+					}
+				case s.Values[key] == nil:
+					t.Errorf("there is no state %s halfway", key)
+				default:
+					moduletest.Near(t, key+" halfway", s.Values[key], g.Tensor(name))
+					s.Values[key] = g.Tensor(name)
+				}
+			}
+			s.Values[p.Key] = at(a.Half, "param/%d", i)
+		}
+	}
+	run(a.Half, a.Steps)
 	for i, p := range params {
 		for _, name := range g.Names() {
 			slot, ok := strings.CutPrefix(name, fmt.Sprintf("state/%d/", i))

@@ -42,13 +42,14 @@ def settings(kind, options, names={}):
 
 
 def trajectory(g, name, kind, optimizer, lr, names={}, groups=None, dtype=torch.float32, grad_scale=1.0, sparse=False,
-               shapes=SHAPES, states=None, config=None, **options):
+               shapes=SHAPES, states=None, config=None, handover=False, **options):
     """A case of the optimizer that a recipe calls kind.
 
     optimizer: its class, which takes groups and options as those of torch.optim do. lr: a number or a function of the
     step. groups: [(parameter indices, lr, options)] in place of one group. states: those to compare, by default all of
     the reference's but the number of steps. config: settings of ours for a group's options, by default those under the
-    same names.
+    same names. handover: whether to keep the state halfway, as CASE/half/I/NAME with the number of steps, and how
+    PyTorch calls optimizer and options.
     """
     gen = g.generator(name)
     params = [torch.nn.Parameter(torch.randn(shape, generator=gen, dtype=torch.float64).to(dtype)) for shape in shapes]
@@ -71,6 +72,10 @@ def trajectory(g, name, kind, optimizer, lr, names={}, groups=None, dtype=torch.
         opt.step()
         for i, p in enumerate(params):
             values[i].append(p.detach().clone())
+            if handover and step == STEPS // 2:
+                for key, value in opt.state[p].items():
+                    if value is not None:
+                        g.put(f"{name}/half/{i}/{key}", torch.as_tensor(value))
     g.put(f"{name}/lr", torch.tensor(lrs, dtype=torch.float64))
     for i, p in enumerate(params):
         g.put(f"{name}/param/{i}", torch.stack(values[i]))
@@ -78,9 +83,14 @@ def trajectory(g, name, kind, optimizer, lr, names={}, groups=None, dtype=torch.
         for key, value in opt.state[p].items():
             if value is not None and (key in states if states is not None else key != "step"):
                 g.put(f"{name}/state/{i}/{key}", value)
-    g.add(name, dtype=str(dtype).removeprefix("torch."), steps=STEPS, params=len(params),
-          groups=[{"params": which, "config": config(group) if config else settings(kind, group, names)}
-                  for (which, _, _), group in zip(groups, opt.param_groups)])
+    parts = [{"params": which, "config": config(group) if config else settings(kind, group, names)}
+             for (which, _, _), group in zip(groups, opt.param_groups)]
+    extra = {}
+    if handover:
+        extra = {"half": STEPS // 2, "torch": optimizer.__name__}
+        for part, group in zip(parts, opt.param_groups):
+            part["torch"] = {k: v for k, v in group.items() if k not in UNRECORDED}
+    g.add(name, dtype=str(dtype).removeprefix("torch."), steps=STEPS, params=len(params), groups=parts, **extra)
 
 
 def two_groups(lr, **own):
@@ -370,6 +380,33 @@ def build_muon(path):
     return g
 
 
+def build_handover(path):
+    """Every optimizer of torch.optim with its state halfway: what one program has done the other goes on with."""
+    g = Golden("optim", path, seed=37)
+    adamw = {"decoupled_weight_decay": None}
+    for kind, optimizer, names, options in [
+        ("sgd", torch.optim.SGD, {}, {"momentum": 0.9, "dampening": 0.1, "weight_decay": 0.1}),
+        ("adagrad", torch.optim.Adagrad, {"initial_accumulator_value": "initial_accumulator"}, {"lr_decay": 0.2}),
+        ("rmsprop", torch.optim.RMSprop, {}, {"momentum": 0.5, "centered": True}),
+        ("adadelta", torch.optim.Adadelta, {}, {"rho": 0.7}),
+        ("adam", torch.optim.Adam, adamw, {"weight_decay": 0.1}),
+        ("adam_amsgrad", torch.optim.Adam, adamw, {"amsgrad": True, "betas": (0.5, 0.4)}),
+        ("adamw", torch.optim.AdamW, adamw, {}),
+        ("adamax", torch.optim.Adamax, {}, {}),
+        ("nadam", torch.optim.NAdam, {}, {"weight_decay": 0.1}),
+        ("radam", torch.optim.RAdam, {}, {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+        ("rprop", torch.optim.Rprop, {"etas": ("eta_minus", "eta_plus"), "step_sizes": ("min_step", "max_step")}, {}),
+        ("asgd", torch.optim.ASGD, {"lambd": "lambda"}, {"lambd": 0.1, "t0": 3}),
+        ("adafactor", torch.optim.Adafactor, {"eps": ("eps1", "eps2")}, {"weight_decay": 0.1}),
+        ("sparse_adam", SparseAdam, {}, {"sparse": "rows"}),
+    ]:
+        if kind != "sparse_adam":
+            options["foreach"] = False
+        trajectory(g, kind, kind.removesuffix("_amsgrad"), optimizer, None, names=names, states=(), handover=True,
+                   groups=[([0, 2], varying(0.2), {}), ([1], varying(0.06), {"maximize": True})], **options)
+    return g
+
+
 def build_clip_norm(path):
     """CASE/in/I: gradients; CASE/out/I: clipped; CASE/norm: the norm before clipping."""
     g = Golden("optim", path, seed=25)
@@ -422,5 +459,6 @@ FILES = {
     "optim/testdata/adafactor.safetensors": build_adafactor,
     "optim/testdata/sparse_adam.safetensors": build_sparse_adam,
     "optim/testdata/muon.safetensors": build_muon,
+    "optim/testdata/handover.safetensors": build_handover,
     "optim/testdata/clip_norm.safetensors": build_clip_norm,
 }
