@@ -91,3 +91,16 @@ func (l *Embedding) Forward(c *Ctx, x *ir.Value) *ir.Value {
 	padding := ops.Eq(idx, ops.FullInt(c.Graph(), dtype.Int64, shape.Shape{}, int64(*l.Config.PaddingIdx)))
 	return ops.Select(ops.Broadcast(ops.Unsqueeze(padding, -1), y.Shape()), ops.StopGradient(y), y)
 }
+
+// Logits goes the other way, with the same weights: the product of x [... Width]
+// with all vectors, [... Count].
+//
+// Source: Press, Wolf, "Using the output embedding to improve language models"
+// (2016); keras.layers.ReversibleEmbedding (3.15) with tied weights.
+func (l *Embedding) Logits(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	if l.err != nil {
+		return refuse(c, "embedding", l.err, x)
+	}
+	return ops.Linear(x, c.Param(l.Weight), nil)
+}

@@ -165,6 +165,26 @@ func TestBatchNormInBothModes(t *testing.T) {
 	}
 }
 
+// Logits are the products with all vectors.
+func TestEmbeddingLogits(t *testing.T) {
+	l := NewEmbedding(5, 3)
+	s := moduletest.NewStore(t, l, 7)
+	x := random(4, 3)
+	y := s.Run(t, func(c *Ctx, in []*ir.Value) []*ir.Value { return []*ir.Value{l.Logits(c, in[0])} }, x)[0]
+	w := s.Values["weight"]
+	for i := range 4 {
+		for j := range 5 {
+			want := 0.0
+			for d := range 3 {
+				want += x.Float(3*i+d) * w.Float(3*j+d)
+			}
+			if got := y.Float(5*i + j); math.Abs(got-want) > 1e-5 {
+				t.Errorf("logit %d of row %d is %v, want %v", j, i, got, want)
+			}
+		}
+	}
+}
+
 func TestEmbeddingIndexOutside(t *testing.T) {
 	l := NewEmbedding(3, 2)
 	s := moduletest.NewStore(t, l, 0)

@@ -183,6 +183,10 @@ func Kinds() []config.Kind {
 		{Name: "pixel_shuffle", Default: PixelShuffle{Factor: 2}},
 		{Name: "pixel_unshuffle", Default: PixelUnshuffle{Factor: 2}},
 		{Name: "activity_regularization", Default: ActivityRegularization{}},
+		{Name: "unit_norm", Default: UnitNorm{UnitNorm: nn.UnitNorm{Axis: -1}}},
+		{Name: "crop", Default: Crop{}},
+		{Name: "adaptive_log_softmax", Default: AdaptiveLogSoftmax{DivValue: 4}},
+		{Name: "einsum_dense", Default: EinsumDense{}},
 		{Name: "dropout", Default: Dropout{P: 0.5}},
 		{Name: "drop_path", Default: DropPath{P: 0.1}},
 		{Name: "flatten", Default: Flatten{Start: 1}},
@@ -196,12 +200,19 @@ func Kinds() []config.Kind {
 		{Name: "lstm", Default: LSTM{Recurrent: DefaultRecurrent()}},
 		{Name: "gru", Default: GRU{DefaultRecurrent()}},
 		{Name: "rnn", Default: RNN{Recurrent: DefaultRecurrent(), Nonlinearity: nn.TanhNonlinearity}},
+		{Name: "conv_lstm", Default: DefaultConvLSTM()},
+		{Name: "dot_attention", Default: DotAttention{}},
+		{Name: "additive_attention", Default: AdditiveAttention{Scale: true}},
 		{Name: "multihead_attention", Default: MultiheadAttention{Bias: true}},
 		{Name: "grouped_query_attention", Default: GroupedQueryAttention{}},
 		{Name: "mixture_of_experts", Default: DefaultMixtureOfExperts()},
 		{Name: "transformer_encoder_layer", Default: TransformerEncoderLayer{DefaultTransformer()}},
 		{Name: "transformer_encoder", Default: TransformerEncoder{Transformer: DefaultTransformer(), Layers: 1}},
 		{Name: "time_pool", Default: TimePool{By: MeanOverTime}},
+		{Name: "masking", Default: Masking{}},
+		{Name: "cosine_similarity", Default: CosineSimilarity{Eps: 1e-8}},
+		{Name: "pairwise_distance", Default: PairwiseDistance{P: 2, Eps: 1e-6}},
+		{Name: "time_distributed", Default: TimeDistributed{}},
 		{Name: "residual", Default: Residual{}},
 		{Name: "parallel", Default: Parallel{Join: Concat}},
 		{Name: "sequential", Default: Sequential{}},
@@ -425,6 +436,8 @@ func count(list []Layer) int {
 	for _, l := range list {
 		switch l := l.(type) {
 		case Sequential:
+			n += count(l.Layers)
+		case TimeDistributed:
 			n += count(l.Layers)
 		case Residual:
 			n += count(l.Layers) + count(l.Shortcut)

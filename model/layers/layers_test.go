@@ -240,6 +240,7 @@ func Shaped() map[string][]shaped {
 		"transformer_encoder_layer": {{heads, seq, ""}},
 		"transformer_encoder":       {{func(l Layer) Layer { c := heads(l).(TransformerEncoder); c.Layers, c.Norm = 2, true; return c }, seq, ""}},
 		"time_pool":                 {{same, seq, "f32[3 4]"}, {func(Layer) Layer { return TimePool{By: LastInTime} }, seq, "f32[3 4]"}},
+		"time_distributed":          {{func(Layer) Layer { return TimeDistributed{Layers: []Layer{Linear{Out: new(2)}}} }, image, "f32[3 4 6 2]"}},
 		"residual":                  {{func(Layer) Layer { return Residual{Layers: []Layer{ReLU{}}} }, image, ""}},
 		"parallel":                  {{func(l Layer) Layer { c := l.(Parallel); c.Branches = [][]Layer{{}, {ReLU{}}}; return c }, image, "f32[3 8 6 8]"}, {func(Layer) Layer { return Parallel{Join: Mul, Branches: [][]Layer{{Sigmoid{}}, {}}} }, seq, ""}},
 		"sequential":                {{func(Layer) Layer { return Sequential{Layers: []Layer{ReLU{}}} }, row, ""}},

@@ -31,6 +31,7 @@ SCRIPTS = [
     "image",
     "indexing",
     "layers",
+    "layers_keras",
     "linalg",
     "loss",
     "loss_scale",

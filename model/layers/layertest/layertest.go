@@ -20,7 +20,7 @@ import (
 )
 
 // files are those of nn/testdata that tools/goldens/layers.py makes.
-var files = []string{"layers", "pools", "activations"}
+var files = []string{"layers", "pools", "activations", "keras"}
 
 // A Case is a layer with reference values.
 type Case struct {
