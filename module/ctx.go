@@ -45,6 +45,8 @@ type trace struct {
 	gated    map[*ir.Value]*ir.Value // by variable: the gate that its new value went through
 	open     map[*ir.Value]bool      // variables that the gate does not concern
 	losses   []*ir.Value
+	taken    int                // of the losses
+	aside    map[*ir.Value]bool // made for the step, not for other modules: losses and new values of variables
 	used     func(key string, p *Param, s *State)
 	visit    func(Visit)
 }
@@ -56,7 +58,7 @@ func NewCtx(g *ir.Graph, tree *Tree, used func(key string, p *Param, s *State)) 
 	t := &trace{g: g, tree: tree, used: used,
 		keys: map[*Param]string{}, params: map[*Param]*ir.Value{}, inputs: map[*Param]*ir.Value{},
 		states: map[*State]*ir.Value{}, stateIns: map[*State]*ir.Value{}, calls: map[string]int{}, own: map[*State]bool{},
-		owners: map[string]*State{}, shadows: map[shadowed]*State{}, gated: map[*ir.Value]*ir.Value{}, open: map[*ir.Value]bool{},
+		owners: map[string]*State{}, shadows: map[shadowed]*State{}, gated: map[*ir.Value]*ir.Value{}, open: map[*ir.Value]bool{}, aside: map[*ir.Value]bool{},
 		seed: &State{Key: SeedKey, DType: dtype.Uint64}, step: &State{Key: StepKey, DType: dtype.Uint64}}
 	for _, p := range tree.Params {
 		t.keys[p.Param] = p.Key
@@ -150,8 +152,20 @@ type Visit struct {
 	From, To int // the nodes made inside; To counts once Left
 }
 
-// Watch calls visit whenever the trace enters or leaves a module.
-func (c *Ctx) Watch(visit func(Visit)) { c.t.visit = visit }
+// Watch calls visit whenever the trace enters or leaves a module from now on,
+// behind the functions of earlier calls. [Ctx.Capture] takes the values that
+// modules give.
+func (c *Ctx) Watch(visit func(Visit)) {
+	before := c.t.visit
+	if before == nil {
+		c.t.visit = visit
+		return
+	}
+	c.t.visit = func(v Visit) {
+		before(v)
+		visit(v)
+	}
+}
 
 // Param is the value of a parameter.
 func (c *Ctx) Param(p *Param) *ir.Value {
@@ -201,14 +215,15 @@ func (c *Ctx) AddLoss(v *ir.Value) {
 		g.Fail("add_loss", fmt.Sprintf("wants a floating-point scalar, got %v", v.Type()), []*ir.Value{v})
 	default:
 		c.t.losses = append(c.t.losses, v)
+		c.t.aside[v] = true
 	}
 }
 
 // AddedLosses are the terms that layers have added since it was last asked, for
 // the step that minimises them.
 func (c *Ctx) AddedLosses() []*ir.Value {
-	added := c.t.losses
-	c.t.losses = nil
+	added := c.t.losses[c.t.taken:]
+	c.t.taken = len(c.t.losses)
 	return added
 }
 
@@ -311,6 +326,7 @@ func (c *Ctx) SetUngated(s *State, v *ir.Value) {
 
 // update gives a variable a new value, through the gate if there is one.
 func (t *trace) update(variable, v *ir.Value) *ir.Value {
+	t.aside[v] = true
 	if t.gate != nil && !t.open[variable] && t.g.Err() == nil && variable.Type() == v.Type() {
 		t.g.For(v.Node(), func() { v = ops.Gate(t.gate, v, variable) })
 		t.gated[variable] = t.gate
