@@ -62,15 +62,16 @@ func ExampleSummarize() {
 	}
 	fmt.Print(s)
 	// Output:
-	// layer         type         output          parameters  operations
-	// -----------------------------------------------------------------
-	// (model)       Net          f32[1 10]                       16,392
-	//   conv        Conv2d       f32[1 8 32 32]         216     442,368
-	//   bn          BatchNorm2d  f32[1 8 32 32]          16      16,432
+	// layer         type         output          parameters  trained  operations
+	// --------------------------------------------------------------------------
+	// (model)       Net          f32[1 10]                                16,392
+	//   conv        Conv2d       f32[1 8 32 32]         216  yes         442,368
+	//   bn          BatchNorm2d  f32[1 8 32 32]          16  yes          16,432
 	//   drop        Dropout      f32[1 8]
-	//   classifier  Linear       f32[1 10]               90         170
-	// -----------------------------------------------------------------
-	// total                                             322     475,362
+	//   classifier  Linear       f32[1 10]               90  yes             170
+	// --------------------------------------------------------------------------
+	// total                                             322              475,362
+	// parameters 1.3 kB, trained 322, frozen 0; other state 17, 72 B
 }
 
 func ExampleConv2d_Forward_mistake() {

@@ -14,7 +14,20 @@ import (
 type Summary struct {
 	Rows   []SummaryRow // in the order in which the modules are entered
 	Params int          // elements of all parameters, a shared one once
+	Frozen int          // of these, that are not trained; see Freeze
+	States int          // elements of what is neither: running statistics, tables
 	Flops  int64        // floating-point operations of a forward pass, a multiply-add being two
+
+	ParamBytes, StateBytes int64
+
+	values []summaryValue
+}
+
+// A summaryValue is a parameter with the row that it is counted in.
+type summaryValue struct {
+	key  string
+	size int
+	row  int // -1 for none
 }
 
 // A SummaryRow is a module as it was used once. Parameters and arithmetic are
@@ -26,6 +39,23 @@ type SummaryRow struct {
 	Output ir.Type // of the last value made in it, or before it if it made none
 	Params int     // 0 if an earlier row has them
 	Flops  int64
+	Frozen int // of Params, that are not trained
+	States int // elements of what is not a parameter, such as running statistics
+}
+
+// Trained tells which of the parameters are trained: "yes", "no", "part", or ""
+// where there are none.
+func (r SummaryRow) Trained() string {
+	switch r.Frozen {
+	case r.Params:
+		if r.Params == 0 {
+			return ""
+		}
+		return "no"
+	case 0:
+		return "yes"
+	}
+	return "part"
 }
 
 // Summarize traces the forward pass of a model in evaluation mode for inputs of
@@ -100,37 +130,76 @@ func newest(nodes []*ir.Node) *ir.Value {
 	return nodes[0].Out(0)
 }
 
-// countParams gives each parameter to the first row of the module that holds it:
-// the one with the longest path that its key begins with.
+// countParams gives each parameter and state to the first row of the module that
+// holds it: the one with the longest path that its key begins with.
 func (s *Summary) countParams(tree *module.Tree) {
-	for _, p := range tree.Params {
-		n := p.Shape.Size()
-		s.Params += n
+	holder := func(key string) int {
 		holder := -1
 		for i, r := range s.Rows {
-			within := r.Path == "" || strings.HasPrefix(p.Key, r.Path+".")
+			within := r.Path == "" || strings.HasPrefix(key, r.Path+".")
 			if within && (holder < 0 || len(r.Path) > len(s.Rows[holder].Path)) {
 				holder = i
 			}
 		}
-		if holder >= 0 {
-			s.Rows[holder].Params += n
+		return holder
+	}
+	for _, p := range tree.Params {
+		v := summaryValue{p.Key, p.Shape.Size(), holder(p.Key)}
+		s.values = append(s.values, v)
+		s.Params += v.size
+		s.ParamBytes += int64(p.Type().SizeBytes())
+		if v.row >= 0 {
+			s.Rows[v.row].Params += v.size
+		}
+	}
+	for _, p := range tree.States {
+		s.States += p.Shape.Size()
+		s.StateBytes += int64(p.Type().SizeBytes())
+		if row := holder(p.Key); row >= 0 {
+			s.Rows[row].States += p.Shape.Size()
 		}
 	}
 }
 
+// Freeze counts the parameters whose keys fit one of some patterns, see
+// [module.Match], as not trained.
+func (s *Summary) Freeze(patterns ...string) error {
+	keys := make([]string, len(s.values))
+	for i, v := range s.values {
+		keys[i] = v.key
+	}
+	fits, err := module.MatchAll(patterns, keys)
+	if err != nil {
+		return fmt.Errorf("nn: freeze: %w", err)
+	}
+	s.Frozen = 0
+	for i := range s.Rows {
+		s.Rows[i].Frozen = 0
+	}
+	for i, v := range s.values {
+		if fits[i] < 0 {
+			continue
+		}
+		s.Frozen += v.size
+		if v.row >= 0 {
+			s.Rows[v.row].Frozen += v.size
+		}
+	}
+	return nil
+}
+
 // String is a table with a row for each module, and the sums.
 func (s *Summary) String() string {
-	cells := [][]string{{"layer", "type", "output", "parameters", "operations"}}
+	cells := [][]string{{"layer", "type", "output", "parameters", "trained", "operations"}}
 	for _, r := range s.Rows {
 		name := r.Path
 		if name == "" {
 			name = "(model)"
 		}
-		cells = append(cells, []string{strings.Repeat("  ", r.Depth) + name, r.Type, r.Output.String(), count(int64(r.Params)), count(r.Flops)})
+		cells = append(cells, []string{strings.Repeat("  ", r.Depth) + name, r.Type, r.Output.String(), count(int64(r.Params)), r.Trained(), count(r.Flops)})
 	}
-	cells = append(cells, []string{"total", "", "", grouped(int64(s.Params)), grouped(s.Flops)})
-	var width [5]int
+	cells = append(cells, []string{"total", "", "", grouped(int64(s.Params)), "", grouped(s.Flops)})
+	var width [6]int
 	for _, row := range cells {
 		for i, cell := range row {
 			width[i] = max(width[i], len(cell))
@@ -145,10 +214,26 @@ func (s *Summary) String() string {
 		if i == 1 || i == len(cells)-1 {
 			b.WriteString(strings.Repeat("-", total) + "\n")
 		}
-		line := fmt.Sprintf("%-*s  %-*s  %-*s  %*s  %*s", width[0], row[0], width[1], row[1], width[2], row[2], width[3], row[3], width[4], row[4])
+		line := fmt.Sprintf("%-*s  %-*s  %-*s  %*s  %-*s  %*s", width[0], row[0], width[1], row[1], width[2], row[2], width[3], row[3], width[4], row[4], width[5], row[5])
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
-	return b.String()
+	fmt.Fprintf(&b, "parameters %s, trained %s, frozen %s", memory(s.ParamBytes), grouped(int64(s.Params-s.Frozen)), grouped(int64(s.Frozen)))
+	if s.States > 0 {
+		fmt.Fprintf(&b, "; other state %s, %s", grouped(int64(s.States)), memory(s.StateBytes))
+	}
+	return b.String() + "\n"
+}
+
+// memory is a number of bytes as people read it: 6.7 MB.
+func memory(bytes int64) string {
+	v := float64(bytes)
+	for _, unit := range []string{"B", "kB", "MB"} {
+		if v < 1000 {
+			return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") + " " + unit
+		}
+		v /= 1000
+	}
+	return fmt.Sprintf("%.1f GB", v)
 }
 
 // count leaves out a zero.

@@ -21,6 +21,7 @@ import (
 	"github.com/gradus-ml/gradus/loss"
 	"github.com/gradus-ml/gradus/metric"
 	"github.com/gradus-ml/gradus/model"
+	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/optim"
 	"github.com/gradus-ml/gradus/runlog"
 	"github.com/gradus-ml/gradus/train"
@@ -49,20 +50,44 @@ func (r Recipe) Open(ctx context.Context, files source.Files) (x *Experiment, er
 			err = errors.Join(err, x.Close())
 		}
 	}()
-	if x.Tables, err = r.Data.Open(ctx, files, r.Seed); err != nil {
+	if err := x.model(ctx, files); err != nil {
 		return x, err
 	}
+	return x, x.trainer(ctx)
+}
+
+// model opens the data, learns from them what features need, and makes the model.
+func (x *Experiment) model(ctx context.Context, files source.Files) (err error) {
+	r := x.Recipe
+	if x.Tables, err = r.Data.Open(ctx, files, r.Seed); err != nil {
+		return err
+	}
 	if x.Set, err = r.Data.Fit(ctx, x.Tables); err != nil {
-		return x, err
+		return err
 	}
 	out, err := r.outputs(x.Set)
 	if err != nil {
-		return x, err
+		return err
 	}
-	if x.Network, err = model.New(r.Model, inputs(x.Set), out); err != nil {
-		return x, config.Under("model", err)
+	x.Network, err = model.New(r.Model, inputs(x.Set), out)
+	return config.Under("model", err)
+}
+
+// Summary lists the layers of a recipe's model, for one example of its data, and
+// which of their parameters are trained from the start.
+func (r Recipe) Summary(ctx context.Context, files source.Files) (s *nn.Summary, err error) {
+	if err := r.Validate(); err != nil {
+		return nil, err
 	}
-	return x, x.trainer(ctx)
+	x := &Experiment{Recipe: r}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	if err := x.model(ctx, files); err != nil {
+		return nil, err
+	}
+	if s, err = x.Network.Summary(); err != nil {
+		return nil, err
+	}
+	return s, config.Under("strategy", s.Freeze(r.Strategy.Freeze...))
 }
 
 // inputs are what a set of features tells a model.

@@ -30,7 +30,8 @@ type Saved struct {
 	Network *model.Network
 	Store   *exec.Store
 
-	forward *exec.Func
+	forward  *exec.Func
+	captured []string // names of what Run gives behind the outputs
 }
 
 // OpenRun loads the model of a run folder. A run that has not ended yet, or was
@@ -58,8 +59,25 @@ func OpenRun(dir string, m Machine) (s *Saved, err error) {
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.forward = exec.NewFunc(s.Store, func(c *module.Ctx, in []*ir.Value) []*ir.Value { return s.Network.Map(c.Eval(), in) })
+	s.Capture()
 	return s, nil
+}
+
+// Capture makes later predictions hold what the modules give whose paths fit one
+// of some patterns, see [module.Ctx.Capture].
+func (s *Saved) Capture(patterns ...string) {
+	s.forward = exec.NewFunc(s.Store, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		seen := c.Capture(patterns...)
+		out := s.Network.Map(c.Eval(), in)
+		s.captured = nil
+		for _, v := range seen.Values() {
+			if c.Graph().Err() == nil && (v.Value.Rank() == 0 || v.Value.Dim(0) != in[0].Dim(0)) {
+				c.Graph().Fail("capture", fmt.Sprintf("%s gives %v, which has no axis for the batch", v.Name, v.Value.Type()), nil)
+			}
+			s.captured, out = append(s.captured, v.Name), append(out, v.Value)
+		}
+		return out
+	})
 }
 
 // load reads the weights.
@@ -79,7 +97,8 @@ func (s *Saved) load() error {
 // Close frees the store.
 func (s *Saved) Close() error { return s.Store.Close() }
 
-// Run gives the outputs of a batch of encoded inputs, valid until the next Run.
+// Run gives the outputs of a batch of encoded inputs, and behind them what is
+// captured, valid until the next Run.
 func (s *Saved) Run(ctx context.Context, in ...*tensor.Tensor) ([]*tensor.Tensor, error) {
 	return s.forward.Run(ctx, in...)
 }
@@ -90,6 +109,10 @@ type Prediction struct {
 	Row     int
 	Where   string
 	Results map[string]any
+	// Captured is what modules gave for the row, by their paths, if Capture asked
+	// for it; of a module that gave several values the others have "#1", "#2", ...
+	// behind the path.
+	Captured map[string]*tensor.Tensor
 }
 
 // Predict yields the predictions for the rows of a table, in their order, in
@@ -119,6 +142,12 @@ func (s *Saved) Predict(ctx context.Context, table source.Table, batch int) iter
 				p := &Prediction{Row: row, Where: table.Where(row)}
 				if p.Results, err = s.Decode(out, k); err != nil {
 					err = fmt.Errorf("%s: %w", p.Where, err)
+				}
+				for i, name := range s.captured {
+					if p.Captured == nil {
+						p.Captured = map[string]*tensor.Tensor{}
+					}
+					p.Captured[name] = out[len(s.Set.Targets)+i].Rows(k, k+1).Clone()
 				}
 				if !yield(p, err) || err != nil {
 					return

@@ -16,6 +16,8 @@ import (
 
 	"github.com/gradus-ml/gradus/format/safetensors"
 	"github.com/gradus-ml/gradus/model"
+	"github.com/gradus-ml/gradus/nn"
+	"github.com/gradus-ml/gradus/recipe"
 	"github.com/gradus-ml/gradus/runlog"
 	"github.com/gradus-ml/gradus/train"
 )
@@ -90,16 +92,10 @@ func inspectRun(out io.Writer, dir string) error {
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "layer\tkind\toutput\tparameters\tarithmetic")
-	for _, l := range s.Rows {
-		if l.Path != "" {
-			fmt.Fprintf(w, "%s\t%s\t%v\t%s\t%s\n", indent(l.Path), l.Type, l.Output, count(int64(l.Params)), scaled(float64(l.Flops), "FLOP"))
-		}
-	}
-	if err := w.Flush(); err != nil {
+	if err := freeze(s, dir); err != nil {
 		return err
 	}
+	fmt.Fprint(out, s)
 	var inputs []string
 	for _, in := range n.Inputs {
 		inputs = append(inputs, fmt.Sprintf("%s %v", in.Name, in.Item))
@@ -108,8 +104,18 @@ func inspectRun(out io.Writer, dir string) error {
 	return inspectMetrics(out, filepath.Join(dir, runlog.MetricsFile))
 }
 
-// indent shows the place of a layer in the tree.
-func indent(path string) string { return strings.Repeat("  ", strings.Count(path, ".")) + path }
+// freeze marks what the run's recipe does not train.
+func freeze(s *nn.Summary, dir string) error {
+	path := filepath.Join(dir, train.RecipeFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	r, err := recipe.Read(path)
+	if err != nil {
+		return err
+	}
+	return s.Freeze(r.Strategy.Freeze...)
+}
 
 // inspectMetrics prints the last result on data that was not trained on, if
 // there is one.

@@ -8,18 +8,24 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/recipe"
+	"github.com/gradus-ml/gradus/tensor"
 )
 
 func newPredict() *cobra.Command {
 	var machine machineFlags
 	var batch int
+	var capture []string
 	cmd := &cobra.Command{
 		Use:   "predict RUN FILE...",
 		Short: "Apply a trained model to files",
 		Long: "Apply the model of a run folder to images, texts, or the rows of tables (CSV, TSV, JSON\n" +
 			"lines, Parquet), and print a JSON object a line: for classes the class and the\n" +
-			"probability of each, for numbers the number in its own unit.",
+			"probability of each, for numbers the number in its own unit.\n\n" +
+			"With --capture PATH a line also has what the module of that path gives, as lists of\n" +
+			"numbers: \"captured\": {\"fc1\": [...]}. PATH may have *, which stands for any text;\n" +
+			"gradus inspect RUN lists the paths.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return usagef("predict wants a run folder and files")
@@ -39,11 +45,13 @@ func newPredict() *cobra.Command {
 				return usage(err)
 			}
 			defer s.Close()
+			s.Capture(capture...)
 			return predict(cmd.Context(), cmd, s, args[1:], batch)
 		},
 	}
 	cmd.Flags().SortFlags = false
 	cmd.Flags().IntVar(&batch, "batch", 32, "examples that are computed at a time; no influence on results")
+	cmd.Flags().StringArrayVar(&capture, "capture", nil, "also print what the modules of this `path` give; may be repeated")
 	machine.add(cmd)
 	return cmd
 }
@@ -73,9 +81,47 @@ func predict(ctx context.Context, cmd *cobra.Command, s *recipe.Saved, paths []s
 		for name, result := range p.Results {
 			line[name] = result
 		}
+		if p.Captured != nil {
+			captured := map[string]any{}
+			for name, t := range p.Captured {
+				captured[name] = nested(t.Shape().Dims()[1:], func(i int) any { return element(t, i) })
+			}
+			line["captured"] = captured
+		}
 		if err := lines.Encode(line); err != nil {
 			return fmt.Errorf("output: %w", err)
 		}
 	}
 	return nil
+}
+
+// nested makes lists of lists of the elements of a tensor.
+func nested(dims []int, element func(i int) any) any {
+	if len(dims) == 0 {
+		return element(0)
+	}
+	step := 1
+	for _, d := range dims[1:] {
+		step *= d
+	}
+	list := make([]any, dims[0])
+	for i := range list {
+		list[i] = nested(dims[1:], func(k int) any { return element(i*step + k) })
+	}
+	return list
+}
+
+// element is a number as JSON has it; what is not finite is a text.
+func element(t *tensor.Tensor, i int) any {
+	if !t.DType().IsFloat() {
+		return t.Int(i)
+	}
+	switch v := t.Float(i); {
+	case v-v != 0:
+		return fmt.Sprint(v)
+	case t.DType() == dtype.Float64:
+		return v
+	default:
+		return float32(v)
+	}
 }

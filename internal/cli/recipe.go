@@ -21,7 +21,7 @@ func newRecipe() *cobra.Command {
 		Args: unknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newRecipeList(), newRecipeShow(), newRecipeNew(), newRecipeSchema())
+	cmd.AddCommand(newRecipeList(), newRecipeShow(), newRecipeSummary(), newRecipeNew(), newRecipeSchema())
 	return cmd
 }
 
@@ -80,6 +80,38 @@ func newRecipeShow() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&resolved, "resolved", false, "with all settings that are left out")
 	return cmd
+}
+
+func newRecipeSummary() *cobra.Command {
+	return &cobra.Command{
+		Use:   "summary RECIPE [KEY=VALUE ...]",
+		Short: "Print the layers of a recipe's model",
+		Long: "Print the layers of a recipe's model, for one example of its data: path, type, output,\n" +
+			"parameters, whether they are trained or frozen, floating-point operations, and the\n" +
+			"sums. The data are opened, since sizes follow from them; nothing is trained.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("%s takes the name of a recipe or file", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := recipe.Read(args[0], args[1:]...)
+			if err != nil {
+				return usage(err)
+			}
+			files, err := newFiles()
+			if err != nil {
+				return err
+			}
+			s, err := r.Summary(cmd.Context(), files)
+			if err != nil {
+				return usage(err)
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), s)
+			return err
+		},
+	}
 }
 
 func newRecipeNew() *cobra.Command {

@@ -23,12 +23,13 @@ func ExampleNew() {
 	}
 	fmt.Print(s)
 	// Output:
-	// layer        type       output         parameters  operations
-	// -------------------------------------------------------------
+	// layer        type       output         parameters  trained  operations
+	// ----------------------------------------------------------------------
 	// (model)      Model      f32[1 10 128]
-	//   embedding  Embedding  f32[1 10 128]      16,384
-	//   lstm       LSTM       f32[1 10 256]     921,600  18,659,328
-	//   head       Linear     f32[1 10 128]      32,896     656,640
-	// -------------------------------------------------------------
-	// total                                     970,880  19,315,968
+	//   embedding  Embedding  f32[1 10 128]      16,384  yes
+	//   lstm       LSTM       f32[1 10 256]     921,600  yes      18,659,328
+	//   head       Linear     f32[1 10 128]      32,896  yes         656,640
+	// ----------------------------------------------------------------------
+	// total                                     970,880           19,315,968
+	// parameters 3.9 MB, trained 970,880, frozen 0
 }

@@ -23,11 +23,12 @@ func ExampleNew() {
 	}
 	fmt.Print(s)
 	// Output:
-	// layer    type    output      parameters  operations
-	// ---------------------------------------------------
-	// (model)  Model   f32[1 10]                      128
-	//   fc1    Linear  f32[1 128]     100,480     200,832
-	//   fc2    Linear  f32[1 10]        1,290       2,570
-	// ---------------------------------------------------
-	// total                           101,770     203,530
+	// layer    type    output      parameters  trained  operations
+	// ------------------------------------------------------------
+	// (model)  Model   f32[1 10]                               128
+	//   fc1    Linear  f32[1 128]     100,480  yes         200,832
+	//   fc2    Linear  f32[1 10]        1,290  yes           2,570
+	// ------------------------------------------------------------
+	// total                           101,770              203,530
+	// parameters 407.1 kB, trained 101,770, frozen 0
 }
