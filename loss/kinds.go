@@ -29,6 +29,21 @@ func Kinds() []config.Kind {
 		{Name: "margin_ranking", Default: MarginRankingConfig{}},
 		{Name: "triplet_margin", Default: DefaultTripletMargin()},
 		{Name: "triplet_margin_with_distance", Default: DefaultTripletMarginWithDistance()},
+		{Name: "categorical_focal", Default: DefaultCategoricalFocal()},
+		{Name: "categorical_hinge", Default: CategoricalHingeConfig{}},
+		{Name: "generalized_cross_entropy", Default: DefaultGeneralizedCrossEntropy()},
+		{Name: "asymmetric_single_label", Default: DefaultAsymmetricSingleLabel()},
+		{Name: "jsd_cross_entropy", Default: DefaultJSDCrossEntropy()},
+		{Name: "binary_focal", Default: DefaultBinaryFocal()},
+		{Name: "asymmetric_multi_label", Default: DefaultAsymmetricMultiLabel()},
+		{Name: "hinge", Default: HingeConfig{}},
+		{Name: "squared_hinge", Default: SquaredHingeConfig{}},
+		{Name: "log_cosh", Default: LogCoshConfig{}},
+		{Name: "mape", Default: DefaultMAPE()},
+		{Name: "msle", Default: DefaultMSLE()},
+		{Name: "cosine_similarity", Default: CosineSimilarityConfig{}},
+		{Name: "dice", Default: DefaultDice()},
+		{Name: "tversky", Default: DefaultTversky()},
 	}
 }
 
