@@ -76,6 +76,7 @@ machine: {threads: 2}
 		{side, "{type: hinge_embedding, margin: 2}", "linear", -2},
 		{number, "{type: gaussian_nll, full: true}", "{type: linear, out: 2}, {type: softplus}, {type: reshape, shape: [2, 1]}", 1.5},
 		{class, "{type: nll, class_weights: [1, 2]}", "linear, {type: log_softmax}", 0.3},
+		{class, "nll", "{type: adaptive_log_softmax, cutoffs: [1]}", 0.3},
 		{class, "{type: multi_margin, p: 2, margin: 0.5}", "linear", 0.05},
 		{class, "{type: cross_entropy, class_weights: [1, 2], label_smoothing: 0.1}", "linear", 0.45},
 		{classes, "{type: bce_with_logits, class_weights: [1, 1, 2], pos_weight: [1, 2, 1]}", "linear", 0.6},
