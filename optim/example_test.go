@@ -5,6 +5,7 @@ import (
 
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/optim"
+	"github.com/gradus-ml/gradus/tensor"
 )
 
 type net struct {
@@ -65,4 +66,22 @@ func ExampleGroups() {
 	// optim.AdamW 1 bias
 	// optim.SGD 0.1 weight
 	// 2 <nil>
+}
+
+// The loss (x-3)^2 + 2(y+1)^2.
+func ExampleSearch_Step() {
+	x := tensor.Must(tensor.Of([]float64{0, 0}))
+	cfg := optim.DefaultLBFGS()
+	cfg.LineSearch = optim.StrongWolfe
+	search, err := cfg.Build([]*tensor.Tensor{x})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	loss, err := search.Step(func() (float64, []*tensor.Tensor, error) {
+		a, b := x.Float(0)-3, x.Float(1)+1
+		return a*a + 2*b*b, []*tensor.Tensor{tensor.Must(tensor.Of([]float64{2 * a, 4 * b}))}, nil
+	})
+	fmt.Printf("from a loss of %v to (%.3f, %.3f) %v\n", loss, x.Float(0), x.Float(1), err)
+	// Output: from a loss of 11 to (3.000, -1.000) <nil>
 }

@@ -407,6 +407,69 @@ def build_handover(path):
     return g
 
 
+def build_lbfgs(path):
+    """CASE/x/I: [steps+1 ...] parameter I before the first step and after each; CASE/loss: [steps] loss before each step;
+    CASE/evals: [steps] evaluations up to there; CASE/in, CASE/out: the data of a regression."""
+    g = Golden("optim", path, seed=38)
+
+    def rosenbrock(params):
+        x = params[0]
+        return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+
+    def minimise(name, problem, starts, loss, steps, dtype=torch.float64, **options):
+        params = [torch.nn.Parameter(torch.as_tensor(start).to(dtype)) for start in starts]
+        opt = torch.optim.LBFGS(params, **options)
+
+        def closure():
+            opt.zero_grad()
+            value = loss(params)
+            value.backward()
+            return value
+
+        values, losses, evals = [[p.detach().clone()] for p in params], [], []
+        for _ in range(steps):
+            losses.append(opt.step(closure).detach())
+            evals.append(opt.state[params[0]]["func_evals"])
+            for i, p in enumerate(params):
+                values[i].append(p.detach().clone())
+        for i, v in enumerate(values):
+            g.put(f"{name}/x/{i}", torch.stack(v))
+        g.put(f"{name}/loss", torch.stack(losses).double())
+        g.put(f"{name}/evals", torch.tensor(evals))
+        config = {k: v for k, v in options.items() if k != "line_search_fn"}
+        if "line_search_fn" in options:
+            config["line_search"] = options["line_search_fn"]
+        g.add(name, problem=problem, steps=steps, params=len(params), config=config)
+
+    def regression(name, dtype=torch.float64, sign=1, **options):
+        gen = g.generator(name)
+        x, y = (torch.randn(shape, generator=gen, dtype=torch.float64).to(dtype) for shape in ([12, 3], [12, 2]))
+        g.put(f"{name}/in", x)
+        g.put(f"{name}/out", y)
+        starts = [torch.randn(shape, generator=gen, dtype=torch.float64) for shape in ([3, 2], [2])]
+        problem = "regression" if sign > 0 else "negative regression"
+        minimise(name, problem, starts, lambda p: sign * (x @ p[0] + p[1] - y).square().mean(), dtype=dtype, **options)
+
+    wolfe = {"line_search_fn": "strong_wolfe"}
+    start = [[-1.2, 1.0]]
+    minimise("rosenbrock", "rosenbrock", start, rosenbrock, 4, lr=0.05)
+    minimise("rosenbrock_wolfe", "rosenbrock", start, rosenbrock, 6, max_iter=5, **wolfe)
+    minimise("rosenbrock_wolfe_default", "rosenbrock", start, rosenbrock, 3, **wolfe)
+    minimise("rosenbrock10_wolfe_history", "rosenbrock", [[0.3 * (-1) ** i for i in range(10)]], rosenbrock, 5, max_iter=6, history_size=3, **wolfe)
+    minimise("rosenbrock_wolfe_short_lr", "rosenbrock", [[0.5, -2.0]], rosenbrock, 4, lr=1e-3, max_iter=4, **wolfe)
+    minimise("rosenbrock_wolfe_long_lr", "rosenbrock", [[0.5, -2.0]], rosenbrock, 4, lr=50, max_iter=4, **wolfe)
+    minimise("rosenbrock_wolfe_max_eval", "rosenbrock", start, rosenbrock, 6, max_iter=10, max_eval=4, **wolfe)
+    regression("regression", steps=3, max_iter=4)
+    regression("regression_converges", steps=2)
+    regression("regression_wolfe", steps=3, max_iter=4, **wolfe)
+    regression("regression_tolerances", steps=3, max_iter=30, tolerance_grad=0.05, tolerance_change=0.01)
+    regression("regression_maximize", sign=-1, steps=3, max_iter=4, maximize=True, **wolfe)
+    regression("regression_float32", steps=3, max_iter=3, dtype=torch.float32)
+    # longer ones are worse than 1e-5 in PyTorch, which adds up in float32
+    regression("regression_float32_wolfe", steps=2, max_iter=2, dtype=torch.float32, **wolfe)
+    return g
+
+
 def build_clip_norm(path):
     """CASE/in/I: gradients; CASE/out/I: clipped; CASE/norm: the norm before clipping."""
     g = Golden("optim", path, seed=25)
@@ -460,5 +523,6 @@ FILES = {
     "optim/testdata/sparse_adam.safetensors": build_sparse_adam,
     "optim/testdata/muon.safetensors": build_muon,
     "optim/testdata/handover.safetensors": build_handover,
+    "optim/testdata/lbfgs.safetensors": build_lbfgs,
     "optim/testdata/clip_norm.safetensors": build_clip_norm,
 }
