@@ -104,7 +104,7 @@ type GroupedQueryAttention struct {
 	Config                     GroupedQueryAttentionConfig `param:"-"`
 	QProj, KProj, VProj, OProj *Linear
 	RelativePosition           *RelativePositionBias // nil without
-	rope                       *RoPE
+	RoPE                       *RoPE                 `param:"rope"` // nil without
 	err                        error
 }
 
@@ -119,7 +119,7 @@ func (cfg GroupedQueryAttentionConfig) Build() *GroupedQueryAttention {
 	l.QProj, l.OProj = linear(cfg.Width, cfg.Heads*k, cfg.Bias), linear(cfg.Heads*k, cfg.Width, cfg.OutBias)
 	l.KProj, l.VProj = linear(cfg.Width, cfg.KVHeads*k, cfg.Bias), linear(cfg.Width, cfg.KVHeads*k, cfg.Bias)
 	if cfg.RoPE != nil {
-		l.rope = cfg.RoPE.Build()
+		l.RoPE = cfg.RoPE.Build()
 	}
 	if cfg.RelativePosition != nil {
 		l.RelativePosition = cfg.RelativePosition.Build(cfg.Heads)
@@ -164,8 +164,8 @@ func (l *GroupedQueryAttention) Attend(c *Ctx, x, memory *ir.Value, mask Attenti
 	q := ops.Reshape(l.QProj.Forward(c, x), b, t, cfg.Heads, k)
 	key := ops.Reshape(l.KProj.Forward(c, memory), b, s, cfg.KVHeads, k)
 	value := ops.Reshape(l.VProj.Forward(c, memory), b, s, cfg.KVHeads, k)
-	if l.rope != nil {
-		q, key = l.rope.Rotate(c, q, nil, max(t, s)), l.rope.Rotate(c, key, nil, max(t, s))
+	if l.RoPE != nil {
+		q, key = l.RoPE.Rotate(c, q, nil, max(t, s)), l.RoPE.Rotate(c, key, nil, max(t, s))
 	}
 	y := ops.Attention(q, key, value, o) // [B T H K]
 	return l.OProj.Forward(c, ops.Reshape(y, b, t, cfg.Heads*k))

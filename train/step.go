@@ -191,10 +191,11 @@ func positions(out, target, weight *ir.Value) (o, t, w *ir.Value) {
 func (t *Trainer) total(c *module.Ctx, terms []loss.Terms, counts []*ir.Value, share *ir.Value) *ir.Value {
 	var total *ir.Value
 	for i, h := range t.Heads {
+		term := terms[i]
 		if counts != nil {
-			terms[i].Count = counts[i]
+			term.Count = counts[i]
 		}
-		l := terms[i].Mean()
+		l := term.Mean()
 		if h.Weight != 1 {
 			l = ops.Mul(l, ops.Scalar(l, h.Weight))
 		}

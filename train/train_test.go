@@ -469,7 +469,10 @@ func TestAccumulate(t *testing.T) {
 		tr.Heads[0].Metrics = nil
 		var list []float64
 		tr.Callbacks = append(tr.Callbacks, func(e train.Event) error {
-			if e, ok := e.(*train.Stepped); ok {
+			switch e := e.(type) {
+			case *train.Stepped:
+				list = append(list, e.Loss)
+			case *train.Scored: // over the epoch
 				list = append(list, e.Loss)
 			}
 			return nil
@@ -486,7 +489,7 @@ func TestAccumulate(t *testing.T) {
 	for _, pieces := range []int{2, 5, 64} {
 		for i, got := range losses(pieces, 0.05) {
 			if d := math.Abs(got - want[i]); !(d <= 2e-5*want[i]) {
-				t.Errorf("%d pieces, step %d: loss %v, of the whole batch %v", pieces, i+1, got, want[i])
+				t.Errorf("%d pieces, loss %d: %v, of the whole batch %v", pieces, i, got, want[i])
 			}
 		}
 	}

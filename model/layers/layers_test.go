@@ -503,7 +503,7 @@ func TestValidate(t *testing.T) {
 		{list(Repeat{Times: 1001, Layers: []Layer{ReLU{}}}), []string{"layers.0: times must be at most 1000"}},
 		{list(Repeat{Times: 1000, Layers: []Layer{Repeat{Times: 1000, Layers: []Layer{Repeat{Times: 1000, Layers: []Layer{ReLU{}}}}}}}),
 			[]string{"layers: a model has at most 10000 of them"}},
-		{list(LSTM{Recurrent: Recurrent{Hidden: 1, Layers: 1 << 40}}), []string{"layers.0: layers must be at most 1000"}},
+		{list(LSTM{Recurrent: Recurrent{Hidden: 1, Layers: 1 << 40, Merge: ConcatDirections}}), []string{"layers.0: layers must be at most 1000"}},
 		{Config{Join: Concat, Inputs: map[string][]Layer{"a.b": {linear(-1)}}, Reads: []Read{{Name: "x", DType: "f33"}}},
 			[]string{`inputs: a name is not empty and has no dots, got "a.b"`, "inputs.a.b.0: out must", `reads.0: dtype: no element type "f33"`}},
 	} {
@@ -655,5 +655,61 @@ func TestJoins(t *testing.T) {
 		if got := run(t, m, false, x)[0].F32(); !slices.Equal(got, tc.want) {
 			t.Errorf("%+v: %v, want %v", tc.cfg, got, tc.want)
 		}
+	}
+}
+
+// Directions are merged as they stand side by side.
+func TestMerge(t *testing.T) {
+	both := func(merge Merge) []float32 {
+		cfg := DefaultRecurrent()
+		cfg.Hidden, cfg.Bidirectional, cfg.Merge = 2, true, merge
+		m, err := fit(list(GRU{cfg}), 0, numbers(3, 4))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run(t, m, false, drawn(1, numbers(3, 4), 2))[0].F32()
+	}
+	wide := both(ConcatDirections)
+	for merge, f := range map[Merge]func(a, b float32) float32{
+		AddDirections:    func(a, b float32) float32 { return a + b },
+		MulDirections:    func(a, b float32) float32 { return a * b },
+		MeanOfDirections: func(a, b float32) float32 { return (a + b) / 2 },
+	} {
+		for i, got := range both(merge) {
+			at := i/2*4 + i%2
+			if want := f(wide[at], wide[at+2]); got != want {
+				t.Errorf("%s: element %d is %v, want %v", merge, i, got, want)
+			}
+		}
+	}
+	cfg := DefaultRecurrent()
+	cfg.Hidden, cfg.Merge = 2, "max"
+	if err := (GRU{cfg}).Validate(); err == nil || !strings.Contains(err.Error(), `merge: there is no "max"; there are concat`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What balances experts reaches the loss of training from any depth, and padding
+// does not count in it.
+func TestExpertsAddToTheLoss(t *testing.T) {
+	experts := DefaultMixtureOfExperts()
+	experts.Experts, experts.BalanceLoss = 3, 1
+	m, err := fit(list(Embedding{Width: 4, PaddingIdx: new(0), Mask: true}, Repeat{Times: 2, Layers: []Layer{Residual{Layers: []Layer{experts}}}},
+		TimePool{By: MeanOverTime}, DefaultLinear()), 2, tokens(5, 10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := func(text ...int64) []*tensor.Tensor {
+		return moduletest.NewStore(t, m, 5).Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+			m.Map(c.Train(), in)
+			return c.AddedLosses()
+		}, tensor.Must(tensor.Of(text, 1, len(text))))
+	}
+	short, padded := added(3, 1, 9), added(3, 1, 9, 0, 0)
+	if len(short) != 2 || len(padded) != 2 {
+		t.Fatalf("%d and %d terms, want one of each layer", len(short), len(padded))
+	}
+	for i := range short {
+		moduletest.Near(t, fmt.Sprint("layer ", i), padded[i], short[i])
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
@@ -206,7 +207,7 @@ func (t *classToken) Apply(c *module.Ctx, x Flow) Flow {
 }
 
 // Recurrent is what recurrent layers have in common: [B T D] to [B T Hidden], or
-// 2*Hidden if they read both ways. Behind the end of a sequence they give 0.
+// 2*Hidden if they read both ways, unless Merge makes one of two. Behind the end of a sequence they give 0.
 type Recurrent struct {
 	Named         `yaml:",inline"`
 	Hidden        int     `json:"hidden" yaml:"hidden"` // units
@@ -214,16 +215,67 @@ type Recurrent struct {
 	Bias          bool    `json:"bias" yaml:"bias"`
 	Bidirectional bool    `json:"bidirectional" yaml:"bidirectional"` // a second set of units reads backwards
 	Dropout       float64 `json:"dropout" yaml:"dropout"`             // after all layers but the last
+	Merge         Merge   `json:"merge" yaml:"merge"`                 // what becomes of the last layer's two directions
 }
 
-// DefaultRecurrent is one layer with biases; Hidden must be set.
-func DefaultRecurrent() Recurrent { return Recurrent{Layers: 1, Bias: true} }
+// DefaultRecurrent is one layer with biases, whose directions stand side by side;
+// Hidden must be set.
+func DefaultRecurrent() Recurrent { return Recurrent{Layers: 1, Bias: true, Merge: ConcatDirections} }
+
+// Merge is a way to make one sequence of the two that both directions give.
+type Merge string
+
+// The ways.
+const (
+	ConcatDirections Merge = "concat" // side by side
+	AddDirections    Merge = "sum"
+	MulDirections    Merge = "mul"
+	MeanOfDirections Merge = "ave"
+)
+
+// Values lists the ways.
+func (Merge) Values() []string {
+	return []string{string(ConcatDirections), string(AddDirections), string(MulDirections), string(MeanOfDirections)}
+}
+
+func (m Merge) validate() error {
+	if !slices.Contains(m.Values(), string(m)) {
+		return fmt.Errorf("merge: there is no %q; there are concat, sum, mul and ave", string(m))
+	}
+	return nil
+}
+
+// apply merges y [B T 2*D].
+func (m Merge) apply(y *ir.Value) *ir.Value {
+	d := y.Dim(2) / 2
+	if m == ConcatDirections || y.Graph().Err() != nil {
+		return y
+	}
+	a, b := ops.Narrow(y, 2, 0, d), ops.Narrow(y, 2, d, d)
+	switch m {
+	case MulDirections:
+		return ops.Mul(a, b)
+	case AddDirections:
+		return ops.Add(a, b)
+	}
+	return ops.Mul(ops.Add(a, b), ops.Scalar(y, 0.5))
+}
 
 func (cfg Recurrent) config(in int) nn.RecurrentConfig {
 	return nn.RecurrentConfig{In: in, Hidden: cfg.Hidden, Layers: cfg.Layers, Bias: cfg.Bias, Bidirectional: cfg.Bidirectional, Dropout: cfg.Dropout}
 }
 
-func (cfg Recurrent) stack() error { return atMost(maxStack, "layers", cfg.Layers) }
+func (cfg Recurrent) check() error {
+	return errors.Join(atMost(maxStack, "layers", cfg.Layers), cfg.Merge.validate())
+}
+
+// module makes a module of a recurrent layer.
+func (cfg Recurrent) module(l Reader) (Module, error) {
+	if !cfg.Bidirectional {
+		return &recurrent{l, ConcatDirections}, nil
+	}
+	return &recurrent{l, cfg.Merge}, nil
+}
 
 // Reader is a recurrent layer.
 type Reader interface {
@@ -231,7 +283,10 @@ type Reader interface {
 }
 
 // A recurrent module leaves out what is masked at the ends of sequences.
-type recurrent struct{ Reader }
+type recurrent struct {
+	Reader
+	merge Merge
+}
 
 // Apply reads x up to the end of each sequence.
 func (r *recurrent) Apply(c *module.Ctx, x Flow) Flow {
@@ -239,7 +294,7 @@ func (r *recurrent) Apply(c *module.Ctx, x Flow) Flow {
 	if x.Mask != nil {
 		lengths = endsOf(x.Mask)
 	}
-	return Flow{Value: r.Outputs(c, x.Value, lengths), Mask: x.Mask}
+	return Flow{Value: r.merge.apply(r.Outputs(c, x.Value, lengths)), Mask: x.Mask}
 }
 
 // lengthsOf counts the places of each sequence that are no padding, [B].
@@ -264,14 +319,14 @@ func (cfg LSTM) lstm(in int) nn.LSTMConfig {
 }
 
 // Validate tells all that is wrong.
-func (cfg LSTM) Validate() error { return errors.Join(cfg.stack(), cfg.lstm(1).Validate()) }
+func (cfg LSTM) Validate() error { return errors.Join(cfg.check(), cfg.lstm(1).Validate()) }
 
 // Build makes the layer.
 func (cfg LSTM) Build(x Operand) (Module, error) {
 	if err := x.wants("sequences [B T D]", 3); err != nil {
 		return nil, err
 	}
-	return &recurrent{cfg.lstm(x.Dim(2)).Build()}, nil
+	return cfg.module(cfg.lstm(x.Dim(2)).Build())
 }
 
 // GRU is nn.GRU.
@@ -281,7 +336,7 @@ type GRU struct {
 
 // Validate tells all that is wrong.
 func (cfg GRU) Validate() error {
-	return errors.Join(cfg.stack(), nn.GRUConfig{RecurrentConfig: cfg.config(1)}.Validate())
+	return errors.Join(cfg.check(), nn.GRUConfig{RecurrentConfig: cfg.config(1)}.Validate())
 }
 
 // Build makes the layer.
@@ -289,7 +344,7 @@ func (cfg GRU) Build(x Operand) (Module, error) {
 	if err := x.wants("sequences [B T D]", 3); err != nil {
 		return nil, err
 	}
-	return &recurrent{nn.GRUConfig{RecurrentConfig: cfg.config(x.Dim(2))}.Build()}, nil
+	return cfg.module(nn.GRUConfig{RecurrentConfig: cfg.config(x.Dim(2))}.Build())
 }
 
 // RNN is nn.RNN.
@@ -303,14 +358,14 @@ func (cfg RNN) rnn(in int) nn.RNNConfig {
 }
 
 // Validate tells all that is wrong.
-func (cfg RNN) Validate() error { return errors.Join(cfg.stack(), cfg.rnn(1).Validate()) }
+func (cfg RNN) Validate() error { return errors.Join(cfg.check(), cfg.rnn(1).Validate()) }
 
 // Build makes the layer.
 func (cfg RNN) Build(x Operand) (Module, error) {
 	if err := x.wants("sequences [B T D]", 3); err != nil {
 		return nil, err
 	}
-	return &recurrent{cfg.rnn(x.Dim(2)).Build()}, nil
+	return cfg.module(cfg.rnn(x.Dim(2)).Build())
 }
 
 // MultiheadAttention is nn.MultiheadAttention of a sequence [B T D] to itself.
