@@ -46,6 +46,27 @@ func (l *AdaptiveAvgPool2d) Forward(c *Ctx, x *ir.Value) *ir.Value {
 	return ops.AdaptiveAvgPool(x, l.Out[:]...)
 }
 
+// AdaptiveAvgPool3d takes the mean of Out windows of a volume,
+// whatever its extent: window i of m is from element i*n/m, rounded down, to
+// before (i+1)*n/m, rounded up.
+// x [B C Z Y X], y [B C Out[0] Out[1] Out[2]].
+//
+// Source: torch.nn.AdaptiveAvgPool3d.
+type AdaptiveAvgPool3d struct{ Out [3]int }
+
+// NewAdaptiveAvgPool3d cuts volumes in z by y by x windows; 1 by 1 by 1 takes
+// all of a volume.
+func NewAdaptiveAvgPool3d(z, y, x int) *AdaptiveAvgPool3d { return &AdaptiveAvgPool3d{[3]int{z, y, x}} }
+
+// Forward pools x [B C Z Y X].
+func (l *AdaptiveAvgPool3d) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	if refuses(c, "adaptive_avg_pool", positive("out", l.Out[:]), x, 3) {
+		return x
+	}
+	return ops.AdaptiveAvgPool(x, l.Out[:]...)
+}
+
 // AdaptiveMaxPool1d takes the largest element of Out windows of a sequence,
 // whatever its extent: window i of m is from element i*n/m, rounded down, to
 // before (i+1)*n/m, rounded up.
@@ -82,6 +103,27 @@ func NewAdaptiveMaxPool2d(y, x int) *AdaptiveMaxPool2d { return &AdaptiveMaxPool
 func (l *AdaptiveMaxPool2d) Forward(c *Ctx, x *ir.Value) *ir.Value {
 	defer c.Enter(l)()
 	if refuses(c, "adaptive_max_pool", positive("out", l.Out[:]), x, 2) {
+		return x
+	}
+	return ops.AdaptiveMaxPool(x, l.Out[:]...)
+}
+
+// AdaptiveMaxPool3d takes the largest element of Out windows of a volume,
+// whatever its extent: window i of m is from element i*n/m, rounded down, to
+// before (i+1)*n/m, rounded up.
+// x [B C Z Y X], y [B C Out[0] Out[1] Out[2]].
+//
+// Source: torch.nn.AdaptiveMaxPool3d.
+type AdaptiveMaxPool3d struct{ Out [3]int }
+
+// NewAdaptiveMaxPool3d cuts volumes in z by y by x windows; 1 by 1 by 1 takes
+// all of a volume.
+func NewAdaptiveMaxPool3d(z, y, x int) *AdaptiveMaxPool3d { return &AdaptiveMaxPool3d{[3]int{z, y, x}} }
+
+// Forward pools x [B C Z Y X].
+func (l *AdaptiveMaxPool3d) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	if refuses(c, "adaptive_max_pool", positive("out", l.Out[:]), x, 3) {
 		return x
 	}
 	return ops.AdaptiveMaxPool(x, l.Out[:]...)

@@ -109,6 +109,57 @@ func (l *AvgPool2d) Forward(c *Ctx, x *ir.Value) *ir.Value {
 	return l.Config.shape().average(x, l.Config.CeilMode, l.Config.CountIncludePad, l.Config.DivisorOverride)
 }
 
+// AvgPool3dConfig describes an [AvgPool3d]. Triples are in the order Z, Y, X.
+type AvgPool3dConfig struct {
+	Kernel          [3]int `json:"kernel" yaml:"kernel"`
+	Stride          [3]int `json:"stride" yaml:"stride"`
+	Padding         [3]int `json:"padding" yaml:"padding"`                     // zeros at each side
+	CeilMode        bool   `json:"ceil_mode" yaml:"ceil_mode"`                 // lets the last windows reach beyond the padding
+	CountIncludePad bool   `json:"count_include_pad" yaml:"count_include_pad"` // divide by the padding in a window too
+	DivisorOverride *int   `json:"divisor_override" yaml:"divisor_override"`   // divide by this; nil divides by the elements that count
+}
+
+// DefaultAvgPool3d has cubic windows side by side.
+func DefaultAvgPool3d(kernel int) AvgPool3dConfig {
+	return AvgPool3dConfig{Kernel: [3]int{kernel, kernel, kernel}, Stride: [3]int{kernel, kernel, kernel}, CountIncludePad: true}
+}
+
+// Validate tells all that is wrong.
+func (cfg AvgPool3dConfig) Validate() error {
+	return errors.Join(cfg.shape().validate(), divisor(cfg.DivisorOverride))
+}
+
+func (cfg AvgPool3dConfig) shape() poolShape {
+	return poolShape{kernel: cfg.Kernel[:], stride: cfg.Stride[:], padding: cfg.Padding[:]}
+}
+
+// AvgPool3d takes the mean of each window of a volume. What lies beyond the
+// padding, with CeilMode, never counts.
+// x [B C Z Y X], y [B C Z' Y' X'], Z' = (Z + 2 Padding - Kernel)/Stride + 1, and so Y' and X';
+// the quotient is rounded down, or up with CeilMode, but every window begins
+// within x or the padding before it.
+//
+// Source: torch.nn.AvgPool3d.
+type AvgPool3d struct {
+	Config AvgPool3dConfig `param:"-"`
+	err    error
+}
+
+// Build makes the layer.
+func (cfg AvgPool3dConfig) Build() *AvgPool3d { return &AvgPool3d{cfg, cfg.Validate()} }
+
+// NewAvgPool3d is DefaultAvgPool3d(kernel).Build().
+func NewAvgPool3d(kernel int) *AvgPool3d { return DefaultAvgPool3d(kernel).Build() }
+
+// Forward pools x [B C Z Y X].
+func (l *AvgPool3d) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	if refuses(c, "avg_pool", l.err, x, 3) {
+		return x
+	}
+	return l.Config.shape().average(x, l.Config.CeilMode, l.Config.CountIncludePad, l.Config.DivisorOverride)
+}
+
 func divisor(override *int) error {
 	if override != nil && *override == 0 {
 		return errors.New("divisor override must not be 0")

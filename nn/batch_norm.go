@@ -10,7 +10,8 @@ import (
 	"github.com/gradus-ml/gradus/shape"
 )
 
-// BatchNormConfig describes [BatchNorm1d] and [BatchNorm2d].
+// BatchNormConfig describes [BatchNorm1d], [BatchNorm2d] and
+// [BatchNorm3d].
 type BatchNormConfig struct {
 	Channels int     `json:"channels" yaml:"channels"`
 	Eps      float64 `json:"eps" yaml:"eps"` // added to the variance
@@ -39,8 +40,8 @@ func (cfg BatchNormConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
-// BatchNorm normalises channels; it is the part that [BatchNorm1d] and
-// [BatchNorm2d] share, and its fields are theirs:
+// BatchNorm normalises channels; it is the part that [BatchNorm1d],
+// [BatchNorm2d] and [BatchNorm3d] share, and its fields are theirs:
 //
 //	y = (x - mean) / sqrt(var + Eps) * weight + bias
 //
@@ -183,6 +184,46 @@ func (l *BatchNorm2d) Forward(c *Ctx, x *ir.Value) *ir.Value {
 	defer c.Enter(l)()
 	if x.Rank() != 4 {
 		return refuse(c, "batch_norm", errors.New("wants an operand [B C Y X]"), x)
+	}
+	return l.normalise(c, x)
+}
+
+// BatchNorm3d is [BatchNorm] for x [B C Z Y X].
+type BatchNorm3d struct{ BatchNorm }
+
+// Build3d makes a layer for volumes.
+func (cfg BatchNormConfig) Build3d() *BatchNorm3d { return &BatchNorm3d{cfg.build()} }
+
+// NewBatchNorm3d is DefaultBatchNorm(channels).Build3d().
+func NewBatchNorm3d(channels int) *BatchNorm3d { return DefaultBatchNorm(channels).Build3d() }
+
+// Forward normalises x [B C Z Y X].
+func (l *BatchNorm3d) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	if x.Rank() != 5 {
+		return refuse(c, "batch_norm", errors.New("wants an operand [B C Z Y X]"), x)
+	}
+	return l.normalise(c, x)
+}
+
+// SyncBatchNorm is [BatchNorm] for x [B C ...] of any rank. Its batch is that of
+// all processes that train together; Gradus trains in one, so that it is the
+// batch of the step.
+//
+// Source: torch.nn.SyncBatchNorm.
+type SyncBatchNorm struct{ BatchNorm }
+
+// BuildSync makes a layer for an operand of any rank.
+func (cfg BatchNormConfig) BuildSync() *SyncBatchNorm { return &SyncBatchNorm{cfg.build()} }
+
+// NewSyncBatchNorm is DefaultBatchNorm(channels).BuildSync().
+func NewSyncBatchNorm(channels int) *SyncBatchNorm { return DefaultBatchNorm(channels).BuildSync() }
+
+// Forward normalises x [B C ...].
+func (l *SyncBatchNorm) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	if x.Rank() < 2 {
+		return refuse(c, "batch_norm", errors.New("wants an operand [B C ...]"), x)
 	}
 	return l.normalise(c, x)
 }

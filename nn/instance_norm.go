@@ -10,7 +10,8 @@ import (
 	"github.com/gradus-ml/gradus/shape"
 )
 
-// InstanceNormConfig describes [InstanceNorm1d] and [InstanceNorm2d].
+// InstanceNormConfig describes [InstanceNorm1d], [InstanceNorm2d] and
+// [InstanceNorm3d].
 type InstanceNormConfig struct {
 	Channels          int     `json:"channels" yaml:"channels"`
 	Eps               float64 `json:"eps" yaml:"eps"`                                 // added to the variance
@@ -38,7 +39,7 @@ func (cfg InstanceNormConfig) Validate() error {
 }
 
 // InstanceNorm normalises each channel of each sample; it is the part that
-// [InstanceNorm1d] and [InstanceNorm2d] share, and its fields are theirs:
+// [InstanceNorm1d], [InstanceNorm2d] and [InstanceNorm3d] share, and its fields are theirs:
 //
 //	y = (x - mean) / sqrt(var + Eps) * weight + bias
 //
@@ -146,6 +147,24 @@ func (l *InstanceNorm2d) Forward(c *Ctx, x *ir.Value) *ir.Value {
 	defer c.Enter(l)()
 	if x.Rank() != 4 {
 		return refuse(c, "instance_norm", errors.New("wants an operand [B C Y X]"), x)
+	}
+	return l.normalise(c, x)
+}
+
+// InstanceNorm3d is [InstanceNorm] for x [B C Z Y X].
+type InstanceNorm3d struct{ InstanceNorm }
+
+// Build3d makes a layer for volumes.
+func (cfg InstanceNormConfig) Build3d() *InstanceNorm3d { return &InstanceNorm3d{cfg.build()} }
+
+// NewInstanceNorm3d is DefaultInstanceNorm(channels).Build3d().
+func NewInstanceNorm3d(channels int) *InstanceNorm3d { return DefaultInstanceNorm(channels).Build3d() }
+
+// Forward normalises x [B C Z Y X].
+func (l *InstanceNorm3d) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	if x.Rank() != 5 {
+		return refuse(c, "instance_norm", errors.New("wants an operand [B C Z Y X]"), x)
 	}
 	return l.normalise(c, x)
 }

@@ -108,6 +108,56 @@ func (l *LPPool2d) Forward(c *Ctx, x *ir.Value) *ir.Value {
 	return l.Config.shape().powerMean(x, l.Config.Norm, l.Config.CeilMode)
 }
 
+// LPPool3dConfig describes an [LPPool3d]. Triples are in the order Z, Y, X.
+type LPPool3dConfig struct {
+	Norm     float64 `json:"norm" yaml:"norm"` // the exponent
+	Kernel   [3]int  `json:"kernel" yaml:"kernel"`
+	Stride   [3]int  `json:"stride" yaml:"stride"`
+	CeilMode bool    `json:"ceil_mode" yaml:"ceil_mode"` // lets the last windows reach beyond x
+}
+
+// DefaultLPPool3d has cubic windows side by side.
+func DefaultLPPool3d(norm float64, kernel int) LPPool3dConfig {
+	return LPPool3dConfig{Norm: norm, Kernel: [3]int{kernel, kernel, kernel}, Stride: [3]int{kernel, kernel, kernel}}
+}
+
+// Validate tells all that is wrong.
+func (cfg LPPool3dConfig) Validate() error { return validateLP(cfg.Norm, cfg.shape()) }
+
+func (cfg LPPool3dConfig) shape() poolShape {
+	return poolShape{kernel: cfg.Kernel[:], stride: cfg.Stride[:], padding: make([]int, 3)}
+}
+
+// LPPool3d takes a power mean of each window of a volume times a constant:
+//
+//	y = (sum of x^Norm)^(1/Norm)
+//
+// A window that reaches beyond x, with CeilMode, counts as if it held more
+// elements of the same mean of powers. The gradient where the sum is 0 is NaN.
+// x [B C Z Y X], y [B C Z' Y' X'], Z' = (Z - Kernel)/Stride + 1, and so Y' and X'; the
+// quotient is rounded down, or up with CeilMode.
+//
+// Source: torch.nn.LPPool3d.
+type LPPool3d struct {
+	Config LPPool3dConfig `param:"-"`
+	err    error
+}
+
+// Build makes the layer.
+func (cfg LPPool3dConfig) Build() *LPPool3d { return &LPPool3d{cfg, cfg.Validate()} }
+
+// NewLPPool3d is DefaultLPPool3d(norm, kernel).Build().
+func NewLPPool3d(norm float64, kernel int) *LPPool3d { return DefaultLPPool3d(norm, kernel).Build() }
+
+// Forward pools x [B C Z Y X].
+func (l *LPPool3d) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	if refuses(c, "lp_pool", l.err, x, 3) {
+		return x
+	}
+	return l.Config.shape().powerMean(x, l.Config.Norm, l.Config.CeilMode)
+}
+
 func validateLP(norm float64, s poolShape) error {
 	err := s.validate()
 	if !(norm > 0) {

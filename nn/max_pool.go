@@ -102,3 +102,52 @@ func (l *MaxPool2d) Forward(c *Ctx, x *ir.Value) *ir.Value {
 	y, _ := ops.MaxPool(x, l.Config.shape().window(x, l.Config.CeilMode))
 	return y
 }
+
+// MaxPool3dConfig describes a [MaxPool3d]. Triples are in the order Z, Y, X.
+type MaxPool3dConfig struct {
+	Kernel   [3]int `json:"kernel" yaml:"kernel"`
+	Stride   [3]int `json:"stride" yaml:"stride"`
+	Padding  [3]int `json:"padding" yaml:"padding"`     // at each side; never the largest
+	Dilation [3]int `json:"dilation" yaml:"dilation"`   // positions between taps
+	CeilMode bool   `json:"ceil_mode" yaml:"ceil_mode"` // lets the last windows reach beyond the padding
+}
+
+// DefaultMaxPool3d has cubic windows side by side.
+func DefaultMaxPool3d(kernel int) MaxPool3dConfig {
+	return MaxPool3dConfig{Kernel: [3]int{kernel, kernel, kernel}, Stride: [3]int{kernel, kernel, kernel}, Dilation: [3]int{1, 1}}
+}
+
+// Validate tells all that is wrong.
+func (cfg MaxPool3dConfig) Validate() error { return cfg.shape().validate() }
+
+func (cfg MaxPool3dConfig) shape() poolShape {
+	return poolShape{cfg.Kernel[:], cfg.Stride[:], cfg.Padding[:], cfg.Dilation[:]}
+}
+
+// MaxPool3d takes the largest element of each window of a volume; NaN wins,
+// and of equal ones the first gets the gradient.
+// x [B C Z Y X], y [B C Z' Y' X'], Z' = (Z + 2 Padding - Dilation (Kernel-1) - 1)/Stride + 1, and so Y' and X';
+// the quotient is rounded down, or up with CeilMode, but every window begins
+// within x or the padding before it.
+//
+// Source: torch.nn.MaxPool3d.
+type MaxPool3d struct {
+	Config MaxPool3dConfig `param:"-"`
+	err    error
+}
+
+// Build makes the layer.
+func (cfg MaxPool3dConfig) Build() *MaxPool3d { return &MaxPool3d{cfg, cfg.Validate()} }
+
+// NewMaxPool3d is DefaultMaxPool3d(kernel).Build().
+func NewMaxPool3d(kernel int) *MaxPool3d { return DefaultMaxPool3d(kernel).Build() }
+
+// Forward pools x [B C Z Y X].
+func (l *MaxPool3d) Forward(c *Ctx, x *ir.Value) *ir.Value {
+	defer c.Enter(l)()
+	if refuses(c, "max_pool", l.err, x, 3) {
+		return x
+	}
+	y, _ := ops.MaxPool(x, l.Config.shape().window(x, l.Config.CeilMode))
+	return y
+}

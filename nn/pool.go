@@ -51,7 +51,7 @@ func refuses(c *Ctx, name string, err error, x *ir.Value, n int) bool {
 	case err != nil:
 		refuse(c, name, err, x)
 	case x.Rank() != 2+n:
-		refuse(c, name, fmt.Errorf("wants an operand %s", [...]string{1: "[B C T]", 2: "[B C Y X]"}[n]), x)
+		refuse(c, name, fmt.Errorf("wants an operand %s", [...]string{1: "[B C T]", 2: "[B C Y X]", 3: "[B C Z Y X]"}[n]), x)
 	default:
 		return false
 	}

@@ -13,15 +13,16 @@ import (
 type UpsampleMode uint8
 
 // The modes. Linear is PyTorch's linear, bilinear or trilinear, by the number of
-// spatial axes.
+// spatial axes; cubic is its bicubic, and is there for any number.
 const (
 	UpsampleNearest UpsampleMode = iota
 	UpsampleLinear
+	UpsampleCubic
 )
 
-var upsampleModes = [...]string{UpsampleNearest: "nearest", UpsampleLinear: "linear"}
+var upsampleModes = [...]string{UpsampleNearest: "nearest", UpsampleLinear: "linear", UpsampleCubic: "cubic"}
 
-// String is "nearest" or "linear".
+// String is "nearest", "linear" or "cubic".
 func (m UpsampleMode) String() string {
 	if int(m) < len(upsampleModes) {
 		return upsampleModes[m]
@@ -43,7 +44,7 @@ func (m *UpsampleMode) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("nn: no mode %q of upsampling; there are nearest and linear", text)
+	return fmt.Errorf("nn: no mode %q of upsampling; there are nearest, linear and cubic", text)
 }
 
 func (m UpsampleMode) validate() error {
@@ -59,7 +60,7 @@ type UpsampleConfig struct {
 	Size         []int        `json:"size" yaml:"size"`                 // extents of the result
 	ScaleFactor  []int        `json:"scale_factor" yaml:"scale_factor"` // times the extents of the operand
 	Mode         UpsampleMode `json:"mode" yaml:"mode"`
-	AlignCorners bool         `json:"align_corners" yaml:"align_corners"` // linear: the first and last pixels stay where they are
+	AlignCorners bool         `json:"align_corners" yaml:"align_corners"` // linear and cubic: the first and last pixels stay where they are
 }
 
 // Validate tells all that is wrong.
@@ -69,7 +70,7 @@ func (cfg UpsampleConfig) Validate() error {
 		errs = append(errs, errors.New("wants either a size or a scale factor"))
 	}
 	if cfg.AlignCorners && cfg.Mode == UpsampleNearest {
-		errs = append(errs, errors.New("align corners is for linear upsampling"))
+		errs = append(errs, errors.New("align corners is for linear and cubic upsampling"))
 	}
 	return errors.Join(errs...)
 }
@@ -77,7 +78,8 @@ func (cfg UpsampleConfig) Validate() error {
 // Upsample makes sequences, images or volumes larger, or smaller.
 // x [B C ...], y [B C Size].
 //
-// Source: torch.nn.Upsample with modes nearest, linear, bilinear and trilinear;
+// Source: torch.nn.Upsample with modes nearest, linear, bilinear,
+// trilinear and bicubic;
 // there scale factors may be fractions.
 type Upsample struct {
 	Config UpsampleConfig `param:"-"`
@@ -113,8 +115,11 @@ func (l *Upsample) Forward(c *Ctx, x *ir.Value) *ir.Value {
 			size[i] *= l.Config.ScaleFactor[i]
 		}
 	}
-	if l.Config.Mode == UpsampleLinear {
+	switch l.Config.Mode {
+	case UpsampleLinear:
 		return ops.InterpolateLinear(x, l.Config.AlignCorners, size...)
+	case UpsampleCubic:
+		return ops.InterpolateCubic(x, l.Config.AlignCorners, size...)
 	}
 	return ops.InterpolateNearest(x, size...)
 }

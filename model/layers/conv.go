@@ -134,6 +134,112 @@ func (cfg Conv3d) Validate() error { return convolution(cfg.layer).validate(3, c
 // Build makes the layer.
 func (cfg Conv3d) Build(x Operand) (Module, error) { return convolution(cfg.layer).build(3, x) }
 
+// Depthwise is what convolutions of single channels have in common.
+type Depthwise struct {
+	Named       `yaml:",inline"`
+	Multiplier  int            `json:"multiplier" yaml:"multiplier"`     // results of each channel
+	Kernel      []int          `json:"kernel" yaml:"kernel,one"`         // taps
+	Stride      []int          `json:"stride" yaml:"stride,one"`         // positions between results
+	Padding     []int          `json:"padding" yaml:"padding,one"`       // positions at each side
+	Same        bool           `json:"same" yaml:"same"`                 // as much padding as keeps the extents; wants stride 1 and padding 0
+	PaddingMode nn.PaddingMode `json:"padding_mode" yaml:"padding_mode"` // what the padding holds
+	Dilation    []int          `json:"dilation" yaml:"dilation,one"`     // positions between taps
+	Bias        bool           `json:"bias" yaml:"bias"`
+}
+
+// DefaultDepthwise has one result a channel, stride 1, no padding and a bias.
+func DefaultDepthwise() Depthwise {
+	return Depthwise{Multiplier: 1, Stride: []int{1}, Padding: []int{0}, Dilation: []int{1}, Bias: true}
+}
+
+// conv is the convolution with settings for a number of results and groups.
+func (cfg Depthwise) conv(out, groups int) Conv {
+	return Conv{Out: out, Kernel: cfg.Kernel, Stride: cfg.Stride, Padding: cfg.Padding, Same: cfg.Same, PaddingMode: cfg.PaddingMode,
+		Dilation: cfg.Dilation, Groups: groups, Bias: cfg.Bias}
+}
+
+func (cfg Depthwise) layer(n, in int) (nn.Forwarder, error) {
+	if err := atLeast(1, "multiplier", cfg.Multiplier); err != nil {
+		return nil, err
+	}
+	return cfg.conv(in*cfg.Multiplier, in).layer(n, in)
+}
+
+// DepthwiseConv1d is nn.Conv1d with each channel a group: [B C T] to
+// [B C*Multiplier T'].
+type DepthwiseConv1d struct {
+	Depthwise `yaml:",inline"`
+}
+
+// Validate tells all that is wrong.
+func (cfg DepthwiseConv1d) Validate() error { return convolution(cfg.layer).validate(1, 1) }
+
+// Build makes the layer.
+func (cfg DepthwiseConv1d) Build(x Operand) (Module, error) {
+	return convolution(cfg.layer).build(1, x)
+}
+
+// DepthwiseConv2d is nn.Conv2d with each channel a group: [B C Y X] to
+// [B C*Multiplier Y' X'].
+type DepthwiseConv2d struct {
+	Depthwise `yaml:",inline"`
+}
+
+// Validate tells all that is wrong.
+func (cfg DepthwiseConv2d) Validate() error { return convolution(cfg.layer).validate(2, 1) }
+
+// Build makes the layer.
+func (cfg DepthwiseConv2d) Build(x Operand) (Module, error) {
+	return convolution(cfg.layer).build(2, x)
+}
+
+// Separable is what separable convolutions have in common: one of single
+// channels, and one of a single tap that mixes them.
+type Separable struct {
+	Depthwise `yaml:",inline"`
+	Out       int `json:"out" yaml:"out"` // channels of the result
+}
+
+func (cfg Separable) layer(n, in int) (nn.Forwarder, error) {
+	if err := atLeast(1, "multiplier", cfg.Multiplier); err != nil {
+		return nil, err
+	}
+	f, err := cfg.conv(cfg.Out, 1).layer(n, in)
+	if err != nil {
+		return nil, err
+	}
+	if n == 1 {
+		return nn.NewSeparableConv1d(f.(*nn.Conv1d).Config, cfg.Multiplier), nil
+	}
+	return nn.NewSeparableConv2d(f.(*nn.Conv2d).Config, cfg.Multiplier), nil
+}
+
+// SeparableConv1d is nn.SeparableConv1d: [B C T] to [B Out T'].
+type SeparableConv1d struct {
+	Separable `yaml:",inline"`
+}
+
+// Validate tells all that is wrong.
+func (cfg SeparableConv1d) Validate() error { return convolution(cfg.layer).validate(1, 1) }
+
+// Build makes the layer.
+func (cfg SeparableConv1d) Build(x Operand) (Module, error) {
+	return convolution(cfg.layer).build(1, x)
+}
+
+// SeparableConv2d is nn.SeparableConv2d: [B C Y X] to [B Out Y' X'].
+type SeparableConv2d struct {
+	Separable `yaml:",inline"`
+}
+
+// Validate tells all that is wrong.
+func (cfg SeparableConv2d) Validate() error { return convolution(cfg.layer).validate(2, 1) }
+
+// Build makes the layer.
+func (cfg SeparableConv2d) Build(x Operand) (Module, error) {
+	return convolution(cfg.layer).build(2, x)
+}
+
 // ConvTranspose is what transposed convolutions have in common. Lists have one
 // number for all axes or one for each, in the order Z, Y, X.
 type ConvTranspose struct {

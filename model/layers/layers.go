@@ -136,7 +136,12 @@ func Kinds() []config.Kind {
 		{Name: "conv_transpose2d", Default: ConvTranspose2d{DefaultConvTranspose()}},
 		{Name: "conv_transpose1d", Default: ConvTranspose1d{DefaultConvTranspose()}},
 		{Name: "conv_transpose3d", Default: ConvTranspose3d{DefaultConvTranspose()}},
+		{Name: "depthwise_conv1d", Default: DepthwiseConv1d{DefaultDepthwise()}},
+		{Name: "depthwise_conv2d", Default: DepthwiseConv2d{DefaultDepthwise()}},
+		{Name: "separable_conv1d", Default: SeparableConv1d{Separable{Depthwise: DefaultDepthwise()}}},
+		{Name: "separable_conv2d", Default: SeparableConv2d{Separable{Depthwise: DefaultDepthwise()}}},
 		{Name: "batch_norm", Default: DefaultBatchNorm()},
+		{Name: "sync_batch_norm", Default: SyncBatchNorm{DefaultBatchNorm()}},
 		{Name: "layer_norm", Default: DefaultLayerNorm()},
 		{Name: "group_norm", Default: DefaultGroupNorm()},
 		{Name: "instance_norm", Default: DefaultInstanceNorm()},
@@ -179,17 +184,32 @@ func Kinds() []config.Kind {
 		{Name: "lp_pool", Default: LPPool{Norm: 2}},
 		{Name: "adaptive_avg_pool", Default: AdaptiveAvgPool{Out: []int{1}}},
 		{Name: "adaptive_max_pool", Default: AdaptiveMaxPool{Out: []int{1}}},
+		{Name: "global_avg_pool", Default: GlobalAvgPool{}},
+		{Name: "global_max_pool", Default: GlobalMaxPool{}},
+		{Name: "fractional_max_pool", Default: FractionalMaxPool{}},
+		{Name: "max_unpool", Default: MaxUnpool{Padding: []int{0}}},
+		{Name: "pad", Default: Pad{}},
+		{Name: "constant_pad", Default: ConstantPad{}},
+		{Name: "unfold", Default: Unfold{Patches: DefaultPatches()}},
+		{Name: "fold", Default: Fold{Patches: DefaultPatches()}},
 		{Name: "upsample", Default: Upsample{}},
 		{Name: "pixel_shuffle", Default: PixelShuffle{Factor: 2}},
 		{Name: "pixel_unshuffle", Default: PixelUnshuffle{Factor: 2}},
+		{Name: "channel_shuffle", Default: ChannelShuffle{Groups: 2}},
 		{Name: "activity_regularization", Default: ActivityRegularization{}},
 		{Name: "unit_norm", Default: UnitNorm{UnitNorm: nn.UnitNorm{Axis: -1}}},
 		{Name: "crop", Default: Crop{}},
 		{Name: "adaptive_log_softmax", Default: AdaptiveLogSoftmax{DivValue: 4}},
 		{Name: "einsum_dense", Default: EinsumDense{}},
 		{Name: "dropout", Default: Dropout{P: 0.5}},
+		{Name: "channel_dropout", Default: ChannelDropout{P: 0.5}},
+		{Name: "alpha_dropout", Default: AlphaDropout{P: 0.5}},
+		{Name: "feature_alpha_dropout", Default: FeatureAlphaDropout{P: 0.5}},
+		{Name: "gaussian_dropout", Default: GaussianDropout{P: 0.5}},
+		{Name: "gaussian_noise", Default: GaussianNoise{Std: 0.1}},
 		{Name: "drop_path", Default: DropPath{P: 0.1}},
 		{Name: "flatten", Default: Flatten{Start: 1}},
+		{Name: "unflatten", Default: Unflatten{Axis: -1}},
 		{Name: "reshape", Default: Reshape{}},
 		{Name: "permute", Default: Permute{}},
 		{Name: "embedding", Default: DefaultEmbedding()},
@@ -445,6 +465,8 @@ func count(list []Layer) int {
 			for _, b := range l.Branches {
 				n += count(b)
 			}
+		case MaxUnpool:
+			n += count(l.Layers)
 		case Repeat:
 			n += max(l.Times, 0) * count(l.Layers)
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // BatchNorm is nn.BatchNorm1d for [B C], [B C T] and with ChannelsLast [B T C],
-// and nn.BatchNorm2d for [B C Y X].
+// nn.BatchNorm2d for [B C Y X] and nn.BatchNorm3d for [B C Z Y X].
 type BatchNorm struct {
 	Named             `yaml:",inline"`
 	Last              `yaml:",inline"`
@@ -33,7 +33,7 @@ func (cfg BatchNorm) Validate() error { return cfg.config(1).Validate() }
 
 // Build makes the layer.
 func (cfg BatchNorm) Build(x Operand) (Module, error) {
-	if err := x.wants("[B C], "+cfg.sequences()+" or images [B C Y X]", 2, 3, 4); err != nil {
+	if err := x.wants("[B C], "+cfg.sequences()+", images [B C Y X] or volumes [B C Z Y X]", 2, 3, 4, 5); err != nil {
 		return nil, err
 	}
 	switch x.Rank() {
@@ -41,8 +41,27 @@ func (cfg BatchNorm) Build(x Operand) (Module, error) {
 		return losing(cfg.config(x.Dim(1)).Build1d())
 	case 3:
 		return cfg.module(cfg.config(x.Dim(cfg.channels())).Build1d(), true)
+	case 4:
+		return losing(cfg.config(x.Dim(1)).Build2d())
 	}
-	return losing(cfg.config(x.Dim(1)).Build2d())
+	return losing(cfg.config(x.Dim(1)).Build3d())
+}
+
+// SyncBatchNorm is nn.SyncBatchNorm for [B C ...]: in the one process that
+// trains, batch_norm.
+type SyncBatchNorm struct {
+	BatchNorm `yaml:",inline"`
+}
+
+// Build makes the layer.
+func (cfg SyncBatchNorm) Build(x Operand) (Module, error) {
+	if err := x.wants("[B C], "+cfg.sequences()+", images [B C Y X] or volumes [B C Z Y X]", 2, 3, 4, 5); err != nil {
+		return nil, err
+	}
+	if x.Rank() == 3 {
+		return cfg.module(cfg.config(x.Dim(cfg.channels())).BuildSync(), true)
+	}
+	return losing(cfg.config(x.Dim(1)).BuildSync())
 }
 
 // LayerNorm is nn.LayerNorm over the last axes.
@@ -137,8 +156,8 @@ func (cfg GroupNorm) Build(x Operand) (Module, error) {
 	return losing(cfg.config(x.Dim(1)).Build())
 }
 
-// InstanceNorm is nn.InstanceNorm1d for [B C T] and nn.InstanceNorm2d for
-// [B C Y X].
+// InstanceNorm is nn.InstanceNorm1d for [B C T], nn.InstanceNorm2d for [B C Y X]
+// and nn.InstanceNorm3d for [B C Z Y X].
 type InstanceNorm struct {
 	Named             `yaml:",inline"`
 	Last              `yaml:",inline"`
@@ -161,11 +180,14 @@ func (cfg InstanceNorm) Validate() error { return cfg.config(1).Validate() }
 
 // Build makes the layer.
 func (cfg InstanceNorm) Build(x Operand) (Module, error) {
-	if err := x.wants(cfg.sequences()+" or images [B C Y X]", 3, 4); err != nil {
+	if err := x.wants(cfg.sequences()+", images [B C Y X] or volumes [B C Z Y X]", 3, 4, 5); err != nil {
 		return nil, err
 	}
-	if x.Rank() == 4 {
+	switch x.Rank() {
+	case 4:
 		return losing(cfg.config(x.Dim(1)).Build2d())
+	case 5:
+		return losing(cfg.config(x.Dim(1)).Build3d())
 	}
 	return cfg.module(cfg.config(x.Dim(cfg.channels())).Build1d(), true)
 }

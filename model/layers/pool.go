@@ -4,16 +4,17 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
 )
 
-// Pooling layers read sequences [B C T], or [B T C] with ChannelsLast, and
-// images [B C Y X]. Lists have one number for both axes of an image or one for
-// each, in the order Y, X.
+// Pooling layers read sequences [B C T], or [B T C] with ChannelsLast, images
+// [B C Y X] and volumes [B C Z Y X]. Lists have one number for all axes or one
+// for each, in the order Z, Y, X.
 
 // pooled says how many spatial axes the operand of a pooling layer has.
 func (l Last) pooled(x Operand) (n int, err error) {
-	return x.Rank() - 2, x.wants(l.sequences()+" or images [B C Y X]", 3, 4)
+	return x.Rank() - 2, x.wants(l.sequences()+", images [B C Y X] or volumes [B C Z Y X]", 3, 4, 5)
 }
 
 // strides are those given, or the kernel.
@@ -42,15 +43,17 @@ func (p pool) build(l Last, x Operand) (Module, error) {
 	return losing(f)
 }
 
-// validate says what is wrong whatever the number of axes; lists that fit one
-// of sequences and images are right.
+// validate says what is wrong whatever the number of axes; lists that fit one of
+// sequences, images and volumes are right.
 func (p pool) validate() error {
 	_, image := p(2)
 	if image == nil {
 		return nil
 	}
-	if _, sequence := p(1); sequence == nil {
-		return nil
+	for _, n := range []int{1, 3} {
+		if _, err := p(n); err == nil {
+			return nil
+		}
 	}
 	return image
 }
@@ -78,7 +81,11 @@ func (cfg MaxPool) layer(n int) (nn.Forwarder, error) {
 		c := nn.MaxPool1dConfig{Kernel: s.kernel[0], Stride: s.stride[0], Padding: s.padding[0], Dilation: s.dilation[0], CeilMode: cfg.CeilMode}
 		return c.Build(), c.Validate()
 	}
-	c := nn.MaxPool2dConfig{Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding), Dilation: [2]int(s.dilation), CeilMode: cfg.CeilMode}
+	if n == 2 {
+		c := nn.MaxPool2dConfig{Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding), Dilation: [2]int(s.dilation), CeilMode: cfg.CeilMode}
+		return c.Build(), c.Validate()
+	}
+	c := nn.MaxPool3dConfig{Kernel: [3]int(s.kernel), Stride: [3]int(s.stride), Padding: [3]int(s.padding), Dilation: [3]int(s.dilation), CeilMode: cfg.CeilMode}
 	return c.Build(), c.Validate()
 }
 
@@ -112,7 +119,11 @@ func (cfg AvgPool) layer(n int) (nn.Forwarder, error) {
 		c := nn.AvgPool1dConfig{Kernel: s.kernel[0], Stride: s.stride[0], Padding: s.padding[0], CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad, DivisorOverride: cfg.DivisorOverride}
 		return c.Build(), c.Validate()
 	}
-	c := nn.AvgPool2dConfig{Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding), CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad, DivisorOverride: cfg.DivisorOverride}
+	if n == 2 {
+		c := nn.AvgPool2dConfig{Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), Padding: [2]int(s.padding), CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad, DivisorOverride: cfg.DivisorOverride}
+		return c.Build(), c.Validate()
+	}
+	c := nn.AvgPool3dConfig{Kernel: [3]int(s.kernel), Stride: [3]int(s.stride), Padding: [3]int(s.padding), CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad, DivisorOverride: cfg.DivisorOverride}
 	return c.Build(), c.Validate()
 }
 
@@ -141,7 +152,11 @@ func (cfg LPPool) layer(n int) (nn.Forwarder, error) {
 		c := nn.LPPool1dConfig{Norm: cfg.Norm, Kernel: s.kernel[0], Stride: s.stride[0], CeilMode: cfg.CeilMode}
 		return c.Build(), c.Validate()
 	}
-	c := nn.LPPool2dConfig{Norm: cfg.Norm, Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), CeilMode: cfg.CeilMode}
+	if n == 2 {
+		c := nn.LPPool2dConfig{Norm: cfg.Norm, Kernel: [2]int(s.kernel), Stride: [2]int(s.stride), CeilMode: cfg.CeilMode}
+		return c.Build(), c.Validate()
+	}
+	c := nn.LPPool3dConfig{Norm: cfg.Norm, Kernel: [3]int(s.kernel), Stride: [3]int(s.stride), CeilMode: cfg.CeilMode}
 	return c.Build(), c.Validate()
 }
 
@@ -167,7 +182,10 @@ func (cfg AdaptiveAvgPool) layer(n int) (nn.Forwarder, error) {
 	if n == 1 {
 		return nn.NewAdaptiveAvgPool1d(out[0]), nil
 	}
-	return nn.NewAdaptiveAvgPool2d(out[0], out[1]), nil
+	if n == 2 {
+		return nn.NewAdaptiveAvgPool2d(out[0], out[1]), nil
+	}
+	return nn.NewAdaptiveAvgPool3d(out[0], out[1], out[2]), nil
 }
 
 func windows(out []int, n int) ([]int, error) {
@@ -199,7 +217,10 @@ func (cfg AdaptiveMaxPool) layer(n int) (nn.Forwarder, error) {
 	if n == 1 {
 		return nn.NewAdaptiveMaxPool1d(out[0]), nil
 	}
-	return nn.NewAdaptiveMaxPool2d(out[0], out[1]), nil
+	if n == 2 {
+		return nn.NewAdaptiveMaxPool2d(out[0], out[1]), nil
+	}
+	return nn.NewAdaptiveMaxPool3d(out[0], out[1], out[2]), nil
 }
 
 // Validate tells all that is wrong.
@@ -217,7 +238,7 @@ type Upsample struct {
 	Size         []int           `json:"size" yaml:"size,one"`                 // extents of the result
 	ScaleFactor  []int           `json:"scale_factor" yaml:"scale_factor,one"` // times the extents of the operand
 	Mode         nn.UpsampleMode `json:"mode" yaml:"mode"`
-	AlignCorners bool            `json:"align_corners" yaml:"align_corners"` // linear: the first and last pixels stay where they are
+	AlignCorners bool            `json:"align_corners" yaml:"align_corners"` // linear and cubic: the first and last pixels stay where they are
 }
 
 // Validate tells all that is wrong.
@@ -278,4 +299,131 @@ func (cfg PixelUnshuffle) Build(x Operand) (Module, error) {
 		return nil, fmt.Errorf("%v can't be cut in squares of %d", x, cfg.Factor)
 	}
 	return losing(nn.NewPixelUnshuffle(cfg.Factor))
+}
+
+// GlobalAvgPool takes the mean of each channel: [B C ...] to [B C]. For
+// sequences [B T D] there is time_pool.
+type GlobalAvgPool struct {
+	Named `yaml:",inline"`
+}
+
+// Validate has nothing to tell.
+func (GlobalAvgPool) Validate() error { return nil }
+
+// Build makes the layer.
+func (GlobalAvgPool) Build(x Operand) (Module, error) {
+	if err := x.wants("[B C ...]", 3, 4, 5); err != nil {
+		return nil, err
+	}
+	return losing(&nn.GlobalAvgPool{})
+}
+
+// GlobalMaxPool takes the largest element of each channel: [B C ...] to [B C].
+type GlobalMaxPool struct {
+	Named `yaml:",inline"`
+}
+
+// Validate has nothing to tell.
+func (GlobalMaxPool) Validate() error { return nil }
+
+// Build makes the layer.
+func (GlobalMaxPool) Build(x Operand) (Module, error) {
+	if err := x.wants("[B C ...]", 3, 4, 5); err != nil {
+		return nil, err
+	}
+	return losing(&nn.GlobalMaxPool{})
+}
+
+// FractionalMaxPool takes the largest element of windows at uneven distances,
+// which are drawn while a model is trained.
+type FractionalMaxPool struct {
+	Named  `yaml:",inline"`
+	Kernel []int `json:"kernel" yaml:"kernel,one"`
+	Out    []int `json:"out" yaml:"out,one"` // windows
+}
+
+// Validate tells all that is wrong.
+func (cfg FractionalMaxPool) Validate() error {
+	return errors.Join(atLeast(1, "kernel", cfg.Kernel...), atLeast(1, "out", cfg.Out...))
+}
+
+// Build makes the layer.
+func (cfg FractionalMaxPool) Build(x Operand) (Module, error) {
+	if err := x.wants("[B C ...]", 3, 4, 5); err != nil {
+		return nil, err
+	}
+	kernel, err := spread("kernel", cfg.Kernel, x.Rank()-2)
+	out, err2 := spread("out", cfg.Out, x.Rank()-2)
+	if err := errors.Join(err, err2); err != nil {
+		return nil, err
+	}
+	return losing(nn.FractionalMaxPoolConfig{Kernel: kernel, Out: out}.Build())
+}
+
+// MaxUnpool takes the largest element of each window, sends what it has through
+// layers that keep its shape, and puts each element back to where the largest of
+// its window was, with 0 elsewhere: [B C ...] to the same.
+type MaxUnpool struct {
+	Named   `yaml:",inline"`
+	Kernel  []int   `json:"kernel" yaml:"kernel,one"`
+	Stride  []int   `json:"stride" yaml:"stride,one"`   // null takes the kernel
+	Padding []int   `json:"padding" yaml:"padding,one"` // at each side
+	Layers  []Layer `json:"layers" yaml:"layers"`       // null for none
+}
+
+// Validate tells all that is wrong.
+func (cfg MaxUnpool) Validate() error {
+	pooled := MaxPool{Kernel: cfg.Kernel, Stride: cfg.Stride, Padding: cfg.Padding, Dilation: []int{1}}
+	return errors.Join(pooled.Validate(), validate(cfg.Layers, "layers"))
+}
+
+// Build makes the layers.
+func (cfg MaxUnpool) Build(x Operand) (Module, error) {
+	if err := x.wants("[B C ...]", 3, 4, 5); err != nil {
+		return nil, err
+	}
+	s, err := axes(x.Rank()-2, cfg.Kernel, strides(cfg.Stride, cfg.Kernel), cfg.Padding, []int{1}, []int{0})
+	if err != nil {
+		return nil, err
+	}
+	u := &unpool{pool: nn.MaxUnpoolConfig{Kernel: s.kernel, Stride: s.stride, Padding: s.padding}.Build(), body: &chain{}}
+	small, err := trace(u.only(), x)
+	if err != nil {
+		return nil, err
+	}
+	var y Operand
+	if u.body, y, err = build(cfg.Layers, "layers", small); err != nil {
+		return nil, err
+	}
+	if y.Type != small.Type {
+		return nil, fmt.Errorf("layers make %v of %v, whose shape they must keep", y, small)
+	}
+	return u, nil
+}
+
+type unpool struct {
+	pool *nn.MaxUnpool
+	body *chain
+}
+
+// only is the pooling alone.
+func (u *unpool) only() Module { return &pooling{u.pool} }
+
+// Children are the layers.
+func (u *unpool) Children() []module.Child { return u.body.Children() }
+
+// Apply pools, applies the layers and unpools.
+func (u *unpool) Apply(c *module.Ctx, x Flow) Flow {
+	defer c.Enter(u)()
+	y, index := u.pool.Pool(c, x.Value)
+	y = u.body.run(c, Flow{Value: y}).Value
+	return Flow{Value: u.pool.Forward(c, y, index, x.Value)}
+}
+
+type pooling struct{ pool *nn.MaxUnpool }
+
+// Apply pools.
+func (p *pooling) Apply(c *module.Ctx, x Flow) Flow {
+	y, _ := p.pool.Pool(c, x.Value)
+	return Flow{Value: y}
 }

@@ -17,9 +17,15 @@ func interpolate() Table {
 	linear := func(corners bool, out ...int) func(in []*ir.Value) []*ir.Value {
 		return one(func(in []*ir.Value) *ir.Value { return ops.InterpolateLinear(in[0], corners, out...) })
 	}
+	cubic := func(corners bool, out ...int) func(in []*ir.Value) []*ir.Value {
+		return one(func(in []*ir.Value) *ir.Value { return ops.InterpolateCubic(in[0], corners, out...) })
+	}
 	cases := Golden("interpolate", func(_ string, a Attrs) func([]*ir.Value) []*ir.Value {
-		if a.Op() == "nearest" {
+		switch a.Op() {
+		case "nearest":
 			return nearest(a.Ints("out")...)
+		case "cubic":
+			return cubic(a.Bool("align_corners"), a.Ints("out")...)
 		}
 		return linear(a.Bool("align_corners"), a.Ints("out")...)
 	})
@@ -29,6 +35,8 @@ func interpolate() Table {
 		Case{Name: "nearest", In: []*tensor.Tensor{gen.Normal(2, 2, 3, 2)}, Build: nearest(5, 4), Smooth: true},
 		Case{Name: "linear", In: []*tensor.Tensor{gen.Normal(2, 2, 3, 2)}, Build: linear(false, 5, 4), Smooth: true},
 		Case{Name: "linear corners", In: []*tensor.Tensor{gen.Normal(2, 2, 3, 2)}, Build: linear(true, 2, 5), Smooth: true},
+		Case{Name: "cubic", In: []*tensor.Tensor{gen.Normal(2, 2, 3, 2)}, Build: cubic(false, 5, 4), Smooth: true},
+		Case{Name: "cubic corners", In: []*tensor.Tensor{gen.Normal(2, 2, 3, 2)}, Build: cubic(true, 2, 5), Smooth: true},
 		Case{Name: "no batch", In: []*tensor.Tensor{gen.Normal(0, 2, 3)}, Build: linear(false, 5), NoGrad: true},
 		Case{Name: "nearest edges", In: []*tensor.Tensor{row(nan, 1, inf)}, NoGrad: true, Build: nearest(6), Want: []*tensor.Tensor{row(nan, nan, 1, 1, inf, inf)}},
 		Case{Name: "linear edges", In: []*tensor.Tensor{row(1, 3, nan)}, NoGrad: true, Build: linear(true, 5), Want: []*tensor.Tensor{row(1, 2, nan, nan, nan)}},

@@ -115,6 +115,11 @@ def build(path):
     batch_norm("batch_norm2d_not_tracking", nn.BatchNorm2d, three(3, 2, 2, 2), 2, track_running_stats=False)
     batch_norm("batch_norm2d_bare", nn.BatchNorm2d, three(3, 2, 2, 2), 2, affine=False, track_running_stats=False)
 
+    batch_norm("batch_norm3d", nn.BatchNorm3d, three(2, 3, 2, 2, 3), 3)
+    # PyTorch's own refuses to run on a CPU; with one process it is this.
+    same(g, "sync_batch_norm", "sync_batch_norm", nn.BatchNorm2d, [3], three(2, 3, 2, 4), eps=0.01)
+    same(g, "sync_batch_norm_rank2", "sync_batch_norm", nn.BatchNorm1d, [3], three(4, 3), momentum=0.2)
+
     layer(g, "layer_norm", "layer_norm", nn.LayerNorm(6), [normal(3, 2, 6)])
     layer(g, "layer_norm_two_axes", "layer_norm", nn.LayerNorm([3, 4], eps=0.1), [normal(2, 3, 4)], axes=2, eps=0.1)
     layer(g, "layer_norm_no_bias", "layer_norm", nn.LayerNorm(5, bias=False), [normal(2, 5)], bias=False)
@@ -138,6 +143,9 @@ def build(path):
     instance_norm("instance_norm2d_affine", nn.InstanceNorm2d, [normal(1, 3, 2, 2)], 3, affine=True)
     instance_norm("instance_norm2d_tracking", nn.InstanceNorm2d, three(2, 3, 2, 4), 3, affine=True, track_running_stats=True)
 
+    instance_norm("instance_norm3d", nn.InstanceNorm3d, [normal(2, 2, 2, 3, 2)], 2, eps=0.01)
+    instance_norm("instance_norm3d_tracking", nn.InstanceNorm3d, three(2, 2, 2, 3, 2), 2, affine=True, track_running_stats=True)
+
     layer(g, "rms_norm", "rms_norm", nn.RMSNorm(6), [normal(3, 2, 6)])
     layer(g, "rms_norm_two_axes", "rms_norm", nn.RMSNorm([3, 4], eps=0.1), [normal(2, 3, 4)], axes=2, eps=0.1)
     layer(g, "rms_norm_not_affine", "rms_norm", nn.RMSNorm(5, elementwise_affine=False), [normal(2, 5)], affine=False)
@@ -154,6 +162,118 @@ def build(path):
     layer(g, "embedding", "embedding", nn.Embedding(7, 3), [integers(0, 7, 2, 5), integers(0, 7, 4)], count=7, width=3)
     layer(g, "embedding_padding", "embedding", nn.Embedding(4, 3, padding_idx=2), [integers(0, 4, 3, 5)], count=4, width=3, padding_idx=2)
     layer(g, "prelu", "prelu", nn.PReLU(3), [normal(2, 3, 4)], per_channel=True)
+    return g
+
+
+class Separable(nn.Module):
+    """keras.layers.SeparableConv2D, or SeparableConv1D."""
+
+    def __init__(self, make, c_in, c_out, kernel, multiplier, bias=True, **options):
+        super().__init__()
+        self.depthwise = make(c_in, c_in * multiplier, kernel, groups=c_in, bias=False, **options)
+        self.pointwise = make(c_in * multiplier, c_out, 1, bias=bias)
+
+    def forward(self, x):
+        return self.pointwise(self.depthwise(x))
+
+
+class Unpooled(nn.Module):
+    """Max-pooling, a layer, and what undoes the pooling."""
+
+    def __init__(self, pool, unpool, layer=None, **options):
+        super().__init__()
+        self.pool, self.unpool = pool(return_indices=True, **options), unpool(**options)
+        if layer:
+            self.add_module("0", layer)
+        self.inner = [layer] if layer else []
+
+    def forward(self, x):
+        y, index = self.pool(x)
+        for layer in self.inner:
+            y = layer(y)
+        torch.use_deterministic_algorithms(False)  # it is, where windows don't overlap; PyTorch can't know
+        y = self.unpool(y, index, output_size=x.shape)
+        torch.use_deterministic_algorithms(True)
+        return y
+
+
+class Global(nn.Module):
+    """Global pooling as of Keras."""
+
+    def __init__(self, reduce):
+        super().__init__()
+        self.reduce = reduce
+
+    def forward(self, x):
+        return self.reduce(x.flatten(2), -1)
+
+
+class Crop(nn.Module):
+    """keras.layers.Cropping2D, and those of one and three axes."""
+
+    def __init__(self, lo, hi):
+        super().__init__()
+        self.cut = [slice(a, -b if b else None) for a, b in zip(lo, hi)]
+
+    def forward(self, x):
+        return x[(slice(None), slice(None), *self.cut)]
+
+
+def build_shapes(path):
+    """Layers that move elements, and those of three axes."""
+    g = Golden("layers", path, seed=72)
+
+    operands = [((2, 2, 5), (2,), (1,)), ((2, 2, 4, 3), (1, 2), (3, 0)), ((1, 2, 3, 4, 3), (1, 0, 2), (2, 1, 1))]
+    for n, (x, lo, hi) in enumerate(operands, 1):
+        for mode, name in (("zeros", "Zero"), ("reflect", "Reflection"), ("replicate", "Replication"), ("circular", "Circular")):
+            layer_of = getattr(nn, f"{name}Pad{n}d")
+            widths = [w for a, b in zip(reversed(lo), reversed(hi)) for w in (a, b)]
+            layer(g, f"pad{n}d_{mode}", "pad", layer_of(tuple(widths)), [normal(*x)], before=lo, after=hi, mode=mode)
+        layer(g, f"constant_pad{n}d", "constant_pad", getattr(nn, f"ConstantPad{n}d")(tuple(widths), -1.5), [normal(*x)], before=lo, after=hi, value=-1.5)
+        cut = tuple(1 if size > 3 else 0 for size in x[2:])
+        layer(g, f"crop{n}d", "crop", Crop([1] * n, cut), [normal(*x)], before=[1] * n, after=cut)
+        for name, reduce in (("avg", torch.mean), ("max", torch.amax)):
+            layer(g, f"global_{name}_pool{n}d", f"global_{name}_pool", Global(reduce), [normal(*x)])
+        layer(g, f"channel_shuffle{n}d", "channel_shuffle", nn.ChannelShuffle(3), [normal(2, 6, *x[2:])], groups=3)
+        options = dict(kernel_size=2, stride=2)
+        layer(g, f"max_unpool{n}d", "max_unpool", Unpooled(getattr(nn, f"MaxPool{n}d"), getattr(nn, f"MaxUnpool{n}d"), **options), [normal(*x)], **ours(options))
+    options = dict(kernel_size=(3, 2), stride=(3, 2), padding=(1, 1))
+    layer(g, "max_unpool2d_layers", "max_unpool", Unpooled(nn.MaxPool2d, nn.MaxUnpool2d, nn.Conv2d(2, 2, 3, padding=1), **options), [normal(2, 2, 7, 5)],
+          layers=[{"type": "conv2d", "out": 2, "kernel": 3, "padding": 1}], **ours(options))
+
+    layer(g, "unflatten", "unflatten", nn.Unflatten(1, (2, 3)), [normal(2, 6, 4)], axis=1, shape=[2, 3])
+    layer(g, "unflatten_free", "unflatten", nn.Unflatten(-1, (-1, 2)), [normal(2, 6)], shape=[-1, 2])
+
+    for name, x, options in (("", (2, 3, 5, 6), dict(kernel_size=2)),
+                             ("_options", (2, 2, 6, 5), dict(kernel_size=(2, 3), stride=(1, 2), padding=(1, 2), dilation=(3, 1)))):
+        layer(g, "unfold" + name, "unfold", nn.Unfold(**{"stride": options["kernel_size"], **options}), [normal(*x)], **ours(options))
+    layer(g, "fold", "fold", nn.Fold((4, 6), 2, stride=2), [normal(2, 12, 6)], out=(4, 6), kernel=2)
+    layer(g, "fold_options", "fold", nn.Fold((6, 5), (2, 3), (3, 1), (1, 2), (1, 2)), [normal(2, 12, 20)],
+          out=(6, 5), kernel=(2, 3), dilation=(3, 1), padding=(1, 2), stride=(1, 2))
+
+    def fractional(name, make, x, kernel, out):
+        net = make(kernel, output_size=out)
+        del net._buffers["_random_samples"]
+        net._random_samples = torch.full((x[0], x[1], len(x) - 2), 0.5, dtype=torch.float64)
+        layer(g, name, "fractional_max_pool", net, [normal(*x)], train=False, kernel=kernel, out=out)
+
+    fractional("fractional_max_pool2d", nn.FractionalMaxPool2d, (2, 3, 9, 8), 2, (5, 3))
+    fractional("fractional_max_pool2d_one", nn.FractionalMaxPool2d, (1, 2, 4, 7), (3, 2), (1, 6))
+    fractional("fractional_max_pool3d", nn.FractionalMaxPool3d, (1, 2, 5, 6, 7), (2, 1, 3), (3, 4, 2))
+
+    for n, make in ((1, nn.Conv1d), (2, nn.Conv2d)):
+        x = [normal(2, 3, *(7, 6)[:n])]
+        layer(g, f"depthwise_conv{n}d", f"depthwise_conv{n}d", make(3, 6, 3, padding=1, groups=3), x, kernel=3, padding=1, multiplier=2)
+        layer(g, f"depthwise_conv{n}d_options", f"depthwise_conv{n}d", make(3, 3, 2, stride=2, groups=3, bias=False), x, kernel=2, stride=2, bias=False)
+        layer(g, f"separable_conv{n}d", f"separable_conv{n}d", Separable(make, 3, 4, 3, 2, padding=1), x, out=4, kernel=3, padding=1, multiplier=2)
+        layer(g, f"separable_conv{n}d_options", f"separable_conv{n}d", Separable(make, 3, 2, 2, 1, bias=False, stride=2, dilation=2), x,
+              out=2, kernel=2, bias=False, stride=2, dilation=2)
+
+    for kind, net in (("channel_dropout", nn.Dropout2d(0.3)), ("alpha_dropout", nn.AlphaDropout(0.3)), ("feature_alpha_dropout", nn.FeatureAlphaDropout(0.3)),
+                      ("dropout", nn.Dropout(0.3))):
+        layer(g, kind, kind, net, [normal(2, 3, 2, 2)], train=False, p=0.3)
+    layer(g, "gaussian_dropout", "gaussian_dropout", nn.Identity(), [normal(2, 3)], train=False, p=0.3)
+    layer(g, "gaussian_noise", "gaussian_noise", nn.Identity(), [normal(2, 3)], train=False, std=0.3)
     return g
 
 
@@ -189,6 +309,16 @@ def build_pools(path):
     pool("lp_pool1d", "lp_pool", nn.LPPool1d, uniform(0.1, 2, 2, 3, 8), norm_type=3, kernel_size=3, stride=2)
     pool("lp_pool2d", "lp_pool", nn.LPPool2d, normal(2, 2, 5, 6), norm_type=2, kernel_size=(2, 3))
     pool("lp_pool2d_ceil", "lp_pool", nn.LPPool2d, uniform(0.1, 2, 2, 2, 5, 3), norm_type=1.5, kernel_size=2, ceil_mode=True)
+    pool("max_pool3d", "max_pool", nn.MaxPool3d, normal(1, 2, 4, 5, 4), kernel_size=2)
+    pool("max_pool3d_options", "max_pool", nn.MaxPool3d, normal(1, 2, 5, 6, 5), kernel_size=(3, 2, 2), stride=(2, 1, 2), padding=(1, 1, 0),
+         dilation=(1, 2, 1), ceil_mode=True)
+    pool("avg_pool3d", "avg_pool", nn.AvgPool3d, normal(1, 2, 4, 5, 4), kernel_size=2)
+    pool("avg_pool3d_options", "avg_pool", nn.AvgPool3d, normal(1, 2, 5, 6, 5), kernel_size=(3, 2, 2), stride=(2, 1, 2), padding=(1, 1, 0),
+         ceil_mode=True, count_include_pad=False)
+    pool("avg_pool3d_divisor", "avg_pool", nn.AvgPool3d, normal(1, 2, 4, 4, 4), kernel_size=(3, 2, 2), padding=1, divisor_override=7)
+    pool("lp_pool3d", "lp_pool", nn.LPPool3d, uniform(0.1, 2, 1, 2, 4, 5, 4), norm_type=3, kernel_size=(2, 3, 2))
+    pool("adaptive_avg_pool3d", "adaptive_avg_pool", nn.AdaptiveAvgPool3d, normal(1, 2, 4, 5, 3), output_size=(2, 3, 3))
+    pool("adaptive_max_pool3d", "adaptive_max_pool", nn.AdaptiveMaxPool3d, normal(1, 2, 4, 5, 3), output_size=(3, 2, 1))
     pool("adaptive_avg_pool1d", "adaptive_avg_pool", nn.AdaptiveAvgPool1d, normal(2, 3, 7), output_size=3)
     pool("adaptive_avg_pool2d", "adaptive_avg_pool", nn.AdaptiveAvgPool2d, normal(2, 3, 5, 6), output_size=(2, 3))
     pool("adaptive_avg_pool2d_global", "adaptive_avg_pool", nn.AdaptiveAvgPool2d, normal(2, 3, 5, 4), output_size=1)
@@ -197,7 +327,7 @@ def build_pools(path):
 
     def upsample(name, x, torch_mode="nearest", **options):
         net = nn.Upsample(mode=torch_mode, **options)
-        mode = "linear" if torch_mode.endswith("linear") else torch_mode
+        mode = torch_mode.removeprefix("bi").removeprefix("tri")
         layer(g, name, "upsample", net, [normal(*x)], mode=mode, **options)
 
     upsample("upsample", (2, 3, 3, 4), scale_factor=2)
@@ -205,6 +335,9 @@ def build_pools(path):
     upsample("upsample_linear", (2, 2, 4), "linear", scale_factor=3)
     upsample("upsample_bilinear", (2, 2, 3, 4), "bilinear", size=(7, 5))
     upsample("upsample_bilinear_corners", (1, 2, 3, 4), "bilinear", scale_factor=(2, 3), align_corners=True)
+    upsample("upsample_trilinear", (1, 2, 2, 3, 2), "trilinear", size=(3, 4, 5))
+    upsample("upsample_bicubic", (1, 2, 3, 4), "bicubic", scale_factor=2)
+    upsample("upsample_bicubic_corners", (1, 2, 3, 4), "bicubic", size=(5, 6), align_corners=True)
     layer(g, "pixel_shuffle", "pixel_shuffle", nn.PixelShuffle(2), [normal(2, 8, 3, 2)], factor=2)
     layer(g, "pixel_unshuffle", "pixel_unshuffle", nn.PixelUnshuffle(3), [normal(2, 2, 3, 6)], factor=3)
     return g
@@ -270,4 +403,5 @@ FILES = {
     "nn/testdata/layers.safetensors": build,
     "nn/testdata/pools.safetensors": build_pools,
     "nn/testdata/activations.safetensors": build_activations,
+    "nn/testdata/shapes.safetensors": build_shapes,
 }

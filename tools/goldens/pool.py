@@ -7,7 +7,7 @@ its channel, counted over the unpadded axes in row-major order; the first one on
 
 import torch.nn.functional as F
 
-from golden import Golden, levels, normal
+from golden import Golden, levels, normal, uniform
 
 MAX = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 AVG = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
@@ -173,6 +173,10 @@ def build_interpolate(path):
         for corners in (False, True):
             g.case(f"linear_{name}" + ("_corners" if corners else ""), "linear",
                    lambda x: F.interpolate(x, out, mode=mode, align_corners=corners), [x], out=out, align_corners=corners)
+    for name, x, out in (("up", normal(2, 2, 3, 4), (7, 6)), ("down", normal(1, 2, 7, 6), (3, 4)), ("one", normal(1, 2, 1, 4), (3, 1))):
+        for corners in (False, True):
+            g.case(f"cubic_{name}" + ("_corners" if corners else ""), "cubic",
+                   lambda x: F.interpolate(x, out, mode="bicubic", align_corners=corners), [x], out=out, align_corners=corners)
     return g
 
 
@@ -185,9 +189,26 @@ def build_pixel(path):
     return g
 
 
+def build_grid_sample(path):
+    """Grids reach beyond the images, and keep away from places where the gradient jumps."""
+    g = Golden("pool", path, seed=73)
+    for corners in (False, True):
+        end = "_corners" if corners else ""
+        for border in (False, True):
+            for nearest in (False, True):
+                name = ("nearest" if nearest else "bilinear") + ("_border" if border else "") + end
+                g.case(name, "grid_sample",
+                       lambda x, grid: F.grid_sample(x, grid, "nearest" if nearest else "bilinear", "border" if border else "zeros", corners),
+                       [normal(2, 3, 4, 5), uniform(-1.4, 1.4, 2, 3, 4, 2)], nearest=nearest, border=border, align_corners=corners)
+        g.case("affine" + end, "affine_grid", lambda theta: F.affine_grid(theta, (2, 1, 3, 4), corners), [normal(2, 2, 3)], size=(3, 4), align_corners=corners)
+    g.case("affine_one", "affine_grid", lambda theta: F.affine_grid(theta, (2, 1, 1, 4), True), [normal(2, 2, 3)], size=(1, 4), align_corners=True)
+    return g
+
+
 FILES = {
     "ops/optest/testdata/adaptive_pool.safetensors": build_adaptive,
     "ops/optest/testdata/interpolate.safetensors": build_interpolate,
+    "ops/optest/testdata/grid_sample.safetensors": build_grid_sample,
     "ops/optest/testdata/pixel_shuffle.safetensors": build_pixel,
     "ops/optest/testdata/max_pool.safetensors": build_max,
     "ops/optest/testdata/avg_pool.safetensors": build_avg,

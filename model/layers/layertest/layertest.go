@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/model/layers"
 	"github.com/gradus-ml/gradus/module"
@@ -20,7 +21,7 @@ import (
 )
 
 // files are those of nn/testdata that tools/goldens/layers.py makes.
-var files = []string{"layers", "pools", "activations", "keras"}
+var files = []string{"layers", "pools", "activations", "shapes", "keras"}
 
 // A Case is a layer with reference values.
 type Case struct {
@@ -75,8 +76,11 @@ func (c Case) Build(t testing.TB) *Net {
 	if err := c.Layer.Validate(); err != nil {
 		t.Fatalf("%s: %v", c.Name, err)
 	}
-	x := c.In()
-	m, err := c.Layer.Build(layers.Operand{Type: ir.Type{DType: x.DType(), Shape: x.Shape()}})
+	x := ir.Type{DType: c.In().DType(), Shape: c.In().Shape()}
+	if x.DType.IsFloat() {
+		x.DType = dtype.Float32 // as parameters are
+	}
+	m, err := c.Layer.Build(layers.Operand{Type: x})
 	if err != nil {
 		t.Fatalf("%s: %v", c.Name, err)
 	}
