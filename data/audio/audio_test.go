@@ -3,6 +3,7 @@ package audio
 import (
 	"encoding/json"
 	"math"
+	"math/cmplx"
 	"slices"
 	"strings"
 	"testing"
@@ -107,6 +108,39 @@ func TestMelIsTorchaudios(t *testing.T) {
 		if worst > limit || math.IsNaN(worst) {
 			t.Errorf("%s: differs by %v, at most %v is allowed", name, worst, limit)
 		}
+	}
+}
+
+// Bins are those of the transform by its formula.
+func TestBins(t *testing.T) {
+	m := Mel{FFT: 30, Window: 24, Hop: 7, Mels: 16, Scale: Bins, Power: 1, Log: Linear}
+	s, err := m.Build(16000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, tensor := golden(t)
+	x := tensor("x")[:100]
+	frames := m.Frames(len(x))
+	got := make([]float32, m.Mels*frames)
+	if err := s.Spectrogram(got, x); err != nil {
+		t.Fatal(err)
+	}
+	for k := range m.Mels {
+		for f := range frames {
+			var sum complex128
+			for n := range m.Window {
+				at := n + (m.FFT-m.Window)/2
+				window := 0.5 - 0.5*math.Cos(2*math.Pi*float64(n)/float64(m.Window))
+				sum += complex(float64(x[f*m.Hop+at])*window, 0) * cmplx.Exp(complex(0, -2*math.Pi*float64(k*at)/float64(m.FFT)))
+			}
+			if want := cmplx.Abs(sum); math.Abs(float64(got[k*frames+f])-want) > 1e-6*(1+want) {
+				t.Errorf("bin %d of frame %d is %v, want %v", k, f, got[k*frames+f], want)
+			}
+		}
+	}
+	m.Mels = 15
+	if err := m.Validate(16000); err == nil || !strings.Contains(err.Error(), "scale bins wants mels 16") {
+		t.Errorf("error %v", err)
 	}
 }
 

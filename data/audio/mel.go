@@ -16,9 +16,10 @@ type Scale string
 const (
 	HTK    Scale = "htk"    // 2595 log10(1 + f/700)
 	Slaney Scale = "slaney" // 3 f/200 to 1000 Hz, logarithmic above
+	Bins   Scale = "bins"   // no mel: each bin of the transform is a band
 )
 
-var scales = []Scale{HTK, Slaney}
+var scales = []Scale{HTK, Slaney, Bins}
 
 // Values lists the scales.
 func (Scale) Values() []string { return texts(scales) }
@@ -54,9 +55,10 @@ func texts[T ~string](list []T) []string {
 // The window is a periodic Hann window of Window samples in the middle of FFT.
 // With Center the sound is mirrored at its ends, and frame t lies around sample
 // t*Hop; without it, frame t begins there. Filters are triangles, evenly spread
-// in mel from FMin to FMax. Frames are computed in float64.
+// in mel from FMin to FMax; with the scale bins there are none, and Mels is FFT/2+1.
+// Frames are computed in float64.
 //
-// Source: torchaudio.transforms.MelSpectrogram and AmplitudeToDB (2.11);
+// Source: torchaudio.transforms.MelSpectrogram, Spectrogram and AmplitudeToDB (2.11);
 // librosa.feature.melspectrogram is the same with Scale slaney and Norm.
 type Mel struct {
 	FFT    int      `json:"fft" yaml:"fft"`       // samples of a frame
@@ -99,6 +101,9 @@ func (m Mel) Validate(rate int) error {
 	}
 	if m.Hop < 1 {
 		p.add("hop is %d samples, want at least 1", m.Hop)
+	}
+	if m.Scale == Bins && (m.Mels != m.FFT/2+1 || m.Norm || m.FMin != 0 || m.FMax != nil) {
+		p.add("scale bins wants mels %d, the bins of fft %d, and neither norm, f_min nor f_max; mels is %d", m.FFT/2+1, m.FFT, m.Mels)
 	}
 	if m.Mels < 1 || m.Mels > 1<<14 {
 		p.add("mels is %d, want 1 to %d", m.Mels, 1<<14)
@@ -162,6 +167,12 @@ func (m Mel) Build(rate int) (*Spectrograph, error) {
 		s.window[(m.FFT-m.Window)/2+i] = 0.5 - 0.5*math.Cos(2*math.Pi*float64(i)/float64(m.Window))
 	}
 	bins := m.FFT/2 + 1
+	if m.Scale == Bins {
+		for k := range bins {
+			s.first, s.filter = append(s.first, k), append(s.filter, []float64{1})
+		}
+		return s, nil
+	}
 	lo, hi := m.Scale.mel(m.FMin), m.Scale.mel(m.fMax(rate))
 	edge := func(i int) float64 { return m.Scale.hertz(lo + (hi-lo)*float64(i)/float64(m.Mels+1)) }
 	for i := range m.Mels {

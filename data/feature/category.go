@@ -31,13 +31,16 @@ const (
 // One-hot columns lie side by side: float32 [sum of places]. Indices are int64
 // [n]; those of a column follow those of the column before it, so that one
 // table of Entries rows serves all. Hashes are FNV-1a of 64 bits; equal values
-// in different columns have tables of their own in the same way.
+// in different columns have tables of their own in the same way. With Cross there
+// is one hash of all columns' values together, int64 [1]: a feature of their
+// combination.
 type Category struct {
 	Columns  []string         `json:"columns" yaml:"columns"`     // of text, integers or booleans
 	Encoding CategoryEncoding `json:"encoding" yaml:"encoding"`   // what a value becomes
 	Unknown  bool             `json:"unknown" yaml:"unknown"`     // a place for values that the training rows do not have, and for none
 	MinCount int              `json:"min_count" yaml:"min_count"` // values of fewer training rows are unknown
 	Buckets  int              `json:"buckets" yaml:"buckets"`     // of hashes, a column
+	Cross    bool             `json:"cross" yaml:"cross"`         // one hash of all columns' values together
 }
 
 // DefaultCategory is one-hot with a place for unknown values.
@@ -61,6 +64,9 @@ func (c Category) Validate() error {
 	}
 	if c.Encoding == ByHash && (c.Buckets < 1 || c.Buckets > 1<<30) {
 		errs = append(errs, fmt.Errorf("buckets: %d is not in 1..%d", c.Buckets, 1<<30))
+	}
+	if c.Cross && c.Encoding != ByHash {
+		errs = append(errs, errors.New("cross: what is hashed together are hashes; set encoding to hash"))
 	}
 	return errors.Join(errs...)
 }
@@ -128,7 +134,7 @@ const maxOneHot = 1 << 16
 func (f *categoryFitter) Encoder() (Encoder, error) {
 	e := &CategoryEncoder{Columns: f.cfg.Columns, Encoding: f.cfg.Encoding, Unknown: f.cfg.Unknown}
 	if f.cfg.Encoding == ByHash {
-		e.Buckets = f.cfg.Buckets
+		e.Buckets, e.Cross = f.cfg.Buckets, f.cfg.Cross
 		return e, nil
 	}
 	var errs []error
@@ -151,6 +157,7 @@ type CategoryEncoder struct {
 	Encoding CategoryEncoding `json:"encoding" yaml:"encoding"`
 	Unknown  bool             `json:"unknown" yaml:"unknown"` // place 0 is for all that Values lacks
 	Buckets  int              `json:"buckets" yaml:"buckets"` // of hashes, a column; 0 without
+	Cross    bool             `json:"cross" yaml:"cross"`     // one hash of all columns
 	Values   [][]string       `json:"values" yaml:"values"`   // of each column, in the order of their places; empty for hashes
 
 	index index
@@ -176,6 +183,9 @@ func (e *CategoryEncoder) Validate() error {
 	default:
 		errs = append(errs, fmt.Errorf("encoding: %q is not one_hot, index or hash", e.Encoding))
 	}
+	if e.Cross && e.Encoding != ByHash {
+		errs = append(errs, errors.New("cross: encoding is not hash"))
+	}
 	return errors.Join(errs...)
 }
 
@@ -195,6 +205,9 @@ func (e *CategoryEncoder) places(i int) int {
 
 // Entries is the number of places of all columns: the rows of an embedding.
 func (e *CategoryEncoder) Entries() int {
+	if e.Cross {
+		return e.Buckets
+	}
 	n := 0
 	for i := range e.Columns {
 		n += e.places(i)
@@ -207,6 +220,9 @@ func (e *CategoryEncoder) Item() (dtype.DType, shape.Shape) {
 	if e.Encoding == OneHot {
 		return dtype.Float32, shape.Of(e.Entries())
 	}
+	if e.Cross {
+		return dtype.Int64, shape.Of(1)
+	}
 	return dtype.Int64, shape.Of(len(e.Columns))
 }
 
@@ -214,6 +230,11 @@ func (e *CategoryEncoder) Item() (dtype.DType, shape.Shape) {
 func (e *CategoryEncoder) Encode(dst *tensor.Tensor, values []any, _ data.Draw) error {
 	if e.Encoding == OneHot {
 		clear(dst.F32())
+	}
+	if e.Cross {
+		place, err := e.cross(values)
+		tensor.Data[int64](dst)[0] = place
+		return err
 	}
 	first := 0
 	for i, v := range values {
@@ -229,6 +250,23 @@ func (e *CategoryEncoder) Encode(dst *tensor.Tensor, values []any, _ data.Draw) 
 		first += e.places(i)
 	}
 	return nil
+}
+
+// cross is the hash of all values, each with a byte 0 behind it: "ab" and "c" are
+// not "a" and "bc".
+func (e *CategoryEncoder) cross(values []any) (int64, error) {
+	var memory [128]byte
+	text := memory[:0]
+	for i, v := range values {
+		if v != nil {
+			var err error
+			if text, err = name(text, v); err != nil {
+				return 0, column(e.Columns[i], err)
+			}
+		}
+		text = append(text, 0)
+	}
+	return int64(hash(text) % uint64(e.Buckets)), nil
 }
 
 // place is that of a value within its column.

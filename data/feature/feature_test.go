@@ -185,6 +185,28 @@ func TestCategory(t *testing.T) {
 	}
 }
 
+// One hash of all columns tells combinations apart.
+func TestCategoryCross(t *testing.T) {
+	table := rows(t, "a:text b:text", []any{"ab", "c"}, []any{"a", "bc"}, []any{"ab", nil}, []any{"ab", "c"})
+	cfg := feature.Category{Columns: []string{"a", "b"}, Encoding: feature.ByHash, MinCount: 1, Buckets: 1 << 20, Cross: true}
+	e, got := fit(t, cfg, table)
+	h := fnv.New64a()
+	h.Write([]byte("ab\x00c\x00"))
+	if want := float64(h.Sum64() % (1 << 20)); got[0][0] != want || got[3][0] != want {
+		t.Errorf("hashes %v, want %v first and last", got, want)
+	}
+	if len(got[0]) != 1 || got[0][0] == got[1][0] || got[0][0] == got[2][0] {
+		t.Errorf("hashes %v", got)
+	}
+	if n := e.(feature.Indexed).Entries(); n != 1<<20 {
+		t.Errorf("%d entries", n)
+	}
+	cfg.Encoding = feature.ByIndex
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "cross: ") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestClass(t *testing.T) {
 	for _, c := range []struct {
 		table   source.Table

@@ -28,7 +28,7 @@ func Kinds() []config.Kind {
 		DefaultFlip(), DefaultCrop(), DefaultResizedCrop(),
 		DefaultRotate(), DefaultAffine(), DefaultPerspective(), DefaultElastic(),
 		DefaultColorJitter(), DefaultGrayscale(), DefaultBlur(), DefaultSharpen(),
-		DefaultPosterize(), DefaultSolarize(), DefaultAutoContrast(), DefaultEqualize(), DefaultInvert(),
+		DefaultPosterize(), DefaultSolarize(), DefaultAutoContrast(), DefaultEqualize(), DefaultLocalEqualize(), DefaultInvert(),
 		DefaultErase(), DefaultRandAugment(), DefaultAugMix(),
 	}
 	kinds := make([]config.Kind, len(all))

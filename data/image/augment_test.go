@@ -41,6 +41,8 @@ func (a attrs) apply(t *testing.T, g golden, name string, im *Image) {
 		im.AutoContrast()
 	case "equalize":
 		im.Equalize()
+	case "clahe":
+		im.CLAHE(a.Factor, int(a.X), int(a.Y))
 	case "grayscale":
 		im.gray()
 	case "blur":
@@ -84,7 +86,7 @@ func TestAugmentationsAreTorchvisions(t *testing.T) {
 	// What is done in float32 there is rounded another way at a half now and
 	// then, and a mixture that is a whole level may lose its last bit before it
 	// is rounded down; all else is equal.
-	levels := map[string]int{"blur": 1, "warp": 1, "place": 1}
+	levels := map[string]int{"clahe": 1, "blur": 1, "warp": 1, "place": 1}
 	for name, a := range g.cases {
 		im := New(1, 1, 1)
 		im.Copy(g.image(a.Input))
@@ -136,7 +138,7 @@ func TestAugmentationsKeepTheSize(t *testing.T) {
 
 // Colours change, alpha does not.
 func TestAlphaStays(t *testing.T) {
-	for _, a := range []Augmentation{ColorJitter{1, 1, 1, 0.5}, Grayscale{1}, Sharpen{2, 1}, Posterize{1, 1}, Solarize{0, 1}, AutoContrast{1}, Equalize{1}, Invert{1}} {
+	for _, a := range []Augmentation{ColorJitter{1, 1, 1, 0.5}, Grayscale{1}, Sharpen{2, 1}, Posterize{1, 1}, Solarize{0, 1}, AutoContrast{1}, Equalize{1}, LocalEqualize{4, [2]int{2, 2}, 1}, Invert{1}} {
 		im := New(5, 5, 4)
 		for i := range im.Pix {
 			im.Pix[i] = uint8(7 * i)

@@ -133,7 +133,7 @@ func ForMask(a Augmentation) (Augmentation, error) {
 	case RandAugment:
 		a.Filter, a.Level = Nearest, Outside
 		return randAugmentMask{a}, nil
-	case ColorJitter, Grayscale, Blur, Sharpen, Posterize, Solarize, AutoContrast, Equalize, Invert, Erase:
+	case ColorJitter, Grayscale, Blur, Sharpen, Posterize, Solarize, AutoContrast, Equalize, LocalEqualize, Invert, Erase:
 		return nil, nil
 	}
 	return nil, fmt.Errorf("image: %s mixes images or is not known here, so that no mask can follow it", a.Name())

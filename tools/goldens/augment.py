@@ -6,6 +6,11 @@
     CASE/dx, dy    float32 [Y X]: moves of "warp", in pixels
 """
 
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+import keras
 import numpy as np
 import PIL
 import torch
@@ -18,6 +23,14 @@ from golden import Golden
 from image import photo, picture, tensor
 
 FILTERS = {"nearest": InterpolationMode.NEAREST, "bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
+
+
+def clahe(im, limit, columns, rows):
+    """Keras's layer, and levels rounded."""
+    theirs = keras.layers.ContrastLimitedAdaptiveHistogramEqualization(clip_limit=limit, tile_grid_size=(rows, columns), data_format="channels_last")
+    a = np.array(im, np.float32)
+    out = theirs(torch.from_numpy(a.reshape(*a.shape[:2], -1))).numpy()
+    return np.rint(out).astype(np.uint8).reshape(a.shape)
 
 
 def augment(path):
@@ -62,6 +75,9 @@ def augment(path):
     add("invert", F.invert)
     add("autocontrast", F.autocontrast, ["in3", "in1", "narrow"])
     add("equalize", F.equalize, ["in3", "in1", "narrow"])
+    # Tiles that reach one pixel beyond the image: of more, Keras on PyTorch repeats the last one in place of a mirror.
+    for limit, x, y in [(4.0, 3, 2), (0.0, 3, 3), (1.5, 2, 2), (40.0, 6, 5)]:
+        add("clahe", lambda im: clahe(im, limit, x, y), ["in3", "in1", "narrow"], factor=limit, x=x, y=y)
     add("grayscale", lambda im: F.to_grayscale(im, num_output_channels=3), ["in3"])
     for kernel, sigma in [(3, 0.5), (5, 1.3), (9, 2.0), (23, 4.0)]:
         add("blur", lambda im: F.gaussian_blur(im, [kernel, kernel], [sigma, sigma]), kernel=kernel, factor=sigma)
