@@ -34,6 +34,7 @@ func Kinds() []config.Kind {
 		{Name: "generalized_cross_entropy", Default: DefaultGeneralizedCrossEntropy()},
 		{Name: "asymmetric_single_label", Default: DefaultAsymmetricSingleLabel()},
 		{Name: "jsd_cross_entropy", Default: DefaultJSDCrossEntropy()},
+		{Name: "ctc", Default: CTCConfig{}},
 		{Name: "binary_focal", Default: DefaultBinaryFocal()},
 		{Name: "asymmetric_multi_label", Default: DefaultAsymmetricMultiLabel()},
 		{Name: "hinge", Default: HingeConfig{}},
