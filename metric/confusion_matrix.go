@@ -2,6 +2,7 @@ package metric
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"text/tabwriter"
 
@@ -124,28 +125,46 @@ func (m *ConfusionMatrix) Accuracy() float64 {
 
 // Scores are the figures of one class, or their average over classes.
 type Scores struct {
-	Precision, Recall, F1 float64
-	Support               int64 // samples labelled with the class
+	Precision, Recall, F1, Specificity, IoU float64
+	Support                                 int64 // samples labelled with the class
 }
 
 // Class gives the figures of one class, from 0 to Classes()-1.
-func (m *ConfusionMatrix) Class(class int) Scores {
-	s, _ := m.class(class)
-	return s
+func (m *ConfusionMatrix) Class(class int) Scores { return m.cells(class).scores() }
+
+// cells are the samples by what the label and the prediction say of a class.
+type cells struct{ hit, missed, wrong, rest int64 }
+
+func (m *ConfusionMatrix) cells(class int) (c cells) {
+	c.hit = m.Count(class, class)
+	for k := range m.classes {
+		if k != class {
+			c.missed += m.Count(class, k)
+			c.wrong += m.Count(k, class)
+		}
+	}
+	c.rest = m.Total() - c.hit - c.missed - c.wrong
+	return c
 }
 
-// class also tells whether the class occurs as label or prediction.
-func (m *ConfusionMatrix) class(class int) (s Scores, occurs bool) {
-	right := m.Count(class, class)
-	var predicted int64
-	for c := range m.classes {
-		predicted += m.Count(c, class)
-		s.Support += m.Count(class, c)
+// occurs tells whether the class is a label or a prediction of some sample.
+func (c cells) occurs() bool { return c.hit+c.missed+c.wrong > 0 }
+
+func (c cells) scores() Scores {
+	return Scores{c.precision(), c.recall(), c.f(1), c.specificity(), c.iou(), c.hit + c.missed}
+}
+
+func (c cells) precision() float64   { return share(c.hit, c.hit+c.wrong) }
+func (c cells) recall() float64      { return share(c.hit, c.hit+c.missed) }
+func (c cells) specificity() float64 { return share(c.rest, c.rest+c.wrong) }
+func (c cells) iou() float64         { return share(c.hit, c.hit+c.missed+c.wrong) }
+
+func (c cells) f(beta float64) float64 {
+	below := (1+beta*beta)*float64(c.hit) + beta*beta*float64(c.missed) + float64(c.wrong)
+	if below == 0 {
+		return 0
 	}
-	s.Precision = share(right, predicted)
-	s.Recall = share(right, s.Support)
-	s.F1 = share(2*right, predicted+s.Support)
-	return s, predicted+s.Support > 0
+	return (1 + beta*beta) * float64(c.hit) / below
 }
 
 func share(part, all int64) float64 {
@@ -155,24 +174,129 @@ func share(part, all int64) float64 {
 	return float64(part) / float64(all)
 }
 
+// An Average says how figures of classes become one.
+type Average uint8
+
+// The averages, over the classes that occur as label or prediction.
+const (
+	Macro    Average = iota // each class counts the same
+	Weighted                // each counts as often as it is a label
+	Micro                   // one figure of the counts of all classes
+)
+
+// average is NaN where there are no samples.
+func (m *ConfusionMatrix) average(how Average, figure func(cells) float64) float64 {
+	var all cells
+	var sum, weights float64
+	for class := range m.classes {
+		c := m.cells(class)
+		if !c.occurs() {
+			continue
+		}
+		all.hit, all.missed, all.wrong, all.rest = all.hit+c.hit, all.missed+c.missed, all.wrong+c.wrong, all.rest+c.rest
+		weight := 1.0
+		if how == Weighted {
+			weight = float64(c.hit + c.missed)
+		}
+		sum += weight * figure(c)
+		weights += weight
+	}
+	if how == Micro && weights > 0 {
+		return figure(all)
+	}
+	return sum / weights
+}
+
+// Precision is the average of the classes' precision.
+func (m *ConfusionMatrix) Precision(how Average) float64 { return m.average(how, cells.precision) }
+
+// Recall is the average of the classes' recall. The macro average of the classes
+// that are labels is the balanced accuracy.
+func (m *ConfusionMatrix) Recall(how Average) float64 { return m.average(how, cells.recall) }
+
+// Specificity is the average of the classes' share of samples with another label
+// that were not predicted as the class.
+func (m *ConfusionMatrix) Specificity(how Average) float64 { return m.average(how, cells.specificity) }
+
+// IoU is the average of intersection over union, the Jaccard index: right / all
+// that have the class as label or prediction.
+func (m *ConfusionMatrix) IoU(how Average) float64 { return m.average(how, cells.iou) }
+
+// FBeta is the average of
+//
+//	(1+beta^2) precision recall / (beta^2 precision + recall)
+//
+// in which recall counts beta times as much as precision. With beta = 1 it is F1,
+// the Dice coefficient.
+func (m *ConfusionMatrix) FBeta(beta float64, how Average) float64 {
+	return m.average(how, func(c cells) float64 { return c.f(beta) })
+}
+
+// BalancedAccuracy is the mean recall of the classes that are labels.
+//
+// Source: sklearn.metrics.balanced_accuracy_score.
+func (m *ConfusionMatrix) BalancedAccuracy() float64 {
+	sum, n := 0.0, 0.0
+	for class := range m.classes {
+		if c := m.cells(class); c.hit+c.missed > 0 {
+			sum += c.recall()
+			n++
+		}
+	}
+	return sum / n
+}
+
+// MCC is the correlation of Matthews, for any number of classes:
+//
+//	(r s - sum of l(c) p(c)) / sqrt((s^2 - sum of p(c)^2) (s^2 - sum of l(c)^2))
+//
+// of s samples, r of them right, l(c) labelled and p(c) predicted as class c; 0
+// where that divides by 0.
+//
+// Source: sklearn.metrics.matthews_corrcoef.
+func (m *ConfusionMatrix) MCC() float64 {
+	s, right, both, predicted, labelled := m.margins()
+	if s == 0 {
+		return math.NaN()
+	}
+	below := math.Sqrt(s*s-predicted) * math.Sqrt(s*s-labelled)
+	if below == 0 {
+		return 0
+	}
+	return (right*s - both) / below
+}
+
+// Kappa is Cohen's: the agreement beyond that of chance,
+//
+//	(accuracy - chance) / (1 - chance)    chance = sum over c of l(c) p(c) / s^2
+//
+// with l(c) samples labelled and p(c) predicted as class c, of s.
+//
+// Source: sklearn.metrics.cohen_kappa_score.
+func (m *ConfusionMatrix) Kappa() float64 {
+	s, right, both, _, _ := m.margins()
+	chance := both / (s * s)
+	return (right/s - chance) / (1 - chance)
+}
+
+// margins are the number of samples, of those that are right, and the sums over
+// the classes of l(c) p(c), p(c)^2 and l(c)^2.
+func (m *ConfusionMatrix) margins() (samples, right, both, predicted, labelled float64) {
+	for class := range m.classes {
+		c := m.cells(class)
+		l, p := float64(c.hit+c.missed), float64(c.hit+c.wrong)
+		samples += l
+		right += float64(c.hit)
+		both, predicted, labelled = both+l*p, predicted+p*p, labelled+l*l
+	}
+	return samples, right, both, predicted, labelled
+}
+
 // Macro gives the mean of the figures over the classes that occur as label or
 // prediction, each class counting the same; Support is the number of samples.
 // Without samples the means are NaN.
 func (m *ConfusionMatrix) Macro() Scores {
-	var sum Scores
-	n := 0.0
-	for c := range m.classes {
-		s, occurs := m.class(c)
-		if !occurs {
-			continue
-		}
-		n++
-		sum.Precision += s.Precision
-		sum.Recall += s.Recall
-		sum.F1 += s.F1
-		sum.Support += s.Support
-	}
-	return Scores{sum.Precision / n, sum.Recall / n, sum.F1 / n, sum.Support}
+	return Scores{m.Precision(Macro), m.Recall(Macro), m.FBeta(1, Macro), m.Specificity(Macro), m.IoU(Macro), m.Total()}
 }
 
 // String prints the figures of every class and their mean as a table.

@@ -71,5 +71,5 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// 1.7321
-	// metric: there is no "acc"; there are accuracy, top5, binary_accuracy, f1, perplexity, mae, mse, rmse, r2
+	// metric: there is no "acc"; there are accuracy, auroc, average_precision, balanced_accuracy, binary_accuracy, binary_auroc, binary_average_precision, brier, calibration_error, f1, iou, kappa, mae, mape, mcc, mse, pearson, perplexity, precision, psnr, r2, recall, rmse, spearman, specificity, ssim, top5
 }

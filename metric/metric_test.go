@@ -129,18 +129,19 @@ func TestConfusionMatrixFigures(t *testing.T) {
 	// Class 3 is only ever predicted, class 4 does not occur.
 	must(t, m.Add(of([]int64{0, 0, 1, 2, 1, 1, 3, 2}), of([]int64{0, 0, 0, 0, 1, 1, 2, 2})))
 	want := []metric.Scores{ // by hand, equal to scikit-learn's
-		{1, 2.0 / 4, 2.0 / 3, 4},
-		{2.0 / 3, 1, 4.0 / 5, 2},
-		{1.0 / 2, 1.0 / 2, 1.0 / 2, 2},
-		{0, 0, 0, 0},
-		{0, 0, 0, 0},
+		{Precision: 1, Recall: 2.0 / 4, F1: 2.0 / 3, Specificity: 1, IoU: 1.0 / 2, Support: 4},
+		{Precision: 2.0 / 3, Recall: 1, F1: 4.0 / 5, Specificity: 5.0 / 6, IoU: 2.0 / 3, Support: 2},
+		{Precision: 1.0 / 2, Recall: 1.0 / 2, F1: 1.0 / 2, Specificity: 5.0 / 6, IoU: 1.0 / 3, Support: 2},
+		{Specificity: 7.0 / 8},
+		{Specificity: 1},
 	}
 	for c, w := range want {
 		if got := m.Class(c); !near(got, w) {
 			t.Errorf("class %d: %+v, want %+v", c, got, w)
 		}
 	}
-	mean := metric.Scores{Precision: (1 + 2.0/3 + .5) / 4, Recall: (.5 + 1 + .5) / 4, F1: (2.0/3 + .8 + .5) / 4, Support: 8}
+	mean := metric.Scores{Precision: (1 + 2.0/3 + .5) / 4, Recall: (.5 + 1 + .5) / 4, F1: (2.0/3 + .8 + .5) / 4,
+		Specificity: (1 + 5.0/6 + 5.0/6 + 7.0/8) / 4, IoU: (.5 + 2.0/3 + 1.0/3) / 4, Support: 8}
 	if got := m.Macro(); !near(got, mean) {
 		t.Errorf("mean %+v, want %+v", got, mean)
 	}
@@ -150,7 +151,7 @@ func TestConfusionMatrixFigures(t *testing.T) {
 	if m.Count(0, 1) != 1 || m.Count(2, 3) != 1 || m.Count(3, 2) != 0 {
 		t.Errorf("counts %v: rows must be labels, columns predictions", m.Counts())
 	}
-	if m.Count(-1, 0) != 0 || m.Count(0, 5) != 0 || m.Class(5) != (metric.Scores{}) {
+	if m.Count(-1, 0) != 0 || m.Count(0, 5) != 0 || m.Class(5).Support != 0 || m.Class(5).Recall != 0 {
 		t.Error("what is no class has samples")
 	}
 	if m.Reset(); m.Total() != 0 || !math.IsNaN(m.Accuracy()) || !math.IsNaN(m.Macro().F1) {
@@ -254,5 +255,6 @@ func must(t *testing.T, err error) {
 
 func near(a, b metric.Scores) bool {
 	close := func(x, y float64) bool { return math.Abs(x-y) <= 1e-15 }
-	return close(a.Precision, b.Precision) && close(a.Recall, b.Recall) && close(a.F1, b.F1) && a.Support == b.Support
+	return close(a.Precision, b.Precision) && close(a.Recall, b.Recall) && close(a.F1, b.F1) &&
+		close(a.Specificity, b.Specificity) && close(a.IoU, b.IoU) && a.Support == b.Support
 }

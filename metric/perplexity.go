@@ -58,6 +58,12 @@ func (p *Perplexity) Add(logits, labels *tensor.Tensor) error {
 	return nil
 }
 
+// Merge adds what another has seen.
+func (p *Perplexity) Merge(other *Perplexity) {
+	p.sum += other.sum
+	p.total += other.total
+}
+
 // Value is NaN when there are no samples.
 func (p *Perplexity) Value() float64 { return math.Exp(p.sum / float64(p.total)) }
 

@@ -41,6 +41,11 @@ func (m *mean) add(output, target *tensor.Tensor, f func(output, target float64)
 	return nil
 }
 
+func (m *mean) merge(other mean) {
+	m.sum += other.sum
+	m.total += other.total
+}
+
 func (m *mean) value() float64 { return m.sum / float64(m.total) }
 
 // AbsoluteError is the mean of |output - target| over all numbers.
@@ -52,6 +57,9 @@ type AbsoluteError struct{ mean mean }
 func (e *AbsoluteError) Add(output, target *tensor.Tensor) error {
 	return e.mean.add(output, target, func(y, t float64) float64 { return math.Abs(y - t) })
 }
+
+// Merge adds what another has seen.
+func (e *AbsoluteError) Merge(other *AbsoluteError) { e.mean.merge(other.mean) }
 
 // Value is NaN when there are no numbers.
 func (e *AbsoluteError) Value() float64 { return e.mean.value() }
@@ -75,6 +83,9 @@ func (e *SquaredError) Add(output, target *tensor.Tensor) error {
 	return e.mean.add(output, target, func(y, t float64) float64 { return (y - t) * (y - t) })
 }
 
+// Merge adds what another has seen.
+func (e *SquaredError) Merge(other *SquaredError) { e.mean.merge(other.mean) }
+
 // Value is NaN when there are no numbers.
 func (e *SquaredError) Value() float64 {
 	if e.Root {
@@ -85,6 +96,26 @@ func (e *SquaredError) Value() float64 {
 
 // Reset forgets all numbers.
 func (e *SquaredError) Reset() { e.mean = mean{} }
+
+// PercentageError is the mean of |output - target| / |target| over all numbers, as a
+// share: 0.1 is 10 %. Targets nearer to 0 than 2.2e-16 count as that.
+//
+// Source: sklearn.metrics.mean_absolute_percentage_error.
+type PercentageError struct{ mean mean }
+
+// Add counts a batch: outputs and targets [N ...].
+func (e *PercentageError) Add(output, target *tensor.Tensor) error {
+	return e.mean.add(output, target, func(y, t float64) float64 { return math.Abs(y-t) / max(math.Abs(t), 0x1p-52) })
+}
+
+// Merge adds what another has seen.
+func (e *PercentageError) Merge(other *PercentageError) { e.mean.merge(other.mean) }
+
+// Value is NaN when there are no numbers.
+func (e *PercentageError) Value() float64 { return e.mean.value() }
+
+// Reset forgets all numbers.
+func (e *PercentageError) Reset() { e.mean = mean{} }
 
 // BinaryAccuracy is the share of logits on the right side of 0: above it where
 // the target is above 1/2, and not above it elsewhere. NaN is on neither side.
@@ -99,6 +130,9 @@ func (a *BinaryAccuracy) Add(output, target *tensor.Tensor) error {
 		return 0
 	})
 }
+
+// Merge adds what another has seen.
+func (a *BinaryAccuracy) Merge(other *BinaryAccuracy) { a.mean.merge(other.mean) }
 
 // Value is NaN when there are no logits.
 func (a *BinaryAccuracy) Value() float64 { return a.mean.value() }
@@ -128,16 +162,9 @@ type column struct {
 
 // Add counts a batch: outputs and targets [N], or [N D] of D outputs each.
 func (r *R2) Add(output, target *tensor.Tensor) error {
-	if err := pairs(output, target); err != nil {
+	width, err := columns(output, target, len(r.columns))
+	if err != nil {
 		return err
-	}
-	dims := output.Shape().Dims()
-	width := 1
-	for _, d := range dims[1:] {
-		width *= d
-	}
-	if r.columns != nil && len(r.columns) != width {
-		return fmt.Errorf("metric: outputs %v after some with %d numbers each", output, len(r.columns))
 	}
 	if r.columns == nil {
 		r.columns = make([]column, width)
@@ -150,6 +177,27 @@ func (r *R2) Add(output, target *tensor.Tensor) error {
 		c.mean += d / c.n
 		c.variance += d * (t - c.mean)
 		c.residual += (t - y) * (t - y)
+	}
+	return nil
+}
+
+// Merge adds what another has seen.
+func (r *R2) Merge(other *R2) error {
+	if r.columns == nil {
+		r.columns = make([]column, len(other.columns))
+	}
+	if other.columns != nil && len(r.columns) != len(other.columns) {
+		return fmt.Errorf("metric: scores of %d and %d outputs can't be merged", len(r.columns), len(other.columns))
+	}
+	for i, o := range other.columns {
+		c := &r.columns[i]
+		if o.n > 0 {
+			n, d := c.n+o.n, o.mean-c.mean
+			c.variance += o.variance + d*d*c.n*o.n/n
+			c.mean += d * o.n / n
+			c.residual += o.residual
+			c.n = n
+		}
 	}
 	return nil
 }
