@@ -209,6 +209,9 @@ func (r Recipe) heads(set *feature.Set) ([]train.Head, error) {
 			if err != nil {
 				return nil, fmt.Errorf("evaluate.metrics: %w", err)
 			}
+			if target, ok := f.Encoder.(feature.InUnits); ok {
+				m = inUnits{m, target}
+			}
 			heads[i].Metrics = append(heads[i].Metrics, train.Metric{Name: name, Metric: m})
 		}
 	}
