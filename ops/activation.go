@@ -97,20 +97,7 @@ func Mish(x *ir.Value) *ir.Value { return Mul(x, Tanh(Softplus(x, 1, 40))) }
 // Hardsigmoid returns x/6 + 1/2 limited to 0..1. The gradient is 0 at -3 and 3; at
 // NaN it is that between them, where PyTorch's is 0.
 func Hardsigmoid(x *ir.Value) *ir.Value {
-	ramp := Add(Mul(x, Scalar(x, 1.0/6)), Scalar(x, 0.5))
-	return Select(Le(x, Scalar(x, -3)), ZerosLike(x), Select(Ge(x, Scalar(x, 3)), OnesLike(x), ramp))
-}
-
-// Hardswish returns x * Hardsigmoid(x). The gradient is 0 at -3 and 1 at 3. At
-// -Inf the value is 0, where PyTorch has NaN, and at NaN the gradient NaN, where
-// PyTorch lets it through.
-//
-// Source: Howard and others, "Searching for MobileNetV3" (2019), section 5.2.
-func Hardswish(x *ir.Value) *ir.Value {
-	low, high := Le(x, Scalar(x, -3)), Ge(x, Scalar(x, 3))
-	inside := Select(Or(low, high), ZerosLike(x), x)
-	curve := Mul(Mul(inside, Add(inside, Scalar(x, 3))), Scalar(x, 1.0/6))
-	return Select(low, ZerosLike(x), Select(high, x, curve))
+	return Mul(ReLU6(Add(x, Scalar(x, 3))), Scalar(x, 1.0/6))
 }
 
 // Tanhshrink returns x - tanh(x).

@@ -50,6 +50,8 @@ func List() []Listed {
 		{GatherOp{}, "gather"},
 		{GroupNormGradOp{}, "group_norm"},
 		{GroupNormOp{}, "group_norm"},
+		{HardswishOp{}, "hardswish"},
+		{HardswishSlopeOp{}, "hardswish"},
 		{HardtanhGradOp{}, "hardtanh"},
 		{HardtanhOp{}, "hardtanh"},
 		{IRFFTOp{}, "rfft"},

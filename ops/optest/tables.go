@@ -43,6 +43,7 @@ func Tables() map[string]Table {
 		"grid_sample":          gridSample(),
 		"group_norm":           groupNorm(),
 		"gru":                  gru(),
+		"hardswish":            hardswish(),
 		"hardtanh":             hardtanh(),
 		"index_copy":           indexCopy(),
 		"index_put":            indexPut(),
