@@ -20,6 +20,7 @@ import "reflect"
 type Kind struct {
 	Name    string // under "type"
 	Default any    // the struct, with the settings that a missing key leaves
+	Not     string // of a name that is known but can't stand here: why; Default is nil then
 }
 
 // Kinds lists what each interface type can hold, the most usual first. A struct

@@ -111,6 +111,7 @@ func kinds() config.Kinds {
 			{Name: "square", Default: square{Side: 1}},
 			{Name: "group", Default: &group{}},
 			{Name: "void", Default: void{}},
+			{Name: "cube", Not: "it is no plane figure"},
 		},
 		reflect.TypeFor[option](): {{Default: option{High: 1}}},
 	}
@@ -324,6 +325,8 @@ func TestMistakes(t *testing.T) {
 		"option: {lo: 1}":                 "a.yaml:1:10: unknown key lo in option; did you mean low?",
 		"shape: {type: squire}":           "a.yaml:1:15: shape has no type squire; did you mean square?",
 		"shape: qqqqqqqqqqq":              "a.yaml:1:8: shape has no type qqqqqqqqqqq; there are square, group, void",
+		"shape: cube":                     "a.yaml:1:8: shape can't be cube: it is no plane figure",
+		"shape: {type: cube}":             "a.yaml:1:15: shape can't be cube: it is no plane figure",
 		"shape: {side: 1}":                "a.yaml:1:8: shape wants a type, square, group or void",
 		"shape: [1]":                      "a.yaml:1:8: shape wants a type, square, group or void, got a list",
 		"shape: {type: }":                 "shape.type wants square, group or void, got nothing",

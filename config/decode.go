@@ -361,7 +361,8 @@ func (r *decoder) choice(n *node, v reflect.Value, key string) {
 // choose finds the kind of struct that a node asks for, and returns one with
 // the settings that it starts from.
 func (r *decoder) choose(n *node, v reflect.Value, key string) (Kind, reflect.Value, bool) {
-	kinds, known := r.kinds[v.Type()]
+	all, known := r.kinds[v.Type()]
+	kinds := possible(all)
 	if !known {
 		panic(fmt.Sprintf("internal error: config: there are no kinds of %v, at %s", v.Type(), key))
 	}
@@ -388,9 +389,13 @@ func (r *decoder) choose(n *node, v reflect.Value, key string) (Kind, reflect.Va
 		r.wants(name, join(key, typeKey), alternatives(kinds))
 		return Kind{}, reflect.Value{}, false
 	}
-	for _, k := range kinds {
+	for _, k := range all {
 		if k.Name != name.text {
 			continue
+		}
+		if k.Not != "" {
+			r.wrong(name.at, "%s can't be %s: %s", cmp.Or(key, "the file"), k.Name, k.Not)
+			return Kind{}, reflect.Value{}, false
 		}
 		if present && now.Name == k.Name {
 			return k, now.copy(v), true

@@ -107,6 +107,11 @@ func (k Kind) put(v, s reflect.Value) {
 	v.Set(s)
 }
 
+// possible are the kinds that settings can be of.
+func possible(all []Kind) []Kind {
+	return slices.DeleteFunc(slices.Clone(all), func(k Kind) bool { return k.Not != "" })
+}
+
 // alternatives lists the names of kinds: "csv, jsonl or parquet".
 func alternatives(kinds []Kind) string {
 	var b strings.Builder

@@ -275,7 +275,7 @@ func (s *schemer) choice(t reflect.Type, around []field, outer reflect.Value, ke
 	all := &node{form: list}
 	n.put("oneOf", all)
 	var names []string
-	for _, k := range s.kinds[t] {
+	for _, k := range possible(s.kinds[t]) {
 		names = append(names, k.Name)
 		v := reflect.ValueOf(k.Default)
 		if v.Kind() == reflect.Pointer {

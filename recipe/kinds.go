@@ -17,6 +17,9 @@ import (
 	"github.com/gradus-ml/gradus/train"
 )
 
+// lbfgs is an optimizer that recipes can't have.
+var lbfgs = config.Kind{Name: "lbfgs", Not: "it evaluates the loss several times in a step, where a run has one gradient for each; it is for programs, see optim.LBFGS"}
+
 // Kinds lists what the fields of a recipe can hold that are one of several
 // structs, and what starts from settings of its own where a recipe brings it
 // in.
@@ -29,7 +32,7 @@ func Kinds() config.Kinds {
 		reflect.TypeFor[text.Augment]():       text.AugmentKinds(),
 		reflect.TypeFor[model.Config]():       model.Kinds(),
 		reflect.TypeFor[loss.Config]():        loss.Kinds(),
-		reflect.TypeFor[optim.Config]():       optim.Kinds(),
+		reflect.TypeFor[optim.Config]():       append(optim.Kinds(), lbfgs),
 		reflect.TypeFor[schedule.Config]():    schedule.Kinds(),
 
 		reflect.TypeFor[Loss]():            {{Default: Loss{Weight: 1}}},

@@ -197,6 +197,7 @@ func TestParseRefuses(t *testing.T) {
 		{"loss: cross_entropy", "loss: []", "loss: must be given"},
 		{"loss: cross_entropy", "loss: {type: mse, target: lable}", `loss.target: there is no target "lable"; did you mean label?`},
 		{"loss: cross_entropy", "loss: [{type: mse, target: label}, {type: l1, target: label}]", `loss.1.target: "label" has a loss already`},
+		{"type: sgd", "type: lbfgs", "optimizer can't be lbfgs: it evaluates the loss several times in a step"},
 		{"lr: 0.05", "lr: 0", "optimizer.lr: must be above 0, got 0"},
 		{"schedule: one_cycle", "schedule: {type: cosine, warmup: {share: 2}}", "schedule: "},
 		{"metrics: [accuracy]", "metrics: [acuracy]", `evaluate.metrics.0: there is no metric "acuracy"; did you mean accuracy?`},
