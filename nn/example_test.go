@@ -71,7 +71,7 @@ func ExampleSummarize() {
 	//   classifier  Linear       f32[1 10]               90  yes             170
 	// --------------------------------------------------------------------------
 	// total                                             322              475,362
-	// parameters 1.3 kB, trained 322, frozen 0; other state 17, 72 B
+	// parameters 1.3 kB, trained 322, frozen 0; other state 17, 72 B; outputs of layers 65.6 kB
 }
 
 func ExampleConv2d_Forward_mistake() {

@@ -97,11 +97,12 @@ func (cfg MixtureOfExpertsConfig) Validate() error {
 // Tokens are therefore moved into places: with a CapacityFactor C, each expert has
 // ceil(C TopK N / Experts) of them for N tokens, which first choices take before
 // second ones and tokens in their order; a token that finds none left is dropped by
-// that expert. Without, each expert takes as many blocks of
-// ceil(TopK N / (2 Experts)) places as it needs, so that at most half as many again
-// as there are tokens stay empty. Either way the arithmetic is that of about TopK
-// experts a token, and not of all; without a capacity the weights of the blocks are
-// copied.
+// that expert. Without, each expert takes as many blocks of places as it needs, a
+// quarter of the mean number of tokens of an expert long: at most so many places for
+// each expert stay empty. Either way the arithmetic is that of about TopK experts a
+// token, and not of all; without a capacity the weights of the blocks are copied,
+// which is why blocks are no shorter than 64 places where experts have so many
+// tokens.
 //
 // In training the layer adds to the loss, with f[e] the tokens of expert e divided
 // by those that there are, before any is dropped,
@@ -254,7 +255,7 @@ func (l *MixtureOfExperts) through(c *Ctx, x, w, e *ir.Value) *ir.Value {
 		// A token that is dropped has a place behind all others, where nothing is.
 		place = ops.Select(kept, place, ops.Broadcast(whole(blocks*size), place.Shape()))
 	} else {
-		size = (m + 2*cfg.Experts - 1) / (2 * cfg.Experts)
+		size = blockSize(m, cfg.Experts)
 		blocks = (m + cfg.Experts*(size-1)) / size
 		total := ops.Cast(ops.Reshape(ops.Narrow(upTo, 0, m-1, 1), cfg.Experts), dtype.Int64)
 		full := ops.Mul(ops.Iota(g, dtype.Int64, shape.Of(1, (n+size-1)/size), 1), whole(size))
@@ -276,6 +277,14 @@ func (l *MixtureOfExperts) through(c *Ctx, x, w, e *ir.Value) *ir.Value {
 	back := ops.Take(out, ops.Minimum(place, whole(blocks*size-1)), 0) // [K*N D]
 	y := ops.Mul(back, ops.Unsqueeze(w, 1))
 	return ops.Sum(ops.Reshape(y, cfg.TopK, n, cfg.Width), 0)
+}
+
+// blockSize is the number of places of a block for m choices among experts: the
+// shorter blocks are the fewer places stay empty, and the more weights are copied.
+// The numbers are those of BenchmarkMixtureOfExperts in train.
+func blockSize(m, experts int) int {
+	mean := func(parts int) int { return (m + parts*experts - 1) / (parts * experts) }
+	return min(mean(1), max(mean(4), 64))
 }
 
 // apply runs a block of tokens [P S D] each through the expert that owns it.

@@ -19,6 +19,7 @@ type Summary struct {
 	Flops  int64        // floating-point operations of a forward pass, a multiply-add being two
 
 	ParamBytes, StateBytes int64
+	OutputBytes            int64 // of the outputs of all modules that hold no others
 
 	values []summaryValue
 }
@@ -85,6 +86,9 @@ func Summarize(model any, inputs ...ir.Type) (*Summary, error) {
 			}
 		}
 		row.Output = newest(g.Nodes()[:v.To]).Type()
+		if at := len(s.Rows) - 1; row == &s.Rows[at] && v.To > v.From {
+			s.OutputBytes += int64(row.Output.SizeBytes())
+		}
 	})
 	var in []*ir.Value
 	for _, t := range inputs {
@@ -220,6 +224,9 @@ func (s *Summary) String() string {
 	fmt.Fprintf(&b, "parameters %s, trained %s, frozen %s", memory(s.ParamBytes), grouped(int64(s.Params-s.Frozen)), grouped(int64(s.Frozen)))
 	if s.States > 0 {
 		fmt.Fprintf(&b, "; other state %s, %s", grouped(int64(s.States)), memory(s.StateBytes))
+	}
+	if s.OutputBytes > 0 {
+		fmt.Fprintf(&b, "; outputs of layers %s", memory(s.OutputBytes))
 	}
 	return b.String() + "\n"
 }

@@ -90,7 +90,7 @@ func TestSummaryFreeze(t *testing.T) {
 	if bn := s.Rows[2]; s.Frozen != 23 || bn.States != 5 || s.States != 5 || s.ParamBytes != 4*33 || s.StateBytes != 4*4+8 {
 		t.Errorf("frozen %d, states %d of %d, %d and %d bytes", s.Frozen, bn.States, s.States, s.ParamBytes, s.StateBytes)
 	}
-	if !strings.HasSuffix(s.String(), "parameters 132 B, trained 10, frozen 23; other state 5, 24 B\n") {
+	if !strings.HasSuffix(s.String(), "parameters 132 B, trained 10, frozen 23; other state 5, 24 B; outputs of layers 144 B\n") {
 		t.Errorf("table\n%s", s)
 	}
 	if err := s.Freeze("4.*"); err == nil || !strings.Contains(err.Error(), `"4.*" fits no key`) {

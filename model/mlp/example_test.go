@@ -30,5 +30,5 @@ func ExampleNew() {
 	//   fc2    Linear  f32[1 10]        1,290  yes           2,570
 	// ------------------------------------------------------------
 	// total                           101,770              203,530
-	// parameters 407.1 kB, trained 101,770, frozen 0
+	// parameters 407.1 kB, trained 101,770, frozen 0; outputs of layers 552 B
 }
