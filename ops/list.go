@@ -104,6 +104,7 @@ func List() []Listed {
 		{TransposeOp{}, "transpose"},
 		{UnaryOp{}, "unary"},
 		{UpdateOp{}, "update"},
+		{Adam8BitOp{}, "adam_8bit"},
 		{VarOp{}, "var"},
 		{WhileOp{}, "while"},
 	}

@@ -71,6 +71,23 @@ func (cfg Adam) Start(s *Step) Update { return cfg.start(s, cfg.Form == Keras) }
 // start is the update with weight decay apart from the gradient, or as a part of
 // it.
 func (cfg Adam) start(s *Step, apart bool) Update {
+	numbers := cfg.numbers(s, apart)
+	if !cfg.AMSGrad {
+		return rule(ops.AdamUpdate, numbers...)
+	}
+	rate, corrected, eps := numbers[0], numbers[5], numbers[6]
+	decayed := s.decayed(cfg.WeightDecay, apart)
+	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
+		p, g = decayed(p, g)
+		m := towards(state[0], g, 1-cfg.Beta1)
+		v := squares(state[1], g, cfg.Beta2)
+		most := ops.Maximum(state[2], v)
+		return ops.Sub(p, ops.Mul(rate, ops.Div(m, ops.Add(ops.Mul(ops.Sqrt(most), corrected), eps)))), []*ir.Value{m, v, most}
+	}
+}
+
+// numbers are the scalars of ops.AdamUpdate.
+func (cfg Adam) numbers(s *Step, apart bool) []*ir.Value {
 	keep, decay := s.constant(1), s.constant(cfg.WeightDecay)
 	if apart {
 		keep, decay = s.keep(cfg.WeightDecay), s.constant(0)
@@ -80,16 +97,5 @@ func (cfg Adam) start(s *Step, apart bool) Update {
 	if cfg.Form == Keras {
 		step, root = ops.Mul(step, ops.Sqrt(left)), ops.Scalar(left, 1)
 	}
-	rate, corrected, eps := s.scalar(step), s.scalar(root), s.constant(cfg.Eps)
-	if !cfg.AMSGrad {
-		return rule(ops.AdamUpdate, rate, decay, s.constant(1-cfg.Beta1), s.constant(cfg.Beta2), s.constant(1-cfg.Beta2), corrected, eps, keep)
-	}
-	decayed := s.decayed(cfg.WeightDecay, apart)
-	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
-		p, g = decayed(p, g)
-		m := towards(state[0], g, 1-cfg.Beta1)
-		v := squares(state[1], g, cfg.Beta2)
-		most := ops.Maximum(state[2], v)
-		return ops.Sub(p, ops.Mul(rate, ops.Div(m, ops.Add(ops.Mul(ops.Sqrt(most), corrected), eps)))), []*ir.Value{m, v, most}
-	}
+	return []*ir.Value{s.scalar(step), decay, s.constant(1 - cfg.Beta1), s.constant(cfg.Beta2), s.constant(1 - cfg.Beta2), s.scalar(root), s.constant(cfg.Eps), keep}
 }

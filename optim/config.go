@@ -23,6 +23,8 @@ func Kinds() []config.Kind {
 		{Name: "adam", Default: DefaultAdam()},
 		{Name: "rmsprop", Default: DefaultRMSprop()},
 		{Name: "adagrad", Default: DefaultAdaGrad()},
+		{Name: "adam_8bit", Default: DefaultAdam8Bit()},
+		{Name: "adamw_8bit", Default: DefaultAdamW8Bit()},
 		{Name: "lion", Default: DefaultLion()},
 		{Name: "lamb", Default: DefaultLAMB()},
 		{Name: "lars", Default: DefaultLARS()},

@@ -57,6 +57,7 @@ func TestValidate(t *testing.T) {
 			[]string{"lr must", "alpha must be at least 0 and below 1, got 1", "eps must", "weight_decay must", "momentum must"}},
 		{Adam{Common: Common{LR: -1}, Beta1: 1, Beta2: -0.1, Eps: -1, WeightDecay: -1}, []string{"lr must", "beta1 must", "beta2 must", "eps must", "weight_decay must"}},
 		{AdamW{Beta1: 2}, []string{"beta1 must"}},
+		{DefaultAdam8Bit(), nil}, {DefaultAdamW8Bit(), nil}, {AdamW8Bit{Beta1: 1, Min8BitSize: -1}, []string{"beta1 must", "min_8bit_size must"}},
 		{DefaultLion(), nil}, {DefaultLAMB(), nil}, {DefaultLARS(), nil}, {DefaultLookahead(), nil},
 		{Lion{Common: Common{LR: -1}, Beta1: 1, Beta2: -0.1, WeightDecay: -1}, []string{"lr must", "beta1 must", "beta2 must", "weight_decay must"}},
 		{LAMB{Common: Common{LR: -1}, Beta1: 1, Beta2: -0.1, Eps: -1, WeightDecay: -1, MaxGradNorm: new(float64)},

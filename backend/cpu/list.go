@@ -53,6 +53,7 @@ func builtin() map[reflect.Type]Lower {
 		{ops.RandomBitsOp{}, lowerRandomBits},
 		{ops.ReduceOp{}, lowerReduce},
 		{ops.SumSquaresOp{}, lowerSumSquares},
+		{ops.Adam8BitOp{}, lowerAdam8Bit},
 		{ops.ArgReduceOp{}, lowerArgReduce},
 		{ops.TransposeOp{}, lowerTranspose},
 		{ops.SliceOp{}, lowerSlice},

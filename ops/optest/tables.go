@@ -92,6 +92,7 @@ func Tables() map[string]Table {
 		"unary":                unary(),
 		"sum_squares":          sumSquares(),
 		"update":               update(),
+		"adam_8bit":            adam8Bit(),
 		"var":                  variance(),
 		"vector_norm":          vectorNorm(),
 		"while":                while(),

@@ -1,5 +1,6 @@
 """Ten steps of the optimizers that torch.optim does not have; the format is that of optim.py."""
 
+import bitsandbytes.functional
 import pytorch_optimizer
 import schedulefree
 import timm.optim
@@ -194,11 +195,88 @@ def build_sam(path):
     return g
 
 
+class Adam8Bit(torch.optim.Optimizer):
+    """kOptimizerStatic8bit2StateBlockwise of bitsandbytes 0.50.2, which has it for GPUs alone, written anew over its maps.
+    Weight decay is that of torch.optim.Adam, or with apart that of torch.optim.AdamW."""
+
+    BLOCK = 256
+    apart = False
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, min_8bit_size=256):
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "min_8bit_size": min_8bit_size})
+        self.maps = [bitsandbytes.functional.create_dynamic_map(signed) for signed in (True, False)]
+        self.steps = 0
+
+    @staticmethod
+    def nearest(numbers, x):
+        return (x[:, None] - numbers[None, :]).abs().argmin(1)
+
+    @torch.no_grad()
+    def step(self):
+        self.steps += 1
+        for group in self.param_groups:
+            lr, (beta1, beta2), eps, decay = group["lr"], group["betas"], group["eps"], group["weight_decay"]
+            left1, left2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps
+            for p in group["params"]:
+                state, n = self.state[p], p.numel()
+                coded = n >= group["min_8bit_size"]
+                if not state and coded:
+                    blocks = -(-n // self.BLOCK)
+                    for k in "12":
+                        state["state" + k] = torch.zeros(p.shape, dtype=torch.uint8)
+                        state["absmax" + k] = torch.zeros(blocks)
+                elif not state:
+                    state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(p), torch.zeros_like(p)
+                if coded:
+                    scales = [state["absmax" + k].repeat_interleave(self.BLOCK)[:n] for k in "12"]
+                    m, v = [numbers[state["state" + k].flatten().long()] * s for numbers, k, s in zip(self.maps, "12", scales)]
+                    m, v = m.view_as(p), v.view_as(p)
+                else:
+                    m, v = state["exp_avg"], state["exp_avg_sq"]
+                g = p.grad
+                if self.apart:
+                    p.mul_(1 - lr * decay)
+                else:
+                    g = g + decay * p
+                m, v = m * beta1 + (1 - beta1) * g, v * beta2 + (1 - beta2) * g * g
+                p.sub_(lr / left1 * m / (v.sqrt() / left2 ** 0.5 + eps))
+                if not coded:
+                    state["exp_avg"], state["exp_avg_sq"] = m, v
+                    continue
+                for k, numbers, x in zip("12", self.maps, (m.flatten(), v.flatten())):
+                    for b in range(0, n, self.BLOCK):
+                        part = x[b:b + self.BLOCK]
+                        scale = part.abs().max()
+                        state["absmax" + k][b // self.BLOCK] = scale
+                        codes = self.nearest(numbers, part / scale)
+                        codes[(part < 0) & (numbers[codes] == 0)] -= 1  # keep the sign
+                        state["state" + k].view(-1)[b:b + self.BLOCK] = codes.to(torch.uint8)
+
+
+class AdamW8Bit(Adam8Bit):
+    apart = True
+
+
+def build_adam_8bit(kind, optimizer, seed):
+    def build(path):
+        g = Golden("optim_more", path, seed=seed)
+        run = lambda name, lr=0.01, **options: trajectory(g, name, kind, optimizer, lr, shapes=[[3], [16, 20], [2, 3, 7, 7]], **options)
+        run("default", 1e-3)
+        run("weight_decay", weight_decay=0.1, betas=(0.8, 0.95), eps=1e-3)
+        run("varying_lr", varying(0.03), weight_decay=0.1)
+        run("two_groups", groups=two_groups(0.02, weight_decay=0.2, betas=(0.5, 0.9), min_8bit_size=1000))
+        return g
+
+    return build
+
+
 FILES = {
     "optim/testdata/lion.safetensors": build_lion,
     "optim/testdata/lamb.safetensors": build_lamb,
     "optim/testdata/lars.safetensors": build_lars,
     "optim/testdata/lookahead.safetensors": build_lookahead,
+    "optim/testdata/adam_8bit.safetensors": build_adam_8bit("adam_8bit", Adam8Bit, 47),
+    "optim/testdata/adamw_8bit.safetensors": build_adam_8bit("adamw_8bit", AdamW8Bit, 48),
     "optim/testdata/sam.safetensors": build_sam,
     "optim/testdata/sgd_schedule_free.safetensors": build_sgd_schedule_free,
     "optim/testdata/adamw_schedule_free.safetensors": build_adamw_schedule_free,
