@@ -188,6 +188,11 @@ func (c *Ctx) Param(p *Param) *ir.Value {
 	return v
 }
 
+// Bind makes v the value of a parameter that is none of the model's, such as the
+// weight of a layer inside another that makes it of its own parameters: from
+// here on in this trace.
+func (c *Ctx) Bind(p *Param, v *ir.Value) { c.t.params[p] = v }
+
 // SetParam gives a parameter a new value: from here on in this step, and in
 // the store when the step ends.
 func (c *Ctx) SetParam(p *Param, v *ir.Value) {

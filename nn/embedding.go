@@ -18,6 +18,12 @@ type EmbeddingConfig struct {
 	Width int `json:"width" yaml:"width"` // of each
 	// PaddingIdx is an index whose vector is 0 at first and gets no gradient.
 	PaddingIdx *int `json:"padding_idx" yaml:"padding_idx"`
+	// MaxNorm is the largest length of a vector: a longer one becomes as short as
+	// that when it is looked up, in training mode for good. nil is no limit.
+	MaxNorm *float64 `json:"max_norm" yaml:"max_norm"`
+	// ScaleGradByFreq divides the gradient of a vector by how often it was looked
+	// up in the batch.
+	ScaleGradByFreq bool `json:"scale_grad_by_freq" yaml:"scale_grad_by_freq"`
 }
 
 // DefaultEmbedding is without a padding index.
@@ -33,6 +39,9 @@ func (cfg EmbeddingConfig) Validate() error {
 	}
 	if p := cfg.PaddingIdx; p != nil && (*p < 0 || *p >= cfg.Count) {
 		errs = append(errs, fmt.Errorf("padding index %d is outside 0..%d", *p, cfg.Count-1))
+	}
+	if m := cfg.MaxNorm; m != nil && !(*m > 0) {
+		errs = append(errs, fmt.Errorf("max norm must be above 0, got %v", *m))
 	}
 	return errors.Join(errs...)
 }
@@ -83,13 +92,50 @@ func (l *Embedding) Forward(c *Ctx, x *ir.Value) *ir.Value {
 		return refuse(c, "embedding", errors.New("wants indices of an integer type"), x)
 	}
 	idx := ops.Cast(x, dtype.Int64)
-	y := ops.Take(c.Param(l.Weight), idx, 0)
+	weight := c.Param(l.Weight)
+	if l.Config.MaxNorm != nil {
+		weight = l.shorten(c, weight, idx)
+	}
+	y := ops.Take(weight, idx, 0)
+	if l.Config.ScaleGradByFreq && c.Training() {
+		flat := ops.Reshape(idx, idx.Shape().Size())
+		ones := ops.Full(c.Graph(), weight.DType(), flat.Shape(), 1)
+		counts := ops.IndexAdd(ops.Full(c.Graph(), weight.DType(), shape.Of(l.Config.Count), 0), flat, ones, 0)
+		share := ops.Div(ops.OnesLike(y), ops.BroadcastInDim(ops.Take(counts, idx, 0), y.Shape(), axesOf(idx)...))
+		fixed := ops.StopGradient(y)
+		y = ops.Add(fixed, ops.Mul(ops.Sub(y, fixed), share))
+	}
 	if l.Config.PaddingIdx == nil {
 		return y
 	}
 	// The vectors of padding are looked up like others, but send no gradient back.
 	padding := ops.Eq(idx, ops.FullInt(c.Graph(), dtype.Int64, shape.Shape{}, int64(*l.Config.PaddingIdx)))
 	return ops.Select(ops.Broadcast(ops.Unsqueeze(padding, -1), y.Shape()), ops.StopGradient(y), y)
+}
+
+// shorten makes the vectors of indices no longer than MaxNorm, as PyTorch does: by
+// MaxNorm/(length + 1e-7), without a gradient.
+func (l *Embedding) shorten(c *Ctx, weight, idx *ir.Value) *ir.Value {
+	flat := ops.Reshape(idx, idx.Shape().Size())
+	rows := ops.StopGradient(ops.Take(weight, flat, 0))
+	length := ops.Sqrt(ops.Sum(ops.Mul(rows, rows), 1))
+	limit := ops.Scalar(length, *l.Config.MaxNorm)
+	scale := ops.Div(limit, ops.Add(length, ops.Scalar(length, 1e-7)))
+	scale = ops.Select(ops.Gt(length, limit), scale, ops.OnesLike(length))
+	short := ops.IndexCopy(ops.StopGradient(weight), flat, ops.Mul(rows, ops.BroadcastInDim(scale, rows.Shape(), 0)), 0)
+	if c.Training() {
+		c.SetParam(l.Weight, short)
+		return c.Param(l.Weight)
+	}
+	return short
+}
+
+func axesOf(v *ir.Value) []int {
+	axes := make([]int, v.Rank())
+	for a := range axes {
+		axes[a] = a
+	}
+	return axes
 }
 
 // Logits goes the other way, with the same weights: the product of x [... Width]

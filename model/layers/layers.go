@@ -179,6 +179,9 @@ func Kinds() []config.Kind {
 		{Name: "softmax", Default: Softmax{Axis: -1}},
 		{Name: "log_softmax", Default: LogSoftmax{Axis: -1}},
 		{Name: "prelu", Default: PReLU{}},
+		{Name: "weight_norm", Default: WeightNorm{}},
+		{Name: "spectral_norm", Default: SpectralNorm{SpectralNormConfig: nn.DefaultSpectralNorm()}},
+		{Name: "bilinear", Default: Bilinear{Bias: true}},
 		{Name: "max_pool", Default: DefaultMaxPool()},
 		{Name: "avg_pool", Default: DefaultAvgPool()},
 		{Name: "lp_pool", Default: LPPool{Norm: 2}},
@@ -213,6 +216,7 @@ func Kinds() []config.Kind {
 		{Name: "reshape", Default: Reshape{}},
 		{Name: "permute", Default: Permute{}},
 		{Name: "embedding", Default: DefaultEmbedding()},
+		{Name: "embedding_bag", Default: EmbeddingBag{Mode: nn.MeanBag}},
 		{Name: "learned_position", Default: LearnedPosition{}},
 		{Name: "sinusoidal_position", Default: SinusoidalPosition{}},
 		{Name: "rope", Default: RoPE{RoPEConfig: nn.DefaultRoPE(), Heads: 1}},
@@ -467,6 +471,10 @@ func count(list []Layer) int {
 			}
 		case MaxUnpool:
 			n += count(l.Layers)
+		case WeightNorm:
+			n += count([]Layer{l.Layer})
+		case SpectralNorm:
+			n += count([]Layer{l.Layer})
 		case Repeat:
 			n += max(l.Times, 0) * count(l.Layers)
 		}

@@ -17,11 +17,13 @@ import (
 // Embedding looks vectors up: whole numbers [B ...] to [B ... Width]. The vector
 // of padding is 0 and stays so.
 type Embedding struct {
-	Named      `yaml:",inline"`
-	Count      *int `json:"count" yaml:"count"`             // vectors; null takes as many as the data have numbers
-	Width      int  `json:"width" yaml:"width"`             // of a vector
-	PaddingIdx *int `json:"padding_idx" yaml:"padding_idx"` // number that stands for no token; null takes that of the data, if they have one
-	Mask       bool `json:"mask" yaml:"mask"`               // later layers leave out places [B T] that are padding
+	Named           `yaml:",inline"`
+	Count           *int     `json:"count" yaml:"count"`                           // vectors; null takes as many as the data have numbers
+	Width           int      `json:"width" yaml:"width"`                           // of a vector
+	PaddingIdx      *int     `json:"padding_idx" yaml:"padding_idx"`               // number that stands for no token; null takes that of the data, if they have one
+	Mask            bool     `json:"mask" yaml:"mask"`                             // later layers leave out places [B T] that are padding
+	MaxNorm         *float64 `json:"max_norm" yaml:"max_norm"`                     // longer vectors become as short as this when they are looked up; null for no limit
+	ScaleGradByFreq bool     `json:"scale_grad_by_freq" yaml:"scale_grad_by_freq"` // divide a vector's gradient by how often it is in the batch
 }
 
 // DefaultEmbedding takes all but the width from the data, which must be set.
@@ -37,6 +39,9 @@ func (cfg Embedding) Validate() error {
 	if p := cfg.PaddingIdx; p != nil && (*p < 0 || *p >= count) {
 		errs = append(errs, fmt.Errorf("padding_idx must be in 0..%d, got %d", count-1, *p))
 	}
+	if m := cfg.MaxNorm; m != nil {
+		errs = append(errs, smallest("max_norm", *m))
+	}
 	return errors.Join(errs...)
 }
 
@@ -45,22 +50,28 @@ func (cfg Embedding) Build(x Operand) (Module, error) {
 	if !x.Type.DType.IsInt() || x.Rank() > 5 {
 		return nil, x.not("whole numbers such as tokens")
 	}
-	c := nn.EmbeddingConfig{Count: x.Values, Width: cfg.Width, PaddingIdx: cfg.PaddingIdx}
+	c, err := cfg.config(x)
+	if err != nil {
+		return nil, err
+	}
+	return &embedding{c.Build(), cfg.Mask}, nil
+}
+
+// config is that of package nn for an operand of whole numbers.
+func (cfg Embedding) config(x Operand) (nn.EmbeddingConfig, error) {
+	c := nn.EmbeddingConfig{Count: x.Values, Width: cfg.Width, PaddingIdx: cfg.PaddingIdx, MaxNorm: cfg.MaxNorm, ScaleGradByFreq: cfg.ScaleGradByFreq}
 	if c.PaddingIdx == nil {
 		c.PaddingIdx = x.Padding
 	}
 	switch {
 	case cfg.Count == nil && x.Values == 0:
-		return nil, errors.New("count must be given, since the data don't tell how many numbers there are")
+		return c, errors.New("count must be given, since the data don't tell how many numbers there are")
 	case cfg.Count != nil && x.Values > *cfg.Count:
-		return nil, fmt.Errorf("count must be at least %d, which is how many numbers the data have, got %d", x.Values, *cfg.Count)
+		return c, fmt.Errorf("count must be at least %d, which is how many numbers the data have, got %d", x.Values, *cfg.Count)
 	case cfg.Count != nil:
 		c.Count = *cfg.Count
 	}
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	return &embedding{c.Build(), cfg.Mask}, nil
+	return c, c.Validate()
 }
 
 type embedding struct {

@@ -277,6 +277,55 @@ def build_shapes(path):
     return g
 
 
+class Pair(nn.Module):
+    """A layer of two operands that lie one above the other."""
+
+    def __init__(self, weight, bias, call):
+        super().__init__()
+        self.weight, self.bias, self.call = weight, bias, call
+
+    def forward(self, x):
+        return self.call(x[:, 0], x[:, 1], self.weight, self.bias)
+
+
+def build_weights(path):
+    """Layers whose weights are made of others, bags of embeddings, and layers of two operands."""
+    g = Golden("layers", path, seed=74)
+    weight_norm, spectral_norm = nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm
+    three = lambda *shape: [normal(*shape, mean=0.5), normal(*shape, std=2.0), normal(*shape)]
+    inner = [
+        ("linear", lambda: nn.Linear(5, 3), (4, 5), {"type": "linear", "out": 3}),
+        ("linear_no_bias", lambda: nn.Linear(5, 3, bias=False), (4, 5), {"type": "linear", "out": 3, "bias": False}),
+        ("conv1d", lambda: nn.Conv1d(2, 3, 3), (2, 2, 6), {"type": "conv1d", "out": 3, "kernel": 3}),
+        ("conv2d", lambda: nn.Conv2d(4, 6, (2, 3), groups=2), (2, 4, 3, 4), {"type": "conv2d", "out": 6, "kernel": [2, 3], "groups": 2}),
+        ("conv3d", lambda: nn.Conv3d(2, 3, 2), (1, 2, 3, 2, 3), {"type": "conv3d", "out": 3, "kernel": 2}),
+        ("conv_transpose1d", lambda: nn.ConvTranspose1d(3, 2, 3), (2, 3, 4), {"type": "conv_transpose1d", "out": 2, "kernel": 3}),
+        ("conv_transpose2d", lambda: nn.ConvTranspose2d(3, 2, 2), (2, 3, 3, 2), {"type": "conv_transpose2d", "out": 2, "kernel": 2}),
+        ("conv_transpose3d", lambda: nn.ConvTranspose3d(2, 2, 2), (1, 2, 2, 2, 2), {"type": "conv_transpose3d", "out": 2, "kernel": 2}),
+    ]
+    for name, make, x, settings in inner:
+        layer(g, f"weight_norm_{name}", "weight_norm", weight_norm(make()), [normal(*x)], layer=settings)
+        torch.manual_seed(0)  # of the vectors
+        layer(g, f"spectral_norm_{name}", "spectral_norm", spectral_norm(make()), three(*x), layer=settings)
+    torch.manual_seed(0)
+    layer(g, "spectral_norm_options", "spectral_norm", spectral_norm(nn.Linear(4, 6), n_power_iterations=3, eps=1e-3), three(3, 4),
+          layer={"type": "linear", "out": 6}, n_power_iterations=3, eps=1e-3)
+
+    net = nn.Bilinear(4, 4, 3)
+    layer(g, "bilinear", "bilinear", Pair(net.weight, net.bias, nn.functional.bilinear), [normal(5, 2, 4)], out=3)
+    net = nn.Bilinear(3, 3, 1, bias=False)
+    layer(g, "bilinear_no_bias", "bilinear", Pair(net.weight, None, nn.functional.bilinear), [normal(2, 2, 3)], out=1, bias=False)
+
+    for mode in ("mean", "sum", "max"):
+        layer(g, f"embedding_bag_{mode}", "embedding_bag", nn.EmbeddingBag(7, 3, mode=mode), [integers(0, 7, 4, 5)], count=7, width=3, mode=mode)
+        layer(g, f"embedding_bag_{mode}_padding", "embedding_bag", nn.EmbeddingBag(4, 3, mode=mode, padding_idx=1), [integers(0, 4, 6, 2)],
+              count=4, width=3, mode=mode, padding_idx=1)
+    layer(g, "embedding_max_norm", "embedding", nn.Embedding(5, 3, max_norm=0.8), [integers(0, 5, 2, 4)], count=5, width=3, max_norm=0.8)
+    layer(g, "embedding_by_frequency", "embedding", nn.Embedding(4, 3, padding_idx=2, scale_grad_by_freq=True), [integers(0, 4, 3, 5)],
+          count=4, width=3, padding_idx=2, scale_grad_by_freq=True)
+    return g
+
+
 def ours(options):
     """The settings for PyTorch's options: a few have other names."""
     names = {"kernel_size": "kernel", "norm_type": "norm", "output_size": "out"}
@@ -404,4 +453,5 @@ FILES = {
     "nn/testdata/pools.safetensors": build_pools,
     "nn/testdata/activations.safetensors": build_activations,
     "nn/testdata/shapes.safetensors": build_shapes,
+    "nn/testdata/weights.safetensors": build_weights,
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // files are those of nn/testdata that tools/goldens/layers.py makes.
-var files = []string{"layers", "pools", "activations", "shapes", "keras"}
+var files = []string{"layers", "pools", "activations", "shapes", "weights", "keras"}
 
 // A Case is a layer with reference values.
 type Case struct {

@@ -1,0 +1,112 @@
+package layers
+
+import (
+	"errors"
+
+	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/nn"
+	"github.com/gradus-ml/gradus/ops"
+)
+
+// WeightNorm is a linear layer or convolution whose weight is a direction and a
+// length, both of which are trained; see [nn.WeightNorm].
+type WeightNorm struct {
+	Named `yaml:",inline"`
+	Layer Layer `json:"layer" yaml:"layer"`
+}
+
+// Validate tells all that is wrong.
+func (cfg WeightNorm) Validate() error { return inner(cfg.Layer) }
+
+// inner is what is wrong with the layer in another.
+func inner(l Layer) error {
+	if l == nil {
+		return errors.New("layer must be given")
+	}
+	return config.Under("layer", l.Validate())
+}
+
+// Build makes the layer.
+func (cfg WeightNorm) Build(x Operand) (Module, error) {
+	return around(cfg.Layer, x, func(f nn.Forwarder) (nn.Forwarder, error) {
+		l := nn.NewWeightNorm(f)
+		return l, l.Validate()
+	})
+}
+
+// SpectralNorm is a linear layer or convolution whose weight is divided by its
+// largest singular value; see [nn.SpectralNorm].
+type SpectralNorm struct {
+	Named                 `yaml:",inline"`
+	Layer                 Layer `json:"layer" yaml:"layer"`
+	nn.SpectralNormConfig `yaml:",inline"`
+}
+
+// Validate tells all that is wrong.
+func (cfg SpectralNorm) Validate() error {
+	return errors.Join(inner(cfg.Layer), cfg.SpectralNormConfig.Validate())
+}
+
+// Build makes the layer.
+func (cfg SpectralNorm) Build(x Operand) (Module, error) {
+	return around(cfg.Layer, x, func(f nn.Forwarder) (nn.Forwarder, error) {
+		l := cfg.SpectralNormConfig.Build(f)
+		return l, l.Validate()
+	})
+}
+
+// around builds a layer, and another around that of package nn in it.
+func around(l Layer, x Operand, wrap func(nn.Forwarder) (nn.Forwarder, error)) (Module, error) {
+	m, err := l.Build(x)
+	if err != nil {
+		return nil, config.Under("layer", err)
+	}
+	p, ok := m.(*plain)
+	if !ok {
+		return nil, config.Under("layer", errors.New("wants a linear layer or a convolution"))
+	}
+	s, last := p.Forwarder.(*swapped)
+	f := p.Forwarder
+	if last {
+		f = s.Forwarder
+	}
+	if f, err = wrap(f); err != nil {
+		return nil, config.Under("layer", err)
+	}
+	if last {
+		f = &swapped{f}
+	}
+	return &plain{f, p.keep}, nil
+}
+
+// Bilinear is linear in each of two vectors of an example that lie one above the
+// other: [B 2 D] to [B Out]; see [nn.Bilinear].
+type Bilinear struct {
+	Named `yaml:",inline"`
+	Out   int  `json:"out" yaml:"out"` // width of the result
+	Bias  bool `json:"bias" yaml:"bias"`
+}
+
+// Validate tells all that is wrong.
+func (cfg Bilinear) Validate() error { return atLeast(1, "out", cfg.Out) }
+
+// Build makes the layer.
+func (cfg Bilinear) Build(x Operand) (Module, error) {
+	if err := x.wants("pairs of vectors [B 2 D]", 3); err != nil {
+		return nil, err
+	}
+	if x.Dim(1) != 2 {
+		return nil, x.not("pairs of vectors [B 2 D]")
+	}
+	return &bilinear{nn.BilinearConfig{In1: x.Dim(2), In2: x.Dim(2), Out: cfg.Out, Bias: cfg.Bias}.Build()}, nil
+}
+
+type bilinear struct{ *nn.Bilinear }
+
+// Apply combines the first with the second.
+func (b *bilinear) Apply(c *module.Ctx, x Flow) Flow {
+	of := func(i int) *ir.Value { return ops.Squeeze(ops.Narrow(x.Value, 1, i, 1), 1) }
+	return Flow{Value: b.Forward(c, of(0), of(1))}
+}
