@@ -52,6 +52,9 @@ func TestAutoencoders(t *testing.T) {
 
 // The others learn, and draw images of the right range that are not all alike.
 func TestDrawings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("half a minute under the race detector")
+	}
 	for _, name := range []string{"gan", "diffusion"} {
 		drawn, err := run(t.Context(), artists[name](), digits(t, 3*batch), 1, 2)
 		if err != nil {
