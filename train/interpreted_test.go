@@ -172,6 +172,8 @@ func optimizers() []part {
 	ada.LRDecay, ada.InitialAccumulator, ada.WeightDecay = 0.1, 0.2, 0.01
 	rms.Momentum, rms.Centered, rms.WeightDecay = 0.9, true, 0.01
 	adam.WeightDecay = 0.01
+	ams, asgd := optim.DefaultAdamW(), optim.DefaultASGD()
+	ams.AMSGrad, asgd.T0, asgd.WeightDecay = true, 0, 0.01
 	parts := []part{
 		scaled(),
 		optimizer("SGD/momentum", sgd, other),
@@ -179,9 +181,17 @@ func optimizers() []part {
 		optimizer("AdaGrad/options", ada, norm),
 		optimizer("RMSprop/options", rms, norm),
 		optimizer("Adam/weight decay", adam, norm),
+		optimizer("AdamW/amsgrad", ams, norm),
+		optimizer("ASGD/average", asgd, norm),
 	}
 	for _, k := range optim.Kinds() {
 		parts = append(parts, optimizer(k.Name, k.Default.(optim.Config), norm))
+		cfg := reflect.New(reflect.TypeOf(k.Default)).Elem()
+		cfg.Set(reflect.ValueOf(k.Default))
+		if form := cfg.FieldByName("Form"); form.IsValid() {
+			form.Set(reflect.ValueOf(optim.Keras))
+			parts = append(parts, optimizer(k.Name+"/keras", cfg.Interface().(optim.Config), norm))
+		}
 	}
 	return parts
 }
