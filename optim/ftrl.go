@@ -15,7 +15,9 @@ import (
 //	z = linear + g + 2*L2Shrinkage*p - (n^a - accumulator^a)/lr * p      a = -LRPower
 //	p = (clamp(z, -L1, L1) - z) / (n^a/lr + 2*L2 + Beta/lr)
 //
-// The rate must be above 0 in every step: it divides.
+// The rate must be above 0 in every step: it divides. The first step forgets the
+// initial weights but for a part: the rule is for linear models, and layers
+// behind one another, which must differ at the start, do not learn by it.
 //
 // Source: McMahan and others, "Ad click prediction: a view from the trenches"
 // (2013), algorithm 1; keras.optimizers.Ftrl of Keras 3.15.
@@ -69,9 +71,10 @@ func (cfg Ftrl) Start(s *Step) Update {
 	decayed := s.decayed(cfg.WeightDecay, true)
 	return func(p, g *ir.Value, state []*ir.Value) (*ir.Value, []*ir.Value) {
 		p, g = decayed(p, g)
+		old := power(state[0]) // before the new sum takes its place in memory
 		n := ops.Add(state[0], ops.Mul(g, g))
 		root := power(n)
-		sigma := ops.Mul(ops.Sub(root, power(state[0])), over)
+		sigma := ops.Mul(ops.Sub(root, old), over)
 		z := ops.Add(state[1], ops.Sub(plus(g, 2*cfg.L2Shrinkage, p), ops.Mul(sigma, p)))
 		excess := ops.Sub(ops.Clamp(z, -cfg.L1, cfg.L1), z)
 		return ops.Div(excess, ops.Add(ops.Mul(root, over), regular)), []*ir.Value{n, z}
