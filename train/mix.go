@@ -30,7 +30,8 @@ func (s Strategy) mixes() bool { return s.Mixup != nil || s.Cutmix != nil }
 //
 // where j goes through a permutation of the batch. With both, each batch has
 // one or the other. The loss is s of that by the target of i and 1-s of that by
-// the target of j. Inputs of integers can't be mixed.
+// the target of j. A target of a class for each pixel [B Y X] is cut with an image
+// of its size instead. Inputs of integers can't be mixed.
 //
 // Sources: Zhang and others, "mixup" (2017); Yun and others, "CutMix" (2019).
 // One s and one box serve a whole batch, as in both papers' programs.
@@ -63,9 +64,7 @@ func (r *run) mix(ctx context.Context, b *data.Batch) (in []*tensor.Tensor, mixe
 	if err != nil {
 		return nil, false, err
 	}
-	in = append(in, out[:r.Inputs]...)
-	in = append(in, b.Inputs[r.Inputs:r.Inputs+len(r.Heads)]...)
-	in = append(in, out[r.Inputs:]...)
+	in = append(in, out...)
 	return append(in, b.Inputs[r.Inputs+len(r.Heads):]...), true, nil
 }
 
@@ -99,15 +98,19 @@ func boxes(s *rng.Stream, share float64, inputs []*tensor.Tensor) ([]*tensor.Ten
 }
 
 // compileMix describes the blending: order, a mask for each input, inputs,
-// targets -> inputs, targets of the others.
+// targets -> inputs, targets, targets of the others.
 func (t *Trainer) compileMix() *exec.Func {
 	return exec.NewFunc(t.Store, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
 		order, masks, rest := in[0], in[1:1+t.Inputs], in[1+t.Inputs:]
-		var out []*ir.Value
+		var out, others []*ir.Value
 		for i, x := range rest {
 			other := ops.Take(x, order, 0)
 			if i >= t.Inputs {
-				out = append(out, other)
+				if box := boxOf(masks, x); box != nil {
+					x = ops.Select(box, x, other)
+					other = x
+				}
+				out, others = append(out, x), append(others, other)
 				continue
 			}
 			if !x.DType().IsFloat() {
@@ -116,8 +119,23 @@ func (t *Trainer) compileMix() *exec.Func {
 			}
 			out = append(out, ops.Add(ops.Mul(masks[i], x), ops.Mul(ops.Sub(ops.Scalar(masks[i], 1), masks[i]), other)))
 		}
-		return out
+		return append(out, others...)
 	})
+}
+
+// boxOf is true outside of the box that is cut from the image that a target
+// [B Y X] of classes belongs to; nil where nothing is cut, or the target is no such.
+func boxOf(masks []*ir.Value, target *ir.Value) *ir.Value {
+	if target.Rank() != 3 || target.DType().IsFloat() {
+		return nil
+	}
+	for _, m := range masks {
+		if m.Rank() == 4 && m.Dim(2) == target.Dim(1) && m.Dim(3) == target.Dim(2) {
+			kept := ops.Reshape(ops.Ne(m, ops.Scalar(m, 0)), 1, m.Dim(2), m.Dim(3))
+			return ops.Broadcast(kept, target.Shape())
+		}
+	}
+	return nil
 }
 
 // boxSide is the side of a box that leaves a share of a square of side 1.
