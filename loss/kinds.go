@@ -45,6 +45,14 @@ func Kinds() []config.Kind {
 		{Name: "cosine_similarity", Default: CosineSimilarityConfig{}},
 		{Name: "dice", Default: DefaultDice()},
 		{Name: "tversky", Default: DefaultTversky()},
+		{Name: "arc_face", Default: DefaultArcFace()},
+		{Name: "cos_face", Default: DefaultCosFace()},
+		{Name: "distillation", Default: DefaultDistillation()},
+		{Name: "info_nce", Default: DefaultInfoNCE()},
+		{Name: "siglip", Default: DefaultSigLIP()},
+		{Name: "nt_xent", Default: DefaultNTXent()},
+		{Name: "supervised_contrastive", Default: DefaultSupervisedContrastive()},
+		{Name: "circle", Default: DefaultCircle()},
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 	Labels                 // of an integer type
 	Either                 // labels or numbers
 	Relation               // a number that says how the vectors in an output belong together, however wide they are
+	Groups                 // labels that say which vectors belong together, however wide they are
 	Nothing                // the output is judged by itself, however wide it is; a target may have any type, and is not read
 )
 

@@ -122,7 +122,7 @@ func (r Recipe) outputs(set *feature.Set) ([]model.Output, error) {
 			return nil, config.Under("loss", err)
 		}
 		o := model.Output{Name: f.Name, Size: f.Encoder.(feature.Target).Outputs()}
-		if t := l.Config.Target(); t == loss.Nothing || t == loss.Relation {
+		if t := l.Config.Target(); t == loss.Nothing || t == loss.Relation || t == loss.Groups {
 			o.Size = 0
 		}
 		out = append(out, o)
@@ -228,7 +228,7 @@ func fits(cfg loss.Config, f feature.Fitted) error {
 	switch target := f.Encoder.(feature.Target); {
 	case (want == loss.Numbers || want == loss.Relation) && !dt.IsFloat():
 		return fmt.Errorf("target %s is a class, and this loss compares numbers: cross_entropy is for classes", f.Name)
-	case want == loss.Labels && dt.IsFloat():
+	case (want == loss.Labels || want == loss.Groups) && dt.IsFloat():
 		return fmt.Errorf("target %s is a number, and this loss is for classes: mse and l1 compare numbers", f.Name)
 	case want == loss.Either && dt.IsFloat() && target.Outputs() == 1: // which has probability 1
 		return fmt.Errorf("target %s is a number, and cross_entropy is for classes: mse and l1 compare numbers", f.Name)

@@ -33,6 +33,7 @@ type Case struct {
 	Config    loss.Config
 	In        []*tensor.Tensor   // arguments of the config's Apply, in its order; nil where one is absent
 	Stack     int                // so many of them, the first ones, are one output in a recipe
+	Together  bool               // each example is judged by the others of its batch
 	Golden    *moduletest.Golden // in, out, gout and gin of the case
 }
 
@@ -47,13 +48,14 @@ func Cases(t testing.TB, pattern string) (cases []Case) {
 	for _, file := range files {
 		g := moduletest.Open(t, file)
 		attrs := map[string]struct {
-			Loss  json.RawMessage
-			Stack int
+			Loss     json.RawMessage
+			Stack    int
+			Together bool
 		}{}
 		g.Cases(&attrs)
 		for _, name := range slices.Sorted(maps.Keys(attrs)) {
 			a := attrs[name]
-			c := Case{Name: strings.TrimSuffix(filepath.Base(file), ".safetensors") + "/" + name, Stack: max(1, a.Stack), Golden: g.In(t, name)}
+			c := Case{Name: strings.TrimSuffix(filepath.Base(file), ".safetensors") + "/" + name, Stack: max(1, a.Stack), Together: a.Together, Golden: g.In(t, name)}
 			c.settings(t, a.Loss)
 			c.In = make([]*tensor.Tensor, c.apply().Type().NumIn())
 			for i := range 10 {

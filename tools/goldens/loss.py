@@ -23,16 +23,17 @@ def losses(kind, seed, build, file=None, script="loss"):
     inputs are the arguments of the config's Apply in Go, in its order; None for one that is absent. Every
         floating-point one gets a gradient, except those in constant.
     stack of them, the first ones, are one output of a model in a recipe, stacked on axis 1.
+    together says that each example is judged by the others of its batch.
     config has the settings under the names of recipes, without type and reduction.
     """
 
     def make(path):
         g = Golden(script, path, seed)
 
-        def add(name, fn, inputs, constant=(), stack=1, reductions=REDUCTIONS, **config):
+        def add(name, fn, inputs, constant=(), stack=1, reductions=REDUCTIONS, together=False, **config):
             for reduction in reductions:
                 g.case(f"{reduction}_{name}", kind, lambda *args: fn(*args, reduction), inputs, constant, stack=stack,
-                       loss=dict(type=kind, reduction=reduction, **config))
+                       **({"together": True} if together else {}), loss=dict(type=kind, reduction=reduction, **config))
 
         build(add)
         return g

@@ -34,6 +34,7 @@ SCRIPTS = [
     "layers_keras",
     "linalg",
     "loss",
+    "loss_contrast",
     "loss_ctc",
     "loss_keras",
     "loss_scale",
