@@ -143,7 +143,7 @@ func recipeNames() map[string]bool {
 	all := map[string]bool{}
 	for section, kinds := range map[string][]config.Kind{
 		"loss": loss.Kinds(), "optimizer": optim.Kinds(), "schedule": schedule.Kinds(),
-		"layer": layers.Kinds(), "input": feature.Kinds(), "image": image.Kinds(),
+		"layer": layers.Kinds(), "init": layers.InitKinds(), "input": feature.Kinds(), "image": image.Kinds(),
 	} {
 		for _, k := range kinds {
 			all[section+" "+k.Name] = true

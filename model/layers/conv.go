@@ -22,6 +22,7 @@ type Conv struct {
 	Dilation    []int          `json:"dilation" yaml:"dilation,one"`     // positions between taps
 	Groups      int            `json:"groups" yaml:"groups"`             // separate sets of channels
 	Bias        bool           `json:"bias" yaml:"bias"`
+	Initial     `yaml:",inline"`
 }
 
 // DefaultConv has stride 1, no padding, one group and a bias.
@@ -145,6 +146,7 @@ type Depthwise struct {
 	PaddingMode nn.PaddingMode `json:"padding_mode" yaml:"padding_mode"` // what the padding holds
 	Dilation    []int          `json:"dilation" yaml:"dilation,one"`     // positions between taps
 	Bias        bool           `json:"bias" yaml:"bias"`
+	Initial     `yaml:",inline"`
 }
 
 // DefaultDepthwise has one result a channel, stride 1, no padding and a bias.
@@ -252,6 +254,7 @@ type ConvTranspose struct {
 	Dilation      []int `json:"dilation" yaml:"dilation,one"`             // positions between taps
 	Groups        int   `json:"groups" yaml:"groups"`                     // separate sets of channels
 	Bias          bool  `json:"bias" yaml:"bias"`
+	Initial       `yaml:",inline"`
 }
 
 // DefaultConvTranspose has stride 1, no padding, one group and a bias.

@@ -15,6 +15,7 @@ type EmbeddingBag struct {
 	Width      int        `json:"width" yaml:"width"`             // of a vector
 	Mode       nn.BagMode `json:"mode" yaml:"mode"`               // what becomes of the vectors
 	PaddingIdx *int       `json:"padding_idx" yaml:"padding_idx"` // number that counts for nothing; null takes that of the data, if they have one
+	Initial    `yaml:",inline"`
 }
 
 func (cfg EmbeddingBag) embedding() Embedding {

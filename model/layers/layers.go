@@ -249,6 +249,7 @@ func Kinds() []config.Kind {
 func Nested() config.Kinds {
 	return config.Kinds{
 		reflect.TypeFor[Layer](): Kinds(),
+		reflect.TypeFor[Init]():  InitKinds(),
 		reflect.TypeFor[nn.RoPEScaling](): {
 			{Name: "linear", Default: nn.LinearRoPE{}},
 			{Name: "dynamic", Default: nn.DynamicRoPE{}},
@@ -272,7 +273,7 @@ func validate(list []Layer, key string) error {
 			errs = append(errs, config.Under(at, errors.New("is no layer")))
 			continue
 		}
-		errs = append(errs, config.Under(at, l.Validate()))
+		errs = append(errs, config.Under(at, check(l)))
 		name := l.Label()
 		switch j, twice := seen[name]; {
 		case name == "":
@@ -335,11 +336,23 @@ func build(list []Layer, key string, x Operand) (*chain, Operand, error) {
 	return ch, x, nil
 }
 
+// check says what is wrong with the settings of a layer.
+func check(l Layer) error { return errors.Join(l.Validate(), initialOf(l).validate()) }
+
+// begun is a layer that was built, with the initial weights that it asks for.
+func begun(l Layer, x Operand) (Module, error) {
+	m, err := l.Build(x)
+	if err != nil {
+		return nil, err
+	}
+	return m, initialOf(l).set(m)
+}
+
 func buildOne(l Layer, x Operand) (Module, Operand, error) {
-	if err := l.Validate(); err != nil {
+	if err := check(l); err != nil {
 		return nil, x, err
 	}
-	m, err := l.Build(x)
+	m, err := begun(l, x)
 	y := x
 	if err == nil {
 		y, err = trace(m, x)

@@ -283,9 +283,10 @@ func (cfg DropPath) Build(x Operand) (Module, error) { return each(x, nn.NewDrop
 // Linear is nn.Linear over the last axis: [B D] to [B Out], [B T D] to
 // [B T Out].
 type Linear struct {
-	Named `yaml:",inline"`
-	Out   *int `json:"out" yaml:"out"` // width of the result; null gives as many values as the target wants
-	Bias  bool `json:"bias" yaml:"bias"`
+	Named   `yaml:",inline"`
+	Out     *int `json:"out" yaml:"out"` // width of the result; null gives as many values as the target wants
+	Bias    bool `json:"bias" yaml:"bias"`
+	Initial `yaml:",inline"`
 }
 
 // DefaultLinear has a bias, and the width that the target wants.

@@ -25,7 +25,7 @@ func inner(l Layer) error {
 	if l == nil {
 		return errors.New("layer must be given")
 	}
-	return config.Under("layer", l.Validate())
+	return config.Under("layer", check(l))
 }
 
 // Build makes the layer.
@@ -59,7 +59,7 @@ func (cfg SpectralNorm) Build(x Operand) (Module, error) {
 
 // around builds a layer, and another around that of package nn in it.
 func around(l Layer, x Operand, wrap func(nn.Forwarder) (nn.Forwarder, error)) (Module, error) {
-	m, err := l.Build(x)
+	m, err := begun(l, x)
 	if err != nil {
 		return nil, config.Under("layer", err)
 	}
@@ -84,9 +84,10 @@ func around(l Layer, x Operand, wrap func(nn.Forwarder) (nn.Forwarder, error)) (
 // Bilinear is linear in each of two vectors of an example that lie one above the
 // other: [B 2 D] to [B Out]; see [nn.Bilinear].
 type Bilinear struct {
-	Named `yaml:",inline"`
-	Out   int  `json:"out" yaml:"out"` // width of the result
-	Bias  bool `json:"bias" yaml:"bias"`
+	Named   `yaml:",inline"`
+	Out     int  `json:"out" yaml:"out"` // width of the result
+	Bias    bool `json:"bias" yaml:"bias"`
+	Initial `yaml:",inline"`
 }
 
 // Validate tells all that is wrong.

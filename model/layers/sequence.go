@@ -24,6 +24,7 @@ type Embedding struct {
 	Mask            bool     `json:"mask" yaml:"mask"`                             // later layers leave out places [B T] that are padding
 	MaxNorm         *float64 `json:"max_norm" yaml:"max_norm"`                     // longer vectors become as short as this when they are looked up; null for no limit
 	ScaleGradByFreq bool     `json:"scale_grad_by_freq" yaml:"scale_grad_by_freq"` // divide a vector's gradient by how often it is in the batch
+	Initial         `yaml:",inline"`
 }
 
 // DefaultEmbedding takes all but the width from the data, which must be set.

@@ -35,7 +35,7 @@ type Case struct {
 // Cases reads all cases, given the path of the repository from the test.
 func Cases(t testing.TB, root string) (cases []Case) {
 	t.Helper()
-	kinds := config.Kinds{reflect.TypeFor[layers.Layer](): layers.Kinds()}
+	kinds := layers.Nested()
 	for _, file := range files {
 		g := moduletest.Open(t, filepath.Join(root, "nn/testdata", file+".safetensors"))
 		var attrs map[string]struct {
