@@ -183,7 +183,7 @@ func writeCatalogue(lists []namesOf, rows catalogue) string {
 
 Each public class of the modules below, and what Gradus has for it. A test holds the table to the code: every name has a row, what a row names is declared, and a recipe can say what stands in the third column. The names are made by ` + "`tools/catalogue/names.py`" + `, the rows are kept in ` + "`internal/docs/testdata/catalogue.yaml`" + `, and ` + "`go test ./internal/docs -update`" + ` writes this file.
 
-The word before a recipe's name is where it stands: a ` + "`layer`" + ` in the list of a model of type layers, an ` + "`input`" + ` among the inputs of the data, an ` + "`image`" + ` among the augmentations of an image.
+The word before a recipe's name is where it stands: a ` + "`layer`" + ` in the list of a model of type layers, an ` + "`input`" + ` among the inputs of the data, an ` + "`image`" + ` among the augmentations of an image, an ` + "`init`" + ` under init of a layer.
 
 `)
 	b.WriteString("| module | names | ours | not here |\n|---|---|---|---|\n")
