@@ -86,6 +86,8 @@ func layers(t *testing.T) []part {
 		layer("DropPath", nn.NewDropPath(0.3), image()),
 		layer("Flatten", nn.NewFlatten(), image()),
 		layer("Sequential", nn.NewSequential(nn.NewConv2d(4, 5, 3), nn.NewBatchNorm2d(5), &nn.ReLU{}, nn.NewMaxPool2d(2), nn.NewFlatten(), nn.NewLinear(45, 3)), image()),
+		layer("Residual", &nn.Residual{Body: nn.NewLinear(12, 12)}, f32(5, 12)),
+		layer("Parallel", &nn.Parallel{Modules: nn.Modules{nn.NewLinear(12, 3), &nn.ReLU{}}, Axis: -1}, f32(5, 12)),
 		layer("Softmax/channels", &nn.Softmax{Axis: 1}, image()),
 		layer("LogSoftmax/channels", &nn.LogSoftmax{Axis: 1}, image()),
 	}...)
