@@ -114,7 +114,7 @@ type MaxPool3dConfig struct {
 
 // DefaultMaxPool3d has cubic windows side by side.
 func DefaultMaxPool3d(kernel int) MaxPool3dConfig {
-	return MaxPool3dConfig{Kernel: [3]int{kernel, kernel, kernel}, Stride: [3]int{kernel, kernel, kernel}, Dilation: [3]int{1, 1}}
+	return MaxPool3dConfig{Kernel: [3]int{kernel, kernel, kernel}, Stride: [3]int{kernel, kernel, kernel}, Dilation: [3]int{1, 1, 1}}
 }
 
 // Validate tells all that is wrong.
