@@ -191,6 +191,7 @@ func Kinds() []config.Kind {
 		{Name: "global_max_pool", Default: GlobalMaxPool{}},
 		{Name: "fractional_max_pool", Default: FractionalMaxPool{}},
 		{Name: "max_unpool", Default: MaxUnpool{Padding: []int{0}}},
+		{Name: "spatial_transformer", Default: SpatialTransformer{}},
 		{Name: "pad", Default: Pad{}},
 		{Name: "constant_pad", Default: ConstantPad{}},
 		{Name: "unfold", Default: Unfold{Patches: DefaultPatches()}},
@@ -483,6 +484,8 @@ func count(list []Layer) int {
 				n += count(b)
 			}
 		case MaxUnpool:
+			n += count(l.Layers)
+		case SpatialTransformer:
 			n += count(l.Layers)
 		case WeightNorm:
 			n += count([]Layer{l.Layer})

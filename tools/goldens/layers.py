@@ -288,6 +288,19 @@ class Pair(nn.Module):
         return self.call(x[:, 0], x[:, 1], self.weight, self.bias)
 
 
+class SpatialTransformer(nn.Sequential):
+    """Moves images by affine maps that layers find out."""
+
+    def __init__(self, mode, padding, corners, *layers):
+        super().__init__(*layers)
+        self.options = mode, padding, corners
+
+    def forward(self, x):
+        theta = super().forward(x).reshape(-1, 2, 3) + torch.eye(3, dtype=x.dtype)[:2]
+        mode, padding, corners = self.options
+        return nn.functional.grid_sample(x, nn.functional.affine_grid(theta, x.shape, corners), mode, padding, corners)
+
+
 def build_weights(path):
     """Layers whose weights are made of others, bags of embeddings, and layers of two operands."""
     g = Golden("layers", path, seed=74)
@@ -315,6 +328,12 @@ def build_weights(path):
     layer(g, "bilinear", "bilinear", Pair(net.weight, net.bias, nn.functional.bilinear), [normal(5, 2, 4)], out=3)
     net = nn.Bilinear(3, 3, 1, bias=False)
     layer(g, "bilinear_no_bias", "bilinear", Pair(net.weight, None, nn.functional.bilinear), [normal(2, 2, 3)], out=1, bias=False)
+
+    find = lambda: (nn.Conv2d(2, 2, 2), nn.Flatten(), nn.Linear(24, 6))
+    found = [{"type": "conv2d", "out": 2, "kernel": 2}, {"type": "flatten"}, {"type": "linear"}]
+    layer(g, "spatial_transformer", "spatial_transformer", SpatialTransformer("bilinear", "zeros", False, *find()), [normal(2, 2, 4, 5)], layers=found)
+    layer(g, "spatial_transformer_border", "spatial_transformer", SpatialTransformer("bilinear", "border", True, *find()), [normal(2, 2, 4, 5)],
+          layers=found, border=True, align_corners=True)
 
     for mode in ("mean", "sum", "max"):
         layer(g, f"embedding_bag_{mode}", "embedding_bag", nn.EmbeddingBag(7, 3, mode=mode), [integers(0, 7, 4, 5)], count=7, width=3, mode=mode)
