@@ -2,9 +2,11 @@ package model
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -47,57 +49,87 @@ func TestFloat32(t *testing.T) {
 			if !strings.Contains(text, `"classes"`) {
 				text += `, "classes": 10`
 			}
-			n, err := decode([]byte(text+"}"), name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m := n.Module
-			g := moduletest.Open(t, name+".safetensors")
-			s, err := exec.NewStore(cpu.New(), m)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
-			for _, n := range g.Names() {
-				kind, key, _ := strings.Cut(n, "/")
-				if kind == "param" || kind == "state" {
-					if err := s.Set(key, toFloat32(g.Tensor(n))); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			params := module.ParamList(s.Params())
-			step := exec.NewFunc(s, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
-				logits := m.(module.Forwarder).Forward(c.Train(), in[0])
-				l := loss.CrossEntropy(logits, in[1])
-				return append([]*ir.Value{l, logits}, grad.Of(l, c.Params(params)...)...)
-			})
-			out, err := step.Run(context.Background(), toFloat32(g.Tensor("in/0")), g.Tensor("in/1"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			near := func(what string, got, want *tensor.Tensor) {
-				most, off := 0.0, 0.0
-				for i := range want.Size() {
-					most, off = max(most, math.Abs(want.Float(i))), max(off, math.Abs(want.Float(i)-got.Float(i)))
-				}
-				if !(off <= 1e-4*most+1e-7) {
-					t.Errorf("%s is off by %v, the largest is %v", what, off, most)
-				}
-			}
-			near("loss", out[0], g.Tensor("out/0"))
-			near("logits", out[1], g.Tensor("out/1"))
-			for i, p := range params {
-				near("gradient of "+p.Key, out[2+i], g.Tensor("grad/"+p.Key))
-			}
-			for _, st := range s.States() {
-				got, err := s.Get(st.Key)
-				if err != nil {
-					t.Fatal(err)
-				}
-				near(st.Key, got, g.Tensor("after/"+st.Key))
-			}
+			float32Step(t, text+"}", name+".safetensors")
 		})
+	}
+}
+
+// The settings of a network for sequences stand in its file.
+func TestFloat32OfSequences(t *testing.T) {
+	files, err := filepath.Glob("*/testdata/*step.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, path := range files {
+		var cases map[string]json.RawMessage
+		moduletest.Open(t, path).Cases(&cases)
+		for _, family := range []string{"textcnn"} {
+			if settings, ok := cases[family]; ok {
+				seen++
+				t.Run(path, func(t *testing.T) {
+					float32Step(t, fmt.Sprintf(`{"model_type": %q, %s`, family, settings[1:]), path)
+				})
+			}
+		}
+	}
+	if seen < 2 {
+		t.Errorf("only %d files", seen)
+	}
+}
+
+// float32Step checks a step of the model of a config.json.
+func float32Step(t *testing.T, config, path string) {
+	t.Helper()
+	n, err := decode([]byte(config), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := n.Module
+	g := moduletest.Open(t, path)
+	s, err := exec.NewStore(cpu.New(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, n := range g.Names() {
+		kind, key, _ := strings.Cut(n, "/")
+		if kind == "param" || kind == "state" {
+			if err := s.Set(key, toFloat32(g.Tensor(n))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	params := module.ParamList(s.Params())
+	step := exec.NewFunc(s, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		logits := m.(module.Forwarder).Forward(c.Train(), in[0])
+		l := loss.CrossEntropy(logits, in[1])
+		return append([]*ir.Value{l, logits}, grad.Of(l, c.Params(params)...)...)
+	})
+	out, err := step.Run(context.Background(), toFloat32(g.Tensor("in/0")), g.Tensor("in/1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	near := func(what string, got, want *tensor.Tensor) {
+		most, off := 0.0, 0.0
+		for i := range want.Size() {
+			most, off = max(most, math.Abs(want.Float(i))), max(off, math.Abs(want.Float(i)-got.Float(i)))
+		}
+		if !(off <= 1e-4*most+1e-7) {
+			t.Errorf("%s is off by %v, the largest is %v", what, off, most)
+		}
+	}
+	near("loss", out[0], g.Tensor("out/0"))
+	near("logits", out[1], g.Tensor("out/1"))
+	for i, p := range params {
+		near("gradient of "+p.Key, out[2+i], g.Tensor("grad/"+p.Key))
+	}
+	for _, st := range s.States() {
+		got, err := s.Get(st.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(st.Key, got, g.Tensor("after/"+st.Key))
 	}
 }
 

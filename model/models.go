@@ -20,6 +20,7 @@ import (
 	"github.com/gradus-ml/gradus/model/mobilenet"
 	"github.com/gradus-ml/gradus/model/mobilenetv3"
 	"github.com/gradus-ml/gradus/model/resnet"
+	"github.com/gradus-ml/gradus/model/textcnn"
 	"github.com/gradus-ml/gradus/model/unet"
 	"github.com/gradus-ml/gradus/model/vgg"
 	"github.com/gradus-ml/gradus/model/vit"
@@ -45,6 +46,7 @@ func Kinds() []config.Kind {
 		{Name: "charlstm", Default: defaultCharLSTM()},
 		{Name: "gpt", Default: defaultGPT()},
 		{Name: "bert", Default: defaultBERT()},
+		{Name: "textcnn", Default: defaultTextCNN()},
 	}
 	return slices.Concat(kinds,
 		variants(vgg.Variants(), openVGG), variants(resnet.Variants(), openResNet), variants(mobilenet.Variants(), openMobileNet),
@@ -533,13 +535,7 @@ func defaultBERT() BERT {
 // Validate tells all that is wrong.
 func (cfg BERT) Validate() error {
 	c := cfg.Config
-	if c.Vocabulary == 0 {
-		c.Vocabulary = 1
-		if c.PaddingIdx != nil {
-			c.Vocabulary = max(1, *c.PaddingIdx+1)
-		}
-	}
-	c.Context = or(c.Context, 1)
+	c.Vocabulary, c.Context = leastVocabulary(c.Vocabulary, c.PaddingIdx), or(c.Context, 1)
 	return bert.ClassifierConfig{Config: c, Classes: or(cfg.Classes, 1)}.Validate()
 }
 
@@ -566,3 +562,56 @@ func (cfg BERT) Build() (any, error) {
 
 // Reads are tokens.
 func (cfg BERT) Reads() []Input { return tokens(cfg.Context, cfg.Vocabulary) }
+
+// TextCNN is package textcnn: convolutions of several widths over words.
+type TextCNN struct {
+	textcnn.Config `yaml:",inline"`
+	Context        int `json:"context" yaml:"context"` // tokens of a text; it makes no difference to the weights
+}
+
+func defaultTextCNN() TextCNN {
+	cfg := textcnn.Kim(0, 0)
+	cfg.Width = 128
+	return TextCNN{Config: cfg}
+}
+
+// Validate tells all that is wrong.
+func (cfg TextCNN) Validate() error {
+	c := cfg.Config
+	c.Vocabulary, c.Classes = leastVocabulary(c.Vocabulary, c.PaddingIdx), or(c.Classes, 1)
+	return c.Validate()
+}
+
+// Fit takes vocabulary, padding, length and classes from the data.
+func (cfg TextCNN) Fit(in []Input, out []Output) (Config, error) {
+	err := fitTexts("textcnn", in, out, &cfg.Vocabulary, &cfg.Context, &cfg.Classes, &cfg.PaddingIdx)
+	return cfg, err
+}
+
+// fitTexts takes vocabulary, length, classes and padding of a family that puts
+// texts in classes from the data.
+func fitTexts(family string, in []Input, out []Output, vocabulary, context, classes *int, padding **int) error {
+	t, values, size, err := text(family, in, out)
+	if err != nil {
+		return err
+	}
+	if *padding == nil {
+		*padding = in[0].Padding
+	}
+	return errors.Join(fill(family, "vocabulary", vocabulary, values), fill(family, "context", context, t), fill(family, "classes", classes, size))
+}
+
+// leastVocabulary is a vocabulary, or where the data are to give it one that holds
+// the number of padding.
+func leastVocabulary(vocabulary int, padding *int) int {
+	if vocabulary == 0 && padding != nil {
+		return max(1, *padding+1)
+	}
+	return or(vocabulary, 1)
+}
+
+// Build makes the model.
+func (cfg TextCNN) Build() (any, error) { return textcnn.New(cfg.Config) }
+
+// Reads are tokens, 64 if no length is given.
+func (cfg TextCNN) Reads() []Input { return tokens(or(cfg.Context, 64), cfg.Vocabulary) }

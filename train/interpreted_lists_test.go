@@ -7,6 +7,7 @@ import (
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/model"
 	lists "github.com/gradus-ml/gradus/model/layers"
+	"github.com/gradus-ml/gradus/model/textcnn"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/shape"
@@ -72,6 +73,7 @@ func TestListsAreNotInterpreted(t *testing.T) {
 		family(t, "shapes", list(lists.Permute{Axes: []int{0, 3, 1, 2}}, lists.Reshape{Shape: []int{4, -1}}, lists.Parallel{Join: lists.Mul, Branches: [][]lists.Layer{{lists.Sigmoid{}}, {}}}, lists.Flatten{Start: 1}, head), f32(3, 2, 3, 4), 0, 2),
 		family(t, "no padding", list(lists.LSTM{Recurrent: recurrent}, lists.Parallel{Join: lists.Add, Branches: [][]lists.Layer{{}, {lists.Tanh{}}}}, lists.TimePool{By: lists.LastInTime}, head), f32(3, 5, 4), 0, 2),
 		family(t, "bert", small(), padded(), 11, 3),
+		family(t, "textcnn", model.TextCNN{Config: textcnn.Config{Width: 8, Kernels: []int{2, 3}, Channels: 4, Dropout: 0.1, PaddingIdx: new(0)}}, padded(), 11, 3),
 	}
 	for _, p := range parts {
 		t.Run(p.name, func(t *testing.T) { p.check(t) })

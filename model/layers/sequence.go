@@ -8,6 +8,7 @@ import (
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/model/block"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/ops"
@@ -304,21 +305,13 @@ type recurrent struct {
 func (r *recurrent) Apply(c *module.Ctx, x Flow) Flow {
 	var lengths *ir.Value
 	if x.Mask != nil {
-		lengths = endsOf(x.Mask)
+		lengths = block.Ends(x.Mask)
 	}
 	return Flow{Value: r.merge.apply(r.Outputs(c, x.Value, lengths)), Mask: x.Mask}
 }
 
 // lengthsOf counts the places of each sequence that are no padding, [B].
 func lengthsOf(mask *ir.Value) *ir.Value { return ops.Sum(ops.Cast(mask, dtype.Int64), 1) }
-
-// endsOf is the place behind the last one of each sequence that is no padding,
-// [B]: padding before a sequence is read like tokens.
-func endsOf(mask *ir.Value) *ir.Value {
-	number := ops.Iota(mask.Graph(), dtype.Int64, mask.Shape(), 1)
-	one := ops.FullInt(mask.Graph(), dtype.Int64, shape.Shape{}, 1)
-	return ops.Amax(ops.Mul(ops.Cast(mask, dtype.Int64), ops.Add(number, one)), 1)
-}
 
 // LSTM is nn.LSTM.
 type LSTM struct {
@@ -585,7 +578,7 @@ func (p *timePool) Apply(c *module.Ctx, x Flow) Flow {
 		return Flow{Value: orZero(lengths, y)}
 	}
 	one := ops.FullInt(c.Graph(), dtype.Int64, shape.Shape{}, 1)
-	last := ops.Maximum(ops.Sub(endsOf(m), one), ops.Sub(one, one))
+	last := ops.Maximum(ops.Sub(block.Ends(m), one), ops.Sub(one, one))
 	idx := ops.Broadcast(ops.Reshape(last, b, 1, 1), shape.Of(b, 1, d))
 	return Flow{Value: orZero(lengths, ops.Reshape(ops.Gather(v, idx, 1), b, d))}
 }

@@ -53,6 +53,7 @@ SCRIPTS = [
     "rope",
     "scatter",
     "schedule",
+    "sequences",
     "softmax",
     "sorting",
     "transformer",

@@ -1,0 +1,99 @@
+"""One step of small networks for sequences, in float64. The networks stand here.
+
+    param/KEY   parameters, by PyTorch's state-dict keys
+    in/0        tokens, or numbers;  in/1  classes
+    out/0       mean cross-entropy;  out/1  logits
+    grad/KEY    gradient of the loss for each parameter
+
+Parameters are drawn from N(0, 1/(width of the operand)), those of one axis from
+N(0, 0.01); the vector of padding is 0. The case has the settings of ours.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from golden import Golden
+
+
+def shown(tokens, padding):
+    return torch.ones_like(tokens, dtype=torch.bool) if padding is None else tokens != padding
+
+
+class TextCNN(nn.Module):
+    """Kim's, whose convolutions begin at tokens alone and see zeros behind the text."""
+
+    def __init__(self, vocabulary, width, kernels, channels, dropout, classes, padding_idx=None):
+        super().__init__()
+        self.padding = padding_idx
+        self.embedding = nn.Embedding(vocabulary, width, padding_idx)
+        self.convs = nn.ModuleList(nn.Conv1d(width, channels, k) for k in kernels)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(len(kernels) * channels, classes)
+
+    def forward(self, tokens):
+        x, hidden = self.embedding(tokens).transpose(1, 2), ~shown(tokens, self.padding)[:, None]
+        parts = []
+        for conv in self.convs:
+            y = F.relu(conv(F.pad(x, (0, conv.kernel_size[0] - 1))))
+            parts.append(y.masked_fill(hidden, 0).max(2).values)
+        return self.fc(self.dropout(torch.cat(parts, 1)))
+
+
+def fill(net, gen):
+    with torch.no_grad():
+        for key, p in net.named_parameters():
+            noise = torch.randn(p.shape, generator=gen, dtype=p.dtype)
+            p.copy_(noise / p[0].numel() ** 0.5 if p.dim() > 1 else 0.1 * noise)
+        for m in net.modules():
+            if isinstance(m, nn.Embedding) and m.padding_idx is not None:
+                m.weight[m.padding_idx] = 0
+
+
+def texts(vocabulary, length, lengths=(), padding=None):
+    """Tokens of texts with their lengths, filled up with padding behind."""
+
+    def make(gen):
+        tokens = torch.randint(0, vocabulary, (len(lengths), length), generator=gen)
+        if padding is not None:
+            tokens = torch.where(tokens == padding, (padding + 1) % vocabulary, tokens)
+            for row, n in zip(tokens, lengths):
+                row[n:] = padding
+        return tokens
+
+    return make
+
+
+def step(seed, name, make, operand, places=(), **settings):
+    """One step of make(settings) on what operand makes of a generator."""
+
+    def build(path):
+        g = Golden("sequences", path, seed)
+        gen = g.generator(name)
+        net = make(**settings).double().train()
+        fill(net, gen)
+        x = operand(gen)
+        target = torch.randint(0, settings["classes"], (len(x), *places), generator=gen)
+        for key, p in net.named_parameters():
+            g.put(f"param/{key}", p)
+        logits = net(x)
+        loss = F.cross_entropy(logits.movedim(-1, 1), target)
+        loss.backward()
+        for key, tensor in (("in/0", x), ("in/1", target), ("out/0", loss), ("out/1", logits)):
+            g.put(key, tensor)
+        for key, p in net.named_parameters():
+            g.put(f"grad/{key}", p.grad)
+        g.add(name, **settings)
+        return g
+
+    return build
+
+
+TEXTCNN = dict(vocabulary=13, width=6, kernels=[2, 3, 5], channels=4, dropout=0, classes=10)
+
+FILES = {
+    "model/textcnn/testdata/step.safetensors": step(
+        130, "textcnn", TextCNN, texts(13, 7, [7] * 5), **TEXTCNN),
+    "model/textcnn/testdata/padding_step.safetensors": step(
+        131, "textcnn", TextCNN, texts(13, 7, [7, 3, 1, 0, 5], 2), **TEXTCNN, padding_idx=2),
+}
