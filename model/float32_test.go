@@ -64,7 +64,7 @@ func TestFloat32OfSequences(t *testing.T) {
 	for _, path := range files {
 		var cases map[string]json.RawMessage
 		moduletest.Open(t, path).Cases(&cases)
-		for _, family := range []string{"textcnn"} {
+		for _, family := range []string{"textcnn", "lstm_classifier"} {
 			if settings, ok := cases[family]; ok {
 				seen++
 				t.Run(path, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestFloat32OfSequences(t *testing.T) {
 			}
 		}
 	}
-	if seen < 2 {
+	if seen < 6 {
 		t.Errorf("only %d files", seen)
 	}
 }

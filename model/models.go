@@ -16,6 +16,7 @@ import (
 	"github.com/gradus-ml/gradus/model/gpt"
 	"github.com/gradus-ml/gradus/model/layers"
 	"github.com/gradus-ml/gradus/model/lenet"
+	"github.com/gradus-ml/gradus/model/lstmclassifier"
 	"github.com/gradus-ml/gradus/model/mlp"
 	"github.com/gradus-ml/gradus/model/mobilenet"
 	"github.com/gradus-ml/gradus/model/mobilenetv3"
@@ -47,6 +48,7 @@ func Kinds() []config.Kind {
 		{Name: "gpt", Default: defaultGPT()},
 		{Name: "bert", Default: defaultBERT()},
 		{Name: "textcnn", Default: defaultTextCNN()},
+		{Name: "lstm_classifier", Default: LSTMClassifier{Config: lstmclassifier.Default(0, 0)}},
 	}
 	return slices.Concat(kinds,
 		variants(vgg.Variants(), openVGG), variants(resnet.Variants(), openResNet), variants(mobilenet.Variants(), openMobileNet),
@@ -615,3 +617,29 @@ func (cfg TextCNN) Build() (any, error) { return textcnn.New(cfg.Config) }
 
 // Reads are tokens, 64 if no length is given.
 func (cfg TextCNN) Reads() []Input { return tokens(or(cfg.Context, 64), cfg.Vocabulary) }
+
+// LSTMClassifier is package lstmclassifier: recurrent layers that put texts in
+// classes.
+type LSTMClassifier struct {
+	lstmclassifier.Config `yaml:",inline"`
+	Context               int `json:"context" yaml:"context"` // tokens of a text; it makes no difference to the weights
+}
+
+// Validate tells all that is wrong.
+func (cfg LSTMClassifier) Validate() error {
+	c := cfg.Config
+	c.Vocabulary, c.Classes = leastVocabulary(c.Vocabulary, c.PaddingIdx), or(c.Classes, 1)
+	return c.Validate()
+}
+
+// Fit takes vocabulary, padding, length and classes from the data.
+func (cfg LSTMClassifier) Fit(in []Input, out []Output) (Config, error) {
+	err := fitTexts("lstm_classifier", in, out, &cfg.Vocabulary, &cfg.Context, &cfg.Classes, &cfg.PaddingIdx)
+	return cfg, err
+}
+
+// Build makes the model.
+func (cfg LSTMClassifier) Build() (any, error) { return lstmclassifier.New(cfg.Config) }
+
+// Reads are tokens, 64 if no length is given.
+func (cfg LSTMClassifier) Reads() []Input { return tokens(or(cfg.Context, 64), cfg.Vocabulary) }

@@ -7,6 +7,7 @@ import (
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/model"
 	lists "github.com/gradus-ml/gradus/model/layers"
+	"github.com/gradus-ml/gradus/model/lstmclassifier"
 	"github.com/gradus-ml/gradus/model/textcnn"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
@@ -74,6 +75,9 @@ func TestListsAreNotInterpreted(t *testing.T) {
 		family(t, "no padding", list(lists.LSTM{Recurrent: recurrent}, lists.Parallel{Join: lists.Add, Branches: [][]lists.Layer{{}, {lists.Tanh{}}}}, lists.TimePool{By: lists.LastInTime}, head), f32(3, 5, 4), 0, 2),
 		family(t, "bert", small(), padded(), 11, 3),
 		family(t, "textcnn", model.TextCNN{Config: textcnn.Config{Width: 8, Kernels: []int{2, 3}, Channels: 4, Dropout: 0.1, PaddingIdx: new(0)}}, padded(), 11, 3),
+		family(t, "lstm_classifier", recurrentClassifier(lstmclassifier.LSTM, lstmclassifier.Last), padded(), 11, 3),
+		family(t, "gru classifier, mean", recurrentClassifier(lstmclassifier.GRU, lstmclassifier.Mean), padded(), 11, 3),
+		family(t, "gru classifier, max", recurrentClassifier(lstmclassifier.GRU, lstmclassifier.Max), padded(), 11, 3),
 	}
 	for _, p := range parts {
 		t.Run(p.name, func(t *testing.T) { p.check(t) })
@@ -90,4 +94,10 @@ func small() model.BERT {
 	}
 	cfg.Layers, cfg.Width, cfg.Heads, cfg.Hidden, cfg.PaddingIdx = 1, 8, 2, 12, new(0)
 	return cfg
+}
+
+func recurrentClassifier(cell lstmclassifier.Cell, pool lstmclassifier.Pool) model.LSTMClassifier {
+	cfg := lstmclassifier.Default(0, 0)
+	cfg.Width, cfg.Hidden, cfg.Layers, cfg.Cell, cfg.Pool, cfg.PaddingIdx = 8, 6, 2, cell, pool, new(0)
+	return model.LSTMClassifier{Config: cfg}
 }

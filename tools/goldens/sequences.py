@@ -12,6 +12,7 @@ N(0, 0.01); the vector of padding is 0. The case has the settings of ours.
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from golden import Golden
 
@@ -38,6 +39,33 @@ class TextCNN(nn.Module):
             y = F.relu(conv(F.pad(x, (0, conv.kernel_size[0] - 1))))
             parts.append(y.masked_fill(hidden, 0).max(2).values)
         return self.fc(self.dropout(torch.cat(parts, 1)))
+
+
+class LSTMClassifier(nn.Module):
+    """The last states, or the mean or maximum of all, of packed texts."""
+
+    def __init__(self, vocabulary, width, cell, hidden, layers, bidirectional, pool, dropout, classes, padding_idx=None):
+        super().__init__()
+        self.padding, self.pool = padding_idx, pool
+        self.embedding = nn.Embedding(vocabulary, width, padding_idx)
+        kind = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
+        self.rnn = kind(width, hidden, layers, batch_first=True, dropout=dropout, bidirectional=bidirectional)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear((1 + bidirectional) * hidden, classes)
+
+    def forward(self, tokens):
+        mask = shown(tokens, self.padding)
+        packed = pack_padded_sequence(self.embedding(tokens), mask.sum(1), batch_first=True, enforce_sorted=False)
+        y, h = self.rnn(packed)
+        y = pad_packed_sequence(y, batch_first=True, total_length=tokens.shape[1])[0]
+        if self.pool == "last":
+            h = h[0] if isinstance(h, tuple) else h
+            y = torch.cat(list(h[-2:] if self.rnn.bidirectional else h[-1:]), 1)
+        elif self.pool == "mean":
+            y = y.sum(1) / mask.sum(1, keepdim=True)
+        else:
+            y = y.masked_fill(~mask[:, :, None], -torch.inf).max(1).values
+        return self.fc(self.dropout(y))
 
 
 def fill(net, gen):
@@ -90,10 +118,19 @@ def step(seed, name, make, operand, places=(), **settings):
 
 
 TEXTCNN = dict(vocabulary=13, width=6, kernels=[2, 3, 5], channels=4, dropout=0, classes=10)
+LSTM = dict(vocabulary=13, width=6, cell="lstm", hidden=5, layers=2, bidirectional=True, pool="last", dropout=0, classes=10)
 
 FILES = {
     "model/textcnn/testdata/step.safetensors": step(
         130, "textcnn", TextCNN, texts(13, 7, [7] * 5), **TEXTCNN),
     "model/textcnn/testdata/padding_step.safetensors": step(
         131, "textcnn", TextCNN, texts(13, 7, [7, 3, 1, 0, 5], 2), **TEXTCNN, padding_idx=2),
+    "model/lstmclassifier/testdata/last_step.safetensors": step(
+        132, "lstm_classifier", LSTMClassifier, texts(13, 7, [7, 3, 1, 5], 2), **LSTM, padding_idx=2),
+    "model/lstmclassifier/testdata/mean_step.safetensors": step(
+        133, "lstm_classifier", LSTMClassifier, texts(13, 7, [7, 3, 1, 5], 0), **LSTM | dict(pool="mean", cell="gru"), padding_idx=0),
+    "model/lstmclassifier/testdata/max_step.safetensors": step(
+        134, "lstm_classifier", LSTMClassifier, texts(13, 7, [7, 3, 1, 5], 0), **LSTM | dict(pool="max", layers=1), padding_idx=0),
+    "model/lstmclassifier/testdata/full_step.safetensors": step(
+        135, "lstm_classifier", LSTMClassifier, texts(13, 7, [7] * 4), **LSTM | dict(bidirectional=False, cell="gru")),
 }
