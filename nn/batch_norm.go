@@ -152,6 +152,9 @@ func (l *BatchNorm) track(c *Ctx, mean, variance *ir.Value, n int) {
 	move(l.RunningVar, unbiased)
 }
 
+// Base is the norm itself, whatever the rank of its operand.
+func (l *BatchNorm) Base() *BatchNorm { return l }
+
 // BatchNorm1d is [BatchNorm] for x [B C] or [B C T].
 type BatchNorm1d struct{ BatchNorm }
 

@@ -145,11 +145,8 @@ func (r *run) finishAverage(ctx context.Context) error {
 
 // batchNorm is the batch norm that a module is, or nil.
 func batchNorm(m any) *nn.BatchNorm {
-	switch m := m.(type) {
-	case *nn.BatchNorm1d:
-		return &m.BatchNorm
-	case *nn.BatchNorm2d:
-		return &m.BatchNorm
+	if m, ok := m.(interface{ Base() *nn.BatchNorm }); ok {
+		return m.Base()
 	}
 	return nil
 }

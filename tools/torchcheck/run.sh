@@ -16,7 +16,7 @@ trap 'rm -rf "$scratch"' EXIT
 echo "== trained by Gradus, scored by PyTorch"
 if [ -z "$run" ]; then
 	run=$scratch/gradus
-	go run ./cmd/gradus train mnist --epochs 1 --run "$run"
+	go run ./cmd/gradus train mnist strategy.epochs=1 --run "$run"
 fi
 "$python" tools/torchcheck/check_model.py "$run" --arch lenet
 
