@@ -28,6 +28,7 @@ func Kinds() []config.Kind {
 		{Name: "lion", Default: DefaultLion()},
 		{Name: "lamb", Default: DefaultLAMB()},
 		{Name: "lars", Default: DefaultLARS()},
+		{Name: "soap", Default: DefaultSOAP()},
 		{Name: "lookahead", Default: DefaultLookahead()},
 		{Name: "adadelta", Default: DefaultAdadelta()},
 		{Name: "adamax", Default: DefaultAdamax()},

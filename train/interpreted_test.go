@@ -176,6 +176,9 @@ func optimizers() []part {
 	adam.WeightDecay = 0.01
 	ams, asgd := optim.DefaultAdamW(), optim.DefaultASGD()
 	ams.AMSGrad, asgd.T0, asgd.WeightDecay = true, 0, 0.01
+	codes, soap := optim.DefaultAdamW8Bit(), optim.DefaultSOAP()
+	codes.Min8BitSize = 0
+	soap.Frequency, soap.MaxDim, soap.Eps = 1, 4, 1e-3 // gradients of logits add up to 0: that direction is rounding alone
 	parts := []part{
 		scaled(),
 		optimizer("SGD/momentum", sgd, other),
@@ -185,8 +188,13 @@ func optimizers() []part {
 		optimizer("Adam/weight decay", adam, norm),
 		optimizer("AdamW/amsgrad", ams, norm),
 		optimizer("ASGD/average", asgd, norm),
+		optimizer("AdamW8Bit/codes", codes, norm),
+		optimizer("SOAP/an axis", soap, norm),
 	}
 	for _, k := range optim.Kinds() {
+		if k.Name == "soap" {
+			continue // gradients of 6 examples leave it eigenvectors of equal values, which rounding decides on
+		}
 		parts = append(parts, optimizer(k.Name, k.Default.(optim.Config), norm))
 		cfg := reflect.New(reflect.TypeOf(k.Default)).Elem()
 		cfg.Set(reflect.ValueOf(k.Default))

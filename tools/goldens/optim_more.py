@@ -270,6 +270,42 @@ def build_adam_8bit(kind, optimizer, seed):
     return build
 
 
+def build_soap(path):
+    """Without Q, whose signs are free: GG, as GG.AXIS, is compared. The reference renews Q in float32. Shapes leave no
+    GG more than one eigenvalue of 0 after the first step, since eigenvectors of equal ones are free."""
+    g = Golden("optim_more", path, seed=49)
+
+    class SOAP(pytorch_optimizer.SOAP):
+        def step(self):
+            super().step()
+            for group in self.param_groups:
+                for p in group["params"]:
+                    for axis, matrix in enumerate(self.state[p]["GG"]):
+                        if len(matrix):
+                            self.state[p][f"GG.{axis}"] = matrix
+
+    def run(name, lr=0.01, **options):
+        names = {"step": None, "merge_dims": None, "correct_bias": None, "normalize_gradient": None}
+        shapes = options.pop("shapes", [[3], [2, 3], [2, 1, 3, 2]])
+        trajectory(g, name, "soap", SOAP, lr, names=names, shapes=shapes, states=SOAP_STATES, **options)
+
+    run("default", 3e-3)
+    run("frequency", precondition_frequency=3)
+    run("each_step", precondition_frequency=1, betas=(0.8, 0.9))
+    run("shampoo_beta", shampoo_beta=0.7, weight_decay=0.3)
+    run("max_precondition_dim", max_precondition_dim=2, precondition_frequency=3)
+    run("precondition_1d", precondition_1d=True, shapes=[[2], [2, 3], [3, 2, 4]])
+    run("eps", eps=0.1, weight_decay=0.0)
+    run("larger", shapes=[[7, 7], [4, 5], [3, 2, 4]], precondition_frequency=4)
+    run("varying_lr", varying(0.03), precondition_frequency=4, weight_decay=0.1)
+    run("two_groups", groups=two_groups(0.02, weight_decay=0.2, betas=(0.5, 0.9), precondition_frequency=5))
+    run("float64", varying(0.03), dtype=torch.float64)
+    return g
+
+
+SOAP_STATES = ["exp_avg", "exp_avg_sq"] + [f"GG.{axis}" for axis in range(4)]
+
+
 FILES = {
     "optim/testdata/lion.safetensors": build_lion,
     "optim/testdata/lamb.safetensors": build_lamb,
@@ -278,6 +314,7 @@ FILES = {
     "optim/testdata/adam_8bit.safetensors": build_adam_8bit("adam_8bit", Adam8Bit, 47),
     "optim/testdata/adamw_8bit.safetensors": build_adam_8bit("adamw_8bit", AdamW8Bit, 48),
     "optim/testdata/sam.safetensors": build_sam,
+    "optim/testdata/soap.safetensors": build_soap,
     "optim/testdata/sgd_schedule_free.safetensors": build_sgd_schedule_free,
     "optim/testdata/adamw_schedule_free.safetensors": build_adamw_schedule_free,
 }
