@@ -19,6 +19,7 @@ import (
 	"github.com/gradus-ml/gradus/loss"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/module/moduletest"
+	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
@@ -64,7 +65,7 @@ func TestFloat32OfSequences(t *testing.T) {
 	for _, path := range files {
 		var cases map[string]json.RawMessage
 		moduletest.Open(t, path).Cases(&cases)
-		for _, family := range []string{"textcnn", "lstm_classifier"} {
+		for _, family := range []string{"textcnn", "lstm_classifier", "tcn"} {
 			if settings, ok := cases[family]; ok {
 				seen++
 				t.Run(path, func(t *testing.T) {
@@ -73,7 +74,7 @@ func TestFloat32OfSequences(t *testing.T) {
 			}
 		}
 	}
-	if seen < 6 {
+	if seen < 9 {
 		t.Errorf("only %d files", seen)
 	}
 }
@@ -103,7 +104,11 @@ func float32Step(t *testing.T, config, path string) {
 	params := module.ParamList(s.Params())
 	step := exec.NewFunc(s, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
 		logits := m.(module.Forwarder).Forward(c.Train(), in[0])
-		l := loss.CrossEntropy(logits, in[1])
+		scores := logits
+		if in[1].Rank() == 2 { // classes of steps
+			scores = ops.Transpose(logits, 0, 2, 1)
+		}
+		l := loss.CrossEntropy(scores, in[1])
 		return append([]*ir.Value{l, logits}, grad.Of(l, c.Params(params)...)...)
 	})
 	out, err := step.Run(context.Background(), toFloat32(g.Tensor("in/0")), g.Tensor("in/1"))

@@ -45,7 +45,7 @@ func families() map[string]given {
 			all[k.Name] = given{c, text, 30, "f32[2 8 30]"}
 		case UNet:
 			all[k.Name] = given{c, image, 7, "f32[2 7 32 32]"}
-		case BERT, TextCNN, LSTMClassifier:
+		case BERT, TextCNN, LSTMClassifier, TCN:
 			all[k.Name] = given{c, text, 4, "f32[2 4]"}
 		default:
 			all[k.Name] = given{c, image, 7, "f32[2 7]"}

@@ -21,6 +21,7 @@ import (
 	"github.com/gradus-ml/gradus/model/mobilenet"
 	"github.com/gradus-ml/gradus/model/mobilenetv3"
 	"github.com/gradus-ml/gradus/model/resnet"
+	"github.com/gradus-ml/gradus/model/tcn"
 	"github.com/gradus-ml/gradus/model/textcnn"
 	"github.com/gradus-ml/gradus/model/unet"
 	"github.com/gradus-ml/gradus/model/vgg"
@@ -49,6 +50,7 @@ func Kinds() []config.Kind {
 		{Name: "bert", Default: defaultBERT()},
 		{Name: "textcnn", Default: defaultTextCNN()},
 		{Name: "lstm_classifier", Default: LSTMClassifier{Config: lstmclassifier.Default(0, 0)}},
+		{Name: "tcn", Default: TCN{Config: tcn.Default()}},
 	}
 	return slices.Concat(kinds,
 		variants(vgg.Variants(), openVGG), variants(resnet.Variants(), openResNet), variants(mobilenet.Variants(), openMobileNet),
@@ -643,3 +645,52 @@ func (cfg LSTMClassifier) Build() (any, error) { return lstmclassifier.New(cfg.C
 
 // Reads are tokens, 64 if no length is given.
 func (cfg LSTMClassifier) Reads() []Input { return tokens(or(cfg.Context, 64), cfg.Vocabulary) }
+
+// TCN is package tcn: causal convolutions over tokens or series.
+type TCN struct {
+	tcn.Config `yaml:",inline"`
+	Context    int `json:"context" yaml:"context"` // steps of a sequence; it makes no difference to the weights
+}
+
+// Validate tells all that is wrong.
+func (cfg TCN) Validate() error {
+	c := cfg.Config
+	if c.InChannels == 0 {
+		c.Vocabulary = leastVocabulary(c.Vocabulary, c.PaddingIdx)
+	}
+	c.Outputs = or(c.Outputs, 1)
+	return c.Validate()
+}
+
+// Fit takes vocabulary and padding, or the numbers of a step, length and size of
+// the output from the data.
+func (cfg TCN) Fit(in []Input, out []Output) (Config, error) {
+	i, o, err := single("tcn", in, out)
+	if err != nil {
+		return cfg, err
+	}
+	s, dt := i.Item.Shape, i.Item.DType
+	switch {
+	case s.Rank() == 1 && dt.IsInt() && cfg.InChannels == 0:
+		if cfg.PaddingIdx == nil {
+			cfg.PaddingIdx = i.Padding
+		}
+		err = fill("tcn", "vocabulary", &cfg.Vocabulary, i.Values)
+	case s.Rank() == 2 && dt.IsFloat() && cfg.Vocabulary == 0:
+		err = fill("tcn", "in_channels", &cfg.InChannels, s.Dim(1))
+	default:
+		return cfg, fmt.Errorf("tcn reads tokens [T], with a vocabulary, or numbers [T C], with in_channels, and input %s is %v", i.Name, i.Item)
+	}
+	return cfg, errors.Join(err, fill("tcn", "context", &cfg.Context, s.Dim(0)), fill("tcn", "outputs", &cfg.Outputs, o.Size))
+}
+
+// Build makes the model.
+func (cfg TCN) Build() (any, error) { return tcn.New(cfg.Config) }
+
+// Reads are tokens or numbers of 64 steps, if no length is given.
+func (cfg TCN) Reads() []Input {
+	if cfg.InChannels != 0 {
+		return numbers(or(cfg.Context, 64), cfg.InChannels)
+	}
+	return tokens(or(cfg.Context, 64), cfg.Vocabulary)
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/gradus-ml/gradus/model"
 	lists "github.com/gradus-ml/gradus/model/layers"
 	"github.com/gradus-ml/gradus/model/lstmclassifier"
+	"github.com/gradus-ml/gradus/model/tcn"
 	"github.com/gradus-ml/gradus/model/textcnn"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
@@ -78,6 +79,7 @@ func TestListsAreNotInterpreted(t *testing.T) {
 		family(t, "lstm_classifier", recurrentClassifier(lstmclassifier.LSTM, lstmclassifier.Last), padded(), 11, 3),
 		family(t, "gru classifier, mean", recurrentClassifier(lstmclassifier.GRU, lstmclassifier.Mean), padded(), 11, 3),
 		family(t, "gru classifier, max", recurrentClassifier(lstmclassifier.GRU, lstmclassifier.Max), padded(), 11, 3),
+		family(t, "tcn", model.TCN{Config: tcn.Config{Width: 8, Channels: []int{4, 6}, Kernel: 2, Dropout: 0.1, PaddingIdx: new(0)}}, padded(), 11, 3),
 	}
 	for _, p := range parts {
 		t.Run(p.name, func(t *testing.T) { p.check(t) })

@@ -10,6 +10,7 @@ import (
 	"github.com/gradus-ml/gradus/loss"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/module/moduletest"
+	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
@@ -18,8 +19,8 @@ import (
 // the states after it.
 //
 //	param/KEY, state/KEY  parameters and states before the step
-//	in/0, in/1            operand and classes
-//	out/0, out/1          mean cross-entropy and logits
+//	in/0, in/1            operand and classes; classes [B T] are those of steps
+//	out/0, out/1          mean cross-entropy and logits, those of steps [B T Classes]
 //	grad/KEY, after/KEY   gradients, and states after the step
 func Step(t *testing.T, m module.Forwarder, path string) {
 	t.Helper()
@@ -30,7 +31,11 @@ func Step(t *testing.T, m module.Forwarder, path string) {
 	params := module.ParamList(s.Tree.Params)
 	out := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
 		logits := m.Forward(c.Train(), in[0])
-		l := loss.CrossEntropy(logits, in[1])
+		scores := logits
+		if in[1].Rank() == 2 {
+			scores = ops.Transpose(logits, 0, 2, 1)
+		}
+		l := loss.CrossEntropy(scores, in[1])
 		return append([]*ir.Value{l, logits}, grad.Of(l, c.Params(params)...)...)
 	}, g.Tensor("in/0"), g.Tensor("in/1"))
 	moduletest.Near(t, "loss", out[0], g.Tensor("out/0"))

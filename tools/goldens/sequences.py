@@ -12,9 +12,10 @@ N(0, 0.01); the vector of padding is 0. The case has the settings of ours.
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from golden import Golden
+from golden import Golden, normal
 
 
 def shown(tokens, padding):
@@ -68,6 +69,39 @@ class LSTMClassifier(nn.Module):
         return self.fc(self.dropout(y))
 
 
+class Block(nn.Module):
+    """TemporalBlock of locuslab/TCN, with the weight norm that PyTorch has now."""
+
+    def __init__(self, c_in, c_out, kernel, dilation, dropout):
+        super().__init__()
+        self.before = (kernel - 1) * dilation
+        self.conv1 = weight_norm(nn.Conv1d(c_in, c_out, kernel, dilation=dilation))
+        self.conv2 = weight_norm(nn.Conv1d(c_out, c_out, kernel, dilation=dilation))
+        self.dropout = nn.Dropout(dropout)
+        self.downsample = nn.Conv1d(c_in, c_out, 1) if c_in != c_out else None
+
+    def forward(self, x):
+        y = x
+        for conv in (self.conv1, self.conv2):
+            y = self.dropout(F.relu(conv(F.pad(y, (self.before, 0)))))
+        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class TCN(nn.Module):
+    def __init__(self, channels, kernel, dropout, each, outputs, vocabulary=0, width=0, in_channels=0, padding_idx=None):
+        super().__init__()
+        self.padding, self.each = padding_idx, each
+        self.embedding = nn.Embedding(vocabulary, width, padding_idx) if vocabulary else None
+        widths = [width if vocabulary else in_channels, *channels]
+        self.network = nn.Sequential(*(Block(a, b, kernel, 2**i, dropout) for i, (a, b) in enumerate(zip(widths, channels))))
+        self.linear = nn.Linear(widths[-1], outputs)
+
+    def forward(self, x):
+        lengths = shown(x, self.padding).sum(1) if self.embedding else None
+        y = self.network((self.embedding(x) if self.embedding else x).transpose(1, 2)).transpose(1, 2)
+        return self.linear(y if self.each else y[torch.arange(len(y)), lengths - 1])
+
+
 def fill(net, gen):
     with torch.no_grad():
         for key, p in net.named_parameters():
@@ -101,10 +135,10 @@ def step(seed, name, make, operand, places=(), **settings):
         net = make(**settings).double().train()
         fill(net, gen)
         x = operand(gen)
-        target = torch.randint(0, settings["classes"], (len(x), *places), generator=gen)
+        logits = net(x)
+        target = torch.randint(0, logits.shape[-1], (len(x), *places), generator=gen)
         for key, p in net.named_parameters():
             g.put(f"param/{key}", p)
-        logits = net(x)
         loss = F.cross_entropy(logits.movedim(-1, 1), target)
         loss.backward()
         for key, tensor in (("in/0", x), ("in/1", target), ("out/0", loss), ("out/1", logits)):
@@ -119,6 +153,7 @@ def step(seed, name, make, operand, places=(), **settings):
 
 TEXTCNN = dict(vocabulary=13, width=6, kernels=[2, 3, 5], channels=4, dropout=0, classes=10)
 LSTM = dict(vocabulary=13, width=6, cell="lstm", hidden=5, layers=2, bidirectional=True, pool="last", dropout=0, classes=10)
+TCN_ = dict(channels=[4, 5, 5], kernel=2, dropout=0)
 
 FILES = {
     "model/textcnn/testdata/step.safetensors": step(
@@ -133,4 +168,10 @@ FILES = {
         134, "lstm_classifier", LSTMClassifier, texts(13, 7, [7, 3, 1, 5], 0), **LSTM | dict(pool="max", layers=1), padding_idx=0),
     "model/lstmclassifier/testdata/full_step.safetensors": step(
         135, "lstm_classifier", LSTMClassifier, texts(13, 7, [7] * 4), **LSTM | dict(bidirectional=False, cell="gru")),
+    "model/tcn/testdata/step.safetensors": step(
+        136, "tcn", TCN, texts(13, 11, [11, 3, 1, 7], 0), **TCN_, each=False, vocabulary=13, width=6, padding_idx=0, outputs=10),
+    "model/tcn/testdata/each_step.safetensors": step(
+        137, "tcn", TCN, texts(13, 11, [11] * 3), [11], **TCN_, each=True, vocabulary=13, width=6, outputs=13),
+    "model/tcn/testdata/series_step.safetensors": step(
+        138, "tcn", TCN, normal(3, 11, 5), [11], **TCN_, each=True, in_channels=5, outputs=4),
 }
