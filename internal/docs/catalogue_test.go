@@ -186,10 +186,8 @@ Each public class of the modules below, and what Gradus has for it. A test holds
 The word before a recipe's name is where it stands: a ` + "`layer`" + ` in the list of a model of type layers, an ` + "`input`" + ` among the inputs of the data, an ` + "`image`" + ` among the augmentations of an image, an ` + "`init`" + ` under init of a layer.
 
 `)
-	b.WriteString("| module | names | ours | not here |\n|---|---|---|---|\n")
 	for _, list := range lists {
-		all, have, not := count(list, rows[list.Module])
-		fmt.Fprintf(&b, "| [%s](#%s), %s | %d | %d | %d |\n", list.Module, anchor(list.Module), list.Version, all, have, not)
+		fmt.Fprintf(&b, "- [%s](#%s), %s\n", list.Module, anchor(list.Module), list.Version)
 	}
 	for _, list := range lists {
 		fmt.Fprintf(&b, "\n## %s\n\n| name | Go | recipe | |\n|---|---|---|---|\n", list.Module)
@@ -210,23 +208,6 @@ The word before a recipe's name is where it stands: a ` + "`layer`" + ` in the l
 		}
 	}
 	return b.String()
-}
-
-func count(list namesOf, rows map[string]ours) (all, have, not int) {
-	for _, n := range list.Names {
-		o := rows[n.Name]
-		if n.Alias != "" {
-			o = rows[n.Alias]
-		}
-		all++
-		if o.Go != "" {
-			have++
-		}
-		if o.Not != "" {
-			not++
-		}
-	}
-	return all, have, not
 }
 
 func cell(text string) string {
