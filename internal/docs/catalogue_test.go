@@ -34,8 +34,7 @@ type ours struct {
 	Go     string `yaml:"go"`     // PACKAGE.NAME; several with commas
 	Recipe string `yaml:"recipe"` // SECTION NAME; several with commas
 	Note   string `yaml:"note"`
-	Not    string `yaml:"not"`  // why there is none
-	Open   bool   `yaml:"open"` // still to come
+	Not    string `yaml:"not"` // why there is none
 }
 
 // A catalogue has ours by module and name.
@@ -113,13 +112,7 @@ func (o ours) problems(known names, recipes map[string]bool) []string {
 			all = append(all, fmt.Sprintf(format, args...))
 		}
 	}
-	ways := 0
-	for _, given := range []bool{o.Go != "", o.Not != "", o.Open} {
-		if given {
-			ways++
-		}
-	}
-	add(ways != 1, "a row has one of go, not and open")
+	add((o.Go == "") == (o.Not == ""), "a row has one of go and not")
 	add(o.Recipe != "" && o.Go == "", "a recipe's name without go")
 	for _, name := range list(o.Go) {
 		add(!strings.Contains(name, ".") || !known[name], "nothing is called %q", name)
@@ -198,10 +191,7 @@ The word before a recipe's name is where it stands: a ` + "`layer`" + ` in the l
 			}
 			o := rows[list.Module][n.Name]
 			note := o.Note
-			switch {
-			case o.Open:
-				note = "to come"
-			case o.Not != "":
+			if o.Not != "" {
 				note = "not here: " + o.Not
 			}
 			fmt.Fprintf(&b, "| %s |%s|%s|%s|\n", n.Name, cell(quoted(o.Go)), cell(sections(o.Recipe)), cell(note))
@@ -253,7 +243,7 @@ func TestRowProblems(t *testing.T) {
 		{ours{Go: "nn.Linear", Recipe: "layer linear"}, 0},
 		{ours{Not: "of Python"}, 0},
 		{ours{}, 1},
-		{ours{Go: "nn.Linear", Open: true}, 1},
+		{ours{Go: "nn.Linear", Not: "of Python"}, 1},
 		{ours{Go: "Linear"}, 1},
 		{ours{Go: "nn.Linear, nn.Liner", Recipe: "layer liner"}, 2},
 		{ours{Not: "of Python", Recipe: "layer linear"}, 1},
