@@ -195,7 +195,9 @@ func optimizers() []part {
 		if k.Name == "soap" {
 			continue // gradients of 6 examples leave it eigenvectors of equal values, which rounding decides on
 		}
-		parts = append(parts, optimizer(k.Name, k.Default.(optim.Config), norm))
+		p := optimizer(k.Name, k.Default.(optim.Config), norm)
+		p.name = reflect.TypeOf(k.Default).Name()
+		parts = append(parts, p)
 		cfg := reflect.New(reflect.TypeOf(k.Default)).Elem()
 		cfg.Set(reflect.ValueOf(k.Default))
 		if form := cfg.FieldByName("Form"); form.IsValid() {
@@ -313,6 +315,9 @@ func TestEveryPartIsListed(t *testing.T) {
 			}
 			for _, m := range regexp.MustCompile(tc.decl).FindAllStringSubmatch(string(src), -1) {
 				found++
+				if m[1] == "LBFGS" {
+					continue // searches in Go, between steps
+				}
 				if !listed[m[1]] {
 					t.Errorf("%s: %s runs in no step of TestNothingIsInterpreted", file, m[1])
 				}
