@@ -10,7 +10,9 @@ import (
 	"github.com/gradus-ml/gradus/grad"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/model/seq2seq"
 	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/optim"
 	"github.com/gradus-ml/gradus/rng"
 	"github.com/gradus-ml/gradus/shape"
@@ -67,5 +69,76 @@ func TestTextsAreLearnt(t *testing.T) {
 		if !(last < 0.2) {
 			t.Errorf("%s: the loss is %.3f at first, %.3f after 30 steps", name, first, last)
 		}
+	}
+}
+
+// A transformer learns to reverse strings of 6 letters, and decodes strings that it
+// has not seen.
+func TestReversal(t *testing.T) {
+	const start, letters, length, texts = 0, 8, 6, 64
+	m, err := seq2seq.New(seq2seq.Config{
+		SourceVocabulary: letters + 1, TargetVocabulary: letters + 1, Context: length, Width: 32, Heads: 4, Hidden: 64, EncoderLayers: 1, DecoderLayers: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := exec.NewStore(cpu.New(), m, exec.Seed(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	opt, err := optim.DefaultAdam().Build(store.Params())
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := exec.NewFunc(store, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		logits := m.Map(c.Train(), in[:2])[0]
+		l := loss.CrossEntropy(ops.Transpose(logits, 0, 2, 1), in[2])
+		opt.Update(c, grad.Of(l, c.Params(opt)...), in[3])
+		return []*ir.Value{l}
+	})
+	decode := exec.NewFunc(store, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		return []*ir.Value{m.Greedy(c.Eval(), in[0], start, length)}
+	})
+	s := rng.NewStream(2, "texts", 0)
+	batch := func() (source, target, next *tensor.Tensor) {
+		of := func() *tensor.Tensor { return tensor.New(dtype.Int64, shape.Of(texts, length)) }
+		source, target, next = of(), of(), of()
+		for i := range texts {
+			for j := range length {
+				v, k := int64(1+s.IntN(letters)), length-1-j
+				source.SetInt(i*length+j, v)
+				next.SetInt(i*length+k, v)
+				if k+1 < length {
+					target.SetInt(i*length+k+1, v)
+				}
+			}
+		}
+		return
+	}
+	ctx := context.Background()
+	for i := range 200 {
+		source, target, next := batch()
+		out, err := step.Run(ctx, source, target, next, tensor.Scalar[float32](0.003))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%50 == 0 || i == 199 {
+			t.Logf("step %d: %.3f", i, out[0].Float(0))
+		}
+	}
+	source, _, want := batch()
+	out, err := decode.Run(ctx, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := 0
+	for i := range want.Size() {
+		if out[0].Int(i) == want.Int(i) {
+			right++
+		}
+	}
+	if right < want.Size()*98/100 {
+		t.Errorf("%d of %d letters are right", right, want.Size())
 	}
 }

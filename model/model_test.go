@@ -45,6 +45,7 @@ func families() map[string]given {
 			all[k.Name] = given{c, text, 30, "f32[2 8 30]"}
 		case UNet:
 			all[k.Name] = given{c, image, 7, "f32[2 7 32 32]"}
+		case Seq2Seq: // reads two inputs: TestSeq2Seq
 		case BERT, TextCNN, LSTMClassifier, TCN:
 			all[k.Name] = given{c, text, 4, "f32[2 4]"}
 		default:
@@ -291,5 +292,40 @@ func TestDocument(t *testing.T) {
 	}
 	if len(blocks) < 3 {
 		t.Errorf("%d examples", len(blocks))
+	}
+}
+
+// A source and a target complete a model of two inputs.
+func TestSeq2Seq(t *testing.T) {
+	source, target := item("german", dtype.Int64, 30, 8), item("english", dtype.Int64, 20, 6)
+	source.Padding, target.Padding = new(0), new(0)
+	next := []Output{{Name: "next", Size: 20}}
+	n, err := New(defaultSeq2Seq(), []Input{source, target}, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := n.Config.(Seq2Seq)
+	if c.SourceVocabulary != 30 || c.TargetVocabulary != 20 || c.Context != 8 || c.PaddingIdx == nil || *c.PaddingIdx != 0 {
+		t.Errorf("completed to %+v", c)
+	}
+	s, err := n.Summary()
+	if err != nil || s.Rows[0].Output.String() != "f32[1 8 20]" {
+		t.Errorf("summary %v, %v", s, err)
+	}
+	other := target
+	other.Padding = new(1)
+	for _, tc := range []struct {
+		in   []Input
+		out  []Output
+		want string
+	}{
+		{[]Input{source}, next, "reads two inputs, a source and a target"},
+		{[]Input{source, other}, next, "the same number for padding in inputs german and english"},
+		{[]Input{source, item("row", dtype.Float32, 0, 5)}, next, "seq2seq reads tokens [T], and input row is f32[5]"},
+		{[]Input{source, target}, []Output{{Name: "next", Size: 19}}, "the data have 20 of them and 19 to guess"},
+	} {
+		if _, err := New(defaultSeq2Seq(), tc.in, tc.out); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("error %v, want %q", err, tc.want)
+		}
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/gradus-ml/gradus/model/mobilenet"
 	"github.com/gradus-ml/gradus/model/mobilenetv3"
 	"github.com/gradus-ml/gradus/model/resnet"
+	"github.com/gradus-ml/gradus/model/seq2seq"
 	"github.com/gradus-ml/gradus/model/tcn"
 	"github.com/gradus-ml/gradus/model/textcnn"
 	"github.com/gradus-ml/gradus/model/unet"
@@ -51,6 +52,7 @@ func Kinds() []config.Kind {
 		{Name: "textcnn", Default: defaultTextCNN()},
 		{Name: "lstm_classifier", Default: LSTMClassifier{Config: lstmclassifier.Default(0, 0)}},
 		{Name: "tcn", Default: TCN{Config: tcn.Default()}},
+		{Name: "seq2seq", Default: defaultSeq2Seq()},
 	}
 	return slices.Concat(kinds,
 		variants(vgg.Variants(), openVGG), variants(resnet.Variants(), openResNet), variants(mobilenet.Variants(), openMobileNet),
@@ -693,4 +695,61 @@ func (cfg TCN) Reads() []Input {
 		return numbers(or(cfg.Context, 64), cfg.InChannels)
 	}
 	return tokens(or(cfg.Context, 64), cfg.Vocabulary)
+}
+
+// Seq2Seq is package seq2seq: a transformer that makes a text of another.
+type Seq2Seq struct {
+	seq2seq.Config `yaml:",inline"`
+}
+
+// defaultSeq2Seq is small: two layers of width 128 on either side.
+func defaultSeq2Seq() Seq2Seq {
+	return Seq2Seq{seq2seq.Config{Width: 128, Heads: 4, Hidden: 512, EncoderLayers: 2, DecoderLayers: 2, Dropout: 0.1}}
+}
+
+// Validate tells all that is wrong.
+func (cfg Seq2Seq) Validate() error {
+	c := cfg.Config
+	c.SourceVocabulary, c.TargetVocabulary = leastVocabulary(c.SourceVocabulary, c.PaddingIdx), leastVocabulary(c.TargetVocabulary, c.PaddingIdx)
+	c.Context = or(c.Context, 1)
+	return c.Validate()
+}
+
+// Fit takes vocabularies, context and padding from the data, which have two inputs
+// of tokens: the source, then the target, whose next tokens are guessed. A context
+// may be longer than the texts of the data.
+func (cfg Seq2Seq) Fit(in []Input, out []Output) (Config, error) {
+	if len(in) != 2 || len(out) != 1 {
+		return cfg, fmt.Errorf("seq2seq reads two inputs, a source and a target, and guesses the next tokens of the target, and the data have %d inputs and %d targets", len(in), len(out))
+	}
+	for _, i := range in {
+		if i.Item.Shape.Rank() != 1 || !i.Item.DType.IsInt() {
+			return cfg, fmt.Errorf("seq2seq reads tokens [T], and input %s is %v", i.Name, i.Item)
+		}
+	}
+	s, t := in[0], in[1]
+	if (s.Padding == nil) != (t.Padding == nil) || s.Padding != nil && *s.Padding != *t.Padding {
+		return cfg, fmt.Errorf("seq2seq wants the same number for padding in inputs %s and %s", s.Name, t.Name)
+	}
+	if cfg.PaddingIdx == nil {
+		cfg.PaddingIdx = s.Padding
+	}
+	if out[0].Size != t.Values {
+		return cfg, fmt.Errorf("seq2seq guesses the tokens of input %s, and the data have %d of them and %d to guess", t.Name, t.Values, out[0].Size)
+	}
+	return cfg, errors.Join(
+		fill("seq2seq", "source_vocabulary", &cfg.SourceVocabulary, s.Values), fill("seq2seq", "target_vocabulary", &cfg.TargetVocabulary, t.Values),
+		atLeast("seq2seq", &cfg.Context, max(s.Item.Shape.Dim(0), t.Item.Shape.Dim(0))))
+}
+
+// Build makes the model.
+func (cfg Seq2Seq) Build() (any, error) { return seq2seq.New(cfg.Config) }
+
+// Reads are the tokens of a source and of a target.
+func (cfg Seq2Seq) Reads() []Input {
+	all := slices.Concat(tokens(cfg.Context, cfg.SourceVocabulary), tokens(cfg.Context, cfg.TargetVocabulary))
+	if len(all) == 2 {
+		all[0].Name, all[1].Name = "source", "target"
+	}
+	return all
 }

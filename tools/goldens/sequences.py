@@ -1,7 +1,8 @@
 """One step of small networks for sequences, in float64. The networks stand here.
 
     param/KEY   parameters, by PyTorch's state-dict keys
-    in/0        tokens, or numbers;  in/1  classes
+    state/KEY   buffers
+    in/0        tokens, or numbers;  in/1  classes; of a source and a target in/0, in/1 and in/2
     out/0       mean cross-entropy;  out/1  logits
     grad/KEY    gradient of the loss for each parameter
 
@@ -102,6 +103,27 @@ class TCN(nn.Module):
         return self.linear(y if self.each else y[torch.arange(len(y)), lengths - 1])
 
 
+class Seq2Seq(nn.Module):
+    """torch.nn.Transformer between embeddings with sinusoids and a linear layer."""
+
+    def __init__(self, source_vocabulary, target_vocabulary, context, width, heads, hidden, encoder_layers, decoder_layers, dropout, padding_idx):
+        super().__init__()
+        self.padding = padding_idx
+        self.source_embedding = nn.Embedding(source_vocabulary, width, padding_idx)
+        self.target_embedding = nn.Embedding(target_vocabulary, width, padding_idx)
+        self.transformer = nn.Transformer(width, heads, encoder_layers, decoder_layers, hidden, dropout, batch_first=True)
+        self.generator = nn.Linear(width, target_vocabulary)
+        angle = torch.arange(context)[:, None] / 10000 ** (torch.arange(0, width, 2).double() / width)
+        self.position = nn.Module()
+        self.position.register_buffer("pe", torch.stack([angle.sin(), angle.cos()], 2).flatten(1))
+
+    def forward(self, source, target):
+        x, y = (e(t) + self.position.pe[: t.shape[1]] for e, t in ((self.source_embedding, source), (self.target_embedding, target)))
+        hidden = source == self.padding
+        causal = torch.ones(target.shape[1], target.shape[1], dtype=torch.bool).triu(1)
+        return self.generator(self.transformer(x, y, tgt_mask=causal, src_key_padding_mask=hidden, memory_key_padding_mask=hidden))
+
+
 def fill(net, gen):
     with torch.no_grad():
         for key, p in net.named_parameters():
@@ -134,14 +156,18 @@ def step(seed, name, make, operand, places=(), **settings):
         gen = g.generator(name)
         net = make(**settings).double().train()
         fill(net, gen)
-        x = operand(gen)
-        logits = net(x)
-        target = torch.randint(0, logits.shape[-1], (len(x), *places), generator=gen)
+        ins = [make_one(gen) for make_one in (operand if isinstance(operand, tuple) else (operand,))]
+        logits = net(*ins)
+        target = torch.randint(0, logits.shape[-1], (len(logits), *places), generator=gen)
         for key, p in net.named_parameters():
             g.put(f"param/{key}", p)
         loss = F.cross_entropy(logits.movedim(-1, 1), target)
         loss.backward()
-        for key, tensor in (("in/0", x), ("in/1", target), ("out/0", loss), ("out/1", logits)):
+        for key, b in net.named_buffers():
+            g.put(f"state/{key}", b)
+        for i, tensor in enumerate([*ins, target]):
+            g.put(f"in/{i}", tensor)
+        for key, tensor in (("out/0", loss), ("out/1", logits)):
             g.put(key, tensor)
         for key, p in net.named_parameters():
             g.put(f"grad/{key}", p.grad)
@@ -174,4 +200,8 @@ FILES = {
         137, "tcn", TCN, texts(13, 11, [11] * 3), [11], **TCN_, each=True, vocabulary=13, width=6, outputs=13),
     "model/tcn/testdata/series_step.safetensors": step(
         138, "tcn", TCN, normal(3, 11, 5), [11], **TCN_, each=True, in_channels=5, outputs=4),
+    "model/seq2seq/testdata/step.safetensors": step(
+        139, "seq2seq", Seq2Seq, (texts(11, 7, [7, 3, 5], 0), texts(13, 6, [6, 4, 2], 0)), [6],
+        source_vocabulary=11, target_vocabulary=13, context=9, width=8, heads=2, hidden=12, encoder_layers=1, decoder_layers=2,
+        dropout=0, padding_idx=0),
 }
