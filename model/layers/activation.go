@@ -4,8 +4,31 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/nn"
 )
+
+func activationKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "celu", Default: CELU{Alpha: 1}},
+		{Name: "hardshrink", Default: Hardshrink{Lambd: 0.5}},
+		{Name: "hardsigmoid", Default: Hardsigmoid{}},
+		{Name: "hardtanh", Default: Hardtanh{MinVal: -1, MaxVal: 1}},
+		{Name: "log_sigmoid", Default: LogSigmoid{}},
+		{Name: "softshrink", Default: Softshrink{Lambd: 0.5}},
+		{Name: "softsign", Default: Softsign{}},
+		{Name: "tanhshrink", Default: Tanhshrink{}},
+		{Name: "threshold", Default: Threshold{}},
+		{Name: "rrelu", Default: RReLU{Lower: 1.0 / 8, Upper: 1.0 / 3}},
+		{Name: "softmin", Default: Softmin{Axis: -1}},
+		{Name: "softmax2d", Default: Softmax2d{}},
+		{Name: "glu", Default: GLU{Axis: -1}},
+		{Name: "swiglu", Default: SwiGLU{Axis: -1}},
+		{Name: "geglu", Default: GeGLU{Axis: -1}},
+		{Name: "reglu", Default: ReGLU{Axis: -1}},
+		{Name: "identity", Default: Identity{}},
+	}
+}
 
 // CELU is x where x > 0, Alpha*(e^(x/Alpha) - 1) elsewhere.
 type CELU struct {

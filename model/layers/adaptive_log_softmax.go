@@ -3,8 +3,15 @@ package layers
 import (
 	"errors"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/nn"
 )
+
+func adaptiveLogSoftmaxKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "adaptive_log_softmax", Default: AdaptiveLogSoftmax{DivValue: 4}},
+	}
+}
 
 // AdaptiveLogSoftmax is nn.AdaptiveLogSoftmax: [B D] to the logarithms of
 // probabilities [B Classes], for a loss of type nll.

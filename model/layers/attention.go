@@ -1,9 +1,16 @@
 package layers
 
 import (
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
 )
+
+func attentionKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "grouped_query_attention", Default: GroupedQueryAttention{}},
+	}
+}
 
 // GroupedQueryAttention is nn.GroupedQueryAttention of a sequence [B T D] to
 // itself: that of Llama with rope, of BLOOM with alibi, of T5 with

@@ -5,10 +5,20 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
 )
+
+func branchKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "residual", Default: Residual{}},
+		{Name: "parallel", Default: Parallel{Join: Concat}},
+		{Name: "sequential", Default: Sequential{}},
+		{Name: "repeat", Default: Repeat{Times: 1}},
+	}
+}
 
 // Sequential is a list of layers in the place of one.
 type Sequential struct {

@@ -3,11 +3,27 @@ package layers
 import (
 	"errors"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/ops"
 )
+
+func convKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "conv2d", Default: Conv2d{DefaultConv()}},
+		{Name: "conv1d", Default: Conv1d{Conv: DefaultConv()}},
+		{Name: "conv3d", Default: Conv3d{DefaultConv()}},
+		{Name: "conv_transpose2d", Default: ConvTranspose2d{DefaultConvTranspose()}},
+		{Name: "conv_transpose1d", Default: ConvTranspose1d{DefaultConvTranspose()}},
+		{Name: "conv_transpose3d", Default: ConvTranspose3d{DefaultConvTranspose()}},
+		{Name: "depthwise_conv1d", Default: DepthwiseConv1d{DefaultDepthwise()}},
+		{Name: "depthwise_conv2d", Default: DepthwiseConv2d{DefaultDepthwise()}},
+		{Name: "separable_conv1d", Default: SeparableConv1d{Separable{Depthwise: DefaultDepthwise()}}},
+		{Name: "separable_conv2d", Default: SeparableConv2d{Separable{Depthwise: DefaultDepthwise()}}},
+	}
+}
 
 // Conv is what convolutions have in common. Lists have one number for all axes
 // or one for each, in the order Z, Y, X.

@@ -3,8 +3,15 @@ package layers
 import (
 	"errors"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/nn"
 )
+
+func convLstmKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "conv_lstm", Default: DefaultConvLSTM()},
+	}
+}
 
 // ConvLSTM is nn.ConvLSTM over 1 to 3 spatial axes: [B T C ...] to
 // [B T Hidden ...].

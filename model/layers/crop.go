@@ -1,6 +1,16 @@
 package layers
 
-import "github.com/gradus-ml/gradus/nn"
+import (
+	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/nn"
+)
+
+func cropKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "unit_norm", Default: UnitNorm{UnitNorm: nn.UnitNorm{Axis: -1}}},
+		{Name: "crop", Default: Crop{}},
+	}
+}
 
 // UnitNorm divides vectors along an axis by their length; see [nn.UnitNorm].
 type UnitNorm struct {

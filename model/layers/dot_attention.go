@@ -1,10 +1,18 @@
 package layers
 
 import (
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
 )
+
+func dotAttentionKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "dot_attention", Default: DotAttention{}},
+		{Name: "additive_attention", Default: AdditiveAttention{Scale: true}},
+	}
+}
 
 // DotAttention is nn.DotAttention of a sequence [B T D] with itself.
 type DotAttention struct {

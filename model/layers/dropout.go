@@ -4,8 +4,19 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/nn"
 )
+
+func dropoutKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "channel_dropout", Default: ChannelDropout{P: 0.5}},
+		{Name: "alpha_dropout", Default: AlphaDropout{P: 0.5}},
+		{Name: "feature_alpha_dropout", Default: FeatureAlphaDropout{P: 0.5}},
+		{Name: "gaussian_dropout", Default: GaussianDropout{P: 0.5}},
+		{Name: "gaussian_noise", Default: GaussianNoise{Std: 0.1}},
+	}
+}
 
 // ChannelDropout sets whole channels of [B C ...] to 0 with probability P while
 // a model is trained, and multiplies the others by 1/(1-P).

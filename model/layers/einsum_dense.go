@@ -6,8 +6,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/nn"
 )
+
+func einsumDenseKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "einsum_dense", Default: EinsumDense{}},
+	}
+}
 
 // EinsumDense is nn.EinsumDense: a product with a kernel whose axes letters name,
 // such as "btd,dhk->bthk". The operand's axes are those at its end where its

@@ -4,8 +4,15 @@ import (
 	"errors"
 	"math"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/nn"
 )
+
+func embeddingBagKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "embedding_bag", Default: EmbeddingBag{Mode: nn.MeanBag}},
+	}
+}
 
 // EmbeddingBag looks the vectors of whole numbers [B L] up and makes one of those
 // of each example: [B Width].

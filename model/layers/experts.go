@@ -1,9 +1,16 @@
 package layers
 
 import (
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
 )
+
+func expertsKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "mixture_of_experts", Default: DefaultMixtureOfExperts()},
+	}
+}
 
 // MixtureOfExperts is nn.MixtureOfExperts: each place of [B T D] or [B D] goes
 // through a few of many two-layer networks, and what balances these joins the loss.

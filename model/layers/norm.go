@@ -4,8 +4,21 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/nn"
 )
+
+func normKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "batch_norm", Default: DefaultBatchNorm()},
+		{Name: "sync_batch_norm", Default: SyncBatchNorm{DefaultBatchNorm()}},
+		{Name: "layer_norm", Default: DefaultLayerNorm()},
+		{Name: "group_norm", Default: DefaultGroupNorm()},
+		{Name: "instance_norm", Default: DefaultInstanceNorm()},
+		{Name: "rms_norm", Default: DefaultRMSNorm()},
+		{Name: "local_response_norm", Default: DefaultLocalResponseNorm()},
+	}
+}
 
 // BatchNorm is nn.BatchNorm1d for [B C], [B C T] and with ChannelsLast [B T C],
 // nn.BatchNorm2d for [B C Y X] and nn.BatchNorm3d for [B C Z Y X].

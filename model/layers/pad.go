@@ -4,8 +4,20 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/nn"
 )
+
+func padKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "pad", Default: Pad{}},
+		{Name: "constant_pad", Default: ConstantPad{}},
+		{Name: "unfold", Default: Unfold{Patches: DefaultPatches()}},
+		{Name: "fold", Default: Fold{Patches: DefaultPatches()}},
+		{Name: "channel_shuffle", Default: ChannelShuffle{Groups: 2}},
+		{Name: "unflatten", Default: Unflatten{Axis: -1}},
+	}
+}
 
 // Widths are elements at the two ends of each axis behind the channels of
 // [B C ...]. Lists have one number for all axes or one for each, in the order

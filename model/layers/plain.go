@@ -4,11 +4,39 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/ops"
 )
+
+func plainKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "linear", Default: DefaultLinear()},
+		{Name: "relu", Default: ReLU{}},
+		{Name: "relu6", Default: ReLU6{}},
+		{Name: "leaky_relu", Default: LeakyReLU{Slope: 0.01}},
+		{Name: "elu", Default: ELU{Alpha: 1}},
+		{Name: "selu", Default: SELU{}},
+		{Name: "gelu", Default: GELU{}},
+		{Name: "silu", Default: SiLU{}},
+		{Name: "mish", Default: Mish{}},
+		{Name: "softplus", Default: Softplus{Beta: 1, Threshold: 20}},
+		{Name: "hardswish", Default: Hardswish{}},
+		{Name: "tanh", Default: Tanh{}},
+		{Name: "sigmoid", Default: Sigmoid{}},
+		{Name: "softmax", Default: Softmax{Axis: -1}},
+		{Name: "log_softmax", Default: LogSoftmax{Axis: -1}},
+		{Name: "prelu", Default: PReLU{}},
+		{Name: "activity_regularization", Default: ActivityRegularization{}},
+		{Name: "dropout", Default: Dropout{P: 0.5}},
+		{Name: "drop_path", Default: DropPath{P: 0.1}},
+		{Name: "flatten", Default: Flatten{Start: 1}},
+		{Name: "reshape", Default: Reshape{}},
+		{Name: "permute", Default: Permute{}},
+	}
+}
 
 // Activations keep the shape of any operand.
 

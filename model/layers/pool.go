@@ -4,9 +4,27 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
 )
+
+func poolKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "max_pool", Default: DefaultMaxPool()},
+		{Name: "avg_pool", Default: DefaultAvgPool()},
+		{Name: "lp_pool", Default: LPPool{Norm: 2}},
+		{Name: "adaptive_avg_pool", Default: AdaptiveAvgPool{Out: []int{1}}},
+		{Name: "adaptive_max_pool", Default: AdaptiveMaxPool{Out: []int{1}}},
+		{Name: "global_avg_pool", Default: GlobalAvgPool{}},
+		{Name: "global_max_pool", Default: GlobalMaxPool{}},
+		{Name: "fractional_max_pool", Default: FractionalMaxPool{}},
+		{Name: "max_unpool", Default: MaxUnpool{Padding: []int{0}}},
+		{Name: "upsample", Default: Upsample{}},
+		{Name: "pixel_shuffle", Default: PixelShuffle{Factor: 2}},
+		{Name: "pixel_unshuffle", Default: PixelUnshuffle{Factor: 2}},
+	}
+}
 
 // Pooling layers read sequences [B C T], or [B T C] with ChannelsLast, images
 // [B C Y X] and volumes [B C Z Y X]. Lists have one number for all axes or one

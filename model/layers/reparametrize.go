@@ -10,6 +10,14 @@ import (
 	"github.com/gradus-ml/gradus/ops"
 )
 
+func reparametrizeKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "weight_norm", Default: WeightNorm{}},
+		{Name: "spectral_norm", Default: SpectralNorm{SpectralNormConfig: nn.DefaultSpectralNorm()}},
+		{Name: "bilinear", Default: Bilinear{Bias: true}},
+	}
+}
+
 // WeightNorm is a linear layer or convolution whose weight is a direction and a
 // length, both of which are trained; see [nn.WeightNorm].
 type WeightNorm struct {

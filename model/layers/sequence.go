@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/model/block"
@@ -14,6 +15,23 @@ import (
 	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/shape"
 )
+
+func sequenceKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "embedding", Default: DefaultEmbedding()},
+		{Name: "learned_position", Default: LearnedPosition{}},
+		{Name: "sinusoidal_position", Default: SinusoidalPosition{}},
+		{Name: "rope", Default: RoPE{RoPEConfig: nn.DefaultRoPE(), Heads: 1}},
+		{Name: "class_token", Default: ClassToken{}},
+		{Name: "lstm", Default: LSTM{Recurrent: DefaultRecurrent()}},
+		{Name: "gru", Default: GRU{DefaultRecurrent()}},
+		{Name: "rnn", Default: RNN{Recurrent: DefaultRecurrent(), Nonlinearity: nn.TanhNonlinearity}},
+		{Name: "multihead_attention", Default: MultiheadAttention{Bias: true}},
+		{Name: "transformer_encoder_layer", Default: TransformerEncoderLayer{DefaultTransformer()}},
+		{Name: "transformer_encoder", Default: TransformerEncoder{Transformer: DefaultTransformer(), Layers: 1}},
+		{Name: "time_pool", Default: TimePool{By: MeanOverTime}},
+	}
+}
 
 // Embedding looks vectors up: whole numbers [B ...] to [B ... Width]. The vector
 // of padding is 0 and stays so.

@@ -4,11 +4,19 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
 	"github.com/gradus-ml/gradus/ops"
 )
+
+func similarityKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "cosine_similarity", Default: CosineSimilarity{Eps: 1e-8}},
+		{Name: "pairwise_distance", Default: PairwiseDistance{P: 2, Eps: 1e-6}},
+	}
+}
 
 // CosineSimilarity compares two vectors of an example that lie one above the
 // other by the cosine of their angle: [B 2 D] to [B]; see [nn.CosineSimilarity].

@@ -4,10 +4,17 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
 )
+
+func spatialTransformerKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "spatial_transformer", Default: SpatialTransformer{}},
+	}
+}
 
 // SpatialTransformer moves images by affine maps that layers find out: the six
 // numbers that they give for each image are added to those of the map that leaves

@@ -5,11 +5,19 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/shape"
 )
+
+func timeDistributedKinds() []config.Kind {
+	return []config.Kind{
+		{Name: "masking", Default: Masking{}},
+		{Name: "time_distributed", Default: TimeDistributed{}},
+	}
+}
 
 // TimeDistributed applies a list of layers to each step of a sequence by itself,
 // as if the steps were examples: [B T ...] to [B T ...].
