@@ -10,6 +10,8 @@ import (
 	"github.com/gradus-ml/gradus/grad"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/model/block"
+	"github.com/gradus-ml/gradus/model/rnnseq"
 	"github.com/gradus-ml/gradus/model/seq2seq"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/ops"
@@ -72,16 +74,33 @@ func TestTextsAreLearnt(t *testing.T) {
 	}
 }
 
-// A transformer learns to reverse strings of 6 letters, and decodes strings that it
-// has not seen.
+// A transformer and recurrent layers learn to reverse strings of 6 letters, and
+// decode strings that they have not seen.
 func TestReversal(t *testing.T) {
-	const start, letters, length, texts = 0, 8, 6, 64
-	m, err := seq2seq.New(seq2seq.Config{
-		SourceVocabulary: letters + 1, TargetVocabulary: letters + 1, Context: length, Width: 32, Heads: 4, Hidden: 64, EncoderLayers: 1, DecoderLayers: 1,
+	transformer, err := seq2seq.New(seq2seq.Config{
+		SourceVocabulary: 9, TargetVocabulary: 9, Context: 6, Width: 32, Heads: 4, Hidden: 64, EncoderLayers: 1, DecoderLayers: 1,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	recurrent, err := rnnseq.New(rnnseq.Config{
+		SourceVocabulary: 9, TargetVocabulary: 9, Width: 32, Cell: block.GRU, Hidden: 64, Layers: 1, Score: rnnseq.General,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("transformer", func(t *testing.T) { reverses(t, transformer, 200) })
+	t.Run("recurrent", func(t *testing.T) { reverses(t, recurrent, 200) })
+}
+
+// translator makes texts of texts.
+type translator interface {
+	Map(c *module.Ctx, in []*ir.Value) []*ir.Value
+	Greedy(c *module.Ctx, source *ir.Value, start, steps int) *ir.Value
+}
+
+func reverses(t *testing.T, m translator, steps int) {
+	const start, letters, length, texts = 0, 8, 6, 64
 	store, err := exec.NewStore(cpu.New(), m, exec.Seed(1))
 	if err != nil {
 		t.Fatal(err)
@@ -117,13 +136,13 @@ func TestReversal(t *testing.T) {
 		return
 	}
 	ctx := context.Background()
-	for i := range 200 {
+	for i := range steps {
 		source, target, next := batch()
 		out, err := step.Run(ctx, source, target, next, tensor.Scalar[float32](0.003))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if i%50 == 0 || i == 199 {
+		if i%50 == 0 || i == steps-1 {
 			t.Logf("step %d: %.3f", i, out[0].Float(0))
 		}
 	}

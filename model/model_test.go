@@ -45,7 +45,7 @@ func families() map[string]given {
 			all[k.Name] = given{c, text, 30, "f32[2 8 30]"}
 		case UNet:
 			all[k.Name] = given{c, image, 7, "f32[2 7 32 32]"}
-		case Seq2Seq: // reads two inputs: TestSeq2Seq
+		case Seq2Seq, RNNSeq2Seq: // read two inputs: TestPairs
 		case BERT, TextCNN, LSTMClassifier, TCN:
 			all[k.Name] = given{c, text, 4, "f32[2 4]"}
 		default:
@@ -296,36 +296,49 @@ func TestDocument(t *testing.T) {
 }
 
 // A source and a target complete a model of two inputs.
-func TestSeq2Seq(t *testing.T) {
+func TestPairs(t *testing.T) {
 	source, target := item("german", dtype.Int64, 30, 8), item("english", dtype.Int64, 20, 6)
 	source.Padding, target.Padding = new(0), new(0)
 	next := []Output{{Name: "next", Size: 20}}
-	n, err := New(defaultSeq2Seq(), []Input{source, target}, next)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := n.Config.(Seq2Seq)
-	if c.SourceVocabulary != 30 || c.TargetVocabulary != 20 || c.Context != 8 || c.PaddingIdx == nil || *c.PaddingIdx != 0 {
-		t.Errorf("completed to %+v", c)
-	}
-	s, err := n.Summary()
-	if err != nil || s.Rows[0].Output.String() != "f32[1 8 20]" {
-		t.Errorf("summary %v, %v", s, err)
-	}
 	other := target
 	other.Padding = new(1)
-	for _, tc := range []struct {
-		in   []Input
-		out  []Output
-		want string
-	}{
-		{[]Input{source}, next, "reads two inputs, a source and a target"},
-		{[]Input{source, other}, next, "the same number for padding in inputs german and english"},
-		{[]Input{source, item("row", dtype.Float32, 0, 5)}, next, "seq2seq reads tokens [T], and input row is f32[5]"},
-		{[]Input{source, target}, []Output{{Name: "next", Size: 19}}, "the data have 20 of them and 19 to guess"},
-	} {
-		if _, err := New(defaultSeq2Seq(), tc.in, tc.out); err == nil || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("error %v, want %q", err, tc.want)
+	for _, k := range Kinds() {
+		var want Config
+		switch c := k.Default.(type) {
+		case Seq2Seq:
+			c.SourceVocabulary, c.TargetVocabulary, c.Context, c.PaddingIdx = 30, 20, 8, new(0)
+			want = c
+		case RNNSeq2Seq:
+			c.SourceVocabulary, c.TargetVocabulary, c.Context, c.PaddingIdx = 30, 20, 8, new(0)
+			want = c
+		default:
+			continue
+		}
+		cfg := k.Default.(Config)
+		n, err := New(cfg, []Input{source, target}, next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(n.Config, want) {
+			t.Errorf("completed to %+v, want %+v", n.Config, want)
+		}
+		s, err := n.Summary()
+		if err != nil || s.Rows[0].Output.String() != "f32[1 8 20]" {
+			t.Errorf("%s: summary %v, %v", k.Name, s, err)
+		}
+		for _, tc := range []struct {
+			in   []Input
+			out  []Output
+			want string
+		}{
+			{[]Input{source}, next, k.Name + " reads two inputs, a source and a target"},
+			{[]Input{source, other}, next, "the same number for padding in inputs german and english"},
+			{[]Input{source, item("row", dtype.Float32, 0, 5)}, next, k.Name + " reads tokens [T], and input row is f32[5]"},
+			{[]Input{source, target}, []Output{{Name: "next", Size: 19}}, "the data have 20 of them and 19 to guess"},
+		} {
+			if _, err := New(cfg, tc.in, tc.out); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want %q", err, tc.want)
+			}
 		}
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/gradus-ml/gradus/model/mobilenet"
 	"github.com/gradus-ml/gradus/model/mobilenetv3"
 	"github.com/gradus-ml/gradus/model/resnet"
+	"github.com/gradus-ml/gradus/model/rnnseq"
 	"github.com/gradus-ml/gradus/model/seq2seq"
 	"github.com/gradus-ml/gradus/model/tcn"
 	"github.com/gradus-ml/gradus/model/textcnn"
@@ -53,6 +54,7 @@ func Kinds() []config.Kind {
 		{Name: "lstm_classifier", Default: LSTMClassifier{Config: lstmclassifier.Default(0, 0)}},
 		{Name: "tcn", Default: TCN{Config: tcn.Default()}},
 		{Name: "seq2seq", Default: defaultSeq2Seq()},
+		{Name: "rnn_seq2seq", Default: RNNSeq2Seq{Config: rnnseq.Default(0, 0)}},
 	}
 	return slices.Concat(kinds,
 		variants(vgg.Variants(), openVGG), variants(resnet.Variants(), openResNet), variants(mobilenet.Variants(), openMobileNet),
@@ -719,27 +721,34 @@ func (cfg Seq2Seq) Validate() error {
 // of tokens: the source, then the target, whose next tokens are guessed. A context
 // may be longer than the texts of the data.
 func (cfg Seq2Seq) Fit(in []Input, out []Output) (Config, error) {
+	err := fitPair("seq2seq", in, out, &cfg.SourceVocabulary, &cfg.TargetVocabulary, &cfg.Context, &cfg.PaddingIdx)
+	return cfg, err
+}
+
+// fitPair takes the settings of a family that makes one text of another from the
+// data.
+func fitPair(family string, in []Input, out []Output, sources, targets, context *int, padding **int) error {
 	if len(in) != 2 || len(out) != 1 {
-		return cfg, fmt.Errorf("seq2seq reads two inputs, a source and a target, and guesses the next tokens of the target, and the data have %d inputs and %d targets", len(in), len(out))
+		return fmt.Errorf("%s reads two inputs, a source and a target, and guesses the next tokens of the target, and the data have %d inputs and %d targets", family, len(in), len(out))
 	}
 	for _, i := range in {
 		if i.Item.Shape.Rank() != 1 || !i.Item.DType.IsInt() {
-			return cfg, fmt.Errorf("seq2seq reads tokens [T], and input %s is %v", i.Name, i.Item)
+			return fmt.Errorf("%s reads tokens [T], and input %s is %v", family, i.Name, i.Item)
 		}
 	}
 	s, t := in[0], in[1]
 	if (s.Padding == nil) != (t.Padding == nil) || s.Padding != nil && *s.Padding != *t.Padding {
-		return cfg, fmt.Errorf("seq2seq wants the same number for padding in inputs %s and %s", s.Name, t.Name)
+		return fmt.Errorf("%s wants the same number for padding in inputs %s and %s", family, s.Name, t.Name)
 	}
-	if cfg.PaddingIdx == nil {
-		cfg.PaddingIdx = s.Padding
+	if *padding == nil {
+		*padding = s.Padding
 	}
 	if out[0].Size != t.Values {
-		return cfg, fmt.Errorf("seq2seq guesses the tokens of input %s, and the data have %d of them and %d to guess", t.Name, t.Values, out[0].Size)
+		return fmt.Errorf("%s guesses the tokens of input %s, and the data have %d of them and %d to guess", family, t.Name, t.Values, out[0].Size)
 	}
-	return cfg, errors.Join(
-		fill("seq2seq", "source_vocabulary", &cfg.SourceVocabulary, s.Values), fill("seq2seq", "target_vocabulary", &cfg.TargetVocabulary, t.Values),
-		atLeast("seq2seq", &cfg.Context, max(s.Item.Shape.Dim(0), t.Item.Shape.Dim(0))))
+	return errors.Join(
+		fill(family, "source_vocabulary", sources, s.Values), fill(family, "target_vocabulary", targets, t.Values),
+		atLeast(family, context, max(s.Item.Shape.Dim(0), t.Item.Shape.Dim(0))))
 }
 
 // Build makes the model.
@@ -747,9 +756,41 @@ func (cfg Seq2Seq) Build() (any, error) { return seq2seq.New(cfg.Config) }
 
 // Reads are the tokens of a source and of a target.
 func (cfg Seq2Seq) Reads() []Input {
-	all := slices.Concat(tokens(cfg.Context, cfg.SourceVocabulary), tokens(cfg.Context, cfg.TargetVocabulary))
+	return pair(cfg.Context, cfg.SourceVocabulary, cfg.TargetVocabulary)
+}
+
+func pair(t, sources, targets int) []Input {
+	all := slices.Concat(tokens(t, sources), tokens(t, targets))
 	if len(all) == 2 {
 		all[0].Name, all[1].Name = "source", "target"
 	}
 	return all
+}
+
+// RNNSeq2Seq is package rnnseq: recurrent layers with attention that make a text of
+// another.
+type RNNSeq2Seq struct {
+	rnnseq.Config `yaml:",inline"`
+	Context       int `json:"context" yaml:"context"` // the most tokens of a source or target; it makes no difference to the weights
+}
+
+// Validate tells all that is wrong.
+func (cfg RNNSeq2Seq) Validate() error {
+	c := cfg.Config
+	c.SourceVocabulary, c.TargetVocabulary = leastVocabulary(c.SourceVocabulary, c.PaddingIdx), leastVocabulary(c.TargetVocabulary, c.PaddingIdx)
+	return c.Validate()
+}
+
+// Fit takes vocabularies, context and padding from the data, as that of Seq2Seq.
+func (cfg RNNSeq2Seq) Fit(in []Input, out []Output) (Config, error) {
+	err := fitPair("rnn_seq2seq", in, out, &cfg.SourceVocabulary, &cfg.TargetVocabulary, &cfg.Context, &cfg.PaddingIdx)
+	return cfg, err
+}
+
+// Build makes the model.
+func (cfg RNNSeq2Seq) Build() (any, error) { return rnnseq.New(cfg.Config) }
+
+// Reads are the tokens of a source and of a target, 64 if no length is given.
+func (cfg RNNSeq2Seq) Reads() []Input {
+	return pair(or(cfg.Context, 64), cfg.SourceVocabulary, cfg.TargetVocabulary)
 }

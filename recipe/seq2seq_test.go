@@ -11,6 +11,15 @@ import (
 // A recipe of two texts trains a model that makes one of the other: it reads the
 // second too, and guesses its next tokens. Here it is the first in reverse.
 func TestPairsOfTexts(t *testing.T) {
+	for name, settings := range map[string]string{
+		"seq2seq":     "width: 32, hidden: 64, encoder_layers: 1, decoder_layers: 1",
+		"rnn_seq2seq": "width: 32, hidden: 64",
+	} {
+		t.Run(name, func(t *testing.T) { reverses(t, name, settings) })
+	}
+}
+
+func reverses(t *testing.T, family, settings string) {
 	var rows strings.Builder
 	rows.WriteString("from,to\n")
 	for i := range 256 {
@@ -36,13 +45,13 @@ data:
     - {name: to, type: tokens, column: to, tokenizer: {type: characters, specials: [padding, unknown, start, end]}, length: 6, start: true, end: true}
   targets: [{name: next, type: next_tokens, input: to}]
   batch: 32
-model: {type: seq2seq, width: 32, hidden: 64, encoder_layers: 1, decoder_layers: 1, dropout: 0}
+model: {type: %s, %s, dropout: 0}
 loss: cross_entropy
 optimizer: {type: adam, lr: 0.003}
 strategy: {epochs: 30}
 evaluate: {every_epochs: null}
 machine: {threads: 2}
-`, path), "reverse.yaml")
+`, path, family, settings), "reverse.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,10 @@ import (
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/model"
+	"github.com/gradus-ml/gradus/model/block"
 	lists "github.com/gradus-ml/gradus/model/layers"
 	"github.com/gradus-ml/gradus/model/lstmclassifier"
+	"github.com/gradus-ml/gradus/model/rnnseq"
 	"github.com/gradus-ml/gradus/model/tcn"
 	"github.com/gradus-ml/gradus/model/textcnn"
 	"github.com/gradus-ml/gradus/module"
@@ -76,10 +78,12 @@ func TestListsAreNotInterpreted(t *testing.T) {
 		family(t, "no padding", list(lists.LSTM{Recurrent: recurrent}, lists.Parallel{Join: lists.Add, Branches: [][]lists.Layer{{}, {lists.Tanh{}}}}, lists.TimePool{By: lists.LastInTime}, head), f32(3, 5, 4), 0, 2),
 		family(t, "bert", small(), padded(), 11, 3),
 		family(t, "textcnn", model.TextCNN{Config: textcnn.Config{Width: 8, Kernels: []int{2, 3}, Channels: 4, Dropout: 0.1, PaddingIdx: new(0)}}, padded(), 11, 3),
-		family(t, "lstm_classifier", recurrentClassifier(lstmclassifier.LSTM, lstmclassifier.Last), padded(), 11, 3),
-		family(t, "gru classifier, mean", recurrentClassifier(lstmclassifier.GRU, lstmclassifier.Mean), padded(), 11, 3),
-		family(t, "gru classifier, max", recurrentClassifier(lstmclassifier.GRU, lstmclassifier.Max), padded(), 11, 3),
+		family(t, "lstm_classifier", recurrentClassifier(block.LSTM, lstmclassifier.Last), padded(), 11, 3),
+		family(t, "gru classifier, mean", recurrentClassifier(block.GRU, lstmclassifier.Mean), padded(), 11, 3),
+		family(t, "gru classifier, max", recurrentClassifier(block.GRU, lstmclassifier.Max), padded(), 11, 3),
 		family(t, "tcn", model.TCN{Config: tcn.Config{Width: 8, Channels: []int{4, 6}, Kernel: 2, Dropout: 0.1, PaddingIdx: new(0)}}, padded(), 11, 3),
+		layer("rnn_seq2seq", mirrored(t, block.GRU, rnnseq.General), padded()),
+		layer("rnn_seq2seq of LSTM, dot", mirrored(t, block.LSTM, rnnseq.Dot), padded()),
 	}
 	for _, p := range parts {
 		t.Run(p.name, func(t *testing.T) { p.check(t) })
@@ -98,8 +102,29 @@ func small() model.BERT {
 	return cfg
 }
 
-func recurrentClassifier(cell lstmclassifier.Cell, pool lstmclassifier.Pool) model.LSTMClassifier {
+func recurrentClassifier(cell block.Cell, pool lstmclassifier.Pool) model.LSTMClassifier {
 	cfg := lstmclassifier.Default(0, 0)
 	cfg.Width, cfg.Hidden, cfg.Layers, cfg.Cell, cfg.Pool, cfg.PaddingIdx = 8, 6, 2, cell, pool, new(0)
 	return model.LSTMClassifier{Config: cfg}
+}
+
+// mirror is a model that reads one text as source and target; evaluated, it
+// decodes.
+type mirror struct{ Net *rnnseq.Model }
+
+func mirrored(t *testing.T, cell block.Cell, score rnnseq.Score) *mirror {
+	cfg := rnnseq.Default(11, 11)
+	cfg.Width, cfg.Hidden, cfg.Layers, cfg.Cell, cfg.Score, cfg.PaddingIdx = 8, 6, 2, cell, score, new(0)
+	m, err := rnnseq.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &mirror{m}
+}
+
+func (m *mirror) Forward(c *nn.Ctx, x *ir.Value) *ir.Value {
+	if !c.Training() {
+		return m.Net.Greedy(c, x, 1, 5)
+	}
+	return m.Net.Map(c, []*ir.Value{x, x})[0]
 }

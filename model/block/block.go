@@ -1,7 +1,7 @@
 // Package block has what families of networks share. For images these are
 // convolutions with their norm and activation, squeeze-and-excitation, and how
 // channels are rounded, under the keys of torchvision.ops; for sequences, what is
-// padding.
+// padding, and recurrent layers of either kind.
 package block
 
 import (

@@ -34,4 +34,17 @@ func (p *Problems) Embedding(vocabulary, width int, padding *int) {
 	}
 }
 
+// Pair wants vocabularies of a source and a target that embeddings take.
+func (p *Problems) Pair(source, target int, padding *int) {
+	for _, v := range []struct {
+		name string
+		n    int
+	}{{"source_vocabulary", source}, {"target_vocabulary", target}} {
+		p.Within(v.name, v.n, maxVocabulary)
+		if padding != nil && (*padding < 0 || *padding >= v.n) {
+			p.Add("padding_idx %d is outside %s of %d", *padding, v.name, v.n)
+		}
+	}
+}
+
 const maxVocabulary = 1 << 28

@@ -18,18 +18,6 @@ import (
 	"github.com/gradus-ml/gradus/ops"
 )
 
-// A Cell is the kind of a recurrent layer.
-type Cell string
-
-// The cells.
-const (
-	LSTM Cell = "lstm"
-	GRU  Cell = "gru"
-)
-
-// Values lists the cells.
-func (Cell) Values() []string { return []string{string(LSTM), string(GRU)} }
-
 // A Pool is a way to make one vector of the states of a text.
 type Pool string
 
@@ -45,22 +33,22 @@ func (Pool) Values() []string { return []string{string(Last), string(Mean), stri
 
 // Config describes a [Model].
 type Config struct {
-	Vocabulary    int     `json:"vocabulary" yaml:"vocabulary"`
-	Width         int     `json:"width" yaml:"width"` // of a token's vector
-	Cell          Cell    `json:"cell" yaml:"cell"`
-	Hidden        int     `json:"hidden" yaml:"hidden"`               // units of a layer
-	Layers        int     `json:"layers" yaml:"layers"`               // one above the other
-	Bidirectional bool    `json:"bidirectional" yaml:"bidirectional"` // a second set of units reads backwards
-	Pool          Pool    `json:"pool" yaml:"pool"`                   // makes one vector of a text
-	Dropout       float64 `json:"dropout" yaml:"dropout"`             // probability, between layers and before the linear layer
-	PaddingIdx    *int    `json:"padding_idx" yaml:"padding_idx"`     // number that stands for no token; null if there is none
-	Classes       int     `json:"classes" yaml:"classes"`
+	Vocabulary    int        `json:"vocabulary" yaml:"vocabulary"`
+	Width         int        `json:"width" yaml:"width"` // of a token's vector
+	Cell          block.Cell `json:"cell" yaml:"cell"`
+	Hidden        int        `json:"hidden" yaml:"hidden"`               // units of a layer
+	Layers        int        `json:"layers" yaml:"layers"`               // one above the other
+	Bidirectional bool       `json:"bidirectional" yaml:"bidirectional"` // a second set of units reads backwards
+	Pool          Pool       `json:"pool" yaml:"pool"`                   // makes one vector of a text
+	Dropout       float64    `json:"dropout" yaml:"dropout"`             // probability, between layers and before the linear layer
+	PaddingIdx    *int       `json:"padding_idx" yaml:"padding_idx"`     // number that stands for no token; null if there is none
+	Classes       int        `json:"classes" yaml:"classes"`
 }
 
 // Default is one layer of 128 units of long short-term memory that read both ways.
 func Default(vocabulary, classes int) Config {
 	return Config{
-		Vocabulary: vocabulary, Width: 128, Cell: LSTM, Hidden: 128, Layers: 1, Bidirectional: true, Pool: Last, Dropout: 0.5, Classes: classes,
+		Vocabulary: vocabulary, Width: 128, Cell: block.LSTM, Hidden: 128, Layers: 1, Bidirectional: true, Pool: Last, Dropout: 0.5, Classes: classes,
 	}
 }
 
@@ -68,9 +56,7 @@ func Default(vocabulary, classes int) Config {
 func (cfg Config) Validate() error {
 	p := block.Problems{Family: "lstm_classifier"}
 	p.Embedding(cfg.Vocabulary, cfg.Width, cfg.PaddingIdx)
-	if all := cfg.Cell.Values(); !slices.Contains(all, string(cfg.Cell)) {
-		p.Add("cell: there is no %q; there are %s", string(cfg.Cell), strings.Join(all, ", "))
-	}
+	p.Cell(cfg.Cell)
 	p.Within("hidden", cfg.Hidden, 1<<16)
 	p.Within("layers", cfg.Layers, block.MaxBlocks)
 	if all := cfg.Pool.Values(); !slices.Contains(all, string(cfg.Pool)) {
@@ -104,15 +90,9 @@ func (cfg Config) directions() int {
 type Model struct {
 	Config    Config `param:"-"`
 	Embedding *nn.Embedding
-	RNN       layer `param:"rnn"` // *nn.LSTM or *nn.GRU
+	RNN       block.Recurrent `param:"rnn"`
 	Dropout   *nn.Dropout
 	FC        *nn.Linear
-}
-
-// A layer gives the states of x for sequences with lengths, or nil for full ones.
-type layer interface {
-	nn.Forwarder
-	Outputs(c *nn.Ctx, x, lengths *ir.Value) *ir.Value
 }
 
 // New makes a model.
@@ -120,17 +100,13 @@ func New(cfg Config) (*Model, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	m := &Model{
+	return &Model{
 		Config:    cfg,
 		Embedding: nn.EmbeddingConfig{Count: cfg.Vocabulary, Width: cfg.Width, PaddingIdx: cfg.PaddingIdx}.Build(),
-		RNN:       nn.LSTMConfig{RecurrentConfig: cfg.recurrent()}.Build(),
+		RNN:       cfg.Cell.Build(cfg.recurrent()),
 		Dropout:   nn.NewDropout(cfg.Dropout),
 		FC:        nn.NewLinear(cfg.directions()*cfg.Hidden, cfg.Classes),
-	}
-	if cfg.Cell == GRU {
-		m.RNN = nn.GRUConfig{RecurrentConfig: cfg.recurrent()}.Build()
-	}
-	return m, nil
+	}, nil
 }
 
 // Forward gives the logits [B Classes] of tokens [B T], of an integer type.
@@ -159,17 +135,12 @@ func (m *Model) Forward(c *nn.Ctx, tokens *ir.Value) *ir.Value {
 
 // last is the last state of the last layer, forwards then backwards.
 func (m *Model) last(c *nn.Ctx, x, lengths *ir.Value) *ir.Value {
-	var h *ir.Value // [layers*directions B Hidden]
-	switch l := m.RNN.(type) {
-	case *nn.LSTM:
-		_, h, _ = l.Unroll(c, x, nil, nil, lengths)
-	case *nn.GRU:
-		_, h = l.Unroll(c, x, nil, lengths)
-	}
+	_, states := block.Unroll(c, m.RNN, x, nil, lengths)
 	if c.Graph().Err() != nil {
 		return x
 	}
 	d := m.Config.directions()
+	h := states[0] // [layers*directions B Hidden]
 	h = ops.Narrow(h, 0, h.Dim(0)-d, d)
 	return ops.Reshape(ops.Transpose(h, 1, 0, 2), x.Dim(0), d*m.Config.Hidden)
 }

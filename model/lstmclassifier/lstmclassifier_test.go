@@ -6,6 +6,7 @@ import (
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
+	"github.com/gradus-ml/gradus/model/block"
 	"github.com/gradus-ml/gradus/model/modeltest"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/module/moduletest"
@@ -36,7 +37,7 @@ func TestStep(t *testing.T) {
 // the linear layer makes of 0.
 func TestPadding(t *testing.T) {
 	for _, pool := range []Pool{Last, Mean, Max} {
-		m := build(t, Config{Vocabulary: 9, Width: 5, Cell: LSTM, Hidden: 4, Layers: 2, Bidirectional: true, Pool: pool, PaddingIdx: new(0), Classes: 3})
+		m := build(t, Config{Vocabulary: 9, Width: 5, Cell: block.LSTM, Hidden: 4, Layers: 2, Bidirectional: true, Pool: pool, PaddingIdx: new(0), Classes: 3})
 		s := moduletest.NewStore(t, m, 1)
 		logits := func(tokens ...int64) *tensor.Tensor {
 			x := tensor.New(dtype.Int64, shape.Of(1, len(tokens)))

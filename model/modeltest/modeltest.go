@@ -24,20 +24,43 @@ import (
 //	grad/KEY, after/KEY   gradients, and states after the step
 func Step(t *testing.T, m module.Forwarder, path string) {
 	t.Helper()
-	moduletest.Double(t, m)
 	g := moduletest.Open(t, path)
+	s := step(t, m, g, func(c *module.Ctx, in []*ir.Value) *ir.Value { return m.Forward(c, in[0]) }, g.Tensor("in/0"), g.Tensor("in/1"))
+	for _, st := range s.Tree.States {
+		moduletest.Near(t, st.Key, s.Values[st.Key], g.Tensor("after/"+st.Key))
+	}
+}
+
+// Mapper makes values of values.
+type Mapper interface {
+	Map(c *module.Ctx, in []*ir.Value) []*ir.Value
+}
+
+// StepOfPair is Step of a model that reads a source and a target, in/0 and in/1,
+// and gives logits for the places of in/2, without the states.
+func StepOfPair(t *testing.T, m Mapper, path string) {
+	t.Helper()
+	g := moduletest.Open(t, path)
+	step(t, m, g, func(c *module.Ctx, in []*ir.Value) *ir.Value { return m.Map(c, in)[0] }, g.Tensor("in/0"), g.Tensor("in/1"), g.Tensor("in/2"))
+}
+
+// step checks all but the states; the last operand is the classes.
+func step(t *testing.T, m any, g *moduletest.Golden, forward func(c *module.Ctx, in []*ir.Value) *ir.Value, operands ...*tensor.Tensor) *moduletest.Store {
+	t.Helper()
+	moduletest.Double(t, m)
 	s := moduletest.NewStore(t, m, 0)
 	g.Load(s)
 	params := module.ParamList(s.Tree.Params)
 	out := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
-		logits := m.Forward(c.Train(), in[0])
-		scores := logits
-		if in[1].Rank() == 2 {
+		last := len(in) - 1
+		logits := forward(c.Train(), in[:last])
+		scores, classes := logits, in[last]
+		if classes.Rank() == 2 {
 			scores = ops.Transpose(logits, 0, 2, 1)
 		}
-		l := loss.CrossEntropy(scores, in[1])
+		l := loss.CrossEntropy(scores, classes)
 		return append([]*ir.Value{l, logits}, grad.Of(l, c.Params(params)...)...)
-	}, g.Tensor("in/0"), g.Tensor("in/1"))
+	}, operands...)
 	moduletest.Near(t, "loss", out[0], g.Tensor("out/0"))
 	moduletest.Near(t, "logits", out[1], g.Tensor("out/1"))
 	for i, p := range params {
@@ -48,9 +71,7 @@ func Step(t *testing.T, m module.Forwarder, path string) {
 			t.Errorf("gradient of %s reaches %v, want 0", p.Key, v)
 		}
 	}
-	for _, st := range s.Tree.States {
-		moduletest.Near(t, st.Key, s.Values[st.Key], g.Tensor("after/"+st.Key))
-	}
+	return s
 }
 
 // Vanished is what a gradient in float64 that must be 0 may reach: that of a bias

@@ -45,15 +45,7 @@ func (cfg Config) transformer() nn.TransformerConfig {
 // Validate tells all that is wrong.
 func (cfg Config) Validate() error {
 	p := block.Problems{Family: "seq2seq"}
-	for _, v := range []struct {
-		name string
-		n    int
-	}{{"source_vocabulary", cfg.SourceVocabulary}, {"target_vocabulary", cfg.TargetVocabulary}} {
-		p.Within(v.name, v.n, 1<<28)
-		if i := cfg.PaddingIdx; i != nil && (*i < 0 || *i >= v.n) {
-			p.Add("padding_idx %d is outside %s of %d", *i, v.name, v.n)
-		}
-	}
+	p.Pair(cfg.SourceVocabulary, cfg.TargetVocabulary, cfg.PaddingIdx)
 	p.Within("context", cfg.Context, 1<<20)
 	p.Within("encoder_layers", cfg.EncoderLayers, block.MaxBlocks)
 	p.Within("decoder_layers", cfg.DecoderLayers, block.MaxBlocks)

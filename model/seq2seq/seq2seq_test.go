@@ -5,39 +5,24 @@ import (
 	"testing"
 
 	"github.com/gradus-ml/gradus/dtype"
-	"github.com/gradus-ml/gradus/grad"
 	"github.com/gradus-ml/gradus/ir"
-	"github.com/gradus-ml/gradus/loss"
+	"github.com/gradus-ml/gradus/model/modeltest"
 	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/module/moduletest"
-	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
 // Loss, logits and all gradients are those of a module around torch.nn.Transformer.
 func TestStep(t *testing.T) {
-	g := moduletest.Open(t, "testdata/step.safetensors")
+	const path = "testdata/step.safetensors"
 	var cases map[string]Config
-	g.Cases(&cases)
+	moduletest.Open(t, path).Cases(&cases)
 	m, err := New(cases["seq2seq"])
 	if err != nil {
 		t.Fatal(err)
 	}
-	moduletest.Double(t, m)
-	s := moduletest.NewStore(t, m, 0)
-	g.Load(s)
-	params := module.ParamList(s.Tree.Params)
-	out := s.Run(t, func(c *module.Ctx, in []*ir.Value) []*ir.Value {
-		logits := m.Map(c.Train(), in[:2])[0]
-		l := loss.CrossEntropy(ops.Transpose(logits, 0, 2, 1), in[2])
-		return append([]*ir.Value{l, logits}, grad.Of(l, c.Params(params)...)...)
-	}, g.Tensor("in/0"), g.Tensor("in/1"), g.Tensor("in/2"))
-	moduletest.Near(t, "loss", out[0], g.Tensor("out/0"))
-	moduletest.Near(t, "logits", out[1], g.Tensor("out/1"))
-	for i, p := range params {
-		moduletest.Near(t, "gradient of "+p.Key, out[2+i], g.Tensor("grad/"+p.Key))
-	}
+	modeltest.StepOfPair(t, m, path)
 }
 
 func TestConfig(t *testing.T) {

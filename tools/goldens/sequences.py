@@ -124,6 +124,32 @@ class Seq2Seq(nn.Module):
         return self.generator(self.transformer(x, y, tgt_mask=causal, src_key_padding_mask=hidden, memory_key_padding_mask=hidden))
 
 
+class RNNSeq2Seq(nn.Module):
+    """Luong's with global attention and without input feeding, equations 5 to 7."""
+
+    def __init__(self, source_vocabulary, target_vocabulary, width, cell, hidden, layers, score, dropout, padding_idx):
+        super().__init__()
+        self.padding = padding_idx
+        self.source_embedding = nn.Embedding(source_vocabulary, width, padding_idx)
+        self.target_embedding = nn.Embedding(target_vocabulary, width, padding_idx)
+        kind = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
+        self.encoder = kind(width, hidden, layers, batch_first=True, dropout=dropout)
+        self.decoder = kind(width, hidden, layers, batch_first=True, dropout=dropout)
+        self.attention = nn.Linear(hidden, hidden, bias=False) if score == "general" else None
+        self.combine = nn.Linear(2 * hidden, hidden, bias=False)
+        self.generator = nn.Linear(hidden, target_vocabulary)
+
+    def forward(self, source, target):
+        mask = shown(source, self.padding)
+        packed = pack_padded_sequence(self.source_embedding(source), mask.sum(1), batch_first=True, enforce_sorted=False)
+        y, last = self.encoder(packed)
+        s = pad_packed_sequence(y, batch_first=True, total_length=source.shape[1])[0]
+        h, _ = self.decoder(self.target_embedding(target), last)
+        scores = torch.einsum("btd,bsd->bts", h, self.attention(s) if self.attention else s)
+        found = scores.masked_fill(~mask[:, None], -torch.inf).softmax(2) @ s
+        return self.generator(self.combine(torch.cat([found, h], 2)).tanh())
+
+
 def fill(net, gen):
     with torch.no_grad():
         for key, p in net.named_parameters():
@@ -179,6 +205,7 @@ def step(seed, name, make, operand, places=(), **settings):
 
 TEXTCNN = dict(vocabulary=13, width=6, kernels=[2, 3, 5], channels=4, dropout=0, classes=10)
 LSTM = dict(vocabulary=13, width=6, cell="lstm", hidden=5, layers=2, bidirectional=True, pool="last", dropout=0, classes=10)
+RNN = dict(source_vocabulary=11, target_vocabulary=13, width=6, layers=2, dropout=0)
 TCN_ = dict(channels=[4, 5, 5], kernel=2, dropout=0)
 
 FILES = {
@@ -204,4 +231,10 @@ FILES = {
         139, "seq2seq", Seq2Seq, (texts(11, 7, [7, 3, 5], 0), texts(13, 6, [6, 4, 2], 0)), [6],
         source_vocabulary=11, target_vocabulary=13, context=9, width=8, heads=2, hidden=12, encoder_layers=1, decoder_layers=2,
         dropout=0, padding_idx=0),
+    "model/rnnseq/testdata/general_step.safetensors": step(
+        140, "rnn_seq2seq", RNNSeq2Seq, (texts(11, 7, [7, 3, 5], 0), texts(13, 6, [6, 4, 2], 0)), [6],
+        **RNN, cell="gru", hidden=5, score="general", padding_idx=0),
+    "model/rnnseq/testdata/dot_step.safetensors": step(
+        141, "rnn_seq2seq", RNNSeq2Seq, (texts(11, 7, [7] * 3), texts(13, 6, [6] * 3)), [6],
+        **RNN, cell="lstm", hidden=4, score="dot", padding_idx=None),
 }
