@@ -21,7 +21,7 @@ var interpreted = map[dtype.DType]map[string]string{
 	dtype.Float64: {
 		"avg_pool": inFloat32, "avg_pool_grad": inFloat32,
 		"max_pool": inFloat32, "max_pool_grad": inFloat32, "max_pool_gather": inFloat32,
-		"conv": inFloat32, "conv_input": inFloat32, "conv_weight": inFloat32, "dot": inFloat32,
+		"conv": inFloat32, "conv_input": inFloat32, "conv_weight": inFloat32, "dot": inFloat32, "adam_8bit": inFloat32,
 	},
 }
 
