@@ -17,6 +17,7 @@ func normKinds() []config.Kind {
 		{Name: "instance_norm", Default: DefaultInstanceNorm()},
 		{Name: "rms_norm", Default: DefaultRMSNorm()},
 		{Name: "local_response_norm", Default: DefaultLocalResponseNorm()},
+		{Name: "unit_norm", Default: UnitNorm{UnitNorm: nn.UnitNorm{Axis: -1}}},
 	}
 }
 
@@ -229,3 +230,15 @@ func (cfg LocalResponseNorm) Build(x Operand) (Module, error) {
 	}
 	return losing(&nn.LocalResponseNorm{Size: cfg.Size, Alpha: cfg.Alpha, Beta: cfg.Beta, K: cfg.K})
 }
+
+// UnitNorm divides vectors along an axis by their length; see [nn.UnitNorm].
+type UnitNorm struct {
+	Named       `yaml:",inline"`
+	nn.UnitNorm `yaml:",inline"`
+}
+
+// Validate has nothing to tell before there is an operand.
+func (UnitNorm) Validate() error { return nil }
+
+// Build makes the layer.
+func (cfg UnitNorm) Build(x Operand) (Module, error) { return each(x, &cfg.UnitNorm) }

@@ -2,7 +2,6 @@ package layers
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/nn"
@@ -14,8 +13,6 @@ func padKinds() []config.Kind {
 		{Name: "constant_pad", Default: ConstantPad{}},
 		{Name: "unfold", Default: Unfold{Patches: DefaultPatches()}},
 		{Name: "fold", Default: Fold{Patches: DefaultPatches()}},
-		{Name: "channel_shuffle", Default: ChannelShuffle{Groups: 2}},
-		{Name: "unflatten", Default: Unflatten{Axis: -1}},
 	}
 }
 
@@ -78,47 +75,6 @@ func (cfg ConstantPad) Build(x Operand) (Module, error) {
 		return nil, err
 	}
 	return losing(&nn.ConstantPad{Value: cfg.Value, Widths: w})
-}
-
-// ChannelShuffle puts the channels of [B C ...] in another order: the first of
-// each group, then the second of each, and so on.
-type ChannelShuffle struct {
-	Named  `yaml:",inline"`
-	Groups int `json:"groups" yaml:"groups"` // divides the channels
-}
-
-// Validate tells all that is wrong.
-func (cfg ChannelShuffle) Validate() error { return atLeast(1, "groups", cfg.Groups) }
-
-// Build makes the layer.
-func (cfg ChannelShuffle) Build(x Operand) (Module, error) {
-	if err := x.wants("[B C ...]", 3, 4, 5); err != nil {
-		return nil, err
-	}
-	if x.Dim(1)%cfg.Groups != 0 {
-		return nil, fmt.Errorf("the channels of %v don't divide into %d groups", x, cfg.Groups)
-	}
-	return losing(&nn.ChannelShuffle{Groups: cfg.Groups})
-}
-
-// Unflatten makes several axes of one.
-type Unflatten struct {
-	Named `yaml:",inline"`
-	Axis  int   `json:"axis" yaml:"axis"`   // the batch's is 0; negative ones count from the end
-	Shape []int `json:"shape" yaml:"shape"` // extents; one may be -1, which the others determine
-}
-
-// Validate tells all that is wrong.
-func (cfg Unflatten) Validate() error {
-	return errors.Join(notBatch(cfg.Axis), Reshape{Shape: cfg.Shape}.Validate())
-}
-
-// Build makes the layer.
-func (cfg Unflatten) Build(x Operand) (Module, error) {
-	if err := hasAxis(x, cfg.Axis); err != nil {
-		return nil, err
-	}
-	return losing(&nn.Unflatten{Axis: cfg.Axis, Shape: cfg.Shape})
 }
 
 // Patches are those of images. Lists have one number for both axes or one for

@@ -35,6 +35,8 @@ func plainKinds() []config.Kind {
 		{Name: "flatten", Default: Flatten{Start: 1}},
 		{Name: "reshape", Default: Reshape{}},
 		{Name: "permute", Default: Permute{}},
+		{Name: "bilinear", Default: Bilinear{Bias: true}},
+		{Name: "unflatten", Default: Unflatten{Axis: -1}},
 	}
 }
 
@@ -450,4 +452,55 @@ type permute struct{ axes []int }
 func (p *permute) Forward(c *module.Ctx, x *ir.Value) *ir.Value {
 	defer c.Enter(p)()
 	return ops.Transpose(x, p.axes...)
+}
+
+// Bilinear is linear in each of two vectors of an example that lie one above the
+// other: [B 2 D] to [B Out]; see [nn.Bilinear].
+type Bilinear struct {
+	Named   `yaml:",inline"`
+	Out     int  `json:"out" yaml:"out"` // width of the result
+	Bias    bool `json:"bias" yaml:"bias"`
+	Initial `yaml:",inline"`
+}
+
+// Validate tells all that is wrong.
+func (cfg Bilinear) Validate() error { return atLeast(1, "out", cfg.Out) }
+
+// Build makes the layer.
+func (cfg Bilinear) Build(x Operand) (Module, error) {
+	if err := x.wants("pairs of vectors [B 2 D]", 3); err != nil {
+		return nil, err
+	}
+	if x.Dim(1) != 2 {
+		return nil, x.not("pairs of vectors [B 2 D]")
+	}
+	return &bilinear{nn.BilinearConfig{In1: x.Dim(2), In2: x.Dim(2), Out: cfg.Out, Bias: cfg.Bias}.Build()}, nil
+}
+
+type bilinear struct{ *nn.Bilinear }
+
+// Apply combines the first with the second.
+func (b *bilinear) Apply(c *module.Ctx, x Flow) Flow {
+	of := func(i int) *ir.Value { return ops.Squeeze(ops.Narrow(x.Value, 1, i, 1), 1) }
+	return Flow{Value: b.Forward(c, of(0), of(1))}
+}
+
+// Unflatten makes several axes of one.
+type Unflatten struct {
+	Named `yaml:",inline"`
+	Axis  int   `json:"axis" yaml:"axis"`   // the batch's is 0; negative ones count from the end
+	Shape []int `json:"shape" yaml:"shape"` // extents; one may be -1, which the others determine
+}
+
+// Validate tells all that is wrong.
+func (cfg Unflatten) Validate() error {
+	return errors.Join(notBatch(cfg.Axis), Reshape{Shape: cfg.Shape}.Validate())
+}
+
+// Build makes the layer.
+func (cfg Unflatten) Build(x Operand) (Module, error) {
+	if err := hasAxis(x, cfg.Axis); err != nil {
+		return nil, err
+	}
+	return losing(&nn.Unflatten{Axis: cfg.Axis, Shape: cfg.Shape})
 }

@@ -23,6 +23,7 @@ func poolKinds() []config.Kind {
 		{Name: "upsample", Default: Upsample{}},
 		{Name: "pixel_shuffle", Default: PixelShuffle{Factor: 2}},
 		{Name: "pixel_unshuffle", Default: PixelUnshuffle{Factor: 2}},
+		{Name: "channel_shuffle", Default: ChannelShuffle{Groups: 2}},
 	}
 }
 
@@ -444,4 +445,25 @@ type pooling struct{ pool *nn.MaxUnpool }
 func (p *pooling) Apply(c *module.Ctx, x Flow) Flow {
 	y, _ := p.pool.Pool(c, x.Value)
 	return Flow{Value: y}
+}
+
+// ChannelShuffle puts the channels of [B C ...] in another order: the first of
+// each group, then the second of each, and so on.
+type ChannelShuffle struct {
+	Named  `yaml:",inline"`
+	Groups int `json:"groups" yaml:"groups"` // divides the channels
+}
+
+// Validate tells all that is wrong.
+func (cfg ChannelShuffle) Validate() error { return atLeast(1, "groups", cfg.Groups) }
+
+// Build makes the layer.
+func (cfg ChannelShuffle) Build(x Operand) (Module, error) {
+	if err := x.wants("[B C ...]", 3, 4, 5); err != nil {
+		return nil, err
+	}
+	if x.Dim(1)%cfg.Groups != 0 {
+		return nil, fmt.Errorf("the channels of %v don't divide into %d groups", x, cfg.Groups)
+	}
+	return losing(&nn.ChannelShuffle{Groups: cfg.Groups})
 }

@@ -4,17 +4,13 @@ import (
 	"errors"
 
 	"github.com/gradus-ml/gradus/config"
-	"github.com/gradus-ml/gradus/ir"
-	"github.com/gradus-ml/gradus/module"
 	"github.com/gradus-ml/gradus/nn"
-	"github.com/gradus-ml/gradus/ops"
 )
 
 func reparametrizeKinds() []config.Kind {
 	return []config.Kind{
 		{Name: "weight_norm", Default: WeightNorm{}},
 		{Name: "spectral_norm", Default: SpectralNorm{SpectralNormConfig: nn.DefaultSpectralNorm()}},
-		{Name: "bilinear", Default: Bilinear{Bias: true}},
 	}
 }
 
@@ -87,35 +83,4 @@ func around(l Layer, x Operand, wrap func(nn.Forwarder) (nn.Forwarder, error)) (
 		f = &swapped{f}
 	}
 	return &plain{f, p.keep}, nil
-}
-
-// Bilinear is linear in each of two vectors of an example that lie one above the
-// other: [B 2 D] to [B Out]; see [nn.Bilinear].
-type Bilinear struct {
-	Named   `yaml:",inline"`
-	Out     int  `json:"out" yaml:"out"` // width of the result
-	Bias    bool `json:"bias" yaml:"bias"`
-	Initial `yaml:",inline"`
-}
-
-// Validate tells all that is wrong.
-func (cfg Bilinear) Validate() error { return atLeast(1, "out", cfg.Out) }
-
-// Build makes the layer.
-func (cfg Bilinear) Build(x Operand) (Module, error) {
-	if err := x.wants("pairs of vectors [B 2 D]", 3); err != nil {
-		return nil, err
-	}
-	if x.Dim(1) != 2 {
-		return nil, x.not("pairs of vectors [B 2 D]")
-	}
-	return &bilinear{nn.BilinearConfig{In1: x.Dim(2), In2: x.Dim(2), Out: cfg.Out, Bias: cfg.Bias}.Build()}, nil
-}
-
-type bilinear struct{ *nn.Bilinear }
-
-// Apply combines the first with the second.
-func (b *bilinear) Apply(c *module.Ctx, x Flow) Flow {
-	of := func(i int) *ir.Value { return ops.Squeeze(ops.Narrow(x.Value, 1, i, 1), 1) }
-	return Flow{Value: b.Forward(c, of(0), of(1))}
 }

@@ -30,6 +30,7 @@ func sequenceKinds() []config.Kind {
 		{Name: "transformer_encoder_layer", Default: TransformerEncoderLayer{DefaultTransformer()}},
 		{Name: "transformer_encoder", Default: TransformerEncoder{Transformer: DefaultTransformer(), Layers: 1}},
 		{Name: "time_pool", Default: TimePool{By: MeanOverTime}},
+		{Name: "masking", Default: Masking{}},
 	}
 }
 
@@ -605,4 +606,41 @@ func (p *timePool) Apply(c *module.Ctx, x Flow) Flow {
 func orZero(lengths, y *ir.Value) *ir.Value {
 	some := ops.Gt(lengths, ops.FullInt(y.Graph(), dtype.Int64, shape.Shape{}, 0))
 	return ops.Select(ops.Broadcast(ops.Unsqueeze(some, -1), y.Shape()), y, ops.ZerosLike(y))
+}
+
+// Masking marks the steps of a sequence [B T D] that hold one number throughout as
+// padding, and sets them to 0: recurrent layers, attention and time_pool leave
+// them out.
+//
+// Source: keras.layers.Masking (3.15).
+type Masking struct {
+	Named `yaml:",inline"`
+	Value float64 `json:"value" yaml:"value"`
+}
+
+// Validate tells all that is wrong.
+func (cfg Masking) Validate() error { return finite("value", cfg.Value) }
+
+// Build makes the layer.
+func (cfg Masking) Build(x Operand) (Module, error) {
+	if err := x.wants("sequences [B T D]", 3); err != nil {
+		return nil, err
+	}
+	return &masking{cfg.Value}, nil
+}
+
+type masking struct{ value float64 }
+
+// Apply marks padding.
+func (m *masking) Apply(_ *module.Ctx, x Flow) Flow {
+	v := x.Value
+	if v.Graph().Err() != nil {
+		return x
+	}
+	mask := ops.Any(ops.Ne(v, ops.Scalar(v, m.value)), 2)
+	kept := ops.Select(ops.Unsqueeze(mask, 2), v, ops.ZerosLike(v))
+	if x.Mask != nil {
+		mask = ops.And(mask, x.Mask)
+	}
+	return Flow{kept, mask}
 }
