@@ -63,6 +63,15 @@ func OpenRun(dir string, m Machine) (s *Saved, err error) {
 	return s, nil
 }
 
+// NewSaved puts together what OpenRun reads from a folder: for a program that
+// has trained a model and uses it at once, or makes one of its own. The store
+// holds the network's values, and is closed with it.
+func NewSaved(set *feature.Set, network *model.Network, store *exec.Store) *Saved {
+	s := &Saved{Set: set, Network: network, Store: store}
+	s.Capture()
+	return s
+}
+
 // Capture makes later predictions hold what the modules give whose paths fit one
 // of some patterns, see [module.Ctx.Capture].
 func (s *Saved) Capture(patterns ...string) {

@@ -28,7 +28,8 @@ var rooms = []string{
 	"nn", "loss", "optim", "metric", "model",
 	"data", "internal/mnisttest",
 	"runlog", "checkpoint",
-	"train", "recipe", "bench",
+	"train", "recipe", "bench", "explain",
+	"serve/engine", "serve/guard", "serve",
 	"internal/cli", "cmd", "examples",
 	"internal/archtest", "internal/docs",
 }

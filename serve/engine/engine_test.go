@@ -1,0 +1,49 @@
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/serve/engine"
+	"github.com/gradus-ml/gradus/serve/engine/enginetest"
+	"github.com/gradus-ml/gradus/shape"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// TestPredict asks each kind of model by its columns.
+func TestPredict(t *testing.T) {
+	e := enginetest.Engine(t, enginetest.Digits, enginetest.Penguins, enginetest.Masses, enginetest.Mail)
+	bird := map[string][]any{"bill_length_mm": {44.0}, "bill_depth_mm": {"17"}, "flipper_length_mm": {int64(200)}, "body_mass_g": {nil}, "island": {"Dream"}}
+	for _, c := range []struct {
+		model   string
+		columns map[string][]any
+		outputs []string
+	}{
+		{enginetest.Digits, map[string][]any{"image": {tensor.New(dtype.Uint8, shape.Of(1, 28, 28))}}, []string{"label", "label_probabilities"}},
+		{enginetest.Penguins, bird, []string{"species", "species_probabilities"}},
+		{enginetest.Masses, bird, []string{"mass"}},
+		{enginetest.Mail, map[string][]any{"text": {"free money"}}, []string{"kind", "kind_probabilities"}},
+	} {
+		r, err := e.Predict(t.Context(), &engine.Request{Model: c.model, N: 1, Columns: c.columns, Results: true})
+		if err != nil {
+			t.Errorf("%s: %v", c.model, err)
+			continue
+		}
+		var names []string
+		for _, o := range r.Outputs {
+			names = append(names, o.Name)
+			if o.Tensor != nil && o.Role == engine.Probabilities {
+				sum := 0.0
+				for i := range o.Tensor.Size() {
+					sum += o.Tensor.Float(i)
+				}
+				if sum < 0.9999 || sum > 1.0001 {
+					t.Errorf("%s: probabilities add up to %v", c.model, sum)
+				}
+			}
+		}
+		if len(names) != len(c.outputs) || names[0] != c.outputs[0] || len(r.Results) != 1 {
+			t.Errorf("%s: outputs %q, results %v", c.model, names, r.Results)
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// A Request asks a model about N examples.
+type Request struct {
+	Model   string
+	Version string // a number or a label; "" lets the weights of versions decide
+	N       int
+	// Columns holds N values for each column of Signature.Columns, of the Go
+	// types that feature.RawKind names, nil for none.
+	Columns map[string][]any
+	// Tensors, in place of Columns, holds [N ...] for each of Signature.Tensors.
+	Tensors map[string]*tensor.Tensor
+	// Outputs names what the answer is to hold; none takes all that need not be
+	// asked for.
+	Outputs []string
+	// Results asks for what a person reads, a value that encodes to JSON for
+	// each example and target.
+	Results bool
+}
+
+// A Response is the answer.
+type Response struct {
+	Model, Version string
+	N              int
+	Outputs        []Answer
+	Results        []map[string]any // of each example, by target, if they were asked for
+	Times          Times
+}
+
+// An Answer is one output of all examples: a tensor [N ...], or N strings.
+type Answer struct {
+	Output
+	Tensor  *tensor.Tensor
+	Strings []string
+}
+
+// Times tells what a request waited for.
+type Times struct {
+	Start   time.Time
+	Encode  time.Duration // preprocessing
+	Queue   time.Duration // waiting for company and for the processor
+	Compute time.Duration // of the batches that it was part of
+	Decode  time.Duration
+	Batch   int // examples in the largest of them
+}
