@@ -6,6 +6,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 
 	"github.com/gradus-ml/gradus/recipe"
@@ -21,6 +22,8 @@ type Spec struct {
 	Labels  []string // other names of the version: "stable"
 	Weight  float64  // its share of the requests that name no version
 	Open    Opener
+	// Batching of this version; nil is that of the engine.
+	Batching *Batching
 }
 
 // An Info is what is known of a version.
@@ -35,10 +38,24 @@ type Info struct {
 
 // An Engine serves models. It is safe for concurrent use.
 type Engine struct {
-	machine recipe.Machine
-	mu      sync.Mutex
-	models  map[string][]*version // by name, the newest last
+	machine  recipe.Machine
+	observer Observer
+	log      *slog.Logger
+	batching Batching
+
+	mu     sync.Mutex
+	models map[string][]*version // by name, the newest last
 }
+
+// An Option sets up an engine.
+type Option func(*Engine)
+
+// WithBatching sets the batching of versions that have none of their own; the
+// default is [DefaultBatching].
+func WithBatching(b Batching) Option { return func(e *Engine) { e.batching = b } }
+
+// WithLog sets where the causes of internal errors go; the default is nowhere.
+func WithLog(l *slog.Logger) Option { return func(e *Engine) { e.log = l } }
 
 // A version is a model that is loaded.
 type version struct {
@@ -48,14 +65,19 @@ type version struct {
 	users     sync.WaitGroup
 }
 
-// New makes an engine without models.
-func New(m recipe.Machine) *Engine {
-	return &Engine{machine: m, models: map[string][]*version{}}
+// New makes an engine without models, which computes with as many threads at a
+// time as the machine has.
+func New(m recipe.Machine, opts ...Option) *Engine {
+	e := &Engine{machine: m, observer: deaf{}, log: slog.New(slog.DiscardHandler), batching: DefaultBatching(), models: map[string][]*version{}}
+	for _, o := range opts {
+		o(e)
+	}
+	return e
 }
 
 // Add loads a version, and replaces one of the same name and number.
 func (e *Engine) Add(ctx context.Context, s Spec) error {
-	r, err := newRunner(s.Open, e.machine)
+	r, err := newRunner(ctx, e, s)
 	if err != nil {
 		return err
 	}

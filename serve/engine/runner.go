@@ -18,8 +18,8 @@ type runner struct {
 }
 
 // newRunner loads a model.
-func newRunner(open Opener, m recipe.Machine) (*runner, error) {
-	s, err := open(m)
+func newRunner(ctx context.Context, e *Engine, spec Spec) (*runner, error) {
+	s, err := spec.Open(e.machine)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A Batching says how requests to a model are put together and how many of them
+// may wait. It is data, a part of a server's settings.
+type Batching struct {
+	MaxBatch   *int          `json:"max_batch" yaml:"max_batch"`     // examples that are computed at a time at most; null goes by the model's arithmetic
+	MaxDelay   time.Duration `json:"max_delay" yaml:"max_delay"`     // how long an example waits at most for others that are on their way
+	Queue      int           `json:"queue" yaml:"queue"`             // examples that may wait; further requests are told to come again
+	QueueBytes int64         `json:"queue_bytes" yaml:"queue_bytes"` // memory of the examples that wait
+	Instances  *int          `json:"instances" yaml:"instances"`     // batches that are computed at a time; null goes by the model's arithmetic
+	Threads    *int          `json:"threads" yaml:"threads"`         // that compute one batch; null goes by the model's arithmetic
+}
+
+// DefaultBatching waits for a millisecond at most, and lets 1024 examples or
+// 256 MiB wait.
+func DefaultBatching() Batching {
+	return Batching{MaxDelay: time.Millisecond, Queue: 1024, QueueBytes: 256 << 20}
+}
+
+const (
+	mostBatch     = 1024
+	mostInstances = 64
+	mostThreads   = 1024
+)
+
+// Validate tells all that is wrong.
+func (b Batching) Validate() error {
+	var errs []error
+	within := func(key string, v *int, most int) {
+		if v != nil && (*v < 1 || *v > most) {
+			errs = append(errs, fmt.Errorf("%s: %d is not in 1..%d", key, *v, most))
+		}
+	}
+	within("max_batch", b.MaxBatch, mostBatch)
+	within("instances", b.Instances, mostInstances)
+	within("threads", b.Threads, mostThreads)
+	if b.MaxDelay < 0 || b.MaxDelay > time.Minute {
+		errs = append(errs, fmt.Errorf("max_delay: %v is not in 0..1m", b.MaxDelay))
+	}
+	if b.Queue < 1 {
+		errs = append(errs, fmt.Errorf("queue: %d is less than 1", b.Queue))
+	}
+	if b.QueueBytes < 1 {
+		errs = append(errs, fmt.Errorf("queue_bytes: %d is less than 1", b.QueueBytes))
+	}
+	return errors.Join(errs...)
+}
