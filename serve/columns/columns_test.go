@@ -1,0 +1,192 @@
+package columns_test
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/gradus-ml/gradus/data/feature"
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/serve/columns"
+	"github.com/gradus-ml/gradus/serve/engine"
+	"github.com/gradus-ml/gradus/shape"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+func Example() {
+	ages, err := columns.Values(
+		feature.Raw{Name: "age", Kind: feature.RawNumber},
+		columns.Array{Numbers: numbers([]int32{31, 5}, 2, 1)})
+	fmt.Println(ages, err)
+	_, err = columns.Values(
+		feature.Raw{Name: "text", Kind: feature.RawText},
+		columns.Array{Numbers: numbers([]float32{1}, 1)})
+	fmt.Println(err)
+	// Output:
+	// [31 5] <nil>
+	// column text: want strings, got f32[1]
+}
+
+func numbers[T dtype.Go](data []T, dims ...int) *tensor.Tensor {
+	return tensor.Must(tensor.Of(data, dims...))
+}
+
+func strs(s ...string) columns.Array {
+	a := columns.Array{Shape: []int{len(s)}}
+	for _, s := range s {
+		a.Strings = append(a.Strings, []byte(s))
+	}
+	return a
+}
+
+var (
+	age   = feature.Raw{Name: "x", Kind: feature.RawNumber}
+	kind  = feature.Raw{Name: "x", Kind: feature.RawCategory}
+	text  = feature.Raw{Name: "x", Kind: feature.RawText}
+	day   = feature.Raw{Name: "x", Kind: feature.RawTime}
+	grey  = feature.Raw{Name: "x", Kind: feature.RawImage, Pixels: [3]int{1, 2, 2}}
+	color = feature.Raw{Name: "x", Kind: feature.RawImage, Pixels: [3]int{3, 2, 2}}
+	sound = feature.Raw{Name: "x", Kind: feature.RawAudio}
+	array = feature.Raw{Name: "x", Kind: feature.RawArray, DType: dtype.Float32, Shape: shape.Of(2)}
+)
+
+func TestValues(t *testing.T) {
+	column := strs("a", "b")
+	column.Shape = []int{2, 1}
+	for i, c := range []struct {
+		raw  feature.Raw
+		a    columns.Array
+		want []any
+	}{
+		{age, columns.Array{Numbers: numbers([]float32{0.5, -1}, 2)}, []any{0.5, -1.0}},
+		{age, columns.Array{Numbers: numbers([]int64{1 << 60}, 1, 1)}, []any{int64(1) << 60}},
+		{age, columns.Array{Numbers: numbers([]uint64{7}, 1)}, []any{int64(7)}},
+		{age, columns.Array{Numbers: numbers([]bool{true}, 1)}, []any{true}},
+		{age, strs("4"), []any{"4"}},
+		{kind, strs("a", "b"), []any{"a", "b"}},
+		{kind, column, []any{"a", "b"}},
+		{kind, columns.Array{Numbers: numbers([]int32{3}, 1)}, []any{int64(3)}},
+		{kind, columns.Array{Numbers: numbers([]bool{false}, 1)}, []any{false}},
+		{text, strs("hello"), []any{"hello"}},
+		{day, strs("2024-01-02"), []any{"2024-01-02"}},
+		{sound, strs("RIFF"), []any{[]byte("RIFF")}},
+		{grey, strs("PNG"), []any{[]byte("PNG")}},
+	} {
+		got, err := columns.Values(c.raw, c.a)
+		if err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%d: got %#v, %v, want %#v", i, got, err, c.want)
+		}
+	}
+}
+
+func TestPixels(t *testing.T) {
+	for _, c := range []struct {
+		raw   feature.Raw
+		a     *tensor.Tensor
+		shape shape.Shape
+		want  []byte
+	}{
+		{grey, numbers([]uint8{1, 2, 3, 4}, 1, 2, 2), shape.Of(2, 2), []byte{1, 2, 3, 4}},
+		{grey, numbers([]int64{1, 2, 3, 255}, 1, 1, 2, 2), shape.Of(1, 2, 2), []byte{1, 2, 3, 255}},
+		{grey, numbers([]uint8{1, 2, 3, 4}, 1, 2, 2, 1), shape.Of(1, 2, 2), []byte{1, 2, 3, 4}},
+		{color, numbers([]uint8{1, 2, 3, 4, 5, 6}, 1, 3, 1, 2), shape.Of(3, 1, 2), []byte{1, 2, 3, 4, 5, 6}},
+		{color, numbers([]uint8{1, 2, 3, 4, 5, 6}, 1, 1, 2, 3), shape.Of(3, 1, 2), []byte{1, 4, 2, 5, 3, 6}},
+		{color, numbers([]uint8{1, 2, 3, 4, 5, 6, 7, 8, 9}, 1, 3, 1, 3), shape.Of(3, 1, 3), []byte{1, 2, 3, 4, 5, 6, 7, 8, 9}},
+	} {
+		got, err := columns.Values(c.raw, columns.Array{Numbers: c.a})
+		if err != nil {
+			t.Errorf("%v: %v", c.a, err)
+			continue
+		}
+		if x := got[0].(*tensor.Tensor); x.Shape() != c.shape || string(x.Bytes()) != string(c.want) {
+			t.Errorf("%v: got %v %v, want %v %v", c.a, x, x.Bytes(), c.shape, c.want)
+		}
+	}
+}
+
+func TestArrays(t *testing.T) {
+	got, err := columns.Values(array, columns.Array{Numbers: numbers([]float32{1, 2, 3, 4}, 2, 2)})
+	if err != nil || len(got) != 2 {
+		t.Fatal(got, err)
+	}
+	if x := got[1].(*tensor.Tensor); x.Shape() != array.Shape || x.Float(0) != 3 || x.Float(1) != 4 {
+		t.Errorf("got %v %v", x, x.F32())
+	}
+}
+
+func TestValuesErrors(t *testing.T) {
+	for i, c := range []struct {
+		raw  feature.Raw
+		a    columns.Array
+		want string
+	}{
+		{age, columns.Array{}, "column x: want a value for each example, got strings[]"},
+		{age, columns.Array{Numbers: tensor.Scalar[float32](1)}, "column x: want a value for each example, got f32[]"},
+		{age, columns.Array{Numbers: numbers([]float32{}, 0)}, "column x: want a value for each example, got f32[0]"},
+		{age, columns.Array{Numbers: numbers([]float32{1, 2}, 1, 2)}, "column x: want one value for each example, got f32[1 2]"},
+		{age, columns.Array{Numbers: numbers([]uint64{math.MaxUint64}, 1)}, "column x: example 0: 18446744073709551615 is too large, want at most 9223372036854775807"},
+		{kind, columns.Array{Numbers: numbers([]float64{1}, 1)}, "column x: want text or whole numbers, got f64[1]"},
+		{text, columns.Array{Strings: [][]byte{{1}, {2}}, Shape: []int{1, 2}}, "column x: want one string for each example, got strings[1 2]"},
+		{day, columns.Array{Numbers: numbers([]int64{1}, 1)}, "column x: want strings, got i64[1]"},
+		{array, strs("1"), "column x: want f32[2] for each example, got strings[1]"},
+		{grey, columns.Array{Numbers: numbers([]float32{0}, 1, 1, 1)}, "column x: want files, or pixels as whole numbers from 0 to 255, got f32[1 1 1]; " + columns.Preprocessed},
+		{grey, columns.Array{Numbers: numbers([]int32{-1}, 1, 1, 1)}, "column x: pixels are whole numbers from 0 to 255, got -1"},
+		{grey, columns.Array{Numbers: numbers([]uint64{math.MaxUint64}, 1, 1, 1)}, "column x: 18446744073709551615 is too large, want at most 9223372036854775807"},
+		{grey, columns.Array{Numbers: numbers([]uint8{1, 2}, 1, 2)}, "column x: example 0: want the pixels of an image of 1 channels, [1 Y X] or [Y X 1], got [2]"},
+		{grey, columns.Array{Numbers: numbers([]uint8{}, 1, 0, 4)}, "column x: example 0: want the pixels of an image of 1 channels, [1 Y X] or [Y X 1], got [0 4]"},
+		{color, columns.Array{Numbers: numbers([]uint8{1, 2, 3, 4}, 1, 2, 1, 2)}, "column x: example 0: want the pixels of an image of 3 channels, [3 Y X] or [Y X 3], got [2 1 2]"},
+	} {
+		_, err := columns.Values(c.raw, c.a)
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%d: got %v, want %s", i, err, c.want)
+		} else if engine.AsError(err).Code != engine.Invalid {
+			t.Errorf("%d: code %v", i, engine.AsError(err).Code)
+		}
+	}
+}
+
+func TestTensor(t *testing.T) {
+	want := func(dt dtype.DType) engine.Tensor {
+		return engine.Tensor{Name: "x", DType: dt, Shape: shape.Of(2)}
+	}
+	same := numbers([]float32{1, 2}, 1, 2)
+	if got, err := columns.Tensor(want(dtype.Float32), columns.Array{Numbers: same}); got != same || err != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, c := range []struct {
+		dt dtype.DType
+		a  *tensor.Tensor
+	}{
+		{dtype.Float32, numbers([]float64{0.5, math.Inf(1)}, 1, 2)},
+		{dtype.Float32, numbers([]int64{-3, 4}, 1, 2)},
+		{dtype.Int64, numbers([]int32{-3, 4}, 1, 2)},
+		{dtype.Int32, numbers([]int64{-3, 4}, 1, 2)},
+		{dtype.Uint8, numbers([]int64{0, 255}, 1, 2)},
+	} {
+		got, err := columns.Tensor(want(c.dt), columns.Array{Numbers: c.a})
+		if err != nil || got.DType() != c.dt || got.Shape() != c.a.Shape() || got.Float(0) != c.a.Float(0) || got.Float(1) != c.a.Float(1) {
+			t.Errorf("%v of %v: got %v, %v", c.dt, c.a, got, err)
+		}
+	}
+	for _, c := range []struct {
+		dt   dtype.DType
+		a    columns.Array
+		want string
+	}{
+		{dtype.Float32, strs("1"), "want numbers of type f32 for each example, got strings[1]"},
+		{dtype.Float32, columns.Array{Numbers: tensor.Scalar[float32](1)}, "want numbers of type f32 for each example, got f32[]"},
+		{dtype.Float32, columns.Array{Numbers: numbers([]float64{1e39}, 1)}, "1e+39 is too large for f32"},
+		{dtype.Float32, columns.Array{Numbers: numbers([]bool{true}, 1)}, "want numbers of type f32, got bool"},
+		{dtype.Int64, columns.Array{Numbers: numbers([]float64{1}, 1)}, "want numbers of type i64, got f64"},
+		{dtype.Int64, columns.Array{Numbers: numbers([]uint64{1 << 63}, 1)}, "9223372036854775808 is too large, want at most 9223372036854775807"},
+		{dtype.Int32, columns.Array{Numbers: numbers([]int64{1 << 31}, 1)}, "2147483648 does not fit into i32"},
+		{dtype.Uint64, columns.Array{Numbers: numbers([]int64{-1}, 1)}, "-1 does not fit into u64"},
+	} {
+		_, err := columns.Tensor(want(c.dt), c.a)
+		if err == nil || !strings.HasSuffix(err.Error(), "input tensor x: "+c.want) {
+			t.Errorf("%v of %v: got %v, want %s", c.dt, c.a, err, c.want)
+		}
+	}
+}
