@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/gradus-ml/gradus/data/mnist"
 	"github.com/gradus-ml/gradus/data/opticks"
@@ -137,7 +138,7 @@ func openCSV(ctx context.Context, name string, read func() ([]byte, error)) (Tab
 	if err != nil {
 		return nil, err
 	}
-	return DefaultCSV().index(ctx, &rowIndex{files: []*rowFile{{name: name, file: inMemory{bytes.NewReader(text)}}}})
+	return DefaultCSV().OpenText(ctx, name, text, math.MaxInt)
 }
 
 // inMemory is a file that needs no closing.

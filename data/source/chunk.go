@@ -29,7 +29,11 @@ type chunk struct {
 }
 
 func newChunk(ctx context.Context, src io.Reader, name string) *chunk {
-	return &chunk{ctx: ctx, src: src, name: name, buf: make([]byte, chunkBytes), line: 1}
+	size := chunkBytes
+	if s, ok := src.(*io.SectionReader); ok && s.Size() < chunkBytes {
+		size = int(s.Size()) + 1 // and see its end at once
+	}
+	return &chunk{ctx: ctx, src: src, name: name, buf: make([]byte, size), line: 1}
 }
 
 // rest is what is read and not used.

@@ -143,14 +143,35 @@ func (c CSV) Open(ctx context.Context, files Files) (Table, error) {
 	x, err := openRows(ctx, files, c.Path)
 	if err == nil {
 		var t *csvTable
-		if t, err = c.index(ctx, x); err == nil {
+		if t, err = c.index(ctx, x, math.MaxInt); err == nil {
 			return t, nil
 		}
 	}
 	return nil, errors.Join(err, x.Close())
 }
 
-func (c CSV) index(ctx context.Context, x *rowIndex) (*csvTable, error) {
+// OpenText indexes a text that is in memory, of at most limit rows, in place of
+// the files of Path. The name serves messages, and tells the delimiter where that
+// is "auto".
+func (c CSV) OpenText(ctx context.Context, name string, text []byte, limit int) (Table, error) {
+	c.Path = []string{name}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	t, err := c.index(ctx, &rowIndex{files: []*rowFile{{name: name, file: inMemory{bytes.NewReader(text)}}}}, limit)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// A RowsError tells that there are more rows than a limit.
+type RowsError struct{ Limit int }
+
+// Error names the limit.
+func (e *RowsError) Error() string { return fmt.Sprintf("more than %d rows", e.Limit) }
+
+func (c CSV) index(ctx context.Context, x *rowIndex, limit int) (*csvTable, error) {
 	form := c.form()
 	for _, f := range x.files {
 		r, err := form.begin(ctx, f.reader(), f.name)
@@ -164,6 +185,9 @@ func (c CSV) index(ctx context.Context, x *rowIndex) (*csvTable, error) {
 			}
 			if err != nil {
 				return nil, err
+			}
+			if len(f.starts) == limit {
+				return nil, &RowsError{limit}
 			}
 			if err := form.look(r); err != nil {
 				return nil, err

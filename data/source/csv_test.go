@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -458,4 +459,37 @@ func BenchmarkCSV(b *testing.B) {
 			}
 		}
 	})
+}
+
+// TestCSVText reads a text in memory as it would a file, and no more rows than
+// it may.
+func TestCSVText(t *testing.T) {
+	c := DefaultCSV()
+	for _, text := range []string{"a,b\n1,x\n2,\n", "a\tb\n1\tx\n2\t"} {
+		c.Delimiter = ","
+		if strings.Contains(text, "\t") {
+			c.Delimiter = "\t"
+		}
+		table, err := c.OpenText(t.Context(), "body", []byte(text), 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rows [2][2]any
+		for i := range rows {
+			if err := table.Read(rows[i][:], i, []int{0, 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := [2][2]any{{int64(1), "x"}, {int64(2), nil}}; table.Len() != 2 || rows != want || table.Where(1) != "body:3" {
+			t.Errorf("%q: %d rows %v, the second at %s", text, table.Len(), rows, table.Where(1))
+		}
+		_, err = c.OpenText(t.Context(), "body", []byte(text), 1)
+		var many *RowsError
+		if !errors.As(err, &many) || many.Limit != 1 {
+			t.Errorf("%q: a limit of 1 row gives %v", text, err)
+		}
+	}
+	if _, err := c.OpenText(t.Context(), "body", nil, 1); err == nil {
+		t.Error("an empty text is a table")
+	}
 }

@@ -35,7 +35,13 @@ type content interface {
 }
 
 // reader reads the file from its start.
-func (f *rowFile) reader() io.Reader { return io.NewSectionReader(f.file, 0, math.MaxInt64) }
+func (f *rowFile) reader() io.Reader {
+	size := int64(math.MaxInt64)
+	if m, ok := f.file.(inMemory); ok {
+		size = m.Size()
+	}
+	return io.NewSectionReader(f.file, 0, size)
+}
 
 // lineStep is how many rows Where reads at most to count lines.
 const lineStep = 1024

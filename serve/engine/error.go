@@ -12,16 +12,19 @@ type Code uint8
 
 // The codes.
 const (
-	Internal    Code = iota // ours, or the model's; the client learns no more than that
-	Invalid                 // the request is at fault
-	NotFound                // no such model, version or label
-	TooLarge                // more than the limits allow
-	Exhausted               // the queue is full, or the client's rate is used up: later
-	Unavailable             // the model is not ready, or the server is going down
-	Deadline                // the time that the request had is over
-	Canceled                // the client has left
-	Denied                  // without a key, or with a wrong one
-	Forbidden               // a foreign Host or Origin, or a key that may not do this
+	Internal     Code = iota // ours, or the model's; the client learns no more than that
+	Invalid                  // the request is at fault
+	NotFound                 // no such model, version or label
+	TooLarge                 // more than the limits allow
+	Exhausted                // the queue is full, or the client's rate is used up: later
+	Unavailable              // the model is not ready, or the server is going down
+	Deadline                 // the time that the request had is over
+	Canceled                 // the client has left
+	Denied                   // without a key, or with a wrong one
+	Forbidden                // a foreign Host or Origin, or a key that may not do this
+	Unsupported              // a body of a type that is not read here
+	Unacceptable             // no type of answer that the client takes
+	NoMethod                 // the path is there, and not for this method
 )
 
 var codes = [...]struct {
@@ -29,16 +32,19 @@ var codes = [...]struct {
 	http int
 	grpc uint32
 }{
-	Internal:    {"internal", 500, 13},
-	Invalid:     {"invalid", 400, 3},
-	NotFound:    {"not_found", 404, 5},
-	TooLarge:    {"too_large", 413, 8},
-	Exhausted:   {"exhausted", 429, 8},
-	Unavailable: {"unavailable", 503, 14},
-	Deadline:    {"deadline", 504, 4},
-	Canceled:    {"canceled", 499, 1},
-	Denied:      {"denied", 401, 16},
-	Forbidden:   {"forbidden", 403, 7},
+	Internal:     {"internal", 500, 13},
+	Invalid:      {"invalid", 400, 3},
+	NotFound:     {"not_found", 404, 5},
+	TooLarge:     {"too_large", 413, 8},
+	Exhausted:    {"exhausted", 429, 8},
+	Unavailable:  {"unavailable", 503, 14},
+	Deadline:     {"deadline", 504, 4},
+	Canceled:     {"canceled", 499, 1},
+	Denied:       {"denied", 401, 16},
+	Forbidden:    {"forbidden", 403, 7},
+	Unsupported:  {"unsupported", 415, 3},
+	Unacceptable: {"unacceptable", 406, 3},
+	NoMethod:     {"no_method", 405, 12},
 }
 
 // String is the lower-case name.
