@@ -1,0 +1,38 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gradus-ml/gradus/recipe"
+)
+
+// Do calls f with the model of the version that a request would get, once an
+// instance of it is free: nothing else computes with that while f runs. It is for
+// what a forward pass does not tell, such as gradients. The error is an *Error.
+func (e *Engine) Do(ctx context.Context, model, version string, f func(s *recipe.Saved) error) error {
+	v, err := e.acquire(ctx, model, version)
+	if err != nil {
+		return AsError(err)
+	}
+	defer v.release()
+	if err := v.runner.do(ctx, f); err != nil {
+		return AsError(err)
+	}
+	return nil
+}
+
+// do runs f alone with a model.
+func (r *runner) do(ctx context.Context, f func(s *recipe.Saved) error) (err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return f(r.saved)
+}
