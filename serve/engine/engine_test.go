@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/gradus-ml/gradus/dtype"
@@ -45,5 +46,35 @@ func TestPredict(t *testing.T) {
 		if len(names) != len(c.outputs) || names[0] != c.outputs[0] || len(r.Results) != 1 {
 			t.Errorf("%s: outputs %q, results %v", c.model, names, r.Results)
 		}
+	}
+}
+
+// TestFill completes a request when its version is known.
+func TestFill(t *testing.T) {
+	e := enginetest.Engine(t, enginetest.Mail)
+	r := &engine.Request{Model: enginetest.Mail}
+	r.Fill = func(version string, s *engine.Signature) error {
+		if version != "1" || len(s.Columns) != 1 || s.Columns[0].Name != "text" {
+			t.Errorf("version %q with columns %v", version, s.Columns)
+		}
+		r.N, r.Columns = 2, map[string][]any{s.Columns[0].Name: {"a", "b"}}
+		return nil
+	}
+	if a, err := e.Predict(t.Context(), r); err != nil || a.N != 2 {
+		t.Errorf("got %v, %v", a, err)
+	}
+	r.Fill = func(string, *engine.Signature) error { return engine.Errorf(engine.Unsupported, "no") }
+	if _, err := e.Predict(t.Context(), r); err == nil || engine.AsError(err).Code != engine.Unsupported {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestExampleError tells which example is at fault.
+func TestExampleError(t *testing.T) {
+	e := enginetest.Engine(t, enginetest.Mail)
+	_, err := e.Predict(t.Context(), &engine.Request{Model: enginetest.Mail, N: 2, Columns: map[string][]any{"text": {"a", 1.5}}})
+	var x *engine.ExampleError
+	if !errors.As(err, &x) || x.Example != 1 || x.Error() != "column text: want text, got a number" {
+		t.Errorf("got %v", err)
 	}
 }

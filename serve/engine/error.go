@@ -71,6 +71,19 @@ func (e *Error) Error() string { return e.Message }
 // Unwrap is the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// An ExampleError is the cause of an Error that one example of a request is at
+// fault for: a protocol may have another name for it. Its text is for clients.
+type ExampleError struct {
+	Example int // from 0
+	Err     error
+}
+
+// Error is the text of Err.
+func (e *ExampleError) Error() string { return e.Err.Error() }
+
+// Unwrap is Err.
+func (e *ExampleError) Unwrap() error { return e.Err }
+
 // Errorf makes an Error whose text the client sees.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}

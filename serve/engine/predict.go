@@ -22,6 +22,11 @@ func (e *Engine) Predict(ctx context.Context, r *Request) (*Response, error) {
 		return nil, AsError(err)
 	}
 	defer v.release()
+	if r.Fill != nil {
+		if err := r.Fill(v.spec.Version, &v.signature); err != nil {
+			return nil, AsError(err)
+		}
+	}
 	a, err := v.predict(ctx, r)
 	if err != nil {
 		return nil, AsError(err)
@@ -121,7 +126,7 @@ func (v *version) encode(r *Request) ([]*tensor.Tensor, error) {
 			}
 			row := t.Row(k)
 			if err := f.Encoder.Encode(&row, values, data.Draw{}); err != nil {
-				return nil, &Error{Code: Invalid, Message: fmt.Sprintf("example %d: input %s: %v", k, f.Name, err), Cause: err}
+				return nil, &Error{Code: Invalid, Message: fmt.Sprintf("example %d: input %s: %v", k, f.Name, err), Cause: &ExampleError{k, err}}
 			}
 		}
 		in = append(in, t)

@@ -10,7 +10,12 @@ import (
 type Request struct {
 	Model   string
 	Version string // a number or a label; "" lets the weights of versions decide
-	N       int
+	// Fill, unless it is nil, is called with the version that will answer and
+	// what it takes, and completes the request by that: what Info told of a
+	// version may be true no more, where versions share requests or are replaced.
+	// Its error is that of the request.
+	Fill func(version string, s *Signature) error
+	N    int
 	// Columns holds N values for each column of Signature.Columns, of the Go
 	// types that feature.RawKind names, nil for none.
 	Columns map[string][]any
