@@ -110,20 +110,24 @@ func name(step int) string { return fmt.Sprintf("step-%09d.safetensors", step) }
 // Load reads a file. Every byte is checked: a file that was cut short or
 // changed is an error that names it.
 func Load(path string) (*Checkpoint, error) {
-	c, err := load(path, true)
-	if err != nil {
-		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
-	}
-	return c, nil
+	return load(os.DirFS(filepath.Dir(path)), filepath.Base(path), path, true)
 }
 
-// load reads a file, without the values unless they are asked for.
-func load(path string, values bool) (*Checkpoint, error) {
-	f, err := safetensors.Open(path)
-	if err != nil {
-		return nil, err
+// load reads a file of a file system, without the values unless they are asked
+// for.
+func load(fsys fs.FS, name, path string, values bool) (*Checkpoint, error) {
+	f, err := safetensors.OpenFS(fsys, name, path)
+	if err == nil {
+		defer f.Close()
+		var c *Checkpoint
+		if c, err = read(f, values); err == nil {
+			return c, nil
+		}
 	}
-	defer f.Close()
+	return nil, fmt.Errorf("checkpoint %s: %w", path, err)
+}
+
+func read(f *safetensors.File, values bool) (*Checkpoint, error) {
 	c := &Checkpoint{}
 	m := f.Metadata()
 	if err := c.parse(m); err != nil {
@@ -150,12 +154,18 @@ func load(path string, values bool) (*Checkpoint, error) {
 // error when there is none. A checkpoint of a newer version ends the search:
 // going back behind it would undo work.
 func Latest(dir string) (c *Checkpoint, damaged []error, err error) {
-	files, err := list(dir)
+	return LatestFS(os.DirFS(dir), dir)
+}
+
+// LatestFS is Latest in a file system, whose files must be such as
+// safetensors.OpenFS reads. The folder's path serves messages.
+func LatestFS(fsys fs.FS, dir string) (c *Checkpoint, damaged []error, err error) {
+	names, err := list(fsys, dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, file := range slices.Backward(files) {
-		c, err := Load(file)
+	for _, name := range slices.Backward(names) {
+		c, err := load(fsys, name, filepath.Join(dir, name), true)
 		switch {
 		case err == nil:
 			return c, damaged, nil
@@ -167,20 +177,20 @@ func Latest(dir string) (c *Checkpoint, damaged []error, err error) {
 	return nil, damaged, fmt.Errorf("%s holds no checkpoint to go on from: %w", dir, errors.Join(append(damaged, fs.ErrNotExist)...))
 }
 
-// list returns the paths of the checkpoints of a folder, by step.
-func list(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
+// list returns the names of the checkpoints of a folder, by step.
+func list(fsys fs.FS, dir string) ([]string, error) {
+	entries, err := fs.ReadDir(fsys, ".")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("checkpoints: %w", err)
+		return nil, fmt.Errorf("checkpoints: %s: %w", dir, err)
 	}
-	var files []string
+	var names []string
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), "step-") && strings.HasSuffix(e.Name(), ".safetensors") {
-			files = append(files, filepath.Join(dir, e.Name()))
+			names = append(names, e.Name())
 		}
 	}
-	return files, nil
+	return names, nil
 }

@@ -47,13 +47,13 @@ func open(t *testing.T, cfg Config) (*Dir, string) {
 // steps lists what a folder holds.
 func steps(t *testing.T, dir string) string {
 	t.Helper()
-	files, err := list(dir)
+	files, err := list(os.DirFS(dir), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var names []string
 	for _, f := range files {
-		names = append(names, strings.TrimLeft(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(f), "step-"), ".safetensors"), "0"))
+		names = append(names, strings.TrimLeft(strings.TrimSuffix(strings.TrimPrefix(f, "step-"), ".safetensors"), "0"))
 	}
 	return strings.Join(names, " ")
 }

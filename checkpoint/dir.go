@@ -43,12 +43,12 @@ func Open(path string, cfg Config) (*Dir, error) {
 		}
 	}
 	d := &Dir{path: path, cfg: cfg, pinned: time.Now()}
-	files, err := list(path)
+	names, err := list(os.DirFS(path), path)
 	if err != nil {
 		return nil, err
 	}
-	if len(files) > 0 {
-		d.last = files[len(files)-1]
+	if len(names) > 0 {
+		d.last = filepath.Join(path, names[len(names)-1])
 	}
 	return d, nil
 }
@@ -98,31 +98,32 @@ func (d *Dir) write(c Checkpoint) error {
 
 // prune removes the checkpoints that no setting keeps.
 func (d *Dir) prune() error {
-	files, err := list(d.path)
+	fsys := os.DirFS(d.path)
+	names, err := list(fsys, d.path)
 	if err != nil {
 		return err
 	}
 	type entry struct {
-		path   string
+		name   string
 		score  *float64
 		pinned bool
 	}
 	var whole, scored []entry
 	keep := map[string]bool{}
-	for _, path := range files {
-		c, err := load(path, false)
+	for _, name := range names {
+		c, err := load(fsys, name, filepath.Join(d.path, name), false)
 		if err != nil {
-			keep[path] = true // not whole: somebody else's to judge
+			keep[name] = true // not whole: somebody else's to judge
 			continue
 		}
-		e := entry{path, c.Score, c.Pinned}
+		e := entry{name, c.Score, c.Pinned}
 		whole = append(whole, e)
 		if e.score != nil && *e.score == *e.score {
 			scored = append(scored, e)
 		}
 	}
 	for i, e := range whole {
-		keep[e.path] = e.pinned || i >= len(whole)-d.cfg.KeepLast
+		keep[e.name] = e.pinned || i >= len(whole)-d.cfg.KeepLast
 	}
 	slices.SortStableFunc(scored, func(a, b entry) int {
 		if d.cfg.Maximize {
@@ -131,12 +132,12 @@ func (d *Dir) prune() error {
 		return cmp.Compare(*a.score, *b.score)
 	})
 	for _, e := range scored[:min(d.cfg.KeepBest, len(scored))] {
-		keep[e.path] = true
+		keep[e.name] = true
 	}
 	var errs []error
-	for _, path := range files {
-		if !keep[path] {
-			errs = append(errs, os.Remove(path))
+	for _, name := range names {
+		if !keep[name] {
+			errs = append(errs, os.Remove(filepath.Join(d.path, name)))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -65,6 +65,12 @@ func ReadConfig(path string) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
+	return ParseConfig(text, path)
+}
+
+// ParseConfig makes the model that the text of a config.json describes. The path
+// serves messages.
+func ParseConfig(text []byte, path string) (*Network, error) {
 	n, err := decode(text, path)
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)

@@ -34,19 +34,35 @@ type Saved struct {
 	captured []string // names of what Run gives behind the outputs
 }
 
-// OpenRun loads the model of a run folder. A run that has not ended yet, or was
-// killed, has the weights of its newest checkpoint.
-func OpenRun(dir string, m Machine) (s *Saved, err error) {
+// OpenRun loads the model of a run folder, or of a folder that gradus export has
+// written. A run that has not ended yet, or was killed, has the weights of its
+// newest checkpoint. Nothing outside the folder is read: a link in it that leads
+// out is an error.
+func OpenRun(dir string, m Machine) (*Saved, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%s is no run folder: %w", dir, reason(err))
+	}
+	defer root.Close()
+	return OpenRunFS(root.FS(), dir, m)
+}
+
+// OpenRunFS is OpenRun in a file system that holds what a run folder does, such
+// as a zip archive of one whose files are read at any place: see
+// safetensors.OpenFS. The path serves messages.
+func OpenRunFS(fsys fs.FS, dir string, m Machine) (s *Saved, err error) {
 	s = &Saved{Dir: dir}
-	path := filepath.Join(dir, filepath.FromSlash(train.PreprocessFile))
-	text, err := os.ReadFile(path)
+	text, path, err := readText(fsys, dir, train.PreprocessFile)
 	if err != nil {
 		return nil, fmt.Errorf("%s is no run folder with a model: %w", dir, err)
 	}
 	if s.Set, err = feature.Parse(text, path); err != nil {
 		return nil, err
 	}
-	if s.Network, err = model.ReadConfig(filepath.Join(dir, filepath.FromSlash(train.ConfigFile))); err != nil {
+	if text, path, err = readText(fsys, dir, train.ConfigFile); err != nil {
+		return nil, fmt.Errorf("%s is no run folder with a model: %w", dir, err)
+	}
+	if s.Network, err = model.ParseConfig(text, path); err != nil {
 		return nil, err
 	}
 	b, err := m.Backend()
@@ -56,11 +72,36 @@ func OpenRun(dir string, m Machine) (s *Saved, err error) {
 	if s.Store, err = exec.NewStore(b, s.Network.Module); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	if err := s.load(); err != nil {
+	if err := s.load(fsys); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.Capture()
 	return s, nil
+}
+
+// readText reads a text of a run folder, and gives its path for messages.
+func readText(fsys fs.FS, dir, name string) (text []byte, path string, err error) {
+	path = filepath.Join(dir, filepath.FromSlash(name))
+	st, err := fs.Stat(fsys, name)
+	if err == nil && !st.Mode().IsRegular() { // opening a pipe would wait for its writer
+		return nil, path, fmt.Errorf("%s: not a regular file", path)
+	}
+	if err == nil {
+		text, err = fs.ReadFile(fsys, name)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, reason(err))
+	}
+	return text, path, err
+}
+
+// reason is an error without the name that a file system knows a file by.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }
 
 // NewSaved puts together what OpenRun reads from a folder: for a program that
@@ -90,13 +131,17 @@ func (s *Saved) Capture(patterns ...string) {
 }
 
 // load reads the weights.
-func (s *Saved) load() error {
+func (s *Saved) load(fsys fs.FS) error {
 	path := filepath.Join(s.Dir, filepath.FromSlash(train.WeightsFile))
-	err := train.LoadModel(path, s.Store)
+	err := train.LoadModelFS(fsys, train.WeightsFile, path, s.Store)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	c, _, err := checkpoint.Latest(filepath.Join(s.Dir, train.CheckpointsDir))
+	checkpoints, err := fs.Sub(fsys, train.CheckpointsDir)
+	if err != nil {
+		return err
+	}
+	c, _, err := checkpoint.LatestFS(checkpoints, filepath.Join(s.Dir, train.CheckpointsDir))
 	if err != nil {
 		return fmt.Errorf("%s has no weights yet: %w", s.Dir, err)
 	}

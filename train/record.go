@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/gradus-ml/gradus/checkpoint"
 	"github.com/gradus-ml/gradus/exec"
@@ -104,6 +105,21 @@ func LoadModel(path string, s *exec.Store) error {
 	if err != nil {
 		return err
 	}
+	return loadModel(f, path, s)
+}
+
+// LoadModelFS is LoadModel in a file system, whose files must be such as
+// safetensors.OpenFS reads. The path serves messages.
+func LoadModelFS(fsys fs.FS, name, path string, s *exec.Store) error {
+	f, err := safetensors.OpenFS(fsys, name, path)
+	if err != nil {
+		return err
+	}
+	return loadModel(f, path, s)
+}
+
+// loadModel takes the values of an open file, and closes it.
+func loadModel(f *safetensors.File, path string, s *exec.Store) error {
 	defer f.Close()
 	values := map[string]*tensor.Tensor{}
 	for _, key := range s.Model() {

@@ -3,8 +3,10 @@ package safetensors
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -45,15 +47,53 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a regular file", path)
+	return opened(f, path)
+}
+
+// OpenFS is Open in a file system whose files are read at any place, as those of
+// os.DirFS and os.Root are. The path only serves error messages.
+func OpenFS(fsys fs.FS, name, path string) (*File, error) {
+	st, err := fs.Stat(fsys, name)
+	if err == nil && !st.Mode().IsRegular() { // opening a pipe would wait for its writer
+		return nil, fmt.Errorf("safetensors: %s: not a regular file", path)
 	}
 	if err != nil {
+		return nil, fmt.Errorf("safetensors: %s: %w", path, reason(err))
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %s: %w", path, reason(err))
+	}
+	return opened(f, path)
+}
+
+// reason is an error without the name that a file system knows a file by.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// opened reads the header of a file, which is closed with what it returns.
+func opened(f fs.File, path string) (*File, error) {
+	fail := func(err error) (*File, error) {
 		f.Close()
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
-	file, err := NewFile(f, st.Size(), path)
+	st, err := f.Stat()
+	if err != nil {
+		return fail(err)
+	}
+	if !st.Mode().IsRegular() {
+		return fail(fmt.Errorf("%s: not a regular file", path))
+	}
+	r, ok := f.(io.ReaderAt)
+	if !ok {
+		return fail(fmt.Errorf("%s: its file system reads from the beginning only", path))
+	}
+	file, err := NewFile(r, st.Size(), path)
 	if err != nil {
 		f.Close()
 		return nil, err
