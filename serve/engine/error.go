@@ -25,6 +25,7 @@ const (
 	Unsupported              // a body of a type that is not read here
 	Unacceptable             // no type of answer that the client takes
 	NoMethod                 // the path is there, and not for this method
+	Slow                     // the request comes too slowly
 )
 
 var codes = [...]struct {
@@ -45,6 +46,7 @@ var codes = [...]struct {
 	Unsupported:  {"unsupported", 415, 3},
 	Unacceptable: {"unacceptable", 406, 3},
 	NoMethod:     {"no_method", 405, 12},
+	Slow:         {"slow", 408, 4},
 }
 
 // String is the lower-case name.
