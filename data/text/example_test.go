@@ -57,3 +57,23 @@ func ExampleNGrams() {
 	fmt.Println(counts)
 	// Output: [2 0 1 1 3 4 0 0]
 }
+
+// What the places of a text are worth is divided among its words.
+func ExampleNGrams_Share() {
+	cfg := text.DefaultNGrams()
+	cfg.Most = 1
+	values := make([]float32, cfg.Buckets)
+	cfg.Count(values, "free free money")
+	for _, p := range cfg.Share(values, "Free, or for money") {
+		fmt.Printf("%q %v\n", p.Text, p.Share)
+	}
+	// Output:
+	// "Free" 2
+	// "," 0
+	// " " 0
+	// "or" 0
+	// " " 0
+	// "for" 0
+	// " " 0
+	// "money" 1
+}

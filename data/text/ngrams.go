@@ -44,11 +44,61 @@ func (c NGrams) Validate() error {
 
 // Count adds the runs of a text to counts, of length Buckets.
 func (c NGrams) Count(counts []float32, text string) {
+	c.runs(text, func(place, _, _ int) { counts[place]++ })
+}
+
+// Share divides values, which belong to the places of Count, among the units of a
+// text: the runs that count at a place have equal shares of its value, and the
+// units of a run equal shares of that.
+func (c NGrams) Share(values []float32, text string) []Part {
+	counts := make([]float32, c.Buckets)
+	c.Count(counts, text)
+	var shares []float64
+	c.runs(text, func(place, last, n int) {
+		for len(shares) <= last {
+			shares = append(shares, 0)
+		}
+		for k := range n {
+			shares[last-k] += float64(values[place]) / float64(counts[place]) / float64(n)
+		}
+	})
+	return share(c.normal(text, false), c.normal(text, c.Lower), c.units, shares)
+}
+
+// normal is the text that units are cut from.
+func (c NGrams) normal(text string, lower bool) string {
+	if c.Unit == "words" {
+		return normal(text, lower)
+	}
+	text = norm.NFC.String(text)
+	if lower {
+		text = strings.ToLower(text)
+	}
+	return text
+}
+
+// units calls yield with the place of each unit of a text in its normal form.
+func (c NGrams) units(text string, yield func(from, to int)) {
+	if c.Unit == "words" {
+		words(text, c.Punctuation, yield)
+		return
+	}
+	for i := 0; i < len(text); {
+		_, size := utf8.DecodeRuneInString(text[i:])
+		yield(i, i+size)
+		i += size
+	}
+}
+
+// runs calls yield with the place of each run, the number of its last unit, and
+// how many units it has.
+func (c NGrams) runs(text string, yield func(place, last, units int)) {
 	// open holds the hashes of the runs that end at the last unit, the shortest
 	// first.
 	var open [32]uint64
-	n := 0
-	add := func(unit string, separator bool) {
+	text = c.normal(text, c.Lower)
+	n, last, separator := 0, 0, c.Unit == "words"
+	c.units(text, func(from, to int) {
 		n = min(n+1, c.Most)
 		for k := n - 1; k >= 0; k-- {
 			h := uint64(fnvOffset)
@@ -58,28 +108,16 @@ func (c NGrams) Count(counts []float32, text string) {
 					h *= fnvPrime // a zero byte
 				}
 			}
-			for i := range len(unit) {
-				h = (h ^ uint64(unit[i])) * fnvPrime
+			for i := from; i < to; i++ {
+				h = (h ^ uint64(text[i])) * fnvPrime
 			}
 			open[k] = h
 			if k+1 >= c.Least {
-				counts[h%uint64(c.Buckets)]++
+				yield(int(h%uint64(c.Buckets)), last, k+1)
 			}
 		}
-	}
-	if c.Unit == "words" {
-		SplitWords(text, c.Lower, c.Punctuation, func(word string) { add(word, true) })
-		return
-	}
-	text = norm.NFC.String(text)
-	if c.Lower {
-		text = strings.ToLower(text)
-	}
-	for i := 0; i < len(text); {
-		_, size := utf8.DecodeRuneInString(text[i:])
-		add(text[i:i+size], false)
-		i += size
-	}
+		last++
+	})
 }
 
 // FNV-1a of 64 bits.

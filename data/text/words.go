@@ -59,21 +59,33 @@ func (c Words) Trainer() Trainer { return &wordTrainer{c, map[string]int{}} }
 
 // SplitWords calls yield with each word of a text as Words makes them.
 func SplitWords(text string, lower bool, punctuation Punctuation, yield func(word string)) {
+	text = normal(text, lower)
+	words(text, punctuation, func(from, to int) { yield(text[from:to]) })
+}
+
+// normal is the text that words are cut from. With and without lower it has as
+// many characters.
+func normal(text string, lower bool) string {
 	text = norm.NFC.String(strings.ToValidUTF8(text, replacement))
 	if lower {
 		text = strings.ToLower(text)
 	}
+	return text
+}
+
+// words calls yield with the place of each word of a normal text.
+func words(text string, punctuation Punctuation, yield func(from, to int)) {
 	for i := 0; i < len(text); {
 		r, n := utf8.DecodeRuneInString(text[i:])
 		if !inWord(r) {
 			if !unicode.IsSpace(r) && punctuation == KeepPunctuation {
-				yield(text[i : i+n])
+				yield(i, i+n)
 			}
 			i += n
 			continue
 		}
 		end := wordEnd(text, i)
-		yield(text[i:end])
+		yield(i, end)
 		i = end
 	}
 }
