@@ -23,8 +23,8 @@ func TestDo(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		done <- e.Do(t.Context(), enginetest.Mail, "", func(s *recipe.Saved) error {
-			if len(s.Set.Inputs) != 1 {
+		done <- e.Do(t.Context(), enginetest.Mail, "", func(version string, s *recipe.Saved) error {
+			if version != "1" || len(s.Set.Inputs) != 1 {
 				return errors.New("another model")
 			}
 			close(entered)
@@ -41,15 +41,15 @@ func TestDo(t *testing.T) {
 	if err := e.Do(t.Context(), "other", "", nil); code(err) != engine.NotFound {
 		t.Errorf("a model that is not there: %v", err)
 	}
-	if err := e.Do(t.Context(), enginetest.Mail, "", func(*recipe.Saved) error { panic("on purpose") }); err == nil || code(err) != engine.Internal || err.Error() != "internal error" {
+	if err := e.Do(t.Context(), enginetest.Mail, "", func(string, *recipe.Saved) error { panic("on purpose") }); err == nil || code(err) != engine.Internal || err.Error() != "internal error" {
 		t.Errorf("a panic: %v", err)
 	}
-	if err := e.Do(t.Context(), enginetest.Mail, "", func(*recipe.Saved) error { return engine.Errorf(engine.Invalid, "wrong") }); code(err) != engine.Invalid {
+	if err := e.Do(t.Context(), enginetest.Mail, "", func(string, *recipe.Saved) error { return engine.Errorf(engine.Invalid, "wrong") }); code(err) != engine.Invalid {
 		t.Errorf("an error of the function: %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := e.Do(ended, enginetest.Mail, "", func(*recipe.Saved) error { return nil }); code(err) != engine.Canceled {
+	if err := e.Do(ended, enginetest.Mail, "", func(string, *recipe.Saved) error { return nil }); code(err) != engine.Canceled {
 		t.Errorf("a client that has left: %v", err)
 	}
 	if err := ask(); err != nil {
