@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,26 @@ func (r *Run) WriteReport(rep Report) error {
 		_, err := io.WriteString(w, text)
 		return err
 	})
+}
+
+// ReadFacts reads the first table of the report.md of a folder: what was trained
+// on what, and with what result.
+func ReadFacts(dir string) ([]Fact, error) {
+	text, err := os.ReadFile(filepath.Join(dir, ReportFile))
+	if err != nil {
+		return nil, fmt.Errorf("run folder: %w", err)
+	}
+	var facts []Fact
+	for line := range strings.Lines(string(text)) {
+		name, value, ok := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(line, "| "), " |\n"), " | ")
+		switch {
+		case strings.HasPrefix(line, "#") && len(facts) > 0:
+			return facts, nil
+		case ok && strings.TrimSpace(name) != "":
+			facts = append(facts, Fact{name, strings.ReplaceAll(value, `\|`, "|")})
+		}
+	}
+	return facts, nil
 }
 
 // text is the report.
@@ -202,7 +223,7 @@ func (t *progress) facts() [][]string {
 			var parts []string
 			for _, c := range t.columns {
 				if v, ok := r.values[c]; ok && c.split == name {
-					parts = append(parts, c.metric+" "+formatMetric(c.metric, v))
+					parts = append(parts, c.metric+" "+FormatMetric(c.metric, v))
 				}
 			}
 			if parts != nil {
@@ -213,7 +234,7 @@ func (t *progress) facts() [][]string {
 	}
 	if t.best >= 0 {
 		r := t.rows[t.best]
-		facts = append(facts, []string{"Validation, best loss", fmt.Sprintf("%s, at step %s of epoch %d", formatMetric("loss", r.values[t.columns[t.judged]]), grouped(float64(r.step)), r.epoch)})
+		facts = append(facts, []string{"Validation, best loss", fmt.Sprintf("%s, at step %s of epoch %d", FormatMetric("loss", r.values[t.columns[t.judged]]), grouped(float64(r.step)), r.epoch)})
 	}
 	return facts
 }
@@ -234,7 +255,7 @@ func (t *progress) table() (header []string, rows [][]string, note string) {
 			v, ok := r.values[c]
 			text := ""
 			if ok {
-				text = formatMetric(c.metric, v)
+				text = FormatMetric(c.metric, v)
 			}
 			if i == t.best && k == t.judged {
 				text = "**" + text + "**"
@@ -250,9 +271,9 @@ func (t *progress) table() (header []string, rows [][]string, note string) {
 	return header, rows, note
 }
 
-// formatMetric prints four digits, of a fraction of 1 as percent with two
+// FormatMetric prints four digits, of a fraction of 1 as percent with two
 // decimals.
-func formatMetric(metric string, v float64) string {
+func FormatMetric(metric string, v float64) string {
 	switch {
 	case math.IsNaN(v):
 		return "not finite"

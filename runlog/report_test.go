@@ -4,6 +4,7 @@ import (
 	"flag"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,13 @@ func TestWriteReport(t *testing.T) {
 	}
 	if strings.Contains(string(b), CurvesFile) {
 		t.Error("a picture that is not there is shown")
+	}
+	facts := []Fact{{"model", "a|b"}, {"training examples", "54000"}}
+	if err := r.WriteReport(Report{Title: "x", Facts: facts}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadFacts(r.Dir()); err != nil || len(got) < 4 || got[0] != facts[0] || got[1] != facts[1] || !slices.Contains(got, Fact{"Test", "loss 0.0655, accuracy 98.77 %"}) {
+		t.Errorf("facts %q, %v", got, err)
 	}
 	if err := os.WriteFile(r.Path(EnvFile), []byte("{"), 0o666); err != nil {
 		t.Fatal(err)

@@ -123,7 +123,7 @@ func newRoot() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newTrain(), newEval(), newPredict(), newServe(), newFind(), newRecipe(), newData(), newBench(), newInspect(), newDoctor(), newVersion())
+	root.AddCommand(newTrain(), newEval(), newPredict(), newServe(), newExport(), newFind(), newRecipe(), newData(), newBench(), newInspect(), newDoctor(), newVersion())
 	return root
 }
 

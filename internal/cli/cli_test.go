@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/png"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,15 +36,17 @@ func TestMain(m *testing.M) {
 //	cut FILE                cuts a file in half
 //	exit CODE COMMAND ...   runs a command that must end with the code
 //	lines FILE N            waits until a file has so many lines
+//	without DIR TEXT        finds a text in no file of a folder
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"digits": digits,
-			"png":    picture,
-			"cut":    cut,
-			"exit":   exit,
-			"lines":  lines,
+			"digits":  digits,
+			"png":     picture,
+			"cut":     cut,
+			"exit":    exit,
+			"lines":   lines,
+			"without": without,
 		},
 	})
 }
@@ -106,6 +110,19 @@ func lines(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("%s does not get %d lines", args[0], want)
 		}
 	}
+}
+
+func without(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err == nil && bytes.Contains(text, []byte(args[1])) {
+			err = fmt.Errorf("%s holds %s", path, args[1])
+		}
+		return err
+	}))
 }
 
 func run(ctx context.Context, args ...string) (code int, stdout, stderr string) {
