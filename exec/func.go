@@ -13,7 +13,8 @@ import (
 	"github.com/gradus-ml/gradus/tensor"
 )
 
-// cacheSize is the number of signatures that a Func keeps compiled.
+// cacheSize is the number of signatures that a Func keeps compiled, unless it is
+// told to keep more.
 const cacheSize = 16
 
 // A Func is a step: a Go function that builds a graph out of arguments and the
@@ -24,6 +25,7 @@ type Func struct {
 	store *Store
 	trace func(c *module.Ctx, in []*ir.Value) []*ir.Value
 	cache []*compiled // the most recently used first
+	keep  int         // of them
 	check bool        // stop at the first value that is not finite
 	again []string    // modules that are computed again in the backward pass
 }
@@ -40,8 +42,12 @@ type compiled struct {
 
 // NewFunc returns a step over the values of a store.
 func NewFunc(s *Store, trace func(c *module.Ctx, in []*ir.Value) []*ir.Value) *Func {
-	return &Func{store: s, trace: trace}
+	return &Func{store: s, trace: trace, keep: cacheSize}
 }
+
+// Keep makes the Func keep n signatures compiled, the most recently used ones,
+// in place of 16.
+func (f *Func) Keep(n int) { f.keep = max(1, n) }
 
 // DetectAnomaly makes later Runs stop at the first value that is NaN or
 // infinite through no fault of its operands. The error is a
@@ -135,8 +141,8 @@ func (f *Func) compile(types []ir.Type) (*compiled, error) {
 	c.plan.Nodes = len(g.Nodes())
 	c.plan.CompileTime = time.Since(start)
 	f.cache = slices.Insert(f.cache, 0, c)
-	if len(f.cache) > cacheSize {
-		f.cache = f.cache[:cacheSize]
+	if len(f.cache) > f.keep {
+		f.cache = slices.Delete(f.cache, f.keep, len(f.cache))
 	}
 	return c, nil
 }

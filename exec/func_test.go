@@ -83,6 +83,32 @@ func TestCacheKeepsTheLastUsed(t *testing.T) {
 	}
 }
 
+// A Func keeps as many signatures as it is told to.
+func TestKeep(t *testing.T) {
+	m := newLinear(3, 2)
+	traces := 0
+	f := exec.NewFunc(newStore(t, m), func(c *module.Ctx, in []*ir.Value) []*ir.Value {
+		traces++
+		return []*ir.Value{m.forward(c, in[0])}
+	})
+	f.Keep(20)
+	for range 2 {
+		for rows := 1; rows <= 20; rows++ {
+			must(t, f, random(1, rows, 3))
+		}
+	}
+	if traces != 20 {
+		t.Errorf("%d traces of 20 signatures", traces)
+	}
+	f.Keep(2)
+	for _, rows := range []int{21, 20, 21, 19} {
+		must(t, f, random(1, rows, 3))
+	}
+	if traces != 22 {
+		t.Errorf("%d traces, want one of 21 and one of 19", traces)
+	}
+}
+
 // Many signatures leave no memory behind.
 func TestManySignaturesLeaveMemoryFlat(t *testing.T) {
 	m := newMLP(20, 30, 10)

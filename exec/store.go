@@ -175,6 +175,9 @@ func (s *Store) ensure(group []spec) error {
 	return s.add(missing)
 }
 
+// Backend is what the values live in.
+func (s *Store) Backend() backend.Backend { return s.b }
+
 // Tree is the model as Walk found it.
 func (s *Store) Tree() *module.Tree { return s.tree }
 
@@ -280,5 +283,13 @@ func (s *Store) unknown(key string) error {
 
 func typeOf(t *tensor.Tensor) ir.Type { return ir.Type{DType: t.DType(), Shape: t.Shape()} }
 
-// Close frees the values and the backend. Neither is of use afterwards.
+// Share returns a store of the same values, in the same memory, for another
+// backend of the same kind: several steps can then run at a time. Neither store
+// may change a value while both are in use, and the first is closed last.
+func (s *Store) Share(b backend.Backend) *Store {
+	return &Store{b: b, tree: s.tree, seed: s.seed, values: maps.Clone(s.values), model: s.model, keys: slices.Clone(s.keys), waiting: maps.Clone(s.waiting)}
+}
+
+// Close frees the values and the backend. Neither is of use afterwards. Of a
+// store that shares the values of another it frees the backend alone.
 func (s *Store) Close() error { return s.b.Close() }

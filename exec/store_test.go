@@ -3,6 +3,7 @@ package exec_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gradus-ml/gradus/backend/cpu"
@@ -46,6 +47,50 @@ func TestStoreRefuses(t *testing.T) {
 	defer b.Close()
 	_, err = exec.NewStore(b, linear{})
 	want(t, err, "pointer to a struct")
+}
+
+// Steps over shared values run at a time and take no memory for them.
+func TestShare(t *testing.T) {
+	m := newLinear(300, 20)
+	s := newStore(t, m, exec.Seed(1))
+	step := func(s *exec.Store) *exec.Func {
+		return exec.NewFunc(s, func(c *module.Ctx, in []*ir.Value) []*ir.Value { return []*ir.Value{m.forward(c, in[0])} })
+	}
+	x := random(1, 8, 300)
+	want := must(t, step(s), x)[0]
+	var users sync.WaitGroup
+	for range 3 {
+		b := s.Backend().(*cpu.Backend).Clone(2)
+		if b.MappedBytes() != 0 || b.Threads() != 2 {
+			t.Errorf("a new backend has %d bytes and %d threads", b.MappedBytes(), b.Threads())
+		}
+		shared := s.Share(b)
+		f := step(shared)
+		if plan, err := f.Plan(ir.Type{DType: f32, Shape: x.Shape()}); err != nil {
+			t.Fatal(err)
+		} else if plan.VariableBytes != 4*(300*20+20) {
+			t.Errorf("plan %+v", plan)
+		}
+		users.Go(func() {
+			for range 100 {
+				out, err := f.Run(t.Context(), x)
+				if err != nil || !sameBits(out[0], want) {
+					t.Errorf("another result: %v", err)
+					return
+				}
+			}
+			if n := b.MappedBytes(); n > 4*300*(8+64) {
+				t.Errorf("%d bytes mapped, more than arguments and a packed weight", n)
+			}
+			if err := shared.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	users.Wait()
+	if out := must(t, step(s), x)[0]; !sameBits(out, want) {
+		t.Error("the first store is another one when the others are closed")
+	}
 }
 
 func want(t *testing.T, err error, parts ...string) {

@@ -7,10 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/gradus-ml/gradus/backend/cpu"
 	"github.com/gradus-ml/gradus/checkpoint"
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/data/feature"
@@ -113,6 +116,20 @@ func NewSaved(set *feature.Set, network *model.Network, store *exec.Store) *Save
 	return s
 }
 
+// Share returns the same model on a backend of its own, with some threads and
+// the same weights in the same memory, so that both can run at a time. It is
+// closed before s.
+func (s *Saved) Share(threads int) (*Saved, error) {
+	b, ok := s.Store.Backend().(*cpu.Backend)
+	if !ok {
+		return nil, fmt.Errorf("recipe: a model on backend %s can't be shared", s.Store.Backend().Name())
+	}
+	return NewSaved(s.Set, s.Network, s.Store.Share(b.Clone(threads))), nil
+}
+
+// Step is what Run runs, for those who plan what it needs.
+func (s *Saved) Step() *exec.Func { return s.forward }
+
 // Capture makes later predictions hold what the modules give whose paths fit one
 // of some patterns, see [module.Ctx.Capture].
 func (s *Saved) Capture(patterns ...string) {
@@ -170,7 +187,9 @@ type Prediction struct {
 }
 
 // Predict yields the predictions for the rows of a table, in their order, in
-// batches of so many rows. The first error comes last.
+// batches of so many rows. What is said of a row does not depend on the others:
+// where inputs vary, rows are filled up by their own length alone, see
+// [feature.Set.Lengths]. The first error comes last.
 func (s *Saved) Predict(ctx context.Context, table source.Table, batch int) iter.Seq2[*Prediction, error] {
 	return func(yield func(*Prediction, error) bool) {
 		examples, err := s.Set.WithoutTargets().Dataset(table, 0, false)
@@ -178,49 +197,137 @@ func (s *Saved) Predict(ctx context.Context, table source.Table, batch int) iter
 			yield(nil, err)
 			return
 		}
+		batches := s.batches(ctx, examples, batch)
+		if s.Set.Lengths() != nil {
+			batches = s.varying(ctx, examples, batch)
+		}
+		for list, err := range batches {
+			for _, p := range list {
+				if !yield(p, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+	}
+}
+
+// batches predicts rows of one length.
+func (s *Saved) batches(ctx context.Context, examples *feature.Dataset, batch int) iter.Seq2[[]*Prediction, error] {
+	return func(yield func([]*Prediction, error) bool) {
 		loader, err := data.NewLoader(examples, data.LoaderConfig{Batch: batch})
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		for b, err := range loader.Epoch(ctx, 0) {
-			var out []*tensor.Tensor
+			var list []*Prediction
 			if err == nil {
-				out, err = s.Run(ctx, b.Inputs...)
+				list, err = s.predict(ctx, examples, b.Inputs, b.Items, nil)
 			}
-			if err != nil {
-				yield(nil, err)
+			if !yield(list, err) || err != nil {
 				return
-			}
-			for k, row := range b.Items {
-				p := &Prediction{Row: row, Where: table.Where(row)}
-				if p.Results, err = s.Decode(out, k); err != nil {
-					err = fmt.Errorf("%s: %w", p.Where, err)
-				}
-				for i, name := range s.captured {
-					if p.Captured == nil {
-						p.Captured = map[string]*tensor.Tensor{}
-					}
-					p.Captured[name] = out[len(s.Set.Targets)+i].Rows(k, k+1).Clone()
-				}
-				if !yield(p, err) || err != nil {
-					return
-				}
 			}
 		}
 	}
 }
 
-// Decode turns row k of a batch of outputs into what a person reads.
-func (s *Saved) Decode(out []*tensor.Tensor, k int) (map[string]any, error) {
-	results := map[string]any{}
-	for i, t := range s.Set.Targets {
-		row := out[i].Rows(k, k+1)
-		one, err := row.Reshape(row.Shape().Dims()[1:]...)
+// varying predicts rows of lengths of their own: of each batch those together
+// that are filled up to one length.
+func (s *Saved) varying(ctx context.Context, examples *feature.Dataset, batch int) iter.Seq2[[]*Prediction, error] {
+	return func(yield func([]*Prediction, error) bool) {
+		for lo := 0; lo < examples.Len(); lo += batch {
+			list, err := s.predictVarying(ctx, examples, lo, min(lo+batch, examples.Len()))
+			if !yield(list, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *Saved) predictVarying(ctx context.Context, examples *feature.Dataset, lo, hi int) ([]*Prediction, error) {
+	lengths, pad := s.Set.Lengths(), examples.Padding()
+	groups := make([][]int, len(lengths)) // rows by what they are filled up to
+	items := make([][]*tensor.Tensor, hi-lo)
+	for i := lo; i < hi; i++ {
+		item, err := examples.Item(i)
 		if err != nil {
 			return nil, err
 		}
-		if results[t.Name], err = t.Encoder.(feature.Target).Decode(one); err != nil {
+		g, _ := slices.BinarySearch(lengths, pad.Length(item))
+		groups[g], items[i-lo] = append(groups[g], i), item
+	}
+	list := make([]*Prediction, hi-lo)
+	for g, rows := range groups {
+		if rows == nil {
+			continue
+		}
+		var in []*tensor.Tensor
+		for k, f := range s.Set.Inputs {
+			var column []*tensor.Tensor
+			for _, i := range rows {
+				column = append(column, items[i-lo][k])
+			}
+			in = append(in, feature.Stack(f.Encoder, column, lengths[g]))
+		}
+		part, err := s.predict(ctx, examples, in, rows, func(k int) int { return pad.Length(items[rows[k]-lo]) })
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range part {
+			list[p.Row-lo] = p
+		}
+	}
+	return list, nil
+}
+
+// predict says what the model gives for a batch of rows, up to the first that
+// has no answer; own is the length of the one at a place, nil if all have one.
+func (s *Saved) predict(ctx context.Context, examples *feature.Dataset, in []*tensor.Tensor, rows []int, own func(k int) int) ([]*Prediction, error) {
+	out, err := s.Run(ctx, in...)
+	if err != nil {
+		return nil, err
+	}
+	var list []*Prediction
+	for k, row := range rows {
+		length := math.MaxInt
+		if own != nil {
+			length = own(k)
+		}
+		p := &Prediction{Row: row, Where: examples.Where(row)}
+		if p.Results, err = s.DecodeOwn(out, k, length); err != nil {
+			return list, fmt.Errorf("%s: %w", p.Where, err)
+		}
+		for i, name := range s.captured {
+			if p.Captured == nil {
+				p.Captured = map[string]*tensor.Tensor{}
+			}
+			p.Captured[name] = out[len(s.Set.Targets)+i].Rows(k, k+1).Clone()
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// Decode turns row k of a batch of outputs into what a person reads.
+func (s *Saved) Decode(out []*tensor.Tensor, k int) (map[string]any, error) {
+	return s.DecodeOwn(out, k, math.MaxInt)
+}
+
+// DecodeOwn is Decode for an example of some length that was filled up: what the
+// model gives for positions behind it is left out.
+func (s *Saved) DecodeOwn(out []*tensor.Tensor, k, length int) (map[string]any, error) {
+	results := make(map[string]any, len(s.Set.Targets))
+	for i, t := range s.Set.Targets {
+		one := out[i].Row(k)
+		if v, ok := t.Encoder.(feature.Varying); ok && v.Varies() {
+			one = *one.Rows(0, min(length, one.Shape().Dim(0)))
+		}
+		var err error
+		if results[t.Name], err = t.Encoder.(feature.Target).Decode(&one); err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
 	}

@@ -61,6 +61,12 @@ func New(opts ...Option) *Backend {
 	return b
 }
 
+// Clone returns a backend with the same kernels, a number of threads of its own,
+// and none of the memory. Its executables may use variables of b, for reading.
+func (b *Backend) Clone(threads int) *Backend {
+	return &Backend{print: b.print, set: b.set, threads: max(1, threads), kernels: b.kernels, pool: pool.New(max(1, threads))}
+}
+
 // Name is "cpu".
 func (b *Backend) Name() string { return "cpu" }
 

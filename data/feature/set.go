@@ -344,6 +344,48 @@ func whole(e Encoder, values []any, d data.Draw) (*tensor.Tensor, error) {
 	return t, e.Encode(t, values, d)
 }
 
+// Lengths are those that examples are filled up to when they are predicted, if
+// inputs vary: 16, 32, 64 and so on, up to the largest length; nil if none does.
+// The length of an example determines its own alone, so that what a model gives
+// for it does not depend on other examples.
+func (s *Set) Lengths() []int {
+	const shortest = 16
+	most := 0
+	for _, f := range s.Inputs {
+		if v, ok := f.Encoder.(Varying); ok && v.Varies() {
+			_, item := v.Item()
+			most = max(most, item.Dim(0))
+		}
+	}
+	if most == 0 {
+		return nil
+	}
+	var list []int
+	for n := shortest; n < most; n *= 2 {
+		list = append(list, n)
+	}
+	return append(list, most)
+}
+
+// Stack puts what an encoder made of examples in one tensor [n ...]. One that
+// varies is filled up to a length, or to its largest if that is less.
+func Stack(e Encoder, examples []*tensor.Tensor, length int) *tensor.Tensor {
+	dt, item := e.Item()
+	v, varies := e.(Varying)
+	if varies = varies && v.Varies(); varies {
+		item = item.With(0, min(length, item.Dim(0)))
+	}
+	all := tensor.New(dt, shape.Of(append([]int{len(examples)}, item.Dims()...)...))
+	for k, x := range examples {
+		row := all.Row(k)
+		n := copy(row.Bytes(), x.Bytes()) / dt.Size()
+		for i := n; varies && i < row.Size(); i++ {
+			row.SetFloat(i, v.Padding())
+		}
+	}
+	return all
+}
+
 // Packs reports whether texts are packed, so that rows are examples no more.
 func (s *Set) Packs() bool {
 	e, err := s.packs()

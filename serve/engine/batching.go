@@ -29,6 +29,38 @@ const (
 	mostThreads   = 1024
 )
 
+// heavy is the arithmetic of one example above which all threads compute one
+// batch; below, one thread does, and several batches are computed at a time. A
+// batch of a light model is over before another thread has its share of it.
+const heavy = 50e6
+
+// A form is how batches of a model are computed.
+type form struct {
+	instances, threads int
+	sizes              ladder // of batches
+}
+
+// form follows from the arithmetic of one example, and from nothing that is
+// measured while a server runs.
+func (b Batching) form(flops int64, processors int) form {
+	f := form{instances: min(processors, 4), threads: 1}
+	most := 32
+	if flops > heavy {
+		f.instances, f.threads, most = 1, processors, 8
+	}
+	if b.Instances != nil {
+		f.instances = *b.Instances
+	}
+	if b.Threads != nil {
+		f.threads = min(*b.Threads, processors)
+	}
+	if b.MaxBatch != nil {
+		most = *b.MaxBatch
+	}
+	f.sizes = doubling(1, most)
+	return f
+}
+
 // Validate tells all that is wrong.
 func (b Batching) Validate() error {
 	var errs []error

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/gradus-ml/gradus/recipe"
 )
@@ -20,19 +19,4 @@ func (e *Engine) Do(ctx context.Context, model, version string, f func(version s
 		return AsError(err)
 	}
 	return nil
-}
-
-// do runs f alone with a model.
-func (r *runner) do(ctx context.Context, f func(s *recipe.Saved) error) (err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return f(r.saved)
 }

@@ -1,6 +1,14 @@
 // Package engine runs trained models for many clients at once: it queues
 // requests, computes them in batches, and keeps several models and versions
 // within a budget of memory. It knows no protocol.
+//
+// What a model gives for an example is a function of model, example and kernel
+// set alone: neither the examples that it is computed with, nor how a batch is
+// filled up, nor the number of threads moves a bit of it.
+//
+// A version is reached through a scheduler, which takes jobs and answers each
+// over a channel until an answer says that it is the last. The batcher is one
+// that gives a single answer; generation token by token would be another.
 package engine
 
 import (
@@ -34,14 +42,16 @@ type Info struct {
 	Ready         bool
 	Problem       string // why it is not ready, for clients
 	Signature     Signature
+	Waiting       int // examples that no instance has begun to compute
 }
 
 // An Engine serves models. It is safe for concurrent use.
 type Engine struct {
-	machine  recipe.Machine
-	observer Observer
-	log      *slog.Logger
-	batching Batching
+	machine    recipe.Machine
+	processors *processors
+	observer   Observer
+	log        *slog.Logger
+	batching   Batching
 
 	mu     sync.Mutex
 	models map[string][]*version // by name, the newest last
@@ -69,6 +79,7 @@ type version struct {
 // time as the machine has.
 func New(m recipe.Machine, opts ...Option) *Engine {
 	e := &Engine{machine: m, observer: deaf{}, log: slog.New(slog.DiscardHandler), batching: DefaultBatching(), models: map[string][]*version{}}
+	e.processors = newProcessors(m.Threads)
 	for _, o := range opts {
 		o(e)
 	}
@@ -80,6 +91,9 @@ func (e *Engine) Add(ctx context.Context, s Spec) error {
 	r, err := newRunner(ctx, e, s)
 	if err != nil {
 		return err
+	}
+	if err := r.warm(ctx); err != nil {
+		return errors.Join(err, r.close())
 	}
 	v := &version{spec: s, runner: r, signature: signature(r.saved)}
 	e.mu.Lock()
@@ -114,7 +128,7 @@ func (e *Engine) Info(name, want string) (*Info, error) {
 }
 
 func (v *version) info() *Info {
-	return &Info{Name: v.spec.Name, Version: v.spec.Version, Labels: v.spec.Labels, Weight: v.spec.Weight, Ready: true, Signature: v.signature}
+	return &Info{Name: v.spec.Name, Version: v.spec.Version, Labels: v.spec.Labels, Weight: v.spec.Weight, Ready: true, Signature: v.signature, Waiting: v.runner.waiting()}
 }
 
 // Models lists all versions of all models, by name and number.

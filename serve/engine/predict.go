@@ -2,36 +2,44 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"slices"
 	"time"
 
-	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/dtype"
-	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
 // Predict answers a request. The error is an *Error.
-func (e *Engine) Predict(ctx context.Context, r *Request) (*Response, error) {
+func (e *Engine) Predict(ctx context.Context, r *Request) (a *Response, err error) {
 	v, err := e.acquire(ctx, r.Model, r.Version)
 	if err != nil {
 		return nil, AsError(err)
 	}
 	defer v.release()
+	defer func() {
+		if p := recover(); p != nil {
+			e.log.Error("a request failed", "model", v.spec.Name, "version", v.spec.Version, "error", p, "stack", string(debug.Stack()))
+			a, err = nil, AsError(fmt.Errorf("panic: %v", p))
+		}
+	}()
 	if r.Fill != nil {
 		if err := r.Fill(v.spec.Version, &v.signature); err != nil {
 			return nil, AsError(err)
 		}
 	}
-	a, err := v.predict(ctx, r)
-	if err != nil {
-		return nil, AsError(err)
+	if a, err = v.predict(ctx, r); err == nil {
+		return a, nil
 	}
-	return a, nil
+	failed := AsError(err)
+	switch failed.Code {
+	case Exhausted, TooLarge, Deadline, Canceled, Unavailable:
+		e.observer.Rejected(v.spec.Name, v.spec.Version, failed.Code)
+	}
+	return nil, failed
 }
 
 // predict encodes, computes and decodes.
@@ -40,8 +48,11 @@ func (v *version) predict(ctx context.Context, r *Request) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.N < 1 {
+		return nil, Errorf(Invalid, "the request has no examples")
+	}
 	a := &Response{Model: v.spec.Name, Version: v.spec.Version, N: r.N, Times: Times{Start: time.Now()}}
-	in, err := v.encode(r)
+	in, err := v.enter(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +71,7 @@ func (v *version) predict(ctx context.Context, r *Request) (*Response, error) {
 	}
 	if r.Results {
 		for k := range r.N {
-			results, err := v.runner.decode(raw, k)
+			results, err := v.runner.decode(in, raw, k)
 			if err != nil {
 				return nil, err
 			}
@@ -69,6 +80,19 @@ func (v *version) predict(ctx context.Context, r *Request) (*Response, error) {
 	}
 	a.Times.Decode = time.Since(start)
 	return a, nil
+}
+
+// enter encodes a request that the queue has room for.
+func (v *version) enter(ctx context.Context, r *Request) (in *encoded, err error) {
+	if err := v.runner.enter(r.N); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if in == nil { // a panic has no error
+			v.runner.leave(r.N)
+		}
+	}()
+	return v.encode(ctx, r)
 }
 
 // wanted lists the outputs of an answer.
@@ -85,82 +109,6 @@ func (v *version) wanted(names []string) ([]Output, error) {
 		}
 	}
 	return list, nil
-}
-
-// encode makes the tensors of a request, [N ...] each.
-func (v *version) encode(r *Request) ([]*tensor.Tensor, error) {
-	if r.N < 1 {
-		return nil, Errorf(Invalid, "the request has no examples")
-	}
-	if r.Tensors != nil {
-		return v.tensors(r)
-	}
-	for name, values := range r.Columns {
-		if !slices.ContainsFunc(v.signature.Columns, func(c feature.Raw) bool { return c.Name == name }) {
-			return nil, Errorf(Invalid, "model %s reads no column %q", v.spec.Name, name)
-		}
-		if len(values) != r.N {
-			return nil, Errorf(Invalid, "column %s has %d values, want %d", name, len(values), r.N)
-		}
-	}
-	var in []*tensor.Tensor
-	for _, f := range v.runner.inputs() {
-		columns := make([][]any, len(f.Encoder.Reads()))
-		for i, c := range f.Encoder.Reads() {
-			values, ok := r.Columns[c]
-			if !ok {
-				k := slices.IndexFunc(v.signature.Columns, func(raw feature.Raw) bool { return raw.Name == c })
-				if !v.signature.Columns[k].Missing {
-					return nil, Errorf(Invalid, "column %s is missing", c)
-				}
-				values = make([]any, r.N)
-			}
-			columns[i] = values
-		}
-		dt, item := f.Encoder.Item()
-		t := tensor.New(dt, batch(r.N, item))
-		values := make([]any, len(columns))
-		for k := range r.N {
-			for i := range columns {
-				values[i] = columns[i][k]
-			}
-			row := t.Row(k)
-			if err := f.Encoder.Encode(&row, values, data.Draw{}); err != nil {
-				return nil, &Error{Code: Invalid, Message: fmt.Sprintf("example %d: input %s: %v", k, f.Name, err), Cause: &ExampleError{k, err}}
-			}
-		}
-		in = append(in, t)
-	}
-	return in, nil
-}
-
-// batch is the shape of n examples.
-func batch(n int, item shape.Shape) shape.Shape {
-	return shape.Of(append([]int{n}, item.Dims()...)...)
-}
-
-// tensors takes those of a request whose client has done the preprocessing.
-func (v *version) tensors(r *Request) ([]*tensor.Tensor, error) {
-	if len(r.Columns) > 0 {
-		return nil, errors.New("engine: a request has columns and tensors")
-	}
-	for name := range r.Tensors {
-		if !slices.ContainsFunc(v.signature.Tensors, func(t Tensor) bool { return t.Name == name }) {
-			return nil, Errorf(Invalid, "model %s has no input tensor %q", v.spec.Name, name)
-		}
-	}
-	var in []*tensor.Tensor
-	for _, want := range v.signature.Tensors {
-		t, ok := r.Tensors[want.Name]
-		if !ok {
-			return nil, Errorf(Invalid, "input tensor %s is missing", want.Name)
-		}
-		if full := batch(r.N, want.Shape); t.DType() != want.DType || t.Shape() != full {
-			return nil, Errorf(Invalid, "input tensor %s is %v, want %v%v", want.Name, t, want.DType, full)
-		}
-		in = append(in, t)
-	}
-	return in, nil
 }
 
 // answer makes one output of what the network gave, a tensor for each target.

@@ -26,6 +26,9 @@ const (
 	Penguins = "penguins" // numbers and categories of a table, in three classes
 	Masses   = "masses"   // the same columns, and a number to be found
 	Mail     = "mail"     // texts in two classes
+	Photos   = "photos"   // colour images of 32x32 in four classes
+	Stars    = "stars"    // texts of varying length in two classes
+	Tags     = "tags"     // the same texts, and a tag for each word
 )
 
 // Folder makes the folder of a model, with weights of a seed.

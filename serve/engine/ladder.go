@@ -1,0 +1,24 @@
+package engine
+
+import (
+	"slices"
+)
+
+// A ladder is the sizes that something is rounded up to, so that few of them
+// need be compiled.
+type ladder []int
+
+// up is the place of the first rung that is at least n; the last one otherwise.
+func (l ladder) up(n int) int {
+	i, _ := slices.BinarySearch(l, n)
+	return min(i, len(l)-1)
+}
+
+// doubling is 1, 2, 4, ... up to most, and most itself.
+func doubling(first, most int) ladder {
+	var l ladder
+	for n := first; n < most; n *= 2 {
+		l = append(l, n)
+	}
+	return append(l, most)
+}

@@ -1,0 +1,274 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// A job is examples of one request that have one length.
+type job struct {
+	ctx     context.Context
+	length  int              // the rung of lengths that the examples are filled up to
+	in      []*tensor.Tensor // [n ...] for each input
+	out     []*tensor.Tensor // [n ...] for each target; who waits for the answer owns it
+	n       int
+	answers chan answer // room for one: the batcher gives no more
+
+	// Of the queue, under its lock.
+	queued  time.Time
+	next    int           // the first example that no instance has taken
+	left    int           // examples that are not answered
+	compute time.Duration // of the batches that the job was part of
+	batch   int           // examples in the largest of them
+}
+
+// An answer tells of a job. Nothing follows the last one.
+type answer struct {
+	err     error
+	last    bool
+	queue   time.Duration // waiting for company and for processors
+	compute time.Duration
+	batch   int
+}
+
+// A queue holds the jobs of a version until an instance takes them, the oldest
+// first. Requests enter before their examples are encoded: so the memory of all
+// examples that wait is bounded, a client that must come again learns it at no
+// cost, and an instance knows whom it may wait for.
+type queue struct {
+	most  int           // examples in a batch
+	limit int           // examples that have entered and that no instance has taken
+	delay time.Duration // that an instance waits for company
+
+	mu     sync.Mutex
+	wake   sync.Cond
+	timer  *time.Timer // wakes an instance that waits for company
+	jobs   []*job
+	rows   int       // examples of jobs that no instance has taken
+	held   int       // the same, and those on their way
+	coming int       // requests on their way
+	due    time.Time // when the jobs wait no longer
+	pace   time.Duration
+	closed bool
+}
+
+func newQueue(most, limit int, delay time.Duration) *queue {
+	q := &queue{most: most, limit: limit, delay: delay}
+	q.wake.L = &q.mu
+	q.timer = time.AfterFunc(time.Hour, q.dueNow)
+	q.timer.Stop()
+	return q
+}
+
+// enter makes room for a request's n examples, or tells that there is none.
+func (q *queue) enter(n int) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return Errorf(Unavailable, "the model is being unloaded")
+	case n > q.limit:
+		return Errorf(TooLarge, "the request has %d examples, at most %d are taken at a time", n, q.limit)
+	case q.held+n > q.limit:
+		e := Errorf(Exhausted, "too many requests wait for the model")
+		e.Retry = max(time.Millisecond, time.Duration(q.held)*q.pace)
+		return e
+	}
+	q.held += n
+	q.coming++
+	return nil
+}
+
+// leave gives up the room for n examples of a request that was on its way.
+func (q *queue) leave(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.held -= n
+	q.coming--
+	q.signal()
+}
+
+// submit queues the jobs of a request that has entered.
+func (q *queue) submit(jobs ...*job) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.coming--
+	now := time.Now()
+	for _, j := range jobs {
+		j.queued, j.left = now, j.n
+		if q.closed {
+			q.held -= j.n
+			j.answers <- answer{err: Errorf(Unavailable, "the model is being unloaded"), last: true}
+			continue
+		}
+		due := now.Add(q.delay)
+		if deadline, ok := j.ctx.Deadline(); ok { // half of the time is for computing
+			due = earlier(due, now.Add(deadline.Sub(now)/2))
+		}
+		if len(q.jobs) > 0 {
+			due = earlier(due, q.due)
+		}
+		q.due = due
+		q.jobs = append(q.jobs, j)
+		q.rows += j.n
+	}
+	q.signal()
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// withdraw takes a job whose client has left out of the queue.
+func (q *queue) withdraw(j *job) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, other := range q.jobs {
+		if other == j {
+			q.remove(i)
+			q.signal()
+			return
+		}
+	}
+}
+
+// remove takes job i out of the queue.
+func (q *queue) remove(i int) {
+	j := q.jobs[i]
+	q.rows -= j.n - j.next
+	q.held -= j.n - j.next
+	q.jobs = slices.Delete(q.jobs, i, i+1)
+}
+
+// ready reports whether an instance may take jobs.
+func (q *queue) ready() bool {
+	return len(q.jobs) > 0 && (q.coming == 0 || q.rows >= q.most || q.closed || !time.Now().Before(q.due))
+}
+
+// signal wakes an instance if it may take jobs, and sees to it that it is woken
+// when it may.
+func (q *queue) signal() {
+	switch {
+	case len(q.jobs) == 0:
+	case q.ready():
+		q.wake.Signal()
+	default:
+		q.timer.Reset(time.Until(q.due))
+	}
+}
+
+func (q *queue) dueNow() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.signal()
+}
+
+// wait returns when an instance may take jobs, or false when there will be none.
+func (q *queue) wait() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for !q.ready() {
+		if q.closed {
+			return false
+		}
+		q.wake.Wait()
+	}
+	return true
+}
+
+// take fills an empty batch with jobs of one length. Of a job that is too large
+// the rest goes behind the others. Jobs whose time is over are answered so.
+func (q *queue) take(b *batch) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	for i := 0; i < len(q.jobs) && b.n < q.most; {
+		j := q.jobs[i]
+		if err := over(j.ctx, now); err != nil {
+			q.remove(i)
+			j.answers <- answer{err: err, last: true, queue: now.Sub(j.queued)}
+			continue
+		}
+		if b.n > 0 && j.length != b.length {
+			i++
+			continue
+		}
+		b.length = j.length
+		n := min(j.n-j.next, q.most-b.n)
+		b.parts = append(b.parts, part{job: j, lo: j.next, hi: j.next + n, wait: now.Sub(j.queued)})
+		b.n += n
+		q.remove(i)
+		if j.next += n; j.next < j.n {
+			q.jobs = append(q.jobs, j)
+			q.rows += j.n - j.next
+			q.held += j.n - j.next
+		}
+	}
+	if len(q.jobs) > 0 { // they have waited enough
+		q.due = now
+		q.wake.Signal()
+	}
+}
+
+// over tells that the time of a job is over, or that its client has left.
+func over(ctx context.Context, now time.Time) error {
+	if deadline, ok := ctx.Deadline(); ok && !now.Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
+// answered tells of parts that were computed, or could not be.
+func (q *queue) answered(parts []part, examples int, took time.Duration, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err == nil {
+		const share = 8 // of the newest batch in the pace
+		q.pace += (took/time.Duration(examples) - q.pace) / share
+	}
+	now := time.Now()
+	for _, p := range parts {
+		j := p.job
+		j.compute += took
+		j.batch = max(j.batch, examples)
+		if j.left == 0 {
+			continue // another part has failed
+		}
+		j.left -= p.hi - p.lo
+		if err != nil {
+			j.left = 0
+			for i, other := range q.jobs {
+				if other == j {
+					q.remove(i)
+					break
+				}
+			}
+		}
+		if j.left == 0 {
+			j.answers <- answer{err: err, last: true, queue: max(0, now.Sub(j.queued)-j.compute), compute: j.compute, batch: j.batch}
+		}
+	}
+}
+
+// waiting is the number of examples that no instance has taken.
+func (q *queue) waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.rows
+}
+
+// close ends wait when the queue is empty.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.timer.Stop()
+	q.wake.Broadcast()
+}
