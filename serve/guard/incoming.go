@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -34,15 +35,17 @@ type incoming struct {
 	frames  bool                     // messages with a length before each, any number of them
 	packed  bool                     // compressed as a whole
 
-	whole   bool      // Body reads it, and accounts for the memory
-	started time.Time // of the body, or of a message
-	until   time.Time // the deadline that is set; zero for none
-	came    int64     // bytes of the body, or of a message
-	left    int64     // bytes of the message that are still to come
-	prefix  [5]byte   // of a message
-	filled  int       // bytes of the prefix that are there
-	held    int64     // bytes of the budget
-	err     error     // what reading has ended with
+	mu      sync.Mutex // between Read and end
+	ending  bool       // no further message is read
+	whole   bool       // Body reads it, and accounts for the memory
+	started time.Time  // of the body, or of a message
+	until   time.Time  // the deadline that is set; zero for none
+	came    int64      // bytes of the body, or of a message
+	left    int64      // bytes of the message that are still to come
+	prefix  [5]byte    // of a message
+	filled  int        // bytes of the prefix that are there
+	held    int64      // bytes of the budget
+	err     error      // what reading has ended with
 }
 
 // framed tells requests whose body is a stream of messages: gRPC, gRPC-Web and
@@ -70,8 +73,21 @@ func (in *incoming) Read(p []byte) (int, error) {
 	if in.err != nil {
 		return 0, in.err
 	}
+	in.mu.Lock()
+	if in.ending && in.between() {
+		in.mu.Unlock()
+		return 0, io.EOF
+	}
 	in.deadline()
+	in.mu.Unlock()
+
 	n, err := in.body.Read(p)
+
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.ending && in.between() && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = io.EOF
+	}
 	if n > 0 {
 		if limit := in.account(p[:n]); limit != nil {
 			in.err = limit
@@ -85,6 +101,20 @@ func (in *incoming) Read(p []byte) (int, error) {
 		}
 	}
 	return n, in.err
+}
+
+// between tells that no message is half there.
+func (in *incoming) between() bool { return in.frames && in.filled == 0 && in.left == 0 }
+
+// end ends a stream of messages as if the client had said its last: at once, or
+// after the message that it is saying.
+func (in *incoming) end() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.ending = true
+	if in.between() && in.control != nil {
+		in.control.SetReadDeadline(time.Unix(1, 0))
+	}
 }
 
 // Close closes the body.
@@ -169,10 +199,10 @@ func (in *incoming) release(n int64) {
 
 // deadline sets the time at which the next byte must have come: the grace, and
 // what the bytes so far may have taken. Between the messages of a stream there
-// is none. It is moved only when that gives another second, since each move
-// costs a call of the network's poller.
+// is none. It is moved in steps, since each move costs a call of the network's
+// poller.
 func (in *incoming) deadline() {
-	if in.control == nil || in.frames && in.filled == 0 && in.left == 0 && in.came > 0 {
+	if in.control == nil || in.between() && in.came > 0 {
 		return
 	}
 	limits := &in.stock.limits
@@ -180,7 +210,7 @@ func (in *incoming) deadline() {
 	if end, ok := in.ctx.Deadline(); ok && !in.frames && end.Before(at) {
 		at = end
 	}
-	if in.until.IsZero() || at.Sub(in.until) >= time.Second {
+	if in.until.IsZero() || at.Sub(in.until) >= limits.Grace/8 {
 		in.control.SetReadDeadline(at)
 		in.until = at
 	}

@@ -107,3 +107,10 @@ func FuzzParseKey(f *testing.F) {
 		}
 	})
 }
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

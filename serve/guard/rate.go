@@ -1,0 +1,80 @@
+package guard
+
+import (
+	"container/list"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/gradus-ml/gradus/serve/engine"
+)
+
+// mostAddresses is how many addresses have their rates kept. One that has not
+// asked for the longest is forgotten first.
+const mostAddresses = 16 << 10
+
+// addresses limits the rate of each address.
+type addresses struct {
+	rate  Rate
+	mu    sync.Mutex
+	known map[netip.Prefix]*list.Element // of *visitor
+	order list.List                      // the last to ask in front
+}
+
+// A visitor is an address that has asked.
+type visitor struct {
+	prefix netip.Prefix
+	left   *rate.Limiter
+}
+
+func newAddresses(r Rate) *addresses {
+	return &addresses{rate: r, known: map[netip.Prefix]*list.Element{}}
+}
+
+func (r Rate) limiter() *rate.Limiter { return rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst) }
+
+// of is the limiter of an address, HOST:PORT. The 2^64 addresses that a client
+// has in IPv6 are one.
+func (a *addresses) of(remote string) *rate.Limiter {
+	var prefix netip.Prefix // of addresses without a number, such as those in the file system
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		if ip, err := netip.ParseAddr(host); err == nil {
+			ip = ip.Unmap().WithZone("")
+			bits := ip.BitLen()
+			if ip.Is6() {
+				bits = 64
+			}
+			prefix = netip.PrefixFrom(ip, bits).Masked()
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if e, ok := a.known[prefix]; ok {
+		a.order.MoveToFront(e)
+		return e.Value.(*visitor).left
+	}
+	if len(a.known) >= mostAddresses {
+		last := a.order.Back()
+		delete(a.known, last.Value.(*visitor).prefix)
+		a.order.Remove(last)
+	}
+	v := &visitor{prefix, a.rate.limiter()}
+	a.known[prefix] = a.order.PushFront(v)
+	return v.left
+}
+
+// allow takes one request from what a client has left.
+func allow(l *rate.Limiter) error {
+	r := l.Reserve()
+	wait := r.Delay()
+	if wait == 0 {
+		return nil
+	}
+	r.Cancel()
+	err := refuse(engine.Exhausted, "more requests than the client's rate allows")
+	err.Retry = min(wait, time.Hour)
+	return err
+}
