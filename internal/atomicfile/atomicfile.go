@@ -15,12 +15,16 @@ import (
 // beside path (name ending in ".tmp"), which is synced and renamed over path
 // only when everything succeeded, and removed otherwise. The file's mode is
 // 0666 before umask. Errors carry the path.
-func Write(path string, write func(io.Writer) error) (err error) {
+func Write(path string, write func(io.Writer) error) error { return WriteMode(path, 0o666, write) }
+
+// WriteMode is Write for a file of another mode before umask, such as that of a
+// program.
+func WriteMode(path string, mode os.FileMode, write func(io.Writer) error) (err error) {
 	dir, base := filepath.Split(path)
 	if dir == "" {
 		dir = "."
 	}
-	f, err := create(dir, base)
+	f, err := create(dir, base, mode)
 	if err != nil {
 		return err
 	}
@@ -52,10 +56,10 @@ func Write(path string, write func(io.Writer) error) (err error) {
 // create makes the hidden file. Its name holds the process id and a count, so
 // that writers never share one; the one a killed process with the same id left
 // behind is skipped.
-func create(dir, base string) (*os.File, error) {
+func create(dir, base string, mode os.FileMode) (*os.File, error) {
 	for i := 0; ; i++ {
 		name := filepath.Join(dir, fmt.Sprintf(".%s.%d-%d.tmp", base, os.Getpid(), i))
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 		if !os.IsExist(err) {
 			return f, err
 		}

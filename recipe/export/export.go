@@ -10,9 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/gradus-ml/gradus/format/safetensors"
 	"github.com/gradus-ml/gradus/model"
@@ -117,14 +116,14 @@ func (m *Model) read(dir string) error {
 	return nil
 }
 
+// modelName is the form of names, as serve has it.
+var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
 // CheckName wants the name of a model: it becomes a part of addresses and of
-// file names.
+// commands.
 func CheckName(name string) error {
-	bad := func(r rune) bool {
-		return r == unicode.ReplacementChar || !unicode.In(r, unicode.L, unicode.M, unicode.N) && !strings.ContainsRune("_-.+", r)
-	}
-	if name == "" || len(name) > 100 || name[0] == '.' || name[0] == '-' || strings.ContainsFunc(name, bad) {
-		return fmt.Errorf("%q is no name for a model: want at most 100 letters and digits, and _ - . + between them; give it one with --name", name)
+	if !modelName.MatchString(name) {
+		return fmt.Errorf("%q is no name for a model: want up to 128 letters, digits and . _ -, a letter or digit first; give it one with --name", name)
 	}
 	return nil
 }

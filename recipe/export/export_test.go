@@ -105,8 +105,8 @@ func TestSecurityRow25Export(t *testing.T) {
 		t.Error("something has changed")
 	}
 	for _, name := range []string{
-		"", ".", "..", "../x", "/x", "a/b", `a\b`, "a:1", "a b", "a\x00", "a\n", "-rf", ".hidden", "a%2fb", "a?b", "a#b", "a*",
-		`"`, "<b>", "a|b", "\xff", "a\u202eb", "a;b", "$a", "a=b", "`a`", "a&b", "a(b)", "a'b", strings.Repeat("a", 101),
+		"", ".", "..", "../x", "/x", "a/b", `a\b`, "a:1", "a b", "a\x00", "a\n", "ä", "-rf", ".hidden", "a%2fb", "a?b", "a#b", "a*",
+		`"`, "<b>", "a|b", "\xff", "a\u202eb", "a;b", "$a", "a=b", "`a`", "a&b", "a(b)", "a'b", strings.Repeat("a", 129),
 	} {
 		if CheckName(name) == nil {
 			t.Errorf("%q is a name", name)
@@ -115,7 +115,7 @@ func TestSecurityRow25Export(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	for _, name := range []string{"mnist", "mnist-2", "a.b", "Prüfung_1", "数字"} {
+	for _, name := range []string{"mnist", "mnist-2", "a.b", "Test_1"} {
 		if err := CheckName(name); err != nil {
 			t.Error(err)
 		}
