@@ -10,7 +10,7 @@ import (
 // instance of it is free: nothing else computes with that while f runs. It is for
 // what a forward pass does not tell, such as gradients. The error is an *Error.
 func (e *Engine) Do(ctx context.Context, model, version string, f func(version string, s *recipe.Saved) error) error {
-	v, err := e.acquire(ctx, model, version)
+	v, err := e.acquire(ctx, model, version, "")
 	if err != nil {
 		return AsError(err)
 	}

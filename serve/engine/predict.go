@@ -14,58 +14,73 @@ import (
 )
 
 // Predict answers a request. The error is an *Error.
-func (e *Engine) Predict(ctx context.Context, r *Request) (a *Response, err error) {
-	v, err := e.acquire(ctx, r.Model, r.Version)
-	if err != nil {
-		return nil, AsError(err)
+func (e *Engine) Predict(ctx context.Context, r *Request) (*Response, error) {
+	a := &Response{Times: Times{Start: time.Now()}}
+	err := e.predict(ctx, r, a)
+	if t := traceOf(ctx); t != nil {
+		t.add(a, e.known(r.Model), err)
 	}
-	defer v.release()
-	defer func() {
-		if p := recover(); p != nil {
-			e.log.Error("a request failed", "model", v.spec.Name, "version", v.spec.Version, "error", p, "stack", string(debug.Stack()))
-			a, err = nil, AsError(fmt.Errorf("panic: %v", p))
-		}
-	}()
-	if r.Fill != nil {
-		if err := r.Fill(v.spec.Version, &v.signature); err != nil {
-			return nil, AsError(err)
-		}
-	}
-	if a, err = v.predict(ctx, r); err == nil {
+	if err == nil {
 		return a, nil
 	}
 	failed := AsError(err)
 	switch failed.Code {
 	case Exhausted, TooLarge, Deadline, Canceled, Unavailable:
-		e.observer.Rejected(v.spec.Name, v.spec.Version, failed.Code)
+		if a.Version != "" {
+			e.observer.Rejected(a.Model, a.Version, failed.Code)
+		}
 	}
 	return nil, failed
 }
 
+// predict answers by the version that the request means. What is known of the
+// answer when an error ends it is of use too.
+func (e *Engine) predict(ctx context.Context, r *Request, a *Response) (err error) {
+	v, err := e.acquire(ctx, r.Model, r.Version, r.Key)
+	if err != nil {
+		return err
+	}
+	defer v.release()
+	defer func() {
+		if p := recover(); p != nil {
+			e.log.Error("a request failed", "model", v.spec.Name, "version", v.spec.Version, "error", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	a.Model, a.Version = v.spec.Name, v.spec.Version
+	if r.Fill != nil {
+		if err := r.Fill(v.spec.Version, &v.signature); err != nil {
+			return err
+		}
+	}
+	a.N = r.N
+	return v.predict(ctx, r, a)
+}
+
 // predict encodes, computes and decodes.
-func (v *version) predict(ctx context.Context, r *Request) (*Response, error) {
+func (v *version) predict(ctx context.Context, r *Request, a *Response) error {
+	start := time.Now()
 	outputs, err := v.wanted(r.Outputs)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if r.N < 1 {
-		return nil, Errorf(Invalid, "the request has no examples")
+		return Errorf(Invalid, "the request has no examples")
 	}
-	a := &Response{Model: v.spec.Name, Version: v.spec.Version, N: r.N, Times: Times{Start: time.Now()}}
 	in, err := v.enter(ctx, r)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	a.Times.Encode = time.Since(a.Times.Start)
+	a.Times.Encode = time.Since(start)
 	raw, err := v.runner.run(ctx, in, r.N, &a.Times)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	start := time.Now()
+	start = time.Now()
 	for _, o := range outputs {
 		answer, err := v.answer(o, raw, r.N)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		a.Outputs = append(a.Outputs, answer)
 	}
@@ -73,13 +88,13 @@ func (v *version) predict(ctx context.Context, r *Request) (*Response, error) {
 		for k := range r.N {
 			results, err := v.runner.decode(in, raw, k)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			a.Results = append(a.Results, results)
 		}
 	}
 	a.Times.Decode = time.Since(start)
-	return a, nil
+	return nil
 }
 
 // enter encodes a request that the queue has room for.

@@ -10,6 +10,9 @@ import (
 type Request struct {
 	Model   string
 	Version string // a number or a label; "" lets the weights of versions decide
+	// Key, unless it is "", makes the choice by weights always the same one for
+	// the same key, while weights stay: that of a user, say.
+	Key string
 	// Fill, unless it is nil, is called with the version that will answer and
 	// what it takes, and completes the request by that: what Info told of a
 	// version may be true no more, where versions share requests or are replaced.
