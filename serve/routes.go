@@ -1,6 +1,9 @@
 package serve
 
+import "github.com/gradus-ml/gradus/serve/tensorflow"
+
 // routes lists the protocols. Each is a package of its own, whose Service puts
 // its paths into the mux.
 func (s *Server) routes() {
+	tensorflow.New(s.engine).Register(s.mux)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/serve/columns"
 	"github.com/gradus-ml/gradus/serve/engine"
+	"github.com/gradus-ml/gradus/serve/jsondoc"
 	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
 )
@@ -187,6 +188,111 @@ func TestTensor(t *testing.T) {
 		_, err := columns.Tensor(want(c.dt), c.a)
 		if err == nil || !strings.HasSuffix(err.Error(), "input tensor x: "+c.want) {
 			t.Errorf("%v of %v: got %v, want %s", c.dt, c.a, err, c.want)
+		}
+	}
+}
+
+func value(t *testing.T, text string) jsondoc.Value {
+	t.Helper()
+	doc, err := jsondoc.Parse([]byte(text), jsondoc.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc.Root()
+}
+
+func TestJSON(t *testing.T) {
+	missing := age
+	missing.Missing = true
+	for _, c := range []struct {
+		raw  feature.Raw
+		text string
+		want any
+	}{
+		{age, "3", int64(3)}, {age, "0.5", 0.5}, {age, "true", true}, {age, `"4.5"`, "4.5"}, {age, "[7]", int64(7)}, {missing, "null", nil},
+		{kind, "3", int64(3)}, {kind, `"a"`, "a"}, {kind, "false", false}, {kind, `{"b64":"YWI="}`, "ab"}, {kind, `["a"]`, "a"},
+		{text, `"hello"`, "hello"}, {text, `{"b64":"aGk"}`, "hi"}, {day, `"2024-01-02"`, "2024-01-02"},
+		{grey, `{"b64":"UE5H"}`, []byte("PNG")}, {sound, `{"b64":"UklGRg=="}`, []byte("RIFF")},
+	} {
+		got, err := columns.JSON(c.raw, value(t, c.text))
+		if err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s of %s: got %#v, %v, want %#v", c.text, c.raw.Kind, got, err, c.want)
+		}
+	}
+	for text, want := range map[string]shape.Shape{"[[1,2],[3,255]]": shape.Of(2, 2), "[[[1,2]]]": shape.Of(1, 1, 2), "[[[1],[2]]]": shape.Of(1, 2, 1)} {
+		got, err := columns.JSON(grey, value(t, text))
+		if x, ok := got.(*tensor.Tensor); err != nil || !ok || x.Shape() != want || x.Bytes()[0] != 1 {
+			t.Errorf("%s: got %v, %v, want u8%v", text, got, err, want)
+		}
+	}
+	got, err := columns.JSON(array, value(t, "[0.5,2]"))
+	if x, ok := got.(*tensor.Tensor); err != nil || !ok || x.String() != "f32[2]" || x.Float(0) != 0.5 {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestJSONErrors(t *testing.T) {
+	for _, c := range []struct {
+		raw        feature.Raw
+		text, want string
+	}{
+		{age, "null", "column x needs a value"},
+		{age, "{}", "column x wants a number, got an object"},
+		{age, `{"b64":"MQ=="}`, "column x wants a number, got an object"},
+		{age, "[1,2]", "column x wants a number, got an array"},
+		{age, "[]", "column x wants a number, got an array"},
+		{kind, "1.5", "column x wants text, a whole number or a boolean, got a number"},
+		{kind, "1e300", "column x wants text, a whole number or a boolean, got a number"},
+		{text, "1", "column x wants text, got a number"},
+		{text, "true", "column x wants text, got a boolean"},
+		{text, `{"b64":"*"}`, "b64: is not base64"},
+		{text, `{"b64":"YQ==","c":1}`, "column x wants text, got an object"},
+		{day, "5", "column x wants a time as text, got a number"},
+		{sound, `"RIFF"`, `column x wants the file as {"b64": "..."}, got a string`},
+		{grey, `"PNG"`, `column x wants the file as {"b64": "..."}, or rows of pixels from 0 to 255, got a string`},
+		{grey, "7", `column x wants the file as {"b64": "..."}, or rows of pixels from 0 to 255, got a number`},
+		{grey, "[[-1]]", "[0][0]: -1 is no u8; column x wants the file, or rows of pixels from 0 to 255; " + columns.Preprocessed},
+		{grey, "[1,2]", "column x: want the pixels of an image of 1 channels, [1 Y X] or [Y X 1], got [2]"},
+		{grey, "[]", "column x: want the pixels of an image of 1 channels, [1 Y X] or [Y X 1], got [0]"},
+		{grey, "[[[[[[[[[1]]]]]]]]]", "9 axes are too many; column x wants the file, or rows of pixels from 0 to 255; " + columns.Preprocessed},
+		{array, `"a"`, "column x wants numbers [2], got a string"},
+		{array, `[1,"a"]`, "[1]: want a number, got a string; column x wants f32[2]"},
+		{array, `[1,1e39]`, "[1]: 1e+39 is no f32; column x wants f32[2]"},
+	} {
+		_, err := columns.JSON(c.raw, value(t, c.text))
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s of %s: got %v, want %s", c.text, c.raw.Kind, err, c.want)
+		} else if engine.AsError(err).Code != engine.Invalid {
+			t.Errorf("%s: code %v", c.text, engine.AsError(err).Code)
+		}
+	}
+}
+
+func TestJSONTensor(t *testing.T) {
+	want := engine.Tensor{Name: "x", DType: dtype.Float32, Shape: shape.Of(2)}
+	values := func(text string) []jsondoc.Value {
+		var list []jsondoc.Value
+		for _, v := range value(t, text).Items() {
+			list = append(list, v)
+		}
+		return list
+	}
+	got, err := columns.JSONTensor(want, values("[[0.5,2],[3,4]]"))
+	if err != nil || got.String() != "f32[2 2]" || got.Float(0) != 0.5 || got.Float(3) != 4 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	got, err = columns.JSONTensor(engine.Tensor{Name: "x", DType: dtype.Int64}, values("[9007199254740993,-2]"))
+	if err != nil || got.String() != "i64[2]" || got.Int(0) != 9007199254740993 || got.Int(1) != -2 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for text, message := range map[string]string{
+		"[[1,2],[3]]":             "[1]: input tensor x has shape [1] here, and [2] in the first example",
+		`[["a",2]]`:               "[0][0]: want a number, got a string",
+		"[[[[[[[[[[1,2]]]]]]]]]]": "[0]: input tensor x has 8 axes too many",
+		"[[[1],[1,2]]]":           "[0][1]: has shape [2], want [1] as the one before; arrays must be nested regularly",
+	} {
+		if _, err := columns.JSONTensor(want, values(text)); err == nil || err.Error() != message {
+			t.Errorf("%s: got %v, want %s", text, err, message)
 		}
 	}
 }

@@ -1,0 +1,253 @@
+package tensorflow
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/gradus-ml/gradus/data/feature"
+	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/serve/columns"
+	"github.com/gradus-ml/gradus/serve/engine"
+	"github.com/gradus-ml/gradus/serve/jsondoc"
+	"github.com/gradus-ml/gradus/shape"
+	"github.com/gradus-ml/gradus/tensor"
+)
+
+// An example is what classify and regress take: lists by name, as in
+// tensorflow.Example.
+type example map[string]list
+
+// A list holds values of one kind. An empty one is a value that is missing.
+type list struct {
+	bytes  [][]byte
+	floats []float64
+	ints   []int64
+}
+
+func (l list) len() int { return len(l.bytes) + len(l.floats) + len(l.ints) }
+
+// examplesOf reads the body of a classify or regress call.
+func examplesOf(root jsondoc.Value) ([]example, error) {
+	var context example
+	if v, ok := root.Get("context"); ok {
+		var err error
+		if context, err = exampleOf(v); err != nil {
+			return nil, err
+		}
+	}
+	v, ok := root.Get("examples")
+	switch {
+	case !ok:
+		return nil, root.Errorf(`want "examples", a list of objects`)
+	case v.Kind() != jsondoc.Array:
+		return nil, v.Errorf("want a list of examples, got %v", v.Kind())
+	case v.Len() == 0:
+		return nil, v.Errorf("has no examples")
+	case v.Len() > mostExamples:
+		return nil, engine.Errorf(engine.TooLarge, "the request has %d examples, at most %d are taken at a time", v.Len(), mostExamples)
+	}
+	var all []example
+	for _, item := range v.Items() {
+		e, err := exampleOf(item)
+		if err != nil {
+			return nil, err
+		}
+		if err := e.add(context); err != nil {
+			return nil, item.Errorf("%v", err)
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+// add puts features that all examples share into one.
+func (e example) add(context example) error {
+	for name, l := range context {
+		if _, ok := e[name]; ok {
+			return fmt.Errorf("feature %.100q is in the context and in an example", name)
+		}
+		e[name] = l
+	}
+	return nil
+}
+
+// exampleOf reads the features of an example: {"name": VALUE or [VALUE, ...]}.
+func exampleOf(v jsondoc.Value) (example, error) {
+	if v.Kind() != jsondoc.Object {
+		return nil, v.Errorf("want an object, got %v", v.Kind())
+	}
+	e := make(example, v.Len())
+	for key, value := range v.Members() {
+		var l list
+		var err error
+		if value.Kind() == jsondoc.Array {
+			for _, item := range value.Items() {
+				if err = l.append(item); err != nil {
+					break
+				}
+			}
+		} else {
+			err = l.append(value)
+		}
+		if err != nil {
+			return nil, err
+		}
+		e[string(key)] = l
+	}
+	return e, nil
+}
+
+// append reads a value. Whole numbers of a list that has others too are floats.
+func (l *list) append(v jsondoc.Value) error {
+	var b []byte
+	switch v.Kind() {
+	case jsondoc.String:
+		b = v.Bytes()
+	case jsondoc.Number, jsondoc.Bool:
+		if len(l.bytes) > 0 {
+			return v.Errorf("a list holds values of one kind")
+		}
+		i, whole := v.Int()
+		if v.Kind() == jsondoc.Bool {
+			whole = true
+			if v.Bool() {
+				i = 1
+			}
+		}
+		switch {
+		case whole && len(l.floats) == 0:
+			l.ints = append(l.ints, i)
+		case whole:
+			l.floats = append(l.floats, float64(i))
+		default:
+			for _, i := range l.ints {
+				l.floats = append(l.floats, float64(i))
+			}
+			l.ints = nil
+			l.floats = append(l.floats, v.Float())
+		}
+		return nil
+	default:
+		var is bool
+		var err error
+		if b, is, err = columns.Base64(v); err != nil {
+			return err
+		}
+		if !is {
+			return v.Errorf(`want a number, a string or {"b64": "..."}, got %v`, v.Kind())
+		}
+	}
+	if len(l.ints)+len(l.floats) > 0 {
+		return v.Errorf("a list holds values of one kind")
+	}
+	l.bytes = append(l.bytes, b)
+	return nil
+}
+
+// fill completes a request by examples.
+func (g *signature) fill(examples []example, r *engine.Request) error {
+	r.N = len(examples)
+	known := map[string]bool{}
+	if g.preprocessed {
+		r.Tensors = map[string]*tensor.Tensor{}
+		for _, want := range g.Tensors {
+			known[want.Name] = true
+			var rows []byte
+			for k, e := range examples {
+				t, err := e[want.Name].array(want.DType, want.Shape)
+				if err != nil {
+					return engine.Errorf(engine.Invalid, "example %d: input tensor %s: %v", k, want.Name, err)
+				}
+				rows = append(rows, t.Bytes()...)
+			}
+			t := tensor.New(want.DType, shape.Of(append([]int{r.N}, want.Shape.Dims()...)...))
+			copy(t.Bytes(), rows)
+			r.Tensors[want.Name] = t
+		}
+	} else {
+		r.Columns = map[string][]any{}
+		for _, c := range g.Columns {
+			known[c.Name] = true
+			values := make([]any, r.N)
+			for k, e := range examples {
+				var err error
+				if values[k], err = e[c.Name].value(c); err != nil {
+					return engine.Errorf(engine.Invalid, "example %d: column %s: %v", k, c.Name, err)
+				}
+			}
+			r.Columns[c.Name] = values
+		}
+	}
+	for k, e := range examples {
+		for name := range e {
+			if !known[name] {
+				return engine.Errorf(engine.Invalid, "example %d: there is no feature %.100q; the model has %q", k, name, g.inputs())
+			}
+		}
+	}
+	return nil
+}
+
+// value makes of a list the value of a column: its only one, or all of an array
+// or an image.
+func (l list) value(c feature.Raw) (any, error) {
+	switch {
+	case l.len() == 0 && !c.Missing:
+		return nil, fmt.Errorf("is missing")
+	case l.len() == 0:
+		return nil, nil
+	case c.Kind == feature.RawArray:
+		return l.array(c.DType, c.Shape)
+	case c.Kind == feature.RawImage && len(l.bytes) == 0:
+		t, err := l.array(dtype.Uint8, shape.Of(c.Pixels[:]...))
+		if err != nil {
+			return nil, fmt.Errorf("want a file, or all pixels, the channels one after the other: %v", err)
+		}
+		return t, nil
+	case l.len() != 1:
+		return nil, fmt.Errorf("want one value, got %d", l.len())
+	}
+	switch c.Kind {
+	case feature.RawImage, feature.RawAudio:
+		if len(l.bytes) == 1 {
+			return l.bytes[0], nil
+		}
+	case feature.RawNumber:
+		if len(l.floats) == 1 {
+			return l.floats[0], nil
+		}
+	}
+	switch {
+	case len(l.bytes) == 1:
+		return string(l.bytes[0]), nil
+	case len(l.ints) == 1 && (c.Kind == feature.RawNumber || c.Kind == feature.RawCategory):
+		return l.ints[0], nil
+	case c.Kind == feature.RawCategory:
+		return nil, fmt.Errorf("want text or a whole number, got %v", l.floats[0])
+	}
+	return nil, fmt.Errorf("want bytes, got a number")
+}
+
+// array makes of a list all numbers of a tensor, row by row.
+func (l list) array(dt dtype.DType, s shape.Shape) (*tensor.Tensor, error) {
+	if n := len(l.ints) + len(l.floats); n != s.Size() || len(l.bytes) > 0 {
+		return nil, fmt.Errorf("want %d numbers, those of %v%v, got %d values", s.Size(), dt, s, l.len())
+	}
+	t := tensor.New(dt, s)
+	for i, x := range l.floats {
+		if !dt.IsFloat() {
+			return nil, fmt.Errorf("want whole numbers, got %v", x)
+		}
+		if t.SetFloat(i, x); math.IsInf(t.Float(i), 0) {
+			return nil, fmt.Errorf("%v is too large for %v", x, dt)
+		}
+	}
+	for i, x := range l.ints {
+		if dt.IsFloat() {
+			t.SetFloat(i, float64(x))
+		} else if t.SetInt(i, x); t.Int(i) != x || x < 0 && dt.IsUnsigned() {
+			return nil, fmt.Errorf("%d does not fit into %v", x, dt)
+		}
+	}
+	return t, nil
+}
