@@ -24,9 +24,12 @@ var written = []string{
 	"problems.txt", "duplicates.txt", "report.json", "samples.png", "augmented.png", "histograms.png", // by data check
 }
 
+// mediaType is that of a body, which looks like a path.
+var mediaType = regexp.MustCompile(`^(application|audio|image|multipart|text)/[a-z0-9+*-]+$`)
+
 // isPath tells whether a span is meant as a path of this repository.
 func isPath(text string) bool {
-	if !looksLikePath.MatchString(text) || strings.HasPrefix(text, "runs/") || slices.Contains(written, text) {
+	if !looksLikePath.MatchString(text) || mediaType.MatchString(text) || strings.HasPrefix(text, "runs/") || slices.Contains(written, text) {
 		return false
 	}
 	return strings.Contains(text, "/") || extension.MatchString(text)

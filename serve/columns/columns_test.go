@@ -219,7 +219,7 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s of %s: got %#v, %v, want %#v", c.text, c.raw.Kind, got, err, c.want)
 		}
 	}
-	for text, want := range map[string]shape.Shape{"[[1,2],[3,255]]": shape.Of(2, 2), "[[[1,2]]]": shape.Of(1, 1, 2), "[[[1],[2]]]": shape.Of(1, 2, 1)} {
+	for text, want := range map[string]shape.Shape{"[[1,2],[3,255]]": shape.Of(2, 2), "[[[1,2]]]": shape.Of(1, 1, 2), "[[[1],[2]]]": shape.Of(1, 2, 1), "[1,2,3,4]": shape.Of(1, 2, 2)} {
 		got, err := columns.JSON(grey, value(t, text))
 		if x, ok := got.(*tensor.Tensor); err != nil || !ok || x.Shape() != want || x.Bytes()[0] != 1 {
 			t.Errorf("%s: got %v, %v, want u8%v", text, got, err, want)
@@ -293,6 +293,21 @@ func TestJSONTensor(t *testing.T) {
 	} {
 		if _, err := columns.JSONTensor(want, values(text)); err == nil || err.Error() != message {
 			t.Errorf("%s: got %v, want %s", text, err, message)
+		}
+	}
+}
+
+func TestIsAddress(t *testing.T) {
+	for text, want := range map[string]bool{
+		"http://x": true, "HTTPS://x": true, "s3://bucket": true, "file:///etc/passwd": true, "file:/etc/passwd": true, "data:image/png;base64,": true, "git+ssh://x": true,
+		"": false, "http": false, "/etc/passwd": false, "C:\\x": false, "GIF89a:\x00\x01\x00": false, "\x89PNG://": false, "RIFF\x00://": false, "3com://x": false, "://x": false,
+	} {
+		if got := columns.IsAddress([]byte(text)); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+		_, err := columns.JSON(grey, value(t, fmt.Sprintf("%q", strings.ToValidUTF8(text, "?"))))
+		if err == nil || strings.Contains(err.Error(), columns.Addressed) != want {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

@@ -32,6 +32,29 @@ func Base64(v jsondoc.Value) (b []byte, is bool, err error) {
 	return b[:n], true, nil
 }
 
+// Addressed is the advice to those who send the address of a file. Nothing is
+// ever fetched for a request.
+const Addressed = `files are sent, not addresses: the content, as {"b64": "..."} in JSON`
+
+// IsAddress reports whether a text looks like the address of a file: it begins
+// with a scheme, ":" and "//", or is a "data:" or "file:" address. No file does
+// that is read here.
+func IsAddress(text []byte) bool {
+	scheme, rest, ok := bytes.Cut(text[:min(len(text), 24)], []byte(":"))
+	if !ok || len(scheme) < 2 {
+		return false
+	}
+	for i, b := range scheme {
+		switch lower := b | ' '; {
+		case lower >= 'a' && lower <= 'z':
+		case i > 0 && (b >= '0' && b <= '9' || b == '+' || b == '-' || b == '.'):
+		default:
+			return false
+		}
+	}
+	return bytes.HasPrefix(rest, []byte("//")) || bytes.EqualFold(scheme, []byte("data")) || bytes.EqualFold(scheme, []byte("file"))
+}
+
 // JSON makes of a JSON value one of a column, of the types that [Values] makes.
 // A number has no type in JSON: 1 is a number, a category or a pixel as the
 // column wants it. null is a value that is missing. An array of one value is that
@@ -60,7 +83,12 @@ func JSON(c feature.Raw, v jsondoc.Value) (any, error) {
 		return string(b), nil
 	case jsondoc.String:
 		switch c.Kind {
-		case feature.RawImage, feature.RawAudio, feature.RawArray:
+		case feature.RawImage, feature.RawAudio:
+			if IsAddress(v.Bytes()) {
+				return nil, v.Errorf("column %s: %s", c.Name, Addressed)
+			}
+			return nil, unwanted(c, v)
+		case feature.RawArray:
 			return nil, unwanted(c, v)
 		}
 		return v.Text(), nil
@@ -109,6 +137,9 @@ func arrayOf(c feature.Raw, v jsondoc.Value) (any, error) {
 	switch c.Kind {
 	case feature.RawImage:
 		t, err := numbers(dtype.Uint8, v)
+		if err == nil && t.Shape().Rank() == 1 && t.Size() == c.Pixels[0]*c.Pixels[1]*c.Pixels[2] {
+			return t.Reshape(c.Pixels[:]...) // row by row
+		}
 		if err != nil {
 			return nil, engine.Errorf(engine.Invalid, "%v; column %s wants the file, or rows of pixels from 0 to 255; %s", err, c.Name, Preprocessed)
 		}
