@@ -46,6 +46,13 @@ type Model struct {
 // DefaultModel is version 1, and takes part in what names no version.
 func DefaultModel() Model { return Model{Version: "1", Weight: 1} }
 
+// Spec opens the run folder.
+func (m Model) Spec() engine.Spec {
+	s := engine.Folder(m.Name, m.Version, m.Run)
+	s.Labels, s.Weight, s.Batching = m.Labels, m.Weight, m.Batching
+	return s
+}
+
 // TLS are the files of an encrypted server, PEM each. They are read again when
 // they change.
 type TLS struct {

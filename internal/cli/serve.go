@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"net"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gradus-ml/gradus/recipe"
 	"github.com/gradus-ml/gradus/serve"
 	"github.com/gradus-ml/gradus/serve/engine"
 )
@@ -29,23 +27,29 @@ func newServe() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c := serve.Default()
+			c.Listen = listen
+			for _, arg := range args {
+				model := serve.DefaultModel()
+				var ok bool
+				if model.Name, model.Run, ok = strings.Cut(arg, "="); !ok {
+					model.Name, model.Run = filepath.Base(arg), arg
+				}
+				c.Models = append(c.Models, model)
+			}
 			e := engine.New(m)
 			defer e.Close()
-			for _, arg := range args {
-				name, dir, ok := strings.Cut(arg, "=")
-				if !ok {
-					name, dir = filepath.Base(arg), arg
-				}
-				open := func(m recipe.Machine) (*recipe.Saved, error) { return recipe.OpenRun(dir, m) }
-				if err := e.Add(cmd.Context(), engine.Spec{Name: name, Version: "1", Weight: 1, Open: open}); err != nil {
-					return usage(err)
-				}
-			}
-			l, err := net.Listen("tcp", listen)
+			s, err := serve.New(e, c)
 			if err != nil {
 				return usage(err)
 			}
-			return serve.New(e).Serve(cmd.Context(), l)
+			if err := s.Listen(); err != nil {
+				return usage(err)
+			}
+			if err := s.Load(cmd.Context()); err != nil {
+				return usage(err)
+			}
+			return s.Run(cmd.Context())
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "`address` to listen on")
