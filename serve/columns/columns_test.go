@@ -1,6 +1,7 @@
 package columns_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"reflect"
@@ -305,7 +306,11 @@ func TestIsAddress(t *testing.T) {
 		if got := columns.IsAddress([]byte(text)); got != want {
 			t.Errorf("%q: %v", text, got)
 		}
-		_, err := columns.JSON(grey, value(t, fmt.Sprintf("%q", strings.ToValidUTF8(text, "?"))))
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = columns.JSON(grey, value(t, string(quoted)))
 		if err == nil || strings.Contains(err.Error(), columns.Addressed) != want {
 			t.Errorf("%q: %v", text, err)
 		}
