@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/exec"
 	"github.com/gradus-ml/gradus/grad"
@@ -94,6 +95,10 @@ func (c InputGradient) Validate() error {
 	return errors.Join(errs...)
 }
 
+// ErrWhole is the error of a model that reads whole numbers and has no embedding
+// look them up.
+var ErrWhole = errors.New("the model reads whole numbers that no embedding looks up: they have no gradient")
+
 // A Question is what is to be explained. The zero value asks for the class that
 // the first target gets, or for the first of its numbers.
 type Question struct {
@@ -116,68 +121,115 @@ type Explanation struct {
 // Explain explains one prediction; the inputs are encoded, [1 ...] each. It
 // computes with the model's own store, which must not be in use.
 func (c InputGradient) Explain(ctx context.Context, s *recipe.Saved, q Question, in ...*tensor.Tensor) (*Explanation, error) {
+	r, err := c.Start(s.Set, q, in...)
+	if err != nil {
+		return nil, err
+	}
+	for !r.Done() {
+		if err := r.Step(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	return r.Explanation(), nil
+}
+
+// A Run is an explanation under way, one backward pass a step, for models that
+// serve others in between. It is not safe for concurrent use.
+type Run struct {
+	config InputGradient
+	score  *score
+	in     []*tensor.Tensor
+	class  *tensor.Tensor // int64 []: the place of the score, -1 for the greatest
+
+	saved *recipe.Saved // that step is of
+	step  *exec.Func
+	taken int            // steps
+	z     *tensor.Tensor // outputs of the target at the input
+	sums  [][]float64    // of gradients, by input
+}
+
+// Start begins an explanation; nothing is computed yet.
+func (c InputGradient) Start(set *feature.Set, q Question, in ...*tensor.Tensor) (*Run, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("explain: %w", err)
 	}
-	score, err := newScore(s.Set, q)
+	score, err := newScore(set, q)
 	if err != nil {
 		return nil, fmt.Errorf("explain: %w", err)
 	}
-	step := exec.NewFunc(s.Store, func(m *module.Ctx, in []*ir.Value) []*ir.Value {
-		return c.trace(m, s.Network.Map, score, in)
-	})
-	out, err := step.Run(ctx, in...)
-	if err != nil {
-		return nil, fmt.Errorf("explain: %w", err)
+	r := &Run{config: c, score: score, in: in, class: tensor.Scalar(int64(score.place))}
+	for _, x := range in {
+		r.sums = append(r.sums, make([]float64, x.Size()))
 	}
-	z, best := out[0].Clone(), int(out[1].Int(0))
-	if x := z.Float(best); math.IsNaN(x) || math.IsInf(x, 0) {
-		return nil, fmt.Errorf("explain: the model's output is %v", x)
-	}
-	e := &Explanation{Target: score.target.Name, Kind: score.kind, Class: score.classes[best]}
-	var unit float64
-	e.Score, unit = score.of(z, best)
-	sums := make([][]float64, len(in))
-	for i, g := range out[2:] {
-		sums[i] = make([]float64, g.Size())
-	}
-	n := 1
+	return r, nil
+}
+
+// Done reports whether there is no step left: the first is at the input itself,
+// the others are at its noisy copies.
+func (r *Run) Done() bool { return r.taken == 1+r.config.samples() }
+
+func (c InputGradient) samples() int {
 	if c.Smooth == nil {
-		accumulate(sums, out[2:])
-	} else {
-		// The noise must not change what is explained.
-		score.place = &best
-		smooth := exec.NewFunc(s.Store, func(m *module.Ctx, in []*ir.Value) []*ir.Value {
-			return c.trace(m, s.Network.Map, score, in)
+		return 0
+	}
+	return c.Smooth.Samples
+}
+
+// Step takes the next step with a model, which may be another copy of the same
+// from step to step.
+func (r *Run) Step(ctx context.Context, s *recipe.Saved) error {
+	if r.saved != s {
+		r.saved, r.step = s, exec.NewFunc(s.Store, func(m *module.Ctx, in []*ir.Value) []*ir.Value {
+			return r.score.trace(m, s.Network.Map, in)
 		})
-		n = c.Smooth.Samples
-		for k := range n {
-			if out, err = smooth.Run(ctx, c.Smooth.noisy(in, k)...); err != nil {
-				return nil, fmt.Errorf("explain: %w", err)
-			}
-			accumulate(sums, out[2:])
+	}
+	in := r.in
+	if r.taken > 0 {
+		in = r.config.Smooth.noisy(in, r.taken-1)
+	}
+	out, err := r.step.Run(ctx, append(slices.Clip(in), r.class)...)
+	if r.score.whole {
+		return fmt.Errorf("explain: %w", ErrWhole)
+	}
+	if err != nil {
+		return fmt.Errorf("explain: %w", err)
+	}
+	if r.taken == 0 {
+		r.z = out[0].Clone()
+		r.class.SetInt(0, out[1].Int(0)) // noise must not change what is explained
+		if x := r.z.Float(int(r.class.Int(0))); math.IsNaN(x) || math.IsInf(x, 0) {
+			return fmt.Errorf("explain: the model's output is %v", x)
 		}
 	}
-	for i, x := range in {
+	if r.taken > 0 || r.config.Smooth == nil {
+		for i, g := range out[2:] {
+			for k := range g.Size() {
+				r.sums[i][k] += g.Float(k)
+			}
+		}
+	}
+	r.taken++
+	return nil
+}
+
+// Explanation is what the steps have found.
+func (r *Run) Explanation() *Explanation {
+	place := int(r.class.Int(0))
+	e := &Explanation{Target: r.score.target.Name, Kind: r.score.kind, Class: r.score.classes[place]}
+	var unit float64
+	e.Score, unit = r.score.of(r.z, place)
+	for i, x := range r.in {
 		t := tensor.New(dtype.Float32, x.Shape().Tail())
-		for k, g := range sums[i] {
-			g = g * unit / float64(n)
-			if c.Method == TimesInput && x.DType().IsFloat() {
+		for k, g := range r.sums[i] {
+			g = g * unit / float64(max(1, r.config.samples()))
+			if r.config.Method == TimesInput && x.DType().IsFloat() {
 				g *= x.Float(k)
 			}
 			t.F32()[k] = float32(g)
 		}
 		e.Inputs = append(e.Inputs, t)
 	}
-	return e, nil
-}
-
-func accumulate(sums [][]float64, out []*tensor.Tensor) {
-	for i, g := range out {
-		for k := range g.Size() {
-			sums[i][k] += g.Float(k)
-		}
-	}
+	return e
 }
 
 // noisy makes copy k of the inputs.
@@ -201,9 +253,11 @@ func (c Smooth) noisy(in []*tensor.Tensor, k int) []*tensor.Tensor {
 	return out
 }
 
-// trace builds the outputs of the target [C], the place that is explained [1],
-// and for each input the gradient, of the input's shape.
-func (c InputGradient) trace(m *module.Ctx, forward func(*module.Ctx, []*ir.Value) []*ir.Value, s *score, in []*ir.Value) []*ir.Value {
+// trace builds the outputs of the target [C], the place that is explained [],
+// and for each input the gradient, of the input's shape. The last of in is the
+// place, or -1.
+func (s *score) trace(m *module.Ctx, forward func(*module.Ctx, []*ir.Value) []*ir.Value, in []*ir.Value) []*ir.Value {
+	in, class := in[:len(in)-1], in[len(in)-1]
 	out := forward(m.Eval(), in)
 	g := m.Graph()
 	if g.Err() != nil {
@@ -216,7 +270,7 @@ func (c InputGradient) trace(m *module.Ctx, forward func(*module.Ctx, []*ir.Valu
 		return in
 	}
 	z = ops.Reshape(ops.Cast(z, dtype.Float32), n)
-	place := s.choose(z)
+	place := ops.Select(ops.Lt(class, ops.Scalar(class, 0)), ops.ArgMax(z, 0), class)
 	y := s.value(z, ops.OneHot(place, n, dtype.Float32))
 
 	// What gradients are taken by: an input itself, or what embeddings made of it.
@@ -250,7 +304,8 @@ func (c InputGradient) trace(m *module.Ctx, forward func(*module.Ctx, []*ir.Valu
 	}
 	for i, v := range sums {
 		if v == nil {
-			g.Fail("explain", fmt.Sprintf("input %d holds whole numbers that no embedding looks up: they have no gradient", i), in[i:i+1])
+			s.whole = true
+			g.Fail("explain", ErrWhole.Error(), in[i:i+1])
 			return in
 		}
 		results = append(results, v)

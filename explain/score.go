@@ -11,7 +11,6 @@ import (
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/ops"
-	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
@@ -40,7 +39,8 @@ type score struct {
 	kind      ScoreKind
 	exclusive bool     // one class only is right
 	classes   []string // or the names of numbers
-	place     *int     // of the class that is asked for; nil is the greatest, of classes, and the first of numbers
+	whole     bool     // an input has no gradient, as tracing found
+	place     int      // of the class that is asked for; -1 is the greatest
 }
 
 // newScore finds what a question asks for.
@@ -54,7 +54,7 @@ func newScore(set *feature.Set, q Question) (*score, error) {
 	if len(set.Targets) == 0 {
 		return nil, fmt.Errorf("the model has no target")
 	}
-	s := &score{target: set.Targets[i], output: i, kind: Value}
+	s := &score{target: set.Targets[i], output: i, kind: Value, place: -1}
 	switch e := s.target.Encoder.(type) {
 	case *feature.ClassEncoder:
 		s.kind, s.exclusive, s.classes = LogOdds, true, e.Classes
@@ -71,14 +71,14 @@ func newScore(set *feature.Set, q Question) (*score, error) {
 		return nil, fmt.Errorf("target %s is neither a class nor a number; others are not explained", s.target.Name)
 	}
 	if s.kind == Value {
-		s.place = new(int)
+		s.place = 0
 	}
 	if q.Class != "" {
 		k := slices.Index(s.classes, q.Class)
 		if k < 0 {
 			return nil, fmt.Errorf("target %s has no class %q; there are %s", s.target.Name, q.Class, strings.Join(s.classes, ", "))
 		}
-		s.place = &k
+		s.place = k
 	}
 	return s, nil
 }
@@ -89,14 +89,6 @@ func names(list []feature.Fitted) string {
 		all = append(all, f.Name)
 	}
 	return strings.Join(all, ", ")
-}
-
-// choose is the place whose score it is, int64 [].
-func (s *score) choose(z *ir.Value) *ir.Value {
-	if s.place != nil {
-		return ops.FullInt(z.Graph(), dtype.Int64, shape.Of(), int64(*s.place))
-	}
-	return ops.ArgMax(z, 0)
 }
 
 // value is the score, of outputs z [C] and a 1 at its place.
