@@ -144,10 +144,12 @@ func TestState(t *testing.T) {
 		info        engine.Info
 		state, code string
 	}{
-		{engine.Info{Ready: true}, "AVAILABLE", "OK"},
-		{engine.Info{Ready: true, Problem: "the new files can't be read"}, "AVAILABLE", "OK"},
-		{engine.Info{}, "LOADING", "OK"},
-		{engine.Info{Problem: "the model can't be read"}, "END", "UNAVAILABLE"},
+		{engine.Info{State: engine.Ready}, "AVAILABLE", "OK"},
+		{engine.Info{State: engine.Ready, Problem: "the new files can't be read"}, "AVAILABLE", "OK"},
+		{engine.Info{State: engine.Cold}, "AVAILABLE", "OK"},
+		{engine.Info{State: engine.Loading}, "LOADING", "OK"},
+		{engine.Info{State: engine.Draining}, "UNLOADING", "OK"},
+		{engine.Info{State: engine.Failed, Problem: "the model can't be read"}, "END", "UNAVAILABLE"},
 	} {
 		if state, status := stateOf(&c.info); state.String() != c.state || status.ErrorCode.String() != c.code {
 			t.Errorf("%+v: got %v %v, want %s %s", c.info, state, status, c.state, c.code)

@@ -20,14 +20,17 @@ var dataTypes = map[dtype.DType]pb.DataType{
 	dtype.Bool:     pb.DataType_DT_BOOL,
 }
 
-// stateOf is what a version does, and the code of its problem. A version that
-// answers is well: what a reload did not bring is for its administrator.
+// stateOf is what a version does, and the code of its problem. One that gave its
+// memory to another is available: a request brings it back. What a reload did not
+// bring to one that answers is for its administrator.
 func stateOf(i *engine.Info) (pb.ModelVersionStatus_State, *pb.StatusProto) {
-	switch {
-	case i.Ready:
-		return pb.ModelVersionStatus_AVAILABLE, &pb.StatusProto{}
-	case i.Problem != "":
+	switch i.State {
+	case engine.Loading:
+		return pb.ModelVersionStatus_LOADING, &pb.StatusProto{}
+	case engine.Failed:
 		return pb.ModelVersionStatus_END, &pb.StatusProto{ErrorCode: pb.Code_UNAVAILABLE, ErrorMessage: i.Problem}
+	case engine.Draining:
+		return pb.ModelVersionStatus_UNLOADING, &pb.StatusProto{}
 	}
-	return pb.ModelVersionStatus_LOADING, &pb.StatusProto{}
+	return pb.ModelVersionStatus_AVAILABLE, &pb.StatusProto{}
 }
