@@ -17,7 +17,6 @@ import (
 
 // A decoder makes values of columns of the body of a request.
 type decoder struct {
-	model string
 	body  []byte
 	limit int // of rows
 
@@ -32,7 +31,7 @@ type decoder struct {
 // reset begins with what a version takes.
 func (d *decoder) reset(sig *engine.Signature) {
 	d.close()
-	*d = decoder{model: d.model, body: d.body, limit: d.limit, sig: sig, place: inRow}
+	*d = decoder{body: d.body, limit: d.limit, sig: sig, place: inRow}
 	d.values = make([][]any, len(sig.Columns))
 	if len(sig.Columns) > 16 {
 		d.number = make(map[string]int, len(sig.Columns))

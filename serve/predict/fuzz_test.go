@@ -41,7 +41,7 @@ func fuzz(f *testing.F, contentType string) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		before := bytes.Clone(body)
 		for _, sig := range signatures {
-			d := decoder{model: "m", body: body, limit: limit}
+			d := decoder{body: body, limit: limit}
 			d.reset(sig)
 			err := d.decode(contentType)
 			if !bytes.Equal(body, before) {

@@ -34,12 +34,15 @@ type Column struct {
 	Shape   []int           `json:"shape,omitempty"`   // of an array, or the channels, height and width that images are brought to
 }
 
-// list tells of all versions.
+// list tells of all versions that the client may use.
 func (s *Service) list(w http.ResponseWriter, r *http.Request) {
 	answer := struct {
 		Models []Model `json:"models"`
 	}{[]Model{}}
 	for _, i := range s.engine.Models() {
+		if guard.MayUse(r.Context(), i.Name) != nil {
+			continue
+		}
 		answer.Models = append(answer.Models, model(i))
 	}
 	send(w, answer)
@@ -47,7 +50,12 @@ func (s *Service) list(w http.ResponseWriter, r *http.Request) {
 
 // describe tells of one version, with an example.
 func (s *Service) describe(w http.ResponseWriter, r *http.Request) {
-	i, err := s.engine.Info(r.PathValue("model"), r.PathValue("version"))
+	name := r.PathValue("model")
+	err := guard.MayUse(r.Context(), name)
+	var i *engine.Info
+	if err == nil {
+		i, err = s.engine.Info(name, r.PathValue("version"))
+	}
 	if err != nil {
 		guard.Fail(w, r, err)
 		return

@@ -64,14 +64,18 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	model := r.PathValue("model")
+	if err := guard.MayUse(r.Context(), model); err != nil {
+		return err
+	}
 	body, free, err := guard.Body(r)
 	if err != nil {
 		return err
 	}
 	defer free()
-	d := decoder{model: r.PathValue("model"), body: body, limit: s.rows}
+	d := decoder{body: body, limit: s.rows}
 	defer d.close()
-	q := engine.Request{Model: d.model, Version: r.PathValue("version"), Results: true}
+	q := engine.Request{Model: model, Version: r.PathValue("version"), Results: true}
 	q.Fill = func(_ string, sig *engine.Signature) error {
 		d.reset(sig)
 		if err := d.decode(r.Header.Get("Content-Type")); err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/gradus-ml/gradus/recipe"
 	"github.com/gradus-ml/gradus/serve/engine"
 	"github.com/gradus-ml/gradus/serve/engine/enginetest"
+	"github.com/gradus-ml/gradus/serve/guard"
 	"github.com/gradus-ml/gradus/serve/predict"
 )
 
@@ -550,4 +551,31 @@ func Example() {
 	fmt.Print(w.Code, " ", w.Body)
 	// Output:
 	// 404 {"error":"there is no model \"mnist\""}
+}
+
+// TestKeys: a key that is good for one model asks that one, and sees no other.
+func TestKeys(t *testing.T) {
+	key, line, err := guard.NewKey("ann", guard.Predict)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := guard.New(guard.Settings{Limits: guard.DefaultLimits(), Keys: guard.Keys{List: []string{line + ":models=mail"}}, Local: true,
+		Scope: func(*http.Request) guard.Scope { return guard.Predict }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := guard.Identify(g.Protect(handler(t)))
+	for _, c := range []struct {
+		method, path string
+		code         int
+	}{{"POST", "/mail", 200}, {"POST", "/digits", 403}, {"POST", "/nothing", 403}, {"GET", "/mail", 200}, {"GET", "/digits", 403}, {"GET", "", 200}} {
+		r := httptest.NewRequest(c.method, "http://localhost/v1/predict"+c.path, strings.NewReader("free money"))
+		r.Header.Set("Content-Type", "text/plain")
+		r.Header.Set("Authorization", "Bearer "+key)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.code || strings.Contains(w.Body.String(), "penguins") {
+			t.Errorf("%s %s: %d %s, want %d", c.method, c.path, w.Code, w.Body, c.code)
+		}
+	}
 }
