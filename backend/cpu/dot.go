@@ -186,9 +186,41 @@ func (l *lowering) gemm(n *ir.Node, op ops.DotOp, transient, sums bool) (*kernel
 	return kernel.NewGemm(l.b.set, s, l.b.threads), s
 }
 
+// sumColumns is the most columns, and sumSteps the least length of a sum, for
+// which a product is faster element by element: a panel of B for the tile kernel
+// would be mostly empty, and its memory many times that of B (BenchmarkPredict of
+// package serve/engine, spam).
+const (
+	sumColumns = 2
+	sumSteps   = 4096
+)
+
+// sums lowers a product of few columns and long sums, each of them [kernel.Vec.Dot]
+// of a row and a column: what it gives depends on these two alone.
+func (l *lowering) sums(n *ir.Node, s kernel.GemmSpec, out ref, after epilogue) {
+	a, b := l.read(n.In()[0]), l.read(n.In()[1])
+	v := &l.b.set.Vec
+	l.step("matmul", n, func(m *memory) []kernel.Phase {
+		run, before := regions(m, after, s.M)
+		x, w, y := m.f32(a), m.f32(b), m.f32(out)
+		return append(before, rowsOf(s.M, 2*s.N*s.K, func(worker, r int) {
+			for c := range s.N {
+				y[r*s.N+c] = v.Dot(x[r*s.K:(r+1)*s.K], w[c*s.K:(c+1)*s.K])
+			}
+			if run != nil {
+				run(worker, 0, r, r+1, 0, s.N)
+			}
+		}))
+	})
+}
+
 // dot lowers a canonical product.
 func (l *lowering) dot(n *ir.Node, op ops.DotOp, out ref, after epilogue) {
 	k, s := l.gemm(n, op, l.units[l.unit].transient, l.units[l.unit].sums)
+	if s.TransB && !s.TransA && s.Batch == 1 && s.N <= sumColumns && s.K >= sumSteps && !s.Transient && !s.Accumulate && !s.HalfB {
+		l.sums(n, s, out, after)
+		return
+	}
 	if s.TransB && !s.TransA && s.Batch == 1 && s.M <= packedRows && !s.Transient && !s.Accumulate && !s.HalfB {
 		// A linear layer is a convolution of pixels in a row.
 		one, line := [3]int{1, 1, 1}, [3]int{1, 1, s.M}

@@ -122,6 +122,9 @@ var nets = map[string]func(n *net, batch int){
 		x = ops.GELU(n.linear(x, 33))
 		n.train(n.linear(x, 10))
 	},
+	"two classes": func(n *net, batch int) { // few columns of long sums
+		n.train(n.linear(n.input(ir.Arg, 1, batch, 5001), 2))
+	},
 	"recurrent":          recurrentNet,
 	"shared convolution": sharedConvNet,
 	"scan in scan":       nestedNet,
@@ -246,6 +249,9 @@ func TestRowOfBatchGivesEqualBits(t *testing.T) {
 	forward := map[string]func(n *net, x *ir.Value) *ir.Value{
 		"mlp": func(n *net, x *ir.Value) *ir.Value {
 			return ops.Softmax(n.linear(ops.ReLU(n.linear(ops.Flatten(x, 1), 100)), 10), -1)
+		},
+		"two classes": func(n *net, x *ir.Value) *ir.Value {
+			return n.linear(n.linear(ops.Flatten(x, 1), 5001), 2)
 		},
 		"cnn": func(n *net, x *ir.Value) *ir.Value {
 			x = maxPool(ops.ReLU(n.bias(n.conv(x, 8, 3, 1))), 2, 2)

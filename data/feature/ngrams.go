@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/gradus-ml/gradus/data"
 	"github.com/gradus-ml/gradus/data/source"
@@ -69,11 +70,13 @@ type ngramsFitter struct{ cfg NGrams }
 
 func (ngramsFitter) Add([]any) error             { return nil }
 func (ngramsFitter) Enough() bool                { return true }
-func (f ngramsFitter) Encoder() (Encoder, error) { return &NGramsEncoder{f.cfg}, nil }
+func (f ngramsFitter) Encoder() (Encoder, error) { return &NGramsEncoder{NGrams: f.cfg}, nil }
 
 // An NGramsEncoder does what the settings say.
 type NGramsEncoder struct {
 	NGrams `yaml:",inline"`
+
+	memory sync.Pool // of *[]int32
 }
 
 // Item is float32 [Buckets].
@@ -81,7 +84,7 @@ func (e *NGramsEncoder) Item() (dtype.DType, shape.Shape) {
 	return dtype.Float32, shape.Of(e.Buckets)
 }
 
-// Encode counts.
+// Encode counts. Most counts are 0: those that are not are looked for once.
 func (e *NGramsEncoder) Encode(dst *tensor.Tensor, values []any, _ data.Draw) error {
 	s, err := textOf(values[0])
 	if err != nil {
@@ -90,14 +93,19 @@ func (e *NGramsEncoder) Encode(dst *tensor.Tensor, values []any, _ data.Draw) er
 	y := dst.F32()
 	clear(y)
 	e.Count(y, s)
+	found, _ := e.memory.Get().(*[]int32)
+	if found == nil {
+		found = new([]int32)
+	}
+	defer e.memory.Put(found)
+	*found = nonzero((*found)[:0], y)
 	var squares float64
-	for i, n := range y {
-		switch {
-		case n == 0:
-			continue
-		case e.Scale == AnyCount:
+	for _, i := range *found {
+		n := y[i]
+		switch e.Scale {
+		case AnyCount:
 			n = 1
-		case e.Scale == LogCount:
+		case LogCount:
 			n = float32(math.Log1p(float64(n)))
 		}
 		y[i] = n
@@ -105,11 +113,33 @@ func (e *NGramsEncoder) Encode(dst *tensor.Tensor, values []any, _ data.Draw) er
 	}
 	if e.Normalize && squares > 0 {
 		length := math.Sqrt(squares)
-		for i, n := range y {
-			if n != 0 {
-				y[i] = float32(float64(n) / length)
-			}
+		for _, i := range *found {
+			y[i] = float32(float64(y[i]) / length)
 		}
 	}
 	return nil
+}
+
+// nonzero appends the places of what is not 0, in order.
+func nonzero(list []int32, y []float32) []int32 {
+	i := 0
+	for ; i+8 <= len(y); i += 8 {
+		z := (*[8]float32)(y[i:])
+		// Counts are not negative: their bits are 0 only together.
+		if math.Float32bits(z[0])|math.Float32bits(z[1])|math.Float32bits(z[2])|math.Float32bits(z[3])|
+			math.Float32bits(z[4])|math.Float32bits(z[5])|math.Float32bits(z[6])|math.Float32bits(z[7]) == 0 {
+			continue
+		}
+		for k, n := range z {
+			if n != 0 {
+				list = append(list, int32(i+k))
+			}
+		}
+	}
+	for ; i < len(y); i++ {
+		if y[i] != 0 {
+			list = append(list, int32(i))
+		}
+	}
+	return list
 }

@@ -13,7 +13,7 @@ func TestRaw(t *testing.T) {
 		{"sizes", &NumericEncoder{Columns: []string{"width", "height"}, Missing: MissingMean}},
 		{"kind", &CategoryEncoder{Columns: []string{"kind"}, Encoding: OneHot, Unknown: true, Values: [][]string{{"a", "b"}}}},
 		{"again", &NumericEncoder{Columns: []string{"width"}, Missing: MissingError}},
-		{"text", &NGramsEncoder{NGrams{Column: "text"}}},
+		{"text", &NGramsEncoder{NGrams: NGrams{Column: "text"}}},
 		{"picture", &ImageEncoder{Column: "file", Config: image.Config{Mode: image.RGB, Size: [2]int{4, 5}}}},
 		{"series", &SeriesEncoder{Column: "steps", Steps: 7, Shift: []float64{0, 0}}},
 	}}
