@@ -60,7 +60,7 @@ func TestShare(t *testing.T) {
 	want := must(t, step(s), x)[0]
 	var users sync.WaitGroup
 	for range 3 {
-		b := s.Backend().(*cpu.Backend).Clone(2)
+		b := s.Backend().(*cpu.Backend).Clone(cpu.WithThreads(2))
 		if b.MappedBytes() != 0 || b.Threads() != 2 {
 			t.Errorf("a new backend has %d bytes and %d threads", b.MappedBytes(), b.Threads())
 		}

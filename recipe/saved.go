@@ -116,15 +116,15 @@ func NewSaved(set *feature.Set, network *model.Network, store *exec.Store) *Save
 	return s
 }
 
-// Share returns the same model on a backend of its own, with some threads and
-// the same weights in the same memory, so that both can run at a time. It is
-// closed before s.
-func (s *Saved) Share(threads int) (*Saved, error) {
+// Share returns the same model on a backend of its own, with some settings of
+// its own and the same weights in the same memory, so that both can run at a
+// time. It is closed before s.
+func (s *Saved) Share(opts ...cpu.Option) (*Saved, error) {
 	b, ok := s.Store.Backend().(*cpu.Backend)
 	if !ok {
 		return nil, fmt.Errorf("recipe: a model on backend %s can't be shared", s.Store.Backend().Name())
 	}
-	return NewSaved(s.Set, s.Network, s.Store.Share(b.Clone(threads))), nil
+	return NewSaved(s.Set, s.Network, s.Store.Share(b.Clone(opts...))), nil
 }
 
 // Step is what Run runs, for those who plan what it needs.

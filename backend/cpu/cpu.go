@@ -9,10 +9,12 @@ package cpu
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"reflect"
 	"runtime"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/gradus-ml/gradus/backend"
@@ -28,6 +30,7 @@ import (
 type Backend struct {
 	set     *kernel.Set
 	threads int
+	spin    time.Duration
 	kernels map[reflect.Type]Lower
 	print   io.Writer
 	pool    *pool.Pool
@@ -42,6 +45,11 @@ type Option func(*Backend)
 // WithThreads sets the number of threads; the default is GOMAXPROCS.
 func WithThreads(n int) Option { return func(b *Backend) { b.threads = max(1, n) } }
 
+// WithSpin sets how long a thread looks for work before it sleeps; the default is
+// [pool.Spin]. Looking keeps a processor from others, sleeping makes the next run
+// begin later.
+func WithSpin(d time.Duration) Option { return func(b *Backend) { b.spin = d } }
+
 // WithSet sets the kernels; the default is kernel.Best.
 func WithSet(s *kernel.Set) Option { return func(b *Backend) { b.set = s } }
 
@@ -53,19 +61,27 @@ func WithKernel(op ir.Op, f Lower) Option {
 
 // New returns a backend with the best kernels of this machine.
 func New(opts ...Option) *Backend {
-	b := &Backend{print: os.Stderr, set: kernel.Best(), threads: runtime.GOMAXPROCS(0), kernels: builtin()}
+	b := &Backend{print: os.Stderr, set: kernel.Best(), threads: runtime.GOMAXPROCS(0), spin: pool.Spin, kernels: builtin()}
 	for _, o := range opts {
 		o(b)
 	}
-	b.pool = pool.New(b.threads)
+	b.pool = pool.New(b.threads, b.spin)
 	return b
 }
 
-// Clone returns a backend with the same kernels, a number of threads of its own,
-// and none of the memory. Its executables may use variables of b, for reading.
-func (b *Backend) Clone(threads int) *Backend {
-	return &Backend{print: b.print, set: b.set, threads: max(1, threads), kernels: b.kernels, pool: pool.New(max(1, threads))}
+// Clone returns a backend with the same settings, but for those given, and none
+// of the memory. Its executables may use variables of b, for reading.
+func (b *Backend) Clone(opts ...Option) *Backend {
+	c := &Backend{print: b.print, set: b.set, threads: b.threads, spin: b.spin, kernels: maps.Clone(b.kernels)}
+	for _, o := range opts {
+		o(c)
+	}
+	c.pool = pool.New(c.threads, c.spin)
+	return c
 }
+
+// Limit makes later runs the work of n threads at most, until it is called again.
+func (b *Backend) Limit(n int) { b.pool.Limit(n) }
 
 // Name is "cpu".
 func (b *Backend) Name() string { return "cpu" }

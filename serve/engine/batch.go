@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gradus-ml/gradus/backend/cpu"
 	"github.com/gradus-ml/gradus/backend/cpu/pool"
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/recipe"
@@ -42,7 +43,8 @@ type batcher struct {
 	observer       Observer
 	log            *slog.Logger
 	processors     *processors
-	sizes          ladder
+	sizes          ladder // of batches
+	light          bool   // a batch takes about as long as waking a goroutine
 	running        sync.WaitGroup
 }
 
@@ -61,54 +63,96 @@ type part struct {
 	wait   time.Duration
 }
 
-// An instance computes batches on a backend of its own.
+// An instance computes batches on a backend of its own. It is idle, or in the
+// hands of one goroutine.
 type instance struct {
 	saved   *recipe.Saved
-	threads int
-	free    chan struct{} // holds a token while the instance is in use
+	threads int           // that can compute a batch
+	least   int           // that it waits for
+	work    chan struct{} // tells its own goroutine to compute
+	batch   batch
 	// Inputs of each rung of lengths and sizes, to be filled; all lie in the same
 	// memory.
 	in [][][]*tensor.Tensor
 }
 
-// start begins to compute batches, until the queue is closed.
+// start makes an instance idle, with a goroutine that computes when it is told.
 func (b *batcher) start(i *instance) {
 	b.running.Go(func() {
-		var t batch
-		for b.wait() {
-			i.free <- struct{}{}
-			n := b.processors.take(i.threads)
-			b.take(&t)
-			if t.n > 0 {
-				b.compute(i, &t)
+		for range i.work {
+			for again := true; again; again = b.again(i) {
+				b.turn(i, b.processors.take(i.least))
 			}
-			b.processors.give(n)
-			<-i.free
-			clear(t.parts)
-			t.parts, t.n = t.parts[:0], 0
 		}
 	})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.idle, b.all = append(b.idle, i), b.all+1
 }
+
+// submit queues the jobs of a request that has entered. If an instance and the
+// processors for it are idle and the model is light, the batch is computed here:
+// waking another goroutine takes longer than many a model.
+func (b *batcher) submit(jobs ...*job) {
+	i := b.put(jobs)
+	if i == nil {
+		return
+	}
+	if b.light {
+		n := b.processors.more(i.least)
+		if n == i.least {
+			if b.turn(i, n); !b.again(i) {
+				return
+			}
+		} else {
+			b.processors.give(n)
+		}
+	}
+	i.work <- struct{}{}
+}
+
+// turn computes one batch on n processors, which it gives back.
+func (b *batcher) turn(i *instance, n int) {
+	alone := b.take(&i.batch)
+	if alone && i.batch.n > 0 { // threads that nobody else has use for
+		n += b.processors.more(i.threads - n)
+	}
+	if i.batch.n > 0 {
+		i.limit(n)
+		b.compute(i, &i.batch)
+	}
+	b.processors.give(n)
+	clear(i.batch.parts)
+	i.batch.parts, i.batch.n = i.batch.parts[:0], 0
+}
+
+// limit sets how many threads compute the next batch.
+func (i *instance) limit(n int) { i.saved.Store.Backend().(*cpu.Backend).Limit(n) }
 
 // close ends the instances when all jobs are answered.
 func (b *batcher) close() {
 	b.queue.close()
+	for _, i := range b.idle {
+		close(i.work)
+	}
 	b.running.Wait()
 }
 
 // do calls f with the model of an instance while that computes nothing else.
-func (b *batcher) do(ctx context.Context, i *instance, f func(s *recipe.Saved) error) (err error) {
-	select {
-	case i.free <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+func (b *batcher) do(ctx context.Context, f func(s *recipe.Saved) error) (err error) {
+	i, err := b.borrow(ctx)
+	if err != nil {
+		return err
 	}
-	defer func() { <-i.free }()
 	n := b.processors.take(i.threads)
-	defer b.processors.give(n)
+	i.limit(n)
 	defer func() {
 		if p := recover(); p != nil {
 			err = b.failure(&pool.Panic{Value: p, Stack: debug.Stack()})
+		}
+		b.processors.give(n)
+		if b.again(i) {
+			i.work <- struct{}{}
 		}
 	}()
 	if err := ctx.Err(); err != nil {

@@ -29,30 +29,46 @@ const (
 	mostThreads   = 1024
 )
 
-// heavy is the arithmetic of one example above which all threads compute one
-// batch; below, one thread does, and several batches are computed at a time. A
-// batch of a light model is over before another thread has its share of it.
-const heavy = 50e6
+const (
+	// shared is the arithmetic of one example from which other threads are worth
+	// waking for it, if they have nothing else to do (BenchmarkBatch: lenet, of 24
+	// MFLOP, takes 177 us on one thread and 79 us on two).
+	shared = 5e6
+	// heavy is that from which all threads compute one batch after another. Below,
+	// several batches are computed at a time, a thread each, whenever others wait:
+	// threads of one batch wait for each other, and for processors that answer
+	// requests.
+	heavy = 200e6
+	// near is the memory of the examples of a batch of a light model: they are to
+	// be in the second cache when they are read (BenchmarkBatch, spam).
+	near = 1 << 20
+)
 
 // A form is how batches of a model are computed.
 type form struct {
-	instances, threads int
-	sizes              ladder // of batches
+	instances, threads, least int
+	light                     bool
+	sizes                     ladder // of batches
 }
 
-// form follows from the arithmetic of one example, and from nothing that is
-// measured while a server runs.
-func (b Batching) form(flops int64, processors int) form {
-	f := form{instances: min(processors, 4), threads: 1}
-	most := 32
-	if flops > heavy {
-		f.instances, f.threads, most = 1, processors, 8
+// form follows from arithmetic and memory of one example, and from nothing that
+// is measured while a server runs.
+func (b Batching) form(flops, bytes int64, processors int) form {
+	f := form{instances: min(processors, 4), threads: 1, least: 1, light: true}
+	most := int(max(1, min(32, near/bytes)))
+	switch {
+	case flops >= heavy:
+		f = form{instances: 1, threads: processors, least: processors}
+		most = 16
+	case flops >= shared:
+		f.threads = processors
 	}
 	if b.Instances != nil {
 		f.instances = *b.Instances
 	}
 	if b.Threads != nil {
 		f.threads = min(*b.Threads, processors)
+		f.least = f.threads
 	}
 	if b.MaxBatch != nil {
 		most = *b.MaxBatch

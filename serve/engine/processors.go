@@ -42,6 +42,18 @@ func (p *processors) take(n int) int {
 	return n
 }
 
+// more takes up to n processors that nobody waits for.
+func (p *processors) more(n int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) > 0 {
+		return 0
+	}
+	n = max(0, min(n, p.free))
+	p.free -= n
+	return n
+}
+
 // give returns processors.
 func (p *processors) give(n int) {
 	p.mu.Lock()

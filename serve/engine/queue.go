@@ -42,23 +42,26 @@ type answer struct {
 type queue struct {
 	most  int           // examples in a batch
 	limit int           // examples that have entered and that no instance has taken
-	delay time.Duration // that an instance waits for company
+	delay time.Duration // that jobs wait for company
 
 	mu     sync.Mutex
-	wake   sync.Cond
-	timer  *time.Timer // wakes an instance that waits for company
+	timer  *time.Timer // claims an instance for jobs that have waited enough
 	jobs   []*job
-	rows   int       // examples of jobs that no instance has taken
-	held   int       // the same, and those on their way
-	coming int       // requests on their way
-	due    time.Time // when the jobs wait no longer
-	pace   time.Duration
+	rows   int           // examples of jobs that no instance has taken
+	held   int           // the same, and those on their way
+	coming int           // requests on their way
+	due    time.Time     // when the jobs wait no longer
+	pace   time.Duration // of one example, lately
 	closed bool
+	idle   []*instance
+	wanted []chan *instance // of those who want an instance for themselves
+	all    int              // instances
+	ended  sync.Cond        // all instances are idle
 }
 
 func newQueue(most, limit int, delay time.Duration) *queue {
 	q := &queue{most: most, limit: limit, delay: delay}
-	q.wake.L = &q.mu
+	q.ended.L = &q.mu
 	q.timer = time.AfterFunc(time.Hour, q.dueNow)
 	q.timer.Stop()
 	return q
@@ -89,11 +92,12 @@ func (q *queue) leave(n int) {
 	defer q.mu.Unlock()
 	q.held -= n
 	q.coming--
-	q.signal()
+	q.send()
 }
 
-// submit queues the jobs of a request that has entered.
-func (q *queue) submit(jobs ...*job) {
+// put queues the jobs of a request that has entered. It returns an instance that
+// may take jobs now, which is the caller's.
+func (q *queue) put(jobs []*job) *instance {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.coming--
@@ -116,7 +120,7 @@ func (q *queue) submit(jobs ...*job) {
 		q.jobs = append(q.jobs, j)
 		q.rows += j.n
 	}
-	q.signal()
+	return q.claim()
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -133,7 +137,7 @@ func (q *queue) withdraw(j *job) {
 	for i, other := range q.jobs {
 		if other == j {
 			q.remove(i)
-			q.signal()
+			q.send()
 			return
 		}
 	}
@@ -152,40 +156,85 @@ func (q *queue) ready() bool {
 	return len(q.jobs) > 0 && (q.coming == 0 || q.rows >= q.most || q.closed || !time.Now().Before(q.due))
 }
 
-// signal wakes an instance if it may take jobs, and sees to it that it is woken
-// when it may.
-func (q *queue) signal() {
-	switch {
-	case len(q.jobs) == 0:
+// claim takes an idle instance if it may take jobs, and otherwise sees to it that
+// one is claimed in time.
+func (q *queue) claim() *instance {
+	switch n := len(q.idle); {
+	case len(q.jobs) == 0 || n == 0: // who has an instance looks for jobs in the end
 	case q.ready():
-		q.wake.Signal()
+		i := q.idle[n-1]
+		q.idle = q.idle[:n-1]
+		return i
 	default:
 		q.timer.Reset(time.Until(q.due))
+	}
+	return nil
+}
+
+// send lets an idle instance compute if it may take jobs.
+func (q *queue) send() {
+	if i := q.claim(); i != nil {
+		i.work <- struct{}{}
 	}
 }
 
 func (q *queue) dueNow() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.signal()
+	q.send()
 }
 
-// wait returns when an instance may take jobs, or false when there will be none.
-func (q *queue) wait() bool {
+// again reports whether an instance may go on with other jobs. If not it is idle,
+// or belongs to somebody who wanted one.
+func (q *queue) again(i *instance) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for !q.ready() {
-		if q.closed {
-			return false
-		}
-		q.wake.Wait()
+	if len(q.wanted) > 0 {
+		q.wanted[0] <- i
+		q.wanted = slices.Delete(q.wanted, 0, 1)
+		return false
 	}
-	return true
+	if q.ready() {
+		return true
+	}
+	q.idle = append(q.idle, i)
+	q.send() // later
+	q.ended.Broadcast()
+	return false
+}
+
+// borrow waits for an instance, which again returns.
+func (q *queue) borrow(ctx context.Context) (*instance, error) {
+	q.mu.Lock()
+	if n := len(q.idle); n > 0 {
+		i := q.idle[n-1]
+		q.idle = q.idle[:n-1]
+		q.mu.Unlock()
+		return i, nil
+	}
+	given := make(chan *instance, 1)
+	q.wanted = append(q.wanted, given)
+	q.mu.Unlock()
+	select {
+	case i := <-given:
+		return i, nil
+	case <-ctx.Done():
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if k := slices.Index(q.wanted, given); k >= 0 {
+		q.wanted = slices.Delete(q.wanted, k, k+1)
+	} else {
+		q.idle = append(q.idle, <-given)
+		q.send()
+	}
+	return nil, ctx.Err()
 }
 
 // take fills an empty batch with jobs of one length. Of a job that is too large
-// the rest goes behind the others. Jobs whose time is over are answered so.
-func (q *queue) take(b *batch) {
+// the rest goes behind the others. Jobs whose time is over are answered so. It
+// reports whether nobody waits and nobody is on the way.
+func (q *queue) take(b *batch) (alone bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
@@ -213,8 +262,9 @@ func (q *queue) take(b *batch) {
 	}
 	if len(q.jobs) > 0 { // they have waited enough
 		q.due = now
-		q.wake.Signal()
+		q.send()
 	}
+	return q.rows == 0 && q.coming == 0
 }
 
 // over tells that the time of a job is over, or that its client has left.
@@ -264,11 +314,14 @@ func (q *queue) waiting() int {
 	return q.rows
 }
 
-// close ends wait when the queue is empty.
+// close waits until all jobs are answered and all instances are idle.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
 	q.timer.Stop()
-	q.wake.Broadcast()
+	q.send()
+	for len(q.idle) < q.all {
+		q.ended.Wait()
+	}
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/gradus-ml/gradus/backend/cpu"
 	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/recipe"
@@ -24,6 +26,10 @@ type runner struct {
 	sound     bool        // zeros do not make it give numbers that are not finite
 	memory    int64       // see bytes
 }
+
+// spin is how long a thread of an instance looks for work. It is longer than the
+// gaps in a batch, and takes little from the goroutines that answer requests.
+const spin = 50 * time.Microsecond
 
 // newRunner loads a model and plans its batches. Nothing runs before warm.
 func newRunner(ctx context.Context, e *Engine, spec Spec) (r *runner, err error) {
@@ -50,20 +56,20 @@ func newRunner(ctx context.Context, e *Engine, spec Spec) (r *runner, err error)
 	if err != nil {
 		return nil, err
 	}
-	f := settings.form(plan.Flops, e.machine.Threads)
+	f := settings.form(plan.Flops, r.exampleBytes(), e.machine.Threads)
 	limit := max(1, int(min(int64(settings.Queue), settings.QueueBytes/r.exampleBytes())))
 	r.batcher = &batcher{
 		queue: newQueue(f.sizes[len(f.sizes)-1], limit, settings.MaxDelay),
 		model: spec.Name, version: spec.Version, observer: e.observer, log: e.log, processors: e.processors,
-		sizes: f.sizes,
+		sizes: f.sizes, light: f.light,
 	}
 	r.scheduler = r.batcher
 	for range f.instances {
-		s, err := saved.Share(f.threads)
+		s, err := saved.Share(cpu.WithThreads(f.threads), cpu.WithSpin(spin))
 		if err != nil {
 			return nil, err
 		}
-		r.instances = append(r.instances, &instance{saved: s, threads: f.threads, free: make(chan struct{}, 1)})
+		r.instances = append(r.instances, &instance{saved: s, threads: f.threads, least: f.least, work: make(chan struct{}, 1)})
 	}
 	r.memory = plan.VariableBytes + int64(limit)*r.exampleBytes()
 	for _, i := range r.instances {
@@ -266,7 +272,7 @@ func (r *runner) decode(e *encoded, out []*tensor.Tensor, k int) (map[string]any
 
 // do runs f alone with an instance's model.
 func (r *runner) do(ctx context.Context, f func(s *recipe.Saved) error) error {
-	return r.batcher.do(ctx, r.instances[0], f)
+	return r.batcher.do(ctx, f)
 }
 
 // close waits for what is being computed and frees the model.

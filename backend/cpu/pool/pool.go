@@ -16,12 +16,11 @@ import (
 	"time"
 )
 
-const (
-	// spin is how long a worker looks for the next job before it parks. A
-	// step of training has serial gaps well below this.
-	spin   = 2 * time.Millisecond
-	closed = 1 << 31
-)
+// Spin is how long a worker looks for the next job before it parks, unless a
+// pool is told otherwise. A step of training has serial gaps well below this.
+const Spin = 2 * time.Millisecond
+
+const closed = 1 << 31
 
 type pad [64]byte
 
@@ -36,6 +35,8 @@ type Pool struct {
 
 	fn    func(worker, piece int)
 	ws    []*worker
+	spin  time.Duration
+	limit atomic.Int64 // threads that take part
 	fail  atomic.Pointer[Panic]
 	stop  atomic.Bool
 	ended sync.WaitGroup
@@ -65,9 +66,11 @@ type Panic struct {
 // Error prints the panic's value; the stack is kept for logs.
 func (p *Panic) Error() string { return fmt.Sprintf("panic in a worker: %v", p.Value) }
 
-// New starts a pool of n threads, the caller being one of them.
-func New(n int) *Pool {
-	p := &Pool{shares: make([]share, n)}
+// New starts a pool of n threads, the caller being one of them. Workers look for
+// the next job as long as spin says before they park.
+func New(n int, spin time.Duration) *Pool {
+	p := &Pool{shares: make([]share, n), spin: spin}
+	p.limit.Store(int64(n))
 	p.gate.Store(closed)
 	for i := 1; i < n; i++ {
 		w := &worker{wake: make(chan struct{}, 1)}
@@ -80,6 +83,10 @@ func New(n int) *Pool {
 
 // Threads is the number of threads, the caller included.
 func (p *Pool) Threads() int { return len(p.ws) + 1 }
+
+// Limit makes later jobs the work of n threads at most, the caller being one of
+// them, until it is called again. It changes no piece of work.
+func (p *Pool) Limit(n int) { p.limit.Store(int64(n)) }
 
 // Close ends the workers and waits for them.
 func (p *Pool) Close() {
@@ -98,7 +105,7 @@ func (p *Pool) work(id int, w *worker) {
 		if !ok {
 			return
 		}
-		for g&closed == 0 {
+		for g&closed == 0 && int64(id) < p.limit.Load() {
 			if p.gate.CompareAndSwap(g, g+1) {
 				p.take(id)
 				p.done.Add(1)
@@ -115,7 +122,7 @@ func opened(g, last uint64) bool { return g>>32 != last && g&closed == 0 }
 // await spins, then parks, until an epoch other than last is open.
 func (p *Pool) await(w *worker, last uint64) (g uint64, ok bool) {
 	for {
-		for t0 := time.Now(); time.Since(t0) < spin; {
+		for t0 := time.Now(); time.Since(t0) < p.spin; {
 			for range 64 {
 				if g := p.gate.Load(); opened(g, last) {
 					return g, true
@@ -178,10 +185,10 @@ func (p *Pool) Run(pieces int, fn func(worker, piece int)) error {
 		s.next.Store(int64(i * pieces / len(p.shares)))
 		s.end = int64((i + 1) * pieces / len(p.shares))
 	}
-	if pieces > 1 && len(p.ws) > 0 {
+	if others := min(int(p.limit.Load())-1, len(p.ws)); pieces > 1 && others > 0 {
 		p.done.Store(0)
 		p.gate.Store((p.gate.Load()>>32 + 1) << 32)
-		for _, w := range p.ws {
+		for _, w := range p.ws[:others] {
 			if w.parked.Load() {
 				p.unpark(w)
 			}

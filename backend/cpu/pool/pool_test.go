@@ -9,7 +9,7 @@ import (
 
 func TestRunDoesEveryPieceOnce(t *testing.T) {
 	for _, threads := range []int{1, 2, 3, 8} {
-		p := New(threads)
+		p := New(threads, Spin)
 		if p.Threads() != threads {
 			t.Fatalf("%d threads, want %d", p.Threads(), threads)
 		}
@@ -29,7 +29,7 @@ func TestRunDoesEveryPieceOnce(t *testing.T) {
 				}
 			}
 			if round%100 == 99 {
-				time.Sleep(3 * spin) // let the workers park
+				time.Sleep(3 * Spin) // let the workers park
 			}
 		}
 		p.Close()
@@ -38,7 +38,7 @@ func TestRunDoesEveryPieceOnce(t *testing.T) {
 
 func TestPanicBecomesError(t *testing.T) {
 	for _, threads := range []int{1, 2} {
-		p := New(threads)
+		p := New(threads, Spin)
 		defer p.Close()
 		err := p.Run(8, func(_, piece int) {
 			if piece == 3 {
@@ -56,11 +56,36 @@ func TestPanicBecomesError(t *testing.T) {
 }
 
 func TestRunAllocatesNothing(t *testing.T) {
-	p := New(2)
+	p := New(2, Spin)
 	defer p.Close()
 	var n atomic.Int64
 	fn := func(_, _ int) { n.Add(1) }
 	if a := testing.AllocsPerRun(100, func() { p.Run(4, fn) }); a != 0 {
 		t.Errorf("%v allocations a run", a)
+	}
+}
+
+// A limited pool does every piece too, on the workers that may take part.
+func TestLimit(t *testing.T) {
+	p := New(4, 10*time.Microsecond)
+	defer p.Close()
+	for round := range 2000 {
+		limit := 1 + round*7%4
+		p.Limit(limit)
+		var done, wrong atomic.Int64
+		if err := p.Run(16, func(worker, _ int) {
+			done.Add(1)
+			if worker >= limit {
+				wrong.Add(1)
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if done.Load() != 16 || wrong.Load() != 0 {
+			t.Fatalf("%d pieces done, %d of them by workers beyond %d", done.Load(), wrong.Load(), limit)
+		}
+		if round%500 == 0 {
+			time.Sleep(time.Millisecond) // let the workers park
+		}
 	}
 }
