@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"sync"
 
 	"github.com/gradus-ml/gradus/data"
@@ -76,7 +77,7 @@ func (f ngramsFitter) Encoder() (Encoder, error) { return &NGramsEncoder{NGrams:
 type NGramsEncoder struct {
 	NGrams `yaml:",inline"`
 
-	memory sync.Pool // of *[]int32
+	memory sync.Pool // of *[]uint64, a bit for each bucket
 }
 
 // Item is float32 [Buckets].
@@ -84,23 +85,21 @@ func (e *NGramsEncoder) Item() (dtype.DType, shape.Shape) {
 	return dtype.Float32, shape.Of(e.Buckets)
 }
 
-// Encode counts. Most counts are 0: those that are not are looked for once.
+// Encode counts.
 func (e *NGramsEncoder) Encode(dst *tensor.Tensor, values []any, _ data.Draw) error {
 	s, err := textOf(values[0])
 	if err != nil {
 		return column(e.Column, err)
 	}
+	marks, _ := e.memory.Get().(*[]uint64) // all zero
+	if marks == nil {
+		marks = new(make([]uint64, (e.Buckets+63)/64))
+	}
 	y := dst.F32()
 	clear(y)
-	e.Count(y, s)
-	found, _ := e.memory.Get().(*[]int32)
-	if found == nil {
-		found = new([]int32)
-	}
-	defer e.memory.Put(found)
-	*found = nonzero((*found)[:0], y)
+	e.Mark(y, *marks, s)
 	var squares float64
-	for _, i := range *found {
+	e.marked(*marks, func(i int) {
 		n := y[i]
 		switch e.Scale {
 		case AnyCount:
@@ -110,36 +109,20 @@ func (e *NGramsEncoder) Encode(dst *tensor.Tensor, values []any, _ data.Draw) er
 		}
 		y[i] = n
 		squares += float64(float64(n) * float64(n))
+	})
+	if length := math.Sqrt(squares); e.Normalize && length > 0 {
+		e.marked(*marks, func(i int) { y[i] = float32(float64(y[i]) / length) })
 	}
-	if e.Normalize && squares > 0 {
-		length := math.Sqrt(squares)
-		for _, i := range *found {
-			y[i] = float32(float64(y[i]) / length)
-		}
-	}
+	clear(*marks)
+	e.memory.Put(marks)
 	return nil
 }
 
-// nonzero appends the places of what is not 0, in order.
-func nonzero(list []int32, y []float32) []int32 {
-	i := 0
-	for ; i+8 <= len(y); i += 8 {
-		z := (*[8]float32)(y[i:])
-		// Counts are not negative: their bits are 0 only together.
-		if math.Float32bits(z[0])|math.Float32bits(z[1])|math.Float32bits(z[2])|math.Float32bits(z[3])|
-			math.Float32bits(z[4])|math.Float32bits(z[5])|math.Float32bits(z[6])|math.Float32bits(z[7]) == 0 {
-			continue
-		}
-		for k, n := range z {
-			if n != 0 {
-				list = append(list, int32(i+k))
-			}
+// marked calls f with the places of the bits that are set, in order.
+func (e *NGramsEncoder) marked(marks []uint64, f func(i int)) {
+	for w, word := range marks {
+		for ; word != 0; word &= word - 1 {
+			f(w*64 + bits.TrailingZeros64(word))
 		}
 	}
-	for ; i < len(y); i++ {
-		if y[i] != 0 {
-			list = append(list, int32(i))
-		}
-	}
-	return list
 }

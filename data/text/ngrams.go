@@ -47,6 +47,15 @@ func (c NGrams) Count(counts []float32, text string) {
 	c.runs(text, func(place, _, _ int) { counts[place]++ })
 }
 
+// Mark is Count for many places of which few are counted: it also sets the bits of
+// these in marks, bit i mod 64 of word i/64.
+func (c NGrams) Mark(counts []float32, marks []uint64, text string) {
+	c.runs(text, func(place, _, _ int) {
+		counts[place]++
+		marks[place/64] |= 1 << (place % 64)
+	})
+}
+
 // Share divides values, which belong to the places of Count, among the units of a
 // text: the runs that count at a place have equal shares of its value, and the
 // units of a run equal shares of that.

@@ -158,6 +158,17 @@ func (in *input) checkEntries(t *tensor.Tensor) error {
 
 // encodeAll makes the job of a request whose examples have one length.
 func (v *version) encodeAll(ctx context.Context, r *Request) (*job, error) {
+	if r.Tensors == nil && r.N == 1 {
+		j := v.runner.oneJob(ctx)
+		for i := range v.runner.inputs {
+			in := &v.runner.inputs[i]
+			row := j.in[i].Row(0)
+			if err := in.encode(&row, r, 0, make([]any, len(in.columns))); err != nil {
+				return nil, err
+			}
+		}
+		return j, nil
+	}
 	j := v.runner.newJob(ctx, 0, r.N)
 	for i := range v.runner.inputs {
 		in := &v.runner.inputs[i]

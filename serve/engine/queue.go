@@ -16,6 +16,7 @@ type job struct {
 	in      []*tensor.Tensor // [n ...] for each input
 	out     []*tensor.Tensor // [n ...] for each target; who waits for the answer owns it
 	n       int
+	own     bool        // in is memory of the job, for the next one
 	answers chan answer // room for one: the batcher gives no more
 
 	// Of the queue, under its lock.

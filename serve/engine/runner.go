@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/gradus-ml/gradus/backend/cpu"
@@ -25,6 +26,7 @@ type runner struct {
 	gives     [][]ir.Type // of each length: what the network gives for one example
 	sound     bool        // zeros do not make it give numbers that are not finite
 	memory    int64       // see bytes
+	used      sync.Pool   // of *job, for one example
 }
 
 // spin is how long a thread of an instance looks for work. It is longer than the
@@ -182,13 +184,36 @@ func (r *runner) bytes() int64 { return r.memory }
 // targets are what the network gives.
 func (r *runner) targets() []feature.Fitted { return r.saved.Set.Targets }
 
-// newJob makes a job without inputs.
+// newJob makes a job for the examples of a request.
 func (r *runner) newJob(ctx context.Context, rung, n int) *job {
-	j := &job{ctx: ctx, length: rung, n: n, in: make([]*tensor.Tensor, len(r.inputs)), answers: make(chan answer, 1)}
-	for _, t := range r.gives[rung] {
-		j.out = append(j.out, tensor.New(t.DType, stacked(n, t.Shape)))
+	j := &job{length: rung, n: n, in: make([]*tensor.Tensor, len(r.inputs)), answers: make(chan answer, 1)}
+	r.prepare(ctx, j)
+	return j
+}
+
+// oneJob makes a job for one example of the only length, with inputs that hold
+// anything.
+func (r *runner) oneJob(ctx context.Context) *job {
+	j, _ := r.used.Get().(*job)
+	if j != nil {
+		r.prepare(ctx, j)
+		return j
+	}
+	j = r.newJob(ctx, 0, 1)
+	j.own = true
+	for i, t := range r.types(1, 0) {
+		j.in[i] = tensor.New(t.DType, t.Shape)
 	}
 	return j
+}
+
+// prepare makes room for the answer to a job that nothing has happened to.
+func (r *runner) prepare(ctx context.Context, j *job) {
+	j.ctx, j.next, j.compute, j.batch = ctx, 0, 0, 0
+	j.out = make([]*tensor.Tensor, len(r.gives[j.length]))
+	for i, t := range r.gives[j.length] {
+		j.out[i] = tensor.New(t.DType, stacked(j.n, t.Shape))
+	}
 }
 
 // run computes the examples of a request that has entered, and returns a tensor
@@ -207,7 +232,11 @@ func (r *runner) run(ctx context.Context, e *encoded, n int, times *Times) ([]*t
 	if e.places != nil {
 		out = r.join(e, n)
 	}
-	return out, r.check(e, out)
+	if j := e.jobs[0]; j.own {
+		j.ctx, j.out = nil, nil
+		r.used.Put(j)
+	}
+	return out, r.check(out)
 }
 
 // await takes the answers to a job.
@@ -244,7 +273,7 @@ func (r *runner) join(e *encoded, n int) []*tensor.Tensor {
 
 // check refuses answers with numbers that are not finite. A model that gives
 // such numbers for zeros too is at fault itself, otherwise the example is.
-func (r *runner) check(e *encoded, out []*tensor.Tensor) error {
+func (r *runner) check(out []*tensor.Tensor) error {
 	for _, t := range out {
 		if isFinite(t) {
 			continue
