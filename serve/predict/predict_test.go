@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gradus-ml/gradus/data/file"
 	"github.com/gradus-ml/gradus/recipe"
@@ -559,7 +560,7 @@ func TestKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := guard.New(guard.Settings{Limits: guard.DefaultLimits(), Keys: guard.Keys{List: []string{line + ":models=mail"}}, Local: true,
+	g, err := guard.New(guard.Settings{Limits: guard.DefaultLimits(), Keys: guard.Keys{List: []string{line + ":models=mail"}}, Local: true, Request: time.Minute,
 		Scope: func(*http.Request) guard.Scope { return guard.Predict }})
 	if err != nil {
 		t.Fatal(err)
