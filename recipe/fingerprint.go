@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/gradus-ml/gradus/train"
@@ -45,7 +46,7 @@ func Fingerprint(dir string) (string, error) {
 	for _, name := range names {
 		st, err := fs.Stat(fsys, name)
 		if err != nil {
-			return "", fmt.Errorf("%s is no run folder with a model: %w", dir, err)
+			return "", fmt.Errorf("%s is no run folder with a model: %s: %w", dir, filepath.Join(dir, filepath.FromSlash(name)), reason(err))
 		}
 		fmt.Fprintf(&b, "%s %d %d %d\n", name, st.Size(), st.ModTime().UnixNano(), inode(st))
 	}

@@ -7,15 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gradus-ml/gradus/config"
+	"github.com/gradus-ml/gradus/recipe/bundle"
 )
 
 // Exit codes of the command.
@@ -45,33 +48,88 @@ type interrupted struct{ message string }
 
 func (e interrupted) Error() string { return e.message }
 
-// Main runs the command and returns its exit code. The first Ctrl-C, request to
-// end or closed terminal cancels the command's context, the second ends the
-// process at once.
+// Main runs the command and returns its exit code, or that of the program that a
+// bundled model makes of it. The first Ctrl-C, request to end or closed terminal
+// cancels the command's context, the second ends the process at once. A command
+// that has a use for the closed terminal's signal, SIGHUP, gets it: see hangupsOf.
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	h := &hangups{c: make(chan struct{}, 1)}
+	ctx = context.WithValue(ctx, hangupsKey{}, h)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	go func() {
-		<-signals
-		cancel()
-		<-signals
-		os.Exit(exitInterrupted)
+		for told := false; ; {
+			switch s := <-signals; {
+			case s == syscall.SIGHUP && h.wanted.Load():
+				select {
+				case h.c <- struct{}{}:
+				default: // one is waiting already
+				}
+			case told:
+				os.Exit(exitInterrupted)
+			default:
+				told = true
+				cancel()
+			}
+		}
 	}()
-	return Run(ctx, args, stdout, stderr)
+	path, err := os.Executable()
+	if err != nil {
+		return Run(ctx, args, stdout, stderr)
+	}
+	b, err := bundle.Open(path)
+	switch {
+	case err == nil:
+		defer b.Close()
+		return execute(ctx, newBundled(b), args, stdout, stderr)
+	case !errors.Is(err, bundle.ErrNone) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
+		return finish(ctx, err, stderr)
+	}
+	code := Run(ctx, args, stdout, stderr)
+	if (code == exitUsage || len(args) == 0) && bundle.Damaged(path) {
+		return finish(ctx, usagef("%s is %s", path, bundle.DamagedText), stderr)
+	}
+	return code
+}
+
+// hangups are the SIGHUPs of a command that wants to know of them.
+type hangups struct {
+	wanted atomic.Bool
+	c      chan struct{}
+}
+
+type hangupsKey struct{}
+
+// hangupsOf gives a command the signal SIGHUP, which ends it otherwise. Without
+// Main there are none.
+func hangupsOf(ctx context.Context) <-chan struct{} {
+	h, ok := ctx.Value(hangupsKey{}).(*hangups)
+	if !ok {
+		return nil
+	}
+	h.wanted.Store(true)
+	return h.c
 }
 
 // Run runs the command under a context of the caller's.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := newRoot()
+	return execute(ctx, newRoot(), args, stdout, stderr)
+}
+
+func execute(ctx context.Context, root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	return finish(ctx, root.ExecuteContext(ctx), stderr)
+}
+
+// finish says what went wrong, and gives the exit code.
+func finish(ctx context.Context, err error, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
@@ -110,21 +168,24 @@ func oneLine(err error) string {
 }
 
 func newRoot() *cobra.Command {
-	root := &cobra.Command{
-		Use:           "gradus",
-		Short:         "Train neural networks",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          unknownCommand,
-
-		PersistentPreRunE: noEmptyFlags,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(flagError)
-	root.SetHelpCommand(newHelp())
-	root.AddCommand(newTrain(), newEval(), newPredict(), newServe(), newExport(), newFind(), newRecipe(), newData(), newBench(), newInspect(), newDoctor(), newVersion())
+	root := asRoot(&cobra.Command{
+		Use:   "gradus",
+		Short: "Train and serve neural networks",
+		Args:  unknownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	})
+	root.AddCommand(newTrain(), newEval(), newPredict(), newServe(), newExport(), newBundle(), newFind(), newRecipe(), newData(), newBench(), newInspect(), newDoctor(), newVersion())
 	return root
+}
+
+// asRoot gives a command what the first of all has.
+func asRoot(cmd *cobra.Command) *cobra.Command {
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.PersistentPreRunE = noEmptyFlags
+	cmd.CompletionOptions.HiddenDefaultCmd = true
+	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetHelpCommand(newHelp())
+	return cmd
 }
 
 func newHelp() *cobra.Command {

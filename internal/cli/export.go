@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gradus-ml/gradus/recipe/bundle"
 	"github.com/gradus-ml/gradus/recipe/export"
 )
 
@@ -44,6 +45,30 @@ func newExport() *cobra.Command {
 	return cmd
 }
 
+// newBundledExport is the export of the model that the program holds.
+func newBundledExport(b *bundle.Bundle) *cobra.Command {
+	var overwrite bool
+	cmd := &cobra.Command{
+		Use:   "export DIR",
+		Short: "Write the model, its preprocessing and its card to a folder",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("export wants the folder to write, got %d arguments", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			files, err := b.Files()
+			if err != nil {
+				return err
+			}
+			return exportTo(cmd, args[0], files, overwrite)
+		},
+	}
+	addOverwrite(cmd, &overwrite)
+	return cmd
+}
+
 func addOverwrite(cmd *cobra.Command, overwrite *bool) {
 	cmd.Flags().BoolVar(overwrite, "overwrite", false, "replace the exported model that the folder holds")
 }
@@ -64,12 +89,4 @@ func openModel(dir, name string) (*export.Model, error) {
 		name = modelName(dir)
 	}
 	return export.Open(dir, name)
-}
-
-// modelName is the name of a folder: also of "." and "..".
-func modelName(dir string) string {
-	if abs, err := filepath.Abs(dir); err == nil {
-		dir = abs
-	}
-	return filepath.Base(dir)
 }

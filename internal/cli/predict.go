@@ -10,22 +10,16 @@ import (
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/recipe"
+	"github.com/gradus-ml/gradus/recipe/bundle"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
 func newPredict() *cobra.Command {
-	var machine machineFlags
-	var batch int
-	var capture []string
+	var f predictFlags
 	cmd := &cobra.Command{
 		Use:   "predict RUN FILE...",
 		Short: "Apply a trained model to files",
-		Long: "Apply the model of a run folder to images, texts, or the rows of tables (CSV, TSV, JSON\n" +
-			"lines, Parquet), and print a JSON object a line: for classes the class and the\n" +
-			"probability of each, for numbers the number in its own unit.\n\n" +
-			"With --capture PATH a line also has what the module of that path gives, as lists of\n" +
-			"numbers: \"captured\": {\"fc1\": [...]}. PATH may have *, which stands for any text;\n" +
-			"gradus inspect RUN lists the paths.",
+		Long:  "Apply the model of a run folder " + aboutPredict + "gradus inspect RUN lists the paths.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return usagef("predict wants a run folder and files")
@@ -33,27 +27,74 @@ func newPredict() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, err := machine.machine()
+			return f.predict(cmd, args[1:], func(m recipe.Machine) (*recipe.Saved, error) { return recipe.OpenRun(args[0], m) })
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// newBundledPredict applies the model that the program holds.
+func newBundledPredict(b *bundle.Bundle) *cobra.Command {
+	var f predictFlags
+	cmd := &cobra.Command{
+		Use:   "predict FILE...",
+		Short: "Apply the model to files",
+		Long:  "Apply the model in this program " + aboutPredict + "config.json names the layers.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 1 {
+				return usagef("predict wants files")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			files, err := b.FS()
 			if err != nil {
 				return err
 			}
-			if err := atLeast("batch", batch, 1); err != nil {
-				return usage(err)
-			}
-			s, err := recipe.OpenRun(args[0], m)
-			if err != nil {
-				return usage(err)
-			}
-			defer s.Close()
-			s.Capture(capture...)
-			return predict(cmd.Context(), cmd, s, args[1:], batch)
+			return f.predict(cmd, args, func(m recipe.Machine) (*recipe.Saved, error) { return recipe.OpenRunFS(files, b.Path, m) })
 		},
 	}
-	cmd.Flags().SortFlags = false
-	cmd.Flags().IntVar(&batch, "batch", 32, "examples that are computed at a time; no influence on results")
-	cmd.Flags().StringArrayVar(&capture, "capture", nil, "also print what the modules of this `path` give; may be repeated")
-	machine.add(cmd)
+	f.add(cmd)
 	return cmd
+}
+
+const aboutPredict = "to images, texts, or the rows of tables (CSV, TSV, JSON\n" +
+	"lines, Parquet), and print a JSON object a line: for classes the class and the\n" +
+	"probability of each, for numbers the number in its own unit.\n\n" +
+	"With --capture PATH a line also has what the module of that path gives, as lists of\n" +
+	"numbers: \"captured\": {\"fc1\": [...]}. PATH may have *, which stands for any text;\n"
+
+// predictFlags are the flags of predict.
+type predictFlags struct {
+	machine machineFlags
+	batch   int
+	capture []string
+}
+
+func (f *predictFlags) add(cmd *cobra.Command) {
+	cmd.Flags().SortFlags = false
+	cmd.Flags().IntVar(&f.batch, "batch", 32, "examples that are computed at a time; no influence on results")
+	cmd.Flags().StringArrayVar(&f.capture, "capture", nil, "also print what the modules of this `path` give; may be repeated")
+	f.machine.add(cmd)
+}
+
+// predict opens the model and applies it to files.
+func (f *predictFlags) predict(cmd *cobra.Command, paths []string, open func(recipe.Machine) (*recipe.Saved, error)) error {
+	m, err := f.machine.machine()
+	if err != nil {
+		return err
+	}
+	if err := atLeast("batch", f.batch, 1); err != nil {
+		return usage(err)
+	}
+	s, err := open(m)
+	if err != nil {
+		return usage(err)
+	}
+	defer s.Close()
+	s.Capture(f.capture...)
+	return predict(cmd.Context(), cmd, s, paths, f.batch)
 }
 
 // A line of predict's output: where the example comes from, then the results

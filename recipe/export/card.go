@@ -363,7 +363,7 @@ gradus serve %[1]s=.        # a service, and a page to try it on: http://127.0.0
 %[2]s
 gradus predict . %[3]s   # or without a service: a line of JSON for each
 `+"```"+`
-`, name, c.curl(), c.file())
+`, name, c.ask("http://127.0.0.1:8080/v1/predict/"+name), c.file())
 	column, value := c.goValue()
 	fmt.Fprintf(&c.b, `
 In a Go program:
@@ -423,20 +423,6 @@ func (c *card) file() string {
 		return "rows.jsonl"
 	}
 	return "rows.csv"
-}
-
-// curl is a request with curl.
-func (c *card) curl() string {
-	to := " http://127.0.0.1:8080/v1/predict/" + c.m.Name
-	switch c.file() {
-	case "picture.png", "sound.wav":
-		return "curl --data-binary @" + c.file() + to
-	case "text.txt":
-		return "curl -H 'Content-Type: text/plain' --data-binary @text.txt" + to
-	case "rows.csv":
-		return "curl -H 'Content-Type: text/csv' --data-binary @rows.csv" + to
-	}
-	return "curl -H 'Content-Type: application/x-ndjson' --data-binary @rows.jsonl" + to
 }
 
 // goValue is the columns of a request as Go, and the lines before that make
