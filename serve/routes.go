@@ -1,8 +1,7 @@
 package serve
 
 import (
-	"connectrpc.com/connect"
-
+	"github.com/gradus-ml/gradus/serve/inference"
 	"github.com/gradus-ml/gradus/serve/page"
 	"github.com/gradus-ml/gradus/serve/predict"
 	"github.com/gradus-ml/gradus/serve/tensorflow"
@@ -11,9 +10,9 @@ import (
 // routes lists the protocols. Each is a package of its own, whose Service puts
 // its paths into the mux.
 func (s *Server) routes() {
-	// The guard bounds messages as they come, and this what they unpack to.
-	messages := connect.WithReadMaxBytes(int(max(s.config.Limits.BodyBytes, s.config.Limits.UnpackedBytes)))
+	messages := s.config.Limits.HandlerOptions()
+	inference.New(s.engine, s.Ready, messages...).Register(s.mux)
 	page.New(s.engine).Register(s.mux)
 	predict.New(s.engine).Register(s.mux)
-	tensorflow.New(s.engine, messages).Register(s.mux)
+	tensorflow.New(s.engine, messages...).Register(s.mux)
 }

@@ -97,12 +97,20 @@ func valuesOf(c feature.Raw, a Array) ([]any, error) {
 			if err != nil {
 				return nil, fmt.Errorf("example %d: %v", k, err)
 			}
+			if x, ok := v.(float64); ok && math.IsNaN(x) && c.Missing {
+				v = nil // which is how arrays leave one out
+			}
 			values[k] = v
 		}
 	case feature.RawImage:
 		pixels, err := Pixels(t)
 		if err != nil {
 			return nil, err
+		}
+		if p := c.Pixels; t.Shape().Rank() == 2 && t.Shape().Dim(1) == p[0]*p[1]*p[2] {
+			if pixels, err = pixels.Reshape(n, p[0], p[1], p[2]); err != nil { // a row of them for each example
+				return nil, err
+			}
 		}
 		for k := range values {
 			row := pixels.Row(k)

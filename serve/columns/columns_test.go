@@ -45,6 +45,7 @@ func strs(s ...string) columns.Array {
 
 var (
 	age   = feature.Raw{Name: "x", Kind: feature.RawNumber}
+	maybe = feature.Raw{Name: "x", Kind: feature.RawNumber, Missing: true}
 	kind  = feature.Raw{Name: "x", Kind: feature.RawCategory}
 	text  = feature.Raw{Name: "x", Kind: feature.RawText}
 	day   = feature.Raw{Name: "x", Kind: feature.RawTime}
@@ -67,6 +68,7 @@ func TestValues(t *testing.T) {
 		{age, columns.Array{Numbers: numbers([]uint64{7}, 1)}, []any{int64(7)}},
 		{age, columns.Array{Numbers: numbers([]bool{true}, 1)}, []any{true}},
 		{age, strs("4"), []any{"4"}},
+		{maybe, columns.Array{Numbers: numbers([]float32{1, float32(math.NaN())}, 2)}, []any{1.0, nil}},
 		{kind, strs("a", "b"), []any{"a", "b"}},
 		{kind, column, []any{"a", "b"}},
 		{kind, columns.Array{Numbers: numbers([]int32{3}, 1)}, []any{int64(3)}},
@@ -92,6 +94,7 @@ func TestPixels(t *testing.T) {
 	}{
 		{grey, numbers([]uint8{1, 2, 3, 4}, 1, 2, 2), shape.Of(2, 2), []byte{1, 2, 3, 4}},
 		{grey, numbers([]int64{1, 2, 3, 255}, 1, 1, 2, 2), shape.Of(1, 2, 2), []byte{1, 2, 3, 255}},
+		{grey, numbers([]uint8{1, 2, 3, 4}, 1, 4), shape.Of(1, 2, 2), []byte{1, 2, 3, 4}},
 		{grey, numbers([]uint8{1, 2, 3, 4}, 1, 2, 2, 1), shape.Of(1, 2, 2), []byte{1, 2, 3, 4}},
 		{color, numbers([]uint8{1, 2, 3, 4, 5, 6}, 1, 3, 1, 2), shape.Of(3, 1, 2), []byte{1, 2, 3, 4, 5, 6}},
 		{color, numbers([]uint8{1, 2, 3, 4, 5, 6}, 1, 1, 2, 3), shape.Of(3, 1, 2), []byte{1, 4, 2, 5, 3, 6}},

@@ -51,6 +51,18 @@ func (v Value) leaves(yield func(Value) bool) bool {
 	return true
 }
 
+// Size is the number of leaves.
+func (v Value) Size() int {
+	if _, nums, ok := v.Numbers(); ok {
+		return len(nums)
+	}
+	n := 0
+	for range v.Leaves() {
+		n++
+	}
+	return n
+}
+
 // Fill puts the numbers or booleans of arrays into a tensor, row by row, however
 // they are nested; there must be as many as it has elements. Floats are rounded
 // to the element type. What it can't hold is an error: a fraction or a number
