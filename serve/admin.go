@@ -53,6 +53,9 @@ func (s *Server) adminMux() *http.ServeMux {
 		}
 		return s.listModels(w, r)
 	})
+	if s.tell != nil {
+		mux.Handle("GET /metrics", s.tell.Metrics())
+	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

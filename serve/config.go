@@ -3,6 +3,7 @@ package serve
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"reflect"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"github.com/gradus-ml/gradus/config"
 	"github.com/gradus-ml/gradus/serve/engine"
 	"github.com/gradus-ml/gradus/serve/guard"
+	"github.com/gradus-ml/gradus/serve/telemetry"
 )
 
 // A Config is a server as data: what it serves, where, and for whom.
@@ -31,6 +33,8 @@ type Config struct {
 	Limits   guard.Limits `json:"limits" yaml:"limits"`     // of requests
 	Timeouts Timeouts     `json:"timeouts" yaml:"timeouts"` // of requests and connections
 	Log      Log          `json:"log" yaml:"log"`           // what is written down
+
+	Traces *telemetry.Traces `json:"traces" yaml:"traces"` // of requests, for a collector; null for none
 }
 
 // A Model is a version of a model.
@@ -87,6 +91,8 @@ func DefaultTimeouts() Timeouts {
 type Log struct {
 	Format string `json:"format" yaml:"format"` // "text" or "json"
 	Level  string `json:"level" yaml:"level"`   // "debug", "info", "warn" or "error": what is less is left out
+
+	Requests bool `json:"requests" yaml:"requests"` // a line for each request; otherwise for those that the server fails at
 }
 
 // Default serves this machine alone, on port 8080, without administration.
@@ -96,18 +102,29 @@ func Default() Config {
 		Listen:   "127.0.0.1:8080",
 		Limits:   guard.DefaultLimits(),
 		Timeouts: DefaultTimeouts(),
-		Log:      Log{Format: "text", Level: "info"},
+		Log:      Log{Format: "text", Level: "info", Requests: true},
 	}
 }
 
 // Kinds has what lists and sections start from where a file brings them in.
 func Kinds() config.Kinds {
 	return config.Kinds{
-		reflect.TypeFor[Model]():           {{Default: DefaultModel()}},
-		reflect.TypeFor[TLS]():             {{Default: DefaultTLS()}},
-		reflect.TypeFor[engine.Batching](): {{Default: engine.DefaultBatching()}},
-		reflect.TypeFor[guard.Rate]():      {{Default: guard.Rate{PerSecond: 100, Burst: 100}}},
+		reflect.TypeFor[Model]():            {{Default: DefaultModel()}},
+		reflect.TypeFor[TLS]():              {{Default: DefaultTLS()}},
+		reflect.TypeFor[engine.Batching]():  {{Default: engine.DefaultBatching()}},
+		reflect.TypeFor[guard.Rate]():       {{Default: guard.Rate{PerSecond: 100, Burst: 100}}},
+		reflect.TypeFor[telemetry.Traces](): {{Default: telemetry.DefaultTraces()}},
 	}
+}
+
+// Telemetry makes what the settings ask for: metrics always, for the engine that
+// it is the Observer of, lines in the log, and traces.
+func (c Config) Telemetry(log *slog.Logger) (*telemetry.Telemetry, error) {
+	opts := []telemetry.Option{telemetry.WithLog(log, c.Log.Requests)}
+	if c.Traces != nil {
+		opts = append(opts, telemetry.WithTraces(*c.Traces))
+	}
+	return telemetry.New(opts...)
 }
 
 // Read reads the settings of a server from YAML, or JSON, over the default
@@ -169,6 +186,9 @@ func (c Config) Validate() error {
 	under("timeouts", c.Timeouts.Validate())
 	key("log.format", slices.Contains([]string{"text", "json"}, c.Log.Format), "%q is not text or json", c.Log.Format)
 	key("log.level", slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "%q is not debug, info, warn or error", c.Log.Level)
+	if c.Traces != nil {
+		under("traces", c.Traces.Validate())
+	}
 	under("listen", c.open(c.Listen))
 	under("admin", c.open(c.Admin))
 	return errors.Join(errs...)

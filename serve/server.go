@@ -13,6 +13,7 @@ import (
 
 	"github.com/gradus-ml/gradus/serve/engine"
 	"github.com/gradus-ml/gradus/serve/guard"
+	"github.com/gradus-ml/gradus/serve/telemetry"
 )
 
 // A Server answers requests by the models of an engine: those of clients on one
@@ -21,6 +22,7 @@ type Server struct {
 	config   Config
 	engine   *engine.Engine
 	log      *slog.Logger
+	tell     *telemetry.Telemetry // nil for nobody
 	spec     func(Model) engine.Spec
 	mux      *http.ServeMux // what clients may ask
 	certs    *certs         // nil in the clear
@@ -41,6 +43,10 @@ type Option func(*Server)
 
 // WithLog sets where the server writes; the default is nowhere.
 func WithLog(l *slog.Logger) Option { return func(s *Server) { s.log = l } }
+
+// WithTelemetry sets who is told of requests. Administrators get its metrics at
+// /metrics. It is not closed with the server.
+func WithTelemetry(t *telemetry.Telemetry) Option { return func(s *Server) { s.tell = t } }
 
 // WithSpec sets how the models of the settings are opened; the default opens
 // run folders.
@@ -92,7 +98,11 @@ func (s *Server) front(f *front, listen string, mux *http.ServeMux, scope func(*
 		return err
 	}
 	f.guard = g
-	f.handler = guard.Identify(guard.Recover(s.log, s.closing(g.Protect(routed(mux)))))
+	f.handler = guard.Recover(s.log, s.closing(g.Protect(routed(mux))))
+	if s.tell != nil {
+		f.handler = s.tell.Middleware(f.handler)
+	}
+	f.handler = guard.Identify(f.handler)
 	return nil
 }
 

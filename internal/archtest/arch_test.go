@@ -29,7 +29,7 @@ var rooms = []string{
 	"data", "internal/mnisttest",
 	"runlog", "checkpoint",
 	"train", "recipe", "bench", "explain",
-	"serve/engine", "serve/guard", "serve/jsondoc", "serve/columns", "serve",
+	"serve/engine", "serve/guard", "serve/telemetry", "serve/jsondoc", "serve/columns", "serve",
 	"internal/cli", "cmd", "examples",
 	"internal/archtest", "internal/docs",
 }
