@@ -11,6 +11,7 @@ import (
 // its paths into the mux.
 func (s *Server) routes() {
 	messages := s.config.Limits.HandlerOptions()
+	s.describe(messages)
 	inference.New(s.engine, s.Ready, messages...).Register(s.mux)
 	page.New(s.engine).Register(s.mux)
 	predict.New(s.engine).Register(s.mux)
