@@ -108,6 +108,32 @@ func TestSecurityRow10Administration(t *testing.T) {
 	}
 }
 
+// A key that is good for some models asks no others, by whatever interface.
+func TestKeysOfModels(t *testing.T) {
+	token, line, err := guard.NewKey("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := loaded(t, func(c *Config) {
+		c.Keys.List = []string{line + ":models=mail"}
+		m := DefaultModel()
+		m.Name, m.Run = enginetest.Mail, enginetest.Folder(t, enginetest.Mail, 1)
+		c.Models = append(c.Models, m)
+	})
+	key := "X-API-Key: " + token
+	for _, path := range []string{"/v1/models/NAME:predict", "/v1/predict/NAME", "/v1/explain/NAME"} {
+		body, kind := `{"instances": ["hello"]}`, "Content-Type: application/json"
+		if !strings.HasPrefix(path, "/v1/models") {
+			body, kind = "hello", "Content-Type: text/plain"
+		}
+		for name, want := range map[string]int{enginetest.Mail: 200, enginetest.Penguins: 403, "none": 403} {
+			if status, text, _ := ask(t, "POST", s.url+strings.Replace(path, "NAME", name, 1), body, key, kind); status != want {
+				t.Errorf("%s of %s: %d %s, want %d", path, name, status, text, want)
+			}
+		}
+	}
+}
+
 func TestSecurityRow9Server(t *testing.T) {
 	s := loaded(t, nil)
 	for _, url := range []string{s.url + "/test/penguins", s.admin + "/admin/reload"} {

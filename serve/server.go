@@ -13,6 +13,7 @@ import (
 
 	"github.com/gradus-ml/gradus/serve/engine"
 	"github.com/gradus-ml/gradus/serve/guard"
+	"github.com/gradus-ml/gradus/serve/page"
 	"github.com/gradus-ml/gradus/serve/telemetry"
 )
 
@@ -165,7 +166,7 @@ var open = map[string]bool{
 }
 
 func publicScope(r *http.Request) guard.Scope {
-	if open[r.URL.Path] {
+	if open[r.URL.Path] || page.Open(r.URL.Path) {
 		return ""
 	}
 	return guard.Predict

@@ -22,6 +22,9 @@ type version struct {
 // acquire finds the version that a request means, to be released. It waits while
 // a cold one is loaded.
 func (e *Engine) acquire(ctx context.Context, name, want, key string) (*version, error) {
+	if err := Allowed(ctx, name); err != nil {
+		return nil, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.draining {

@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -118,7 +117,9 @@ func (g *Guard) Protect(next http.Handler) http.Handler {
 		}
 		if key != nil {
 			VisitOf(r.Context()).Key = key.Name
-			r = r.WithContext(context.WithValue(r.Context(), clientKey{}, key))
+			if key.Models != nil {
+				r = r.WithContext(engine.Only(r.Context(), key.Models))
+			}
 		}
 		defer g.inside.Add(-1)
 		if g.inside.Add(1) > int64(g.settings.Limits.InFlight) {
@@ -240,14 +241,4 @@ func token(h http.Header) string {
 		return strings.TrimSpace(token)
 	}
 	return h.Get("X-API-Key")
-}
-
-type clientKey struct{}
-
-// MayUse tells whether the client of a request may use a model.
-func MayUse(ctx context.Context, model string) error {
-	if k, ok := ctx.Value(clientKey{}).(*Key); ok && k.Models != nil && !slices.Contains(k.Models, model) {
-		return refuse(engine.Forbidden, "the key is not good for this model")
-	}
-	return nil
 }

@@ -22,6 +22,8 @@ import (
 	"connectrpc.com/connect"
 	"github.com/klauspost/compress/gzip"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/gradus-ml/gradus/serve/engine"
 )
 
 // settings for tests.
@@ -293,7 +295,7 @@ func TestAccess(t *testing.T) {
 	s.Keys.List = lines
 	g := newGuard(t, s)
 	server := listen(t, g, slog.New(slog.DiscardHandler), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := MayUse(r.Context(), r.URL.Query().Get("model")); err != nil {
+		if err := engine.Allowed(r.Context(), r.URL.Query().Get("model")); err != nil {
 			Fail(w, r, err)
 			return
 		}

@@ -1,11 +1,11 @@
 package guard
 
 import (
-	"compress/gzip"
 	"io"
 	"net/http"
 
 	"connectrpc.com/connect"
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/gradus-ml/gradus/serve/engine"
 )

@@ -103,7 +103,7 @@ func fail(ctx context.Context, err error) error {
 }
 
 func (s *Service) info(ctx context.Context, model, version string) (*engine.Info, error) {
-	if err := guard.MayUse(ctx, model); err != nil {
+	if err := engine.Allowed(ctx, model); err != nil {
 		return nil, err
 	}
 	return s.engine.Info(model, version)
@@ -111,7 +111,7 @@ func (s *Service) info(ctx context.Context, model, version string) (*engine.Info
 
 // modelInfer answers a request for a prediction.
 func (s *Service) modelInfer(ctx context.Context, r *pb.ModelInferRequest) (*pb.ModelInferResponse, error) {
-	if err := guard.MayUse(ctx, r.ModelName); err != nil {
+	if err := engine.Allowed(ctx, r.ModelName); err != nil {
 		return nil, err
 	}
 	c, err := decodeMessage(r)

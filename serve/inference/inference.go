@@ -88,7 +88,7 @@ func write(w http.ResponseWriter, v any) {
 func (s *Service) of(f func(i *engine.Info) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		model := r.PathValue("model")
-		err := guard.MayUse(r.Context(), model)
+		err := engine.Allowed(r.Context(), model)
 		if err == nil {
 			var i *engine.Info
 			if i, err = s.engine.Info(model, r.PathValue("version")); err == nil {

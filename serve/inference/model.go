@@ -7,7 +7,6 @@ import (
 
 	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/serve/engine"
-	"github.com/gradus-ml/gradus/serve/guard"
 	"github.com/gradus-ml/gradus/serve/inference/pb"
 	"github.com/gradus-ml/gradus/serve/jsondoc"
 )
@@ -25,7 +24,7 @@ func serverMetadata() *pb.ServerMetadataResponse {
 
 // known lists all versions that a client may use, by name and number.
 func (s *Service) known(ctx context.Context) []*engine.Info {
-	return slices.DeleteFunc(s.engine.Models(), func(i *engine.Info) bool { return guard.MayUse(ctx, i.Name) != nil })
+	return slices.DeleteFunc(s.engine.Models(), func(i *engine.Info) bool { return engine.Allowed(ctx, i.Name) != nil })
 }
 
 func notReady(i *engine.Info) error {

@@ -26,7 +26,7 @@ const headerLength = "Inference-Header-Content-Length"
 // infer answers a request for a prediction.
 func (s *Service) infer(w http.ResponseWriter, r *http.Request) {
 	model := r.PathValue("model")
-	if err := guard.MayUse(r.Context(), model); err != nil {
+	if err := engine.Allowed(r.Context(), model); err != nil {
 		guard.Fail(w, r, err)
 		return
 	}

@@ -95,7 +95,7 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	name, version := r.PathValue("model"), r.PathValue("version")
-	if err := guard.MayUse(r.Context(), name); err != nil {
+	if err := engine.Allowed(r.Context(), name); err != nil {
 		return err
 	}
 	if _, err := s.engine.Info(name, version); err != nil {

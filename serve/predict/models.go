@@ -40,7 +40,7 @@ func (s *Service) list(w http.ResponseWriter, r *http.Request) {
 		Models []Model `json:"models"`
 	}{[]Model{}}
 	for _, i := range s.engine.Models() {
-		if guard.MayUse(r.Context(), i.Name) != nil {
+		if engine.Allowed(r.Context(), i.Name) != nil {
 			continue
 		}
 		answer.Models = append(answer.Models, model(i))
@@ -51,7 +51,7 @@ func (s *Service) list(w http.ResponseWriter, r *http.Request) {
 // describe tells of one version, with an example.
 func (s *Service) describe(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("model")
-	err := guard.MayUse(r.Context(), name)
+	err := engine.Allowed(r.Context(), name)
 	var i *engine.Info
 	if err == nil {
 		i, err = s.engine.Info(name, r.PathValue("version"))

@@ -65,7 +65,7 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	model := r.PathValue("model")
-	if err := guard.MayUse(r.Context(), model); err != nil {
+	if err := engine.Allowed(r.Context(), model); err != nil {
 		return err
 	}
 	body, free, err := guard.Body(r)
