@@ -210,11 +210,11 @@ func (d *decoder) decode(contentType string) error {
 
 // unsupported tells of the types that the model takes.
 func (d *decoder) unsupported(why string) error {
-	return engine.Errorf(engine.Unsupported, "%s; the model takes %s", why, strings.Join(takes(d.sig), ", "))
+	return engine.Errorf(engine.Unsupported, "%s; the model takes %s", why, strings.Join(Takes(d.sig), ", "))
 }
 
-// takes lists the types of bodies that a model can be asked by.
-func takes(sig *engine.Signature) []string {
+// Takes lists the types of bodies that a model can be asked by.
+func Takes(sig *engine.Signature) []string {
 	var list []string
 	if only(sig, feature.RawImage) >= 0 {
 		list = append(list, "image/png", "image/jpeg", "image/webp", "image/gif")

@@ -76,7 +76,7 @@ func send(w http.ResponseWriter, v any) {
 
 func model(i *engine.Info) Model {
 	m := Model{Model: i.Name, Version: i.Version, Labels: append([]string{}, i.Labels...), Ready: i.Ready, Problem: i.Problem,
-		Takes: takes(&i.Signature), Columns: []Column{}, Targets: []string{}}
+		Takes: Takes(&i.Signature), Columns: []Column{}, Targets: []string{}}
 	for _, c := range i.Signature.Columns {
 		column := Column{Name: c.Name, Kind: c.Kind, Missing: c.Missing, Choices: c.Choices}
 		switch c.Kind {
