@@ -2,6 +2,7 @@ package serve
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/pprof"
 	"strings"
@@ -104,10 +105,20 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) reloadModel(w http.ResponseWriter, r *http.Request) error {
-	if err := s.engine.Reload(r.Context(), r.PathValue("model"), r.PathValue("version")); err != nil {
+	name, version := r.PathValue("model"), r.PathValue("version")
+	err := s.engine.Reload(r.Context(), name, version)
+	var known *engine.Error
+	switch {
+	case err == nil:
+		return s.listModels(w, r)
+	case errors.As(err, &known):
 		return err
 	}
-	return s.listModels(w, r)
+	message := "not all versions could be loaded again; the log tells why"
+	if i, err := s.engine.Info(name, version); err == nil && version != "" {
+		message = i.Problem
+	}
+	return &engine.Error{Code: engine.Unavailable, Message: message, Cause: err}
 }
 
 // loadModel loads a version that the settings name, after it was unloaded.

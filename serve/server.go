@@ -100,7 +100,11 @@ func (s *Server) front(f *front, listen string, mux *http.ServeMux, scope func(*
 	}
 	f.guard = g
 	f.handler = guard.Recover(s.log, s.closing(g.Protect(routed(mux))))
-	if s.tell != nil {
+	switch {
+	case s.tell == nil:
+	case f == &s.admin:
+		f.handler = s.tell.Admin(f.handler)
+	default:
 		f.handler = s.tell.Middleware(f.handler)
 	}
 	f.handler = guard.Identify(f.handler)

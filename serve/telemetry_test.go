@@ -38,6 +38,7 @@ func TestTelemetry(t *testing.T) {
 		`gradus_requests_total{code="404",model="",protocol="none",version=""} 2`,
 		`gradus_requests_total{code="500",model="",protocol="page",version=""} 1`,
 		`gradus_requests_total{code="200",model="",protocol="probe",version=""} 1`,
+		`gradus_requests_in_flight 0`,
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("no %s in\n%s", want, text)

@@ -22,6 +22,7 @@ import (
 	"github.com/gradus-ml/gradus/recipe/export"
 	"github.com/gradus-ml/gradus/serve"
 	"github.com/gradus-ml/gradus/serve/engine"
+	"github.com/gradus-ml/gradus/serve/telemetry"
 )
 
 // serveFlags are the flags of serve, which stand over a file of settings.
@@ -39,6 +40,8 @@ type serveFlags struct {
 	watch           time.Duration
 
 	logFormat, logLevel string
+	logRequests         bool
+	traces              string
 }
 
 // aboutAddresses tells, for serve and for programs that hold a model, what they
@@ -99,7 +102,12 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	f.machine.add(cmd)
 	flags.StringVar(&f.logFormat, "log-format", "", "text or json (default text on a terminal, json elsewhere)")
 	flags.StringVar(&f.logLevel, "log-level", c.Log.Level, "debug, info, warn or error")
+	flags.BoolVar(&f.logRequests, "log-requests", c.Log.Requests, "a line for each request; otherwise for those that the server fails at")
+	flags.StringVar(&f.traces, "traces", "", "`URL` of a collector that takes OTLP over HTTP (default "+endpointVariable+", or no traces)")
 }
+
+// endpointVariable is where programs that send traces look for their collector.
+const endpointVariable = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 // named is what stands before the = of a model.
 var named = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)(?::([0-9]+))?=(.+)$`)
@@ -150,10 +158,21 @@ func (f *serveFlags) settings(cmd *cobra.Command, models []serve.Model) (serve.C
 		"memory":      func() { c.MemoryBytes = new(int64(1e9 * f.gigabytes)) },
 		"log-format":  func() { c.Log.Format = f.logFormat },
 		"log-level":   func() { c.Log.Level = f.logLevel },
+
+		"log-requests": func() { c.Log.Requests = f.logRequests },
 	} {
 		if cmd.Flags().Changed(name) {
 			set()
 		}
+	}
+	if f.traces == "" && c.Traces == nil {
+		f.traces = os.Getenv(endpointVariable)
+	}
+	if f.traces != "" {
+		if c.Traces == nil {
+			c.Traces = new(telemetry.DefaultTraces())
+		}
+		c.Traces.Endpoint = f.traces
 	}
 	if f.tlsCert != "" || f.tlsKey != "" {
 		if c.TLS == nil {
@@ -183,12 +202,17 @@ func (f *serveFlags) serve(cmd *cobra.Command, models []serve.Model, spec func(s
 		return err
 	}
 	log, loud := newLog(cmd.ErrOrStderr(), c.Log)
-	options := []engine.Option{engine.WithBatching(c.Batching), engine.WithLog(log), engine.WithInterval(f.watch)}
+	tell, err := c.Telemetry(log)
+	if err != nil {
+		return usage(err)
+	}
+	options := []engine.Option{engine.WithBatching(c.Batching), engine.WithLog(log), engine.WithInterval(f.watch), engine.WithObserver(tell)}
 	if c.MemoryBytes != nil {
 		options = append(options, engine.WithMemory(*c.MemoryBytes))
 	}
 	e := engine.New(m, options...)
-	s, err := serve.New(e, c, serve.WithLog(log), serve.WithSpec(spec))
+	tell.Watch(e)
+	s, err := serve.New(e, c, serve.WithLog(log), serve.WithSpec(spec), serve.WithTelemetry(tell))
 	if err == nil {
 		if err = s.Listen(); errors.Is(err, syscall.EADDRINUSE) {
 			err = fmt.Errorf("another program has the address: %w; --listen 127.0.0.1:0 takes one that is free", err)
@@ -198,7 +222,9 @@ func (f *serveFlags) serve(cmd *cobra.Command, models []serve.Model, spec func(s
 		return errors.Join(usage(err), e.Close())
 	}
 	err = runServer(cmd, s, e, c, log, loud)
-	return errors.Join(err, e.Close())
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), 5*time.Second)
+	defer cancel()
+	return errors.Join(err, e.Close(), tell.Close(ctx))
 }
 
 // runServer answers probes from the start, and requests when the models are

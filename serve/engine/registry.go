@@ -64,12 +64,13 @@ func (s Spec) validate() error {
 
 // checkLabel refuses what could be taken for a number or for a part of a path.
 func checkLabel(l string) error {
-	ok := l != "" && len(l) <= 100 && (l[0] < '0' || l[0] > '9')
-	for _, c := range l {
-		ok = ok && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.')
+	letter := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+	ok := l != "" && len(l) <= 128 && letter(l[0])
+	for _, c := range []byte(l) {
+		ok = ok && (letter(c) || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.')
 	}
 	if !ok {
-		return Errorf(Invalid, "a label has 1 to 100 letters, digits and -_. and does not begin with a digit, got %.120q", l)
+		return Errorf(Invalid, "a label has up to 128 letters, digits and . _ -, a letter first, got %.150q", l)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ type Trace struct {
 
 // A Record is what a Trace has learnt.
 type Record struct {
-	Predictions    int    // calls of Predict
+	Predictions    int    // calls of Predict and Do
 	Failures       int    // those that failed
 	Model, Version string // of the last one; "" where the engine has no such
 	N              int    // examples that were answered

@@ -61,7 +61,7 @@ func newMetrics() *metrics {
 	m.batchSeconds = histogram("gradus_batch_seconds", "Time that a batch was computed for.", secondsBuckets(), "model", "version")
 	m.padding = counter("gradus_batch_padding_examples_total", "Examples that were added to batches to fill them up.", "model", "version")
 	m.failedBatches = counter("gradus_batch_failures_total", "Batches that could not be computed at once.", "model", "version")
-	m.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{Name: "gradus_requests_in_flight", Help: "Requests that are being read, worked on or answered."})
+	m.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{Name: "gradus_requests_in_flight", Help: "Requests of clients that are being read, worked on or answered."})
 	m.registry.MustRegister(m.inFlight,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -155,10 +155,9 @@ func (m *metrics) Rejected(model, version string, reason engine.Code) {
 // refused counts a request that no version has seen.
 func (m *metrics) refused(model string, reason engine.Code) {
 	switch reason {
-	case engine.Invalid, engine.NotFound, engine.Internal:
-		return // it was answered
+	case engine.TooLarge, engine.Slow, engine.Exhausted, engine.Unavailable, engine.Deadline, engine.Canceled, engine.Denied, engine.Forbidden:
+		m.rejections.WithLabelValues(model, "", reason.String()).Inc()
 	}
-	m.rejections.WithLabelValues(model, "", reason.String()).Inc()
 }
 
 // protocol names what a request speaks, by the pattern that its path was known

@@ -62,12 +62,21 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 // guard.Identify, whose Visit tells it what happened further in, and before
 // everything that can end a request.
 func (t *Telemetry) Middleware(next http.Handler) http.Handler {
+	inner := t.Admin(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t.inFlight.Inc()
+		defer t.inFlight.Dec()
+		inner.ServeHTTP(w, r)
+	})
+}
+
+// Admin is Middleware for administrators, who are not counted as clients under
+// way: whoever looks how many there are would find himself.
+func (t *Telemetry) Admin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		t.inFlight.Inc()
 		x := &exchange{ResponseWriter: w}
 		defer func() {
-			t.inFlight.Dec()
 			p := recover()
 			t.done(r, x, start, p != nil)
 			if p != nil {
@@ -155,14 +164,14 @@ func (t *Telemetry) done(r *http.Request, x *exchange, start time.Time, aborted 
 		attrs = append(attrs,
 			slog.Int("examples", rec.N),
 			slog.Int("batch", rec.Times.Batch),
-			slog.Duration("queue", rec.Times.Queue),
-			slog.Duration("compute", rec.Times.Compute),
+			slog.Float64("queue_seconds", rec.Times.Queue.Seconds()),
+			slog.Float64("compute_seconds", rec.Times.Compute.Seconds()),
 		)
 	}
 	attrs = append(attrs,
 		slog.Int64("received_bytes", x.received),
 		slog.Int64("sent_bytes", x.sent),
-		slog.Duration("duration", took),
+		slog.Float64("seconds", took.Seconds()),
 	)
 	text("key", visit.Key)
 	text("remote", r.RemoteAddr)

@@ -337,7 +337,7 @@ func TestLog(t *testing.T) {
 			t.Errorf("%s is %v, want %v", key, line[key], want)
 		}
 	}
-	for _, key := range []string{"duration", "queue", "compute"} {
+	for _, key := range []string{"seconds", "queue_seconds", "compute_seconds"} {
 		if d, ok := line[key].(float64); !ok || d < 0 {
 			t.Errorf("%s is %v", key, line[key])
 		}
