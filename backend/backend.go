@@ -46,6 +46,7 @@ type Stats struct {
 	Steps       int      // kernels run one after another
 	ArenaBytes  int64    // memory for intermediate values and scratch
 	KeptBytes   int64    // memory for what is made of variables once and kept between runs
+	PackedBytes int64    // memory for variables in other forms, which all executables that read them share
 	Flops       int64    // arithmetic of one run
 	Interpreted []string // ops that run through the reference interpreter
 }

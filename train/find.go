@@ -311,7 +311,7 @@ func (r *run) planned(b *data.Batch) (int64, error) {
 			return 0, err
 		}
 		variables, inner = max(variables, plan.VariableBytes), max(inner, plan.ArenaBytes)
-		kept += plan.KeptBytes
+		kept += plan.KeptBytes + plan.PackedBytes
 	}
 	return variables + inner + kept, nil
 }

@@ -50,10 +50,17 @@ func (l *lowering) packOnce(n *ir.Node, s kernel.ConvSpec, y ref, after epilogue
 		return false
 	}
 	rx, rw := l.read(x), l.read(w)
-	packed, scratch := l.keep(ir.Type{DType: dtype.Float32}, 4*k.Packed()), l.scratch(k.Scratch())
+	packed, shared := l.packVariable(w, k.Layout(), 4*k.Packed())
+	if !shared {
+		packed = l.keep(ir.Type{DType: dtype.Float32}, 4*k.Packed())
+	}
+	scratch := l.scratch(k.Scratch())
 	l.keepStep("packing", n, func(m *memory) []kernel.Phase {
 		return k.BindWeight(m.f32(rw), m.f32(packed), m.f32(scratch))
 	})
+	if shared {
+		l.steps[len(l.steps)-1].pack = 1 + l.slots[packed].index
+	}
 	pixels := s.N * s.Out[0] * s.Out[1] * s.Out[2]
 	l.step(n.Op().Name(), n, func(m *memory) []kernel.Phase {
 		run, before := regions(m, after, pixels)

@@ -36,6 +36,7 @@ type Backend struct {
 	pool    *pool.Pool
 	arena   arena
 	regions []*mapped.Memory
+	packs   packs
 	changes atomic.Int64 // of all variables
 }
 
@@ -101,13 +102,14 @@ func (b *Backend) MappedBytes() int64 {
 			n += len(m.Bytes)
 		}
 	}
-	return int64(n)
+	return int64(n + b.packs.bytes())
 }
 
 // Close ends the workers and unmaps all memory. Buffers are invalid then.
 func (b *Backend) Close() error {
 	b.pool.Close()
 	b.arena.free()
+	b.packs.free()
 	for _, m := range b.regions {
 		m.Free()
 	}

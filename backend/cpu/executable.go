@@ -29,8 +29,8 @@ type executable struct {
 	gen  int64 // of the arena that phases are bound to
 	vars []backend.Buffer
 	mem  *memory
-	work []bound
-	warm []bound // work without what is kept
+	work []bound // without packing
+	warm []bound // and without what is kept
 	kept keeper
 	news []*buffer // variables that a run changes
 }
@@ -98,7 +98,11 @@ func (b *Backend) expand(g *ir.Graph) (*ir.Graph, error) {
 
 // Stats tells what the plan needs.
 func (x *executable) Stats() backend.Stats {
-	return backend.Stats{Steps: len(x.l.steps) + x.l.inner, ArenaBytes: int64(x.size), KeptBytes: int64(x.l.kept), Flops: x.flops, Interpreted: x.l.fallback}
+	packed := 0
+	for _, p := range x.l.packs {
+		packed += align(p.bytes)
+	}
+	return backend.Stats{Steps: len(x.l.steps) + x.l.inner, ArenaBytes: int64(x.size), KeptBytes: int64(x.l.kept), PackedBytes: int64(packed), Flops: x.flops, Interpreted: x.l.fallback}
 }
 
 // bind fixes all memory. It is skipped while nothing has moved.
@@ -134,9 +138,20 @@ func (x *executable) bind(vars []backend.Buffer) error {
 		}
 		m.kept = x.kept.m.Bytes
 	}
-	x.work, x.warm, x.news = x.l.bindSteps(m), nil, nil
-	for _, w := range x.work {
-		if !x.l.steps[w.step].kept {
+	var err error
+	if m.packs, err = x.l.bindPacks(vars); err != nil {
+		return err
+	}
+	x.work, x.warm, x.news = nil, nil, nil
+	for _, w := range x.l.bindSteps(m) {
+		s := &x.l.steps[w.step]
+		if s.pack > 0 {
+			p := &m.packs[s.pack-1]
+			p.work = append(p.work, w)
+			continue
+		}
+		x.work = append(x.work, w)
+		if !s.kept {
 			x.warm = append(x.warm, w)
 		}
 	}
@@ -196,6 +211,11 @@ func (x *executable) run(vars []backend.Buffer, args, outs []*tensor.Tensor, aft
 			return err
 		}
 		after = look.after()
+	}
+	for i := range x.mem.packs {
+		if err := x.mem.packs[i].refresh(x.l); err != nil {
+			return err
+		}
 	}
 	work := x.work
 	if x.kept.fresh(x.b) {

@@ -190,3 +190,69 @@ func TestOneRowAmongMany(t *testing.T) {
 		}
 	}
 }
+
+// Packed weights are shared by executables of all batch sizes, and of backends
+// that share the variables, and follow these.
+func TestPackedOnce(t *testing.T) {
+	build := func(rows int) *net { // every way to be packed: a product, images of few and many pixels, taps
+		n := newNet(4)
+		x := n.input(ir.Arg, 1, rows, 3, 17, 17)
+		w1, w2, w3 := n.input(ir.Variable, 0.3, 10, 3, 3, 3), n.input(ir.Variable, 0.3, 12, 10, 1, 1), n.input(ir.Variable, 0.3, 14, 12, 1, 1)
+		w4 := n.input(ir.Variable, 0.3, 15, 14)
+		op := ops.ConvOp{Groups: 1, Stride: [3]int{1, 1}, PadLo: [3]int{1, 1}, PadHi: [3]int{1, 1}, Dilation: [3]int{1, 1}}
+		point := ops.ConvOp{Groups: 1, Stride: [3]int{1, 1}, Dilation: [3]int{1, 1}}
+		y := ops.ReLU(ops.Conv(ops.ReLU(ops.Conv(x, w1, op)), w2, point))
+		y = ops.ReLU(ops.Conv(maxPool(y, 2, 2), w3, point))
+		n.g.SetOutputs(ops.Linear(ops.Mean(y, 2, 3), w4, nil))
+		return n
+	}
+	for _, set := range sets() {
+		owner := newBackend(t, cpu.WithSet(set), cpu.WithThreads(2))
+		clone := owner.Clone(cpu.WithThreads(1))
+		defer clone.Close()
+		first := build(1)
+		var types []ir.Type
+		for _, v := range first.g.Inputs()[1:] {
+			types = append(types, v.Type())
+		}
+		vars, err := owner.Alloc(types)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stages []*stage
+		var packed int64
+		for i, b := range []*cpu.Backend{owner, owner, clone, clone} {
+			n := build([]int{1, 5, 2, 3}[i])
+			copy(n.in[1:], first.in[1:])
+			x, err := b.Compile(n.g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stats := x.Stats()
+			if i == 0 {
+				packed = stats.PackedBytes
+			}
+			if stats.KeptBytes != 0 || stats.PackedBytes != packed || packed < 4*(10*27+12*10+14*12+15*14) {
+				t.Errorf("%s: %+v", set.Name, stats)
+			}
+			stages = append(stages, &stage{t: t, n: n, x: x, vars: vars, args: n.in[:1]})
+		}
+		stages[0].write(vars)
+		for range 2 {
+			before := owner.MappedBytes()
+			for i, st := range stages {
+				st.check(set.Name)
+				if n := owner.MappedBytes(); i == 2 && n != before {
+					t.Errorf("%s: a second backend takes %d bytes of the first", set.Name, n-before)
+				}
+				before = owner.MappedBytes()
+			}
+			for _, w := range first.in[1:] {
+				for i := range w.F32() {
+					w.F32()[i] *= -0.5
+				}
+			}
+			stages[0].write(vars)
+		}
+	}
+}

@@ -40,7 +40,8 @@ const (
 	inArena place = iota
 	inVariable
 	inArgument
-	inKept // memory of the executable's own, see kept.go
+	inKept   // memory of the executable's own, see kept.go
+	inPacked // memory of the variable's backend, see packed.go
 )
 
 // A step is one bound kernel: phases that run one after another, or a loop
@@ -52,6 +53,7 @@ type step struct {
 	bind func(m *memory) []kernel.Phase
 	loop func(m *memory) func() error
 	kept bool // runs only when variables have changed
+	pack int  // it packs variable pack-1 of the lowering's packs; 0 for other steps
 }
 
 // lowering is the state of a compilation after fusion.
@@ -75,6 +77,7 @@ type lowering struct {
 	copies   []copyBack  // updates that could not be made in place
 	fixed    []bool      // nodes, by id, of which results may be kept; nil for none
 	kept     int         // bytes of what is kept
+	packs    []pack      // of variables
 	once     []*ir.Value // virtual values that the present unit wrote out, if it is kept
 }
 
@@ -466,6 +469,7 @@ type memory struct {
 	vars  [][]byte
 	args  [][]byte
 	kept  []byte
+	packs []packing
 }
 
 // bytes returns the memory of a slot.
@@ -476,6 +480,8 @@ func (m *memory) bytes(r ref) []byte {
 		return m.vars[s.index]
 	case inArgument:
 		return m.args[s.index]
+	case inPacked:
+		return m.packs[s.index].mem
 	case inKept:
 		return m.kept[s.offset : s.offset+s.bytes : s.offset+s.bytes]
 	}

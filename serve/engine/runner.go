@@ -73,7 +73,7 @@ func newRunner(ctx context.Context, e *Engine, spec Spec) (r *runner, err error)
 		}
 		r.instances = append(r.instances, &instance{saved: s, threads: f.threads, least: f.least, work: make(chan struct{}, 1)})
 	}
-	r.memory = plan.VariableBytes + int64(limit)*r.exampleBytes()
+	r.memory = plan.VariableBytes + plan.PackedBytes + int64(limit)*r.exampleBytes()
 	for _, i := range r.instances {
 		n, err := r.plan(i)
 		if err != nil {

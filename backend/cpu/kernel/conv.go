@@ -140,6 +140,21 @@ func NewPackedConv(set *Set, s ConvSpec, workers int) *PackedConv {
 	return &PackedConv{c: newForward(set, s, workers)}
 }
 
+// A PackLayout is the form of a packed weight: equal ones are the same bytes of the
+// same weight, whatever the images and the number of workers.
+type PackLayout struct {
+	cols, depth, groups, in, out int
+	taps                         [3]int
+}
+
+// Layout is the form of the packed weight.
+func (p *PackedConv) Layout() PackLayout {
+	if g := p.product; g != nil {
+		return PackLayout{cols: g.tile.Cols, depth: g.depth, groups: 1, in: g.spec.K, out: g.spec.N, taps: [3]int{1, 1, 1}}
+	}
+	return PackLayout{cols: p.c.tile.Cols, groups: p.c.groups, in: p.c.in, out: p.c.out, taps: p.c.taps}
+}
+
 // Packed and Scratch return the numbers of floats that the packed weight and
 // scratch memory take.
 func (p *PackedConv) Packed() int {
