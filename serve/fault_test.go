@@ -72,6 +72,7 @@ func (w *witness) end(t *testing.T) {
 func settle(t *testing.T, goroutines int, heap uint64) {
 	t.Helper()
 	http.DefaultClient.CloseIdleConnections()
+	http2Client.CloseIdleConnections()
 	var m runtime.MemStats
 	n := 0
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
@@ -88,6 +89,7 @@ func settle(t *testing.T, goroutines int, heap uint64) {
 
 func state() (goroutines int, heap uint64) {
 	http.DefaultClient.CloseIdleConnections()
+	http2Client.CloseIdleConnections()
 	time.Sleep(50 * time.Millisecond)
 	runtime.GC()
 	var m runtime.MemStats

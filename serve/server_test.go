@@ -125,7 +125,8 @@ func loaded(t *testing.T, change func(c *Config), opts ...Option) *running {
 	return r
 }
 
-// ask makes a request of headers "Name: value".
+// ask makes a request of headers "Name: value". Trailers are among the headers
+// of the answer.
 func ask(t testing.TB, method, url, body string, headers ...string) (status int, text string, h http.Header) {
 	t.Helper()
 	a := request(t, method, url, body, headers...)
@@ -134,8 +135,18 @@ func ask(t testing.TB, method, url, body string, headers ...string) (status int,
 	if err != nil {
 		t.Fatal(err)
 	}
+	for name, values := range a.Trailer {
+		a.Header[name] = append(a.Header[name], values...)
+	}
 	return a.StatusCode, string(b), a.Header
 }
+
+// http2Client speaks HTTP/2 in the clear, as clients of gRPC do.
+var http2Client = func() *http.Client {
+	tr := &http.Transport{Protocols: new(http.Protocols)}
+	tr.Protocols.SetUnencryptedHTTP2(true)
+	return &http.Client{Transport: tr}
+}()
 
 func request(t testing.TB, method, url, body string, headers ...string) *http.Response {
 	t.Helper()
@@ -150,7 +161,11 @@ func request(t testing.TB, method, url, body string, headers ...string) *http.Re
 		}
 		q.Header.Add(name, value)
 	}
-	a, err := http.DefaultClient.Do(q)
+	c := http.DefaultClient
+	if strings.HasPrefix(q.Header.Get("Content-Type"), "application/grpc") {
+		c = http2Client
+	}
+	a, err := c.Do(q)
 	if err != nil {
 		t.Fatal(err)
 	}

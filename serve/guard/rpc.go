@@ -14,9 +14,10 @@ import (
 func RPC(r *http.Request) bool { return framed(r.Header.Get("Content-Type")) }
 
 // HandlerOptions are for handlers of connect, which read bodies by themselves:
-// the limits of a message, unpacked, too.
+// the limits of a message, unpacked, too, and errors that show nothing of the
+// program.
 func (l Limits) HandlerOptions() []connect.HandlerOption {
-	return []connect.HandlerOption{
+	options := []connect.HandlerOption{
 		connect.WithReadMaxBytes(int(max(l.BodyBytes, l.UnpackedBytes))),
 		// connect unpacks what is above its own limit, too, to tell how much it
 		// is; this one stops.
@@ -25,6 +26,10 @@ func (l Limits) HandlerOptions() []connect.HandlerOption {
 			func() connect.Compressor { return gzip.NewWriter(io.Discard) }),
 		connect.WithCompressMinBytes(1 << 10),
 	}
+	for _, c := range codecs {
+		options = append(options, connect.WithCodec(c))
+	}
+	return options
 }
 
 // An unpacker ends with an error where a message is too long.
