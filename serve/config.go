@@ -128,13 +128,21 @@ func (c Config) Telemetry(log *slog.Logger) (*telemetry.Telemetry, error) {
 }
 
 // Read reads the settings of a server from YAML, or JSON, over the default
-// ones. The path serves messages.
-func Read(text []byte, path string) (Config, error) {
+// ones, and lets others change them before all of them are judged. The path
+// serves messages, which have line and caret.
+func Read(text []byte, path string, over ...func(c *Config)) (Config, error) {
 	c := Default()
-	if err := config.Decode(text, path, &c, Kinds()); err != nil {
+	d, err := config.Parse(text, path)
+	if err != nil {
 		return Config{}, err
 	}
-	return c, c.Validate()
+	if err := d.Decode(&c, Kinds()); err != nil {
+		return Config{}, err
+	}
+	for _, f := range over {
+		f(&c)
+	}
+	return c, d.Locate(c.Validate())
 }
 
 // The forms of names.

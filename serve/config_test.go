@@ -50,6 +50,20 @@ timeouts: {request: 5s}
 	}
 }
 
+// Settings are judged when those of the command line stand over them, and
+// mistakes have their places.
+func TestReadOver(t *testing.T) {
+	text := []byte("listen: 0.0.0.0:80\nlimits:\n  in_flight: 0\n")
+	_, err := Read(text, "serve.yaml", func(c *Config) { c.Keys.File = "keys" })
+	if err == nil || !strings.Contains(err.Error(), "serve.yaml:3:") || strings.Contains(err.Error(), "listen") {
+		t.Errorf("got %v", err)
+	}
+	c, err := Read(text, "serve.yaml", func(c *Config) { c.Keys.File, c.Limits.InFlight = "keys", 5 })
+	if err != nil || c.Listen != "0.0.0.0:80" || c.Limits.InFlight != 5 {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	for change, want := range map[string]string{
 		"listen: 0.0.0.0:8080":                           "listen: other machines can reach 0.0.0.0:8080, so clients must have keys",

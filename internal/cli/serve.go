@@ -133,18 +133,28 @@ func modelsOf(args []string) ([]serve.Model, error) {
 
 // settings are those of the file, with models and flags over them.
 func (f *serveFlags) settings(cmd *cobra.Command, models []serve.Model) (serve.Config, error) {
-	c := serve.Default()
+	if f.watch <= 0 {
+		return serve.Config{}, usagef("--watch must be above 0, got %v", f.watch)
+	}
+	over := func(c *serve.Config) { f.over(cmd, models, c) }
 	if f.config != "" {
 		text, err := os.ReadFile(f.config)
 		if err != nil {
-			return c, usage(err)
+			return serve.Config{}, usage(err)
 		}
-		if c, err = serve.Read(text, f.config); err != nil {
-			return c, usage(err)
-		}
-	} else if !onTerminal(cmd.ErrOrStderr()) {
+		c, err := serve.Read(text, f.config, over)
+		return c, usage(err)
+	}
+	c := serve.Default()
+	if !onTerminal(cmd.ErrOrStderr()) {
 		c.Log.Format = "json"
 	}
+	over(&c)
+	return c, usage(c.Validate())
+}
+
+// over changes settings to what the command line says.
+func (f *serveFlags) over(cmd *cobra.Command, models []serve.Model, c *serve.Config) {
 	c.Models = append(c.Models, models...)
 	for name, set := range map[string]func(){
 		"listen":      func() { c.Listen = f.listen },
@@ -185,10 +195,6 @@ func (f *serveFlags) settings(cmd *cobra.Command, models []serve.Model) (serve.C
 			c.TLS.Key = f.tlsKey
 		}
 	}
-	if f.watch <= 0 {
-		return c, usagef("--watch must be above 0, got %v", f.watch)
-	}
-	return c, usage(c.Validate())
 }
 
 // serve serves until the command is told to end.
