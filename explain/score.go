@@ -124,12 +124,12 @@ func (s *score) of(z *tensor.Tensor, place int) (value, unit float64) {
 	}
 	// A scale is a line, or an exponential of one: a step tells its slope.
 	e := s.target.Encoder.(feature.InUnits)
-	const h = 1e-4
 	at := func(x float64) float64 {
 		t := tensor.New(dtype.Float64, z.Shape())
 		t.SetFloat(place, x)
 		return e.Unscale(t).Float(place)
 	}
 	x := z.Float(place)
+	h := 1e-4 * max(1, math.Abs(x))
 	return at(x), (at(x+h) - at(x-h)) / (2 * h)
 }

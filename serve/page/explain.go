@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -57,8 +58,11 @@ type wish struct {
 	picture  bool // the answer is to be a PNG file
 }
 
-// maxSmooth bounds the work of a request.
-const maxSmooth = 64
+// Bounds of the work of a request.
+const (
+	maxSmooth    = 64
+	maxTextBytes = 1 << 18 // of a row's texts: an answer has up to fifty times as many
+)
 
 func wishOf(r *http.Request) (*wish, error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
@@ -177,6 +181,15 @@ func (t *task) begin(ctx context.Context, m *recipe.Saved) error {
 	if t.row, err = predict.Row(&engine.Signature{Columns: m.Set.Raw()}, t.contentType, t.body); err != nil {
 		return err
 	}
+	bytes := 0
+	for _, v := range t.row {
+		if s, ok := v.(string); ok {
+			bytes += len(s)
+		}
+	}
+	if bytes > maxTextBytes {
+		return engine.Errorf(engine.TooLarge, "the row's texts have %d bytes, those of an explanation at most %d", bytes, maxTextBytes)
+	}
 	if t.in, err = m.Set.Encode(t.row); err != nil {
 		return &engine.Error{Code: engine.Invalid, Message: err.Error(), Cause: err}
 	}
@@ -239,6 +252,10 @@ func (t *task) finish() error {
 		}
 	}
 	for _, c := range columns {
+		// A sum is finite only if all that it is of are.
+		if x := c.Share + e.Score; math.IsInf(x, 0) || math.IsNaN(x) {
+			return engine.Errorf(engine.Invalid, "the numbers are too large to explain what is made of them")
+		}
 		column := Column{Name: c.Name, Kind: kinds[c.Name], Share: c.Share, HeatMap: pictures[c.Name]}
 		for _, w := range c.Words {
 			column.Words = append(column.Words, Word(w))

@@ -213,7 +213,7 @@ func TestExplain(t *testing.T) {
 
 // TestExplainMistakes are the client's, and told.
 func TestExplainMistakes(t *testing.T) {
-	s := server(t, enginetest.Engine(t, enginetest.Digits, enginetest.Mail))
+	s := server(t, enginetest.Engine(t, enginetest.Digits, enginetest.Mail, enginetest.Masses))
 	for _, c := range []struct {
 		path, contentType, accept, body string
 		status                          int
@@ -231,12 +231,14 @@ func TestExplainMistakes(t *testing.T) {
 		{"mail", "application/json", "", `{"rows": []}`, 400, "an explanation is of one row, the request has 0"},
 		{"mail", "application/json", "", `{"rows": [{"text": "a"}, {"text": "b"}]}`, 400, "an explanation is of one row, the request has 2"},
 		{"mail", "text/plain", "image/png", "x", 406, "model mail reads no image: an explanation of it is application/json"},
+		{"mail", "text/plain", "", strings.Repeat("a ", 1<<17+1), 413, "the row's texts have 262146 bytes, those of an explanation at most 262144"},
+		{"masses", "application/json", "", `{"bill_length_mm": 3e38}`, 400, "the numbers are too large to explain what is made of them"},
 		{"digits", "image/png", "", "x", 400, ""},
 	} {
 		status, _, answer := ask(t, s.URL+"/v1/explain/"+c.path, c.contentType, c.accept, []byte(c.body))
 		var a struct{ Error string }
 		if err := json.Unmarshal(answer, &a); err != nil || status != c.status || a.Error == "" || c.message != "" && a.Error != c.message {
-			t.Errorf("%s %s: %d %s, want %d %q", c.path, c.body, status, answer, c.status, c.message)
+			t.Errorf("%s %.40s: %d %s, want %d %q", c.path, c.body, status, answer, c.status, c.message)
 		}
 	}
 }
@@ -282,4 +284,36 @@ func TestExplainQueue(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// FuzzExplain asks for all sorts of explanations of all sorts of bodies.
+func FuzzExplain(f *testing.F) {
+	e := enginetest.Engine(f, enginetest.Masses, enginetest.Penguins, enginetest.Mail)
+	mux := http.NewServeMux()
+	page.New(e).Register(mux)
+	for _, s := range [][4]string{
+		{"mail", "class=spam", "text/plain", "Free money"},
+		{"mail", "smooth=2&method=gradient", "application/json", `{"text": "\u0000\ud800 İ ñ"}`},
+		{"mail", "", "text/csv", "text\na\n"},
+		{"penguins", "target=species&class=Adelie", "application/json", bird},
+		{"masses", "smooth=1", "application/json", `{"bill_length_mm": -3e38}`},
+		{"penguins", "smooth=1", "application/json", `{"bill_length_mm": 1e308, "body_mass_g": -1e308, "island": ""}`},
+		{"penguins", "method=&class=%00", "application/x-ndjson", bird},
+		{"..%2fmail", "%", "multipart/form-data; boundary=x", "--x--"},
+	} {
+		f.Add(s[0], s[1], s[2], []byte(s[3]))
+	}
+	f.Fuzz(func(t *testing.T, model, query, contentType string, body []byte) {
+		r := httptest.NewRequest("POST", "/v1/explain/mail", bytes.NewReader(body))
+		r.URL.Path, r.URL.RawQuery = "/v1/explain/"+model, query
+		r.Header.Set("Content-Type", contentType)
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		if w.Code >= 500 {
+			t.Fatalf("%s?%s: %d %s", model, query, w.Code, w.Body)
+		}
+		if w.Code == 200 && !json.Valid(w.Body.Bytes()) {
+			t.Fatalf("no JSON: %s", w.Body)
+		}
+	})
 }

@@ -3,6 +3,7 @@
 import { make } from "./dom.js";
 
 const most = 10; // classes that are shown
+const marks = 2000; // words that are underlined, where there are more
 
 const percent = (p) => p > 0.9995 && p < 1 ? "> 99.9 %" : p > 0 && p < 0.0005 ? "< 0.1 %" : (100 * p).toFixed(1) + " %";
 const short = (x) => typeof x === "number" ? Number(x.toPrecision(6)).toLocaleString("en", { maximumSignificantDigits: 6 }) : String(x);
@@ -81,11 +82,12 @@ function picture(e, c, what) {
 
 // words underlines those that speak for or against.
 function words(e, c, what) {
-  const top = Math.max(...c.words.map((w) => Math.abs(w.share)), 1e-9);
+  const sizes = c.words.map((w) => Math.abs(w.share)).sort((a, b) => b - a);
+  const top = sizes[0] || 1e-9, least = Math.max(0.08 * top, sizes[marks] ?? 0);
   const text = make("p", { className: "words" });
   for (const w of c.words) {
     const strength = Math.abs(w.share) / top;
-    if (strength < 0.08) { text.append(w.text); continue; }
+    if (Math.abs(w.share) < least) { text.append(w.text); continue; }
     const m = make("mark", { className: w.share > 0 ? "for" : "against", title: signed(w.share) }, w.text);
     m.style.setProperty("--strength", strength.toFixed(2));
     text.append(m);
