@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"flag"
 	"fmt"
 	stdimage "image"
 	"image/png"
 	"math"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,9 +20,10 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/gradus-ml/gradus/data/mnist"
-	"github.com/gradus-ml/gradus/recipe"
+	"github.com/gradus-ml/gradus/serve"
 	"github.com/gradus-ml/gradus/serve/engine"
 	"github.com/gradus-ml/gradus/serve/engine/enginetest"
+	"github.com/gradus-ml/gradus/serve/guard"
 )
 
 var (
@@ -48,22 +48,38 @@ var digits = map[string][][][2]float64{
 	"7": {{{0.3, 0.22}, {0.5, 0.22}, {0.7, 0.22}, {0.6, 0.42}, {0.52, 0.6}, {0.45, 0.8}}},
 }
 
-// folders serves run folders under names.
-func folders(t *testing.T, dirs map[string]string) *engine.Engine {
+// serving starts a server, guard and all, of run folders under names.
+func serving(t *testing.T, dirs map[string]string, keys ...string) string {
 	t.Helper()
+	c := serve.Default()
+	c.Listen, c.Keys.List = "127.0.0.1:0", keys
+	c.Timeouts.Drain = 0
+	for name, dir := range dirs {
+		m := serve.DefaultModel()
+		m.Name, m.Run = name, dir
+		c.Models = append(c.Models, m)
+	}
 	e := engine.New(enginetest.Machine())
+	s, err := serve.New(e, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
 	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
+		cancel()
+		if err := errors.Join(<-ended, e.Close()); err != nil {
 			t.Error(err)
 		}
 	})
-	for name, dir := range dirs {
-		open := func(m recipe.Machine) (*recipe.Saved, error) { return recipe.OpenRun(dir, m) }
-		if err := e.Add(t.Context(), engine.Spec{Name: name, Version: "1", Weight: 1, Open: open}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return e
+	return "http://" + s.Addr().String()
 }
 
 // best is what the page says.
@@ -83,7 +99,7 @@ func TestBrowser(t *testing.T) {
 	for _, kind := range []string{enginetest.Penguins, enginetest.Masses, enginetest.Mail} {
 		dirs[kind] = enginetest.Folder(t, kind, 1)
 	}
-	b.server = server(t, folders(t, dirs)).URL
+	b.server = serving(t, dirs)
 	b.size(1280, 800, false)
 
 	// Digits by the mouse.
@@ -295,31 +311,24 @@ func (b *tab) touch(strokes [][][2]float64) {
 // asked with it.
 func TestKey(t *testing.T) {
 	b := open(t)
-	inner := server(t, enginetest.Engine(t, enginetest.Mail)).Config.Handler
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/v1/") && r.Header.Get("Authorization") != "Bearer open sesame" {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusUnauthorized)
-			fmt.Fprint(w, `{"error": "the request has no key"}`)
-			return
-		}
-		inner.ServeHTTP(w, r)
-	}))
-	t.Cleanup(s.Close)
-	b.server = s.URL
-	b.do(chromedp.Navigate(s.URL))
+	key, line, err := guard.NewKey("tester")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.server = serving(t, map[string]string{"mail": enginetest.Folder(t, enginetest.Mail, 1)}, line)
+	b.do(chromedp.Navigate(b.server))
 	b.wait(`document.activeElement.id === "key-value"`)
 	b.keys("open" + kb.Enter)
 	b.wait(`document.activeElement.id === "key-value" && document.activeElement.value === ""`)
-	b.keys("open sesame" + kb.Enter)
+	b.keys(key + kb.Enter)
 	b.wait(`document.querySelector("#title").textContent === "mail" && document.querySelector("#key").hidden`)
 	get[any](b, `document.querySelector("textarea").focus()`)
 	b.keys("free")
 	b.wait(explained)
-	if kept := get[string](b, `JSON.stringify([document.cookie, Object.values(localStorage), Object.values(sessionStorage)])`); kept != `["",[],["open sesame"]]` {
+	if kept := get[string](b, `JSON.stringify([document.cookie, Object.values(localStorage), Object.values(sessionStorage)])`); kept != fmt.Sprintf(`["",[],[%q]]`, key) {
 		t.Errorf("the browser keeps %s", kept)
 	}
-	b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(s.URL))
+	b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(b.server))
 	b.wait(`document.querySelector("#title").textContent === "mail"`)
 	b.check(2)
 }
@@ -330,7 +339,7 @@ func TestScreenshot(t *testing.T) {
 		t.Skip("-screenshot FILE -model RUN writes a picture")
 	}
 	b := open(t)
-	b.server = server(t, folders(t, map[string]string{"mnist": *trained})).URL
+	b.server = serving(t, map[string]string{"mnist": *trained})
 	b.size(1280, 680, false)
 	for range 2 { // the first time the server compiles
 		b.do(chromedp.Navigate("about:blank"))

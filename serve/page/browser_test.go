@@ -126,7 +126,9 @@ func (b *tab) wait(expression string) {
 			return
 		}
 		if time.Now().After(end) {
-			b.t.Fatalf("never: %s; the page shows\n%s", expression, get[string](b, "document.body.innerText"))
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.t.Fatalf("never: %s; the console has %q, the page shows\n%s", expression, b.console, get[string](b, "document.body.innerText"))
 		}
 	}
 }

@@ -7,7 +7,7 @@ import { answer, mark, reason } from "./result.js";
 
 const copies = 16; // noisy copies of a picture that its explanation is the mean of
 
-let shown = null; // {model, input, why, version}
+let shown = null; // {model, input, why: asks for an explanation, version, again: a timer}
 let wish = null; // the target and class that a person wants explained
 const predictions = new Line(), explanations = new Line();
 
@@ -78,6 +78,7 @@ async function predict() {
   }
   error(null);
   asked.version = p.version; // which explains what it said
+  clearTimeout(asked.again);
   const focused = document.activeElement?.closest?.(".bars button")?.dataset.class;
   find("answer").replaceChildren(...answer(p, (target, name) => {
     wish = { target, class: name };
@@ -103,9 +104,13 @@ async function explain() {
   try {
     e = await explanations.ask(path("explain", asked.model.model, asked.version) + "?" + query, { method: "POST", ...body });
   } catch (x) {
-    if (x.name === "AbortError") return;
-    if (x.status === 429) return void setTimeout(() => asked === shown && asked.why(), 1000 * (x.retry || 1));
-    find("why").hidden = true; // a model may have nothing to tell
+    if (x.name === "AbortError" || asked !== shown) return;
+    if (x.status === 0 || x.status === 404 || x.status === 429 || x.status >= 500) { // 404: another version has taken over
+      clearTimeout(asked.again);
+      asked.again = setTimeout(() => asked === shown && (x.status === 404 ? predict : asked.why)(), 1000 * (x.retry || 1));
+      return;
+    }
+    find("why").hidden = true; // the model has nothing to tell
     return;
   }
   if (asked !== shown) return;
