@@ -30,7 +30,7 @@ var rooms = []string{
 	"runlog", "checkpoint",
 	"train", "recipe", "bench", "explain",
 	"serve/engine", "serve/guard", "serve/telemetry", "serve/jsondoc", "serve/columns", "serve",
-	"internal/cli", "cmd", "examples",
+	"internal/cli", "cmd", "deploy", "examples",
 	"internal/archtest", "internal/docs",
 }
 
