@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/json"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,8 @@ import (
 
 	"github.com/gradus-ml/gradus/internal/cli"
 	"github.com/gradus-ml/gradus/serve"
+	"github.com/gradus-ml/gradus/serve/engine/enginetest"
+	"github.com/gradus-ml/gradus/serve/telemetry"
 )
 
 func read(t *testing.T, name string) string {
@@ -419,6 +422,21 @@ func TestSettings(t *testing.T) {
 	grace, err := time.ParseDuration(parse(t, "compose.yaml")[0].at("services", "gradus", "stop_grace_period").(string))
 	if d := serve.DefaultTimeouts(); err != nil || grace < d.Delay+d.Drain+5*time.Second {
 		t.Errorf("compose waits for %v (%v), the server needs %v", grace, err, d.Delay+d.Drain)
+	}
+}
+
+// The metric that decides on the number of pods is one that the server has.
+func TestScalingMetric(t *testing.T) {
+	name := manifests(t)["HorizontalPodAutoscaler gradus"].at("spec", "metrics", 0, "pods", "metric", "name").(string)
+	told, err := telemetry.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	told.Watch(enginetest.Engine(t, enginetest.Mail))
+	a := httptest.NewRecorder()
+	told.Metrics().ServeHTTP(a, httptest.NewRequest("GET", "/metrics", nil))
+	if !strings.Contains(a.Body.String(), "\n"+name+"{") {
+		t.Errorf("there is no metric %s in\n%s", name, a.Body)
 	}
 }
 

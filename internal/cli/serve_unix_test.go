@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -63,13 +64,13 @@ func start(t *testing.T, program string, env []string, args ...string) *process 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.cmd.Process.Kill() })
-	last := regexp.MustCompile(`^(gRPC|listening)`)
+	last := regexp.MustCompile(`^(gRPC|listening|admin)`)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		p.out += lines.Text() + "\n"
 		if base, ok := strings.CutPrefix(lines.Text(), "page  "); ok {
 			p.base = strings.TrimSuffix(base, "/")
 		}
-		if last.MatchString(lines.Text()) {
+		if last.MatchString(lines.Text()) && (!slices.Contains(args, "--admin") || strings.HasPrefix(lines.Text(), "admin")) {
 			go func() {
 				io.Copy(io.Discard, out)
 				p.ends <- p.cmd.Wait()
@@ -258,6 +259,33 @@ func TestServeHangup(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not read again: %s", p.logged())
 		}
+	}
+	p.end(t, syscall.SIGTERM, 0)
+}
+
+// Administrators have metrics of requests, models and memory at an address of
+// their own.
+func TestServeMetrics(t *testing.T) {
+	p := start(t, self(t), nil, append([]string{"serve", "mail=" + enginetest.Folder(t, enginetest.Mail, 1), "--admin", "127.0.0.1:0"}, anyPort...)...)
+	post(t, p.base+"/v1/predict/mail", "text/plain", "free money")
+	_, admin, _ := strings.Cut(p.out, "\nadmin ")
+	admin, _, _ = strings.Cut(admin, "\n")
+	r, err := http.Get(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != 200 {
+		t.Fatalf("%s %v", r.Status, err)
+	}
+	for _, want := range []string{"gradus_requests_total{", `model="mail"`, "gradus_queue_examples{"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("no %s in\n%s", want, b)
+		}
+	}
+	if !strings.Contains(p.logged(), "model=mail") {
+		t.Errorf("no line for the request in\n%s", p.logged())
 	}
 	p.end(t, syscall.SIGTERM, 0)
 }
