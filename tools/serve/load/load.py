@@ -228,6 +228,7 @@ def main():
     parse.add_argument("--spam", required=True, help="run folder of the recipe spam")
     parse.add_argument("--resnet50", help="folder of tools/serve/load/resnet50; made by go run where it is not given")
     parse.add_argument("--only", help="one of mnist, spam, resnet50, memory")
+    parse.add_argument("--connections", type=int, help="one number of connections in place of all")
     parse.add_argument("--seconds", type=int, default=4, help="of one measurement")
     parse.add_argument("--rounds", type=int, default=3)
     parse.add_argument("--requests", type=int, default=100_000, help="of the watch on memory")
@@ -244,9 +245,10 @@ def main():
             to_onnx.onnx.save(to_onnx.export(run), folder / f"{name}.onnx")
             shutil.copy(run / "model" / "preprocess.json", folder / f"{name}.json")
         all_cases = cases(folder)
+        measured = {name: case for name, case in all_cases.items() if args.only in (None, name)}
         gradus = Server(
             [pathlib.Path(args.gradus).resolve(), "serve", "--listen", "127.0.0.1:18080", *(f"{name}={run}" for name, run in runs.items())],
-            18080, "/v1/models/mnist", folder / "gradus.log")
+            18080, "/readyz", folder / "gradus.log")
         servers.append(gradus)
         peers = {}
         for i, (workers, threads) in enumerate(PEERS):
@@ -258,7 +260,7 @@ def main():
 
         print(f"{processor()}, {os.cpu_count()} processors, {time.strftime('%Y-%m-%d')}; "
               f"medians of {args.rounds} rounds of {args.seconds} s each.\n", flush=True)
-        for name, (ours, theirs, _) in all_cases.items():
+        for name, (ours, theirs, _) in measured.items():
             count = 4 if name == "resnet50" else BODIES
             for i in range(count):
                 a, b = ours.ask(gradus, i), theirs.ask(peers[PEERS[0]], i)
@@ -268,11 +270,9 @@ def main():
         print()
         print("| model | connections | peer, requests/s | gradus, requests/s | ratio | peer p50 / p99, ms | gradus p50 / p99, ms | p99 ratio | errors, peer / gradus | the peer's best way |")
         print("|---|---|---|---|---|---|---|---|---|---|")
-        for name, (ours, theirs, connections) in all_cases.items():
-            if args.only not in (None, name):
-                continue
+        for name, (ours, theirs, connections) in measured.items():
             slow = name == "resnet50"
-            for c in connections:
+            for c in [args.connections] if args.connections else connections:
                 # All are warmed up, and the peer's best way is chosen.
                 ours.wrk(gradus, c, 2)
                 trial = {}
