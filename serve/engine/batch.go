@@ -43,8 +43,7 @@ type batcher struct {
 	observer       Observer
 	log            *slog.Logger
 	processors     *processors
-	sizes          ladder // of batches
-	light          bool   // a batch takes about as long as waking a goroutine
+	light          bool // a batch takes about as long as waking a goroutine
 	running        sync.WaitGroup
 }
 

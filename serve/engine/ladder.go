@@ -22,3 +22,18 @@ func doubling(first, most int) ladder {
 	}
 	return append(l, most)
 }
+
+// fit is how many of n examples are best computed in the next batch: all, filled
+// up to a rung, or only the rung below, where filling up costs more than the rest
+// would in a batch with others. A batch costs about as much as one example more
+// than it has (BenchmarkBatch, mnist).
+func (l ladder) fit(n int) int {
+	up := l.up(n)
+	if up == 0 || n >= l[up] {
+		return min(n, l[up])
+	}
+	if below := l[up-1]; 5*(l[up]-n) > n-below {
+		return below
+	}
+	return n
+}

@@ -41,7 +41,8 @@ type answer struct {
 // examples that wait is bounded, a client that must come again learns it at no
 // cost, and an instance knows whom it may wait for.
 type queue struct {
-	most  int           // examples in a batch
+	sizes ladder        // of batches
+	most  int           // examples in a batch, the last of sizes
 	limit int           // examples that have entered and that no instance has taken
 	delay time.Duration // that jobs wait for company
 
@@ -60,8 +61,8 @@ type queue struct {
 	ended  sync.Cond        // all instances are idle
 }
 
-func newQueue(most, limit int, delay time.Duration) *queue {
-	q := &queue{most: most, limit: limit, delay: delay}
+func newQueue(sizes ladder, limit int, delay time.Duration) *queue {
+	q := &queue{sizes: sizes, most: sizes[len(sizes)-1], limit: limit, delay: delay}
 	q.ended.L = &q.mu
 	q.timer = time.AfterFunc(time.Hour, q.dueNow)
 	q.timer.Stop()
@@ -239,7 +240,8 @@ func (q *queue) take(b *batch) (alone bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
-	for i := 0; i < len(q.jobs) && b.n < q.most; {
+	most := q.sizes.fit(q.available())
+	for i := 0; i < len(q.jobs) && b.n < most; {
 		j := q.jobs[i]
 		if err := over(j.ctx, now); err != nil {
 			q.remove(i)
@@ -251,7 +253,7 @@ func (q *queue) take(b *batch) (alone bool) {
 			continue
 		}
 		b.length = j.length
-		n := min(j.n-j.next, q.most-b.n)
+		n := min(j.n-j.next, most-b.n)
 		b.parts = append(b.parts, part{job: j, lo: j.next, hi: j.next + n, wait: now.Sub(j.queued)})
 		b.n += n
 		q.remove(i)
@@ -266,6 +268,20 @@ func (q *queue) take(b *batch) (alone bool) {
 		q.send()
 	}
 	return q.rows == 0 && q.coming == 0
+}
+
+// available is the number of examples that wait and have the length of the oldest
+// one, as far as a batch can hold them.
+func (q *queue) available() int {
+	n := 0
+	for _, j := range q.jobs {
+		if j.length == q.jobs[0].length {
+			if n += j.n - j.next; n >= q.most {
+				return q.most
+			}
+		}
+	}
+	return n
 }
 
 // over tells that the time of a job is over, or that its client has left.

@@ -61,9 +61,9 @@ func newRunner(ctx context.Context, e *Engine, spec Spec) (r *runner, err error)
 	f := settings.form(plan.Flops, r.exampleBytes(), e.machine.Threads)
 	limit := max(1, int(min(int64(settings.Queue), settings.QueueBytes/r.exampleBytes())))
 	r.batcher = &batcher{
-		queue: newQueue(f.sizes[len(f.sizes)-1], limit, settings.MaxDelay),
+		queue: newQueue(f.sizes, limit, settings.MaxDelay),
 		model: spec.Name, version: spec.Version, observer: e.observer, log: e.log, processors: e.processors,
-		sizes: f.sizes, light: f.light,
+		light: f.light,
 	}
 	r.scheduler = r.batcher
 	for range f.instances {
