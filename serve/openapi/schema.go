@@ -114,10 +114,10 @@ func rows(sig *engine.Signature, rowRef object) object {
 	item := object{"anyOf": one}
 	byColumn := object{}
 	for _, c := range sig.Columns {
-		byColumn[c.Name] = object{"type": "array", "minItems": 1, "maxItems": predict.DefaultRows, "items": value(c)}
+		byColumn[c.Name] = object{"type": "array", "minItems": 1, "items": value(c)}
 	}
 	columns := object{"type": "object", "properties": byColumn, "minProperties": 1, "additionalProperties": false}
-	many := object{"type": "array", "minItems": 1, "maxItems": predict.DefaultRows, "items": item}
+	many := object{"type": "array", "minItems": 1, "items": item}
 	all := append(slices.Clone(one), many,
 		object{"type": "object", "required": list("rows"), "properties": object{"rows": many}, "additionalProperties": false},
 		object{"type": "object", "required": list("columns"), "properties": object{"columns": columns}, "additionalProperties": false})
@@ -209,7 +209,10 @@ func (s *Service) model(paths, schemas object, i *engine.Info) {
 		},
 	}
 	op["responses"] = responses
-	paths["/v1/predict/"+url.PathEscape(i.Name)] = object{"post": op}
+	get := maps.Clone(paths["/v1/predict/{model}"].(object)["get"].(object))
+	get["operationId"] = "describe." + component("", i)[1:]
+	delete(get, "parameters")
+	paths["/v1/predict/"+url.PathEscape(i.Name)] = object{"get": get, "post": op}
 }
 
 // prediction is the schema of what is told of a row.

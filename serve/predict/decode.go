@@ -17,8 +17,9 @@ import (
 
 // A decoder makes values of columns of the body of a request.
 type decoder struct {
-	body  []byte
-	limit int // of rows
+	body        []byte
+	contentType string
+	limit       int // of rows
 
 	sig    *engine.Signature
 	number map[string]int       // of columns by their names, where there are many
@@ -31,7 +32,7 @@ type decoder struct {
 // reset begins with what a version takes.
 func (d *decoder) reset(sig *engine.Signature) {
 	d.close()
-	*d = decoder{body: d.body, limit: d.limit, sig: sig, place: inRow}
+	*d = decoder{body: d.body, contentType: d.contentType, limit: d.limit, sig: sig, place: inRow}
 	d.values = make([][]any, len(sig.Columns))
 	if len(sig.Columns) > 16 {
 		d.number = make(map[string]int, len(sig.Columns))
@@ -50,12 +51,12 @@ func (d *decoder) close() {
 
 func inRow(row int) string { return fmt.Sprintf("row %d", row) }
 
-// columns are the values by column, as an engine takes them.
-func (d *decoder) columns() map[string][]any {
+// columns are the values of some rows by column, as an engine takes them.
+func (d *decoder) columns(from, to int) map[string][]any {
 	m := make(map[string][]any, len(d.values))
 	for i, v := range d.values {
 		if v != nil {
-			m[d.sig.Columns[i].Name] = v
+			m[d.sig.Columns[i].Name] = v[from:to]
 		}
 	}
 	return m
@@ -169,7 +170,8 @@ func (d *decoder) sole() int {
 }
 
 // decode reads the body by its type.
-func (d *decoder) decode(contentType string) error {
+func (d *decoder) decode() error {
+	contentType := d.contentType
 	if contentType == "application/json" {
 		return d.json()
 	}

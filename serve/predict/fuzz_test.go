@@ -41,9 +41,9 @@ func fuzz(f *testing.F, contentType string) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		before := bytes.Clone(body)
 		for _, sig := range signatures {
-			d := decoder{body: body, limit: limit}
+			d := decoder{body: body, contentType: contentType, limit: limit}
 			d.reset(sig)
-			err := d.decode(contentType)
+			err := d.decode()
 			if !bytes.Equal(body, before) {
 				t.Fatal("the body was changed")
 			}
@@ -167,9 +167,9 @@ func FuzzHeaders(f *testing.F) {
 			t.Fatal(as, err)
 		}
 		for _, sig := range signatures {
-			d := decoder{body: []byte("1"), limit: 1}
+			d := decoder{body: []byte("1"), contentType: contentType, limit: 1}
 			d.reset(sig)
-			if err := d.decode(contentType); err != nil && engine.AsError(err).Code == engine.Internal {
+			if err := d.decode(); err != nil && engine.AsError(err).Code == engine.Internal {
 				t.Fatal(err)
 			}
 			d.close()

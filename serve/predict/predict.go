@@ -4,6 +4,7 @@
 package predict
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -73,25 +74,10 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer free()
-	d := decoder{body: body, limit: s.rows}
+	d := decoder{body: body, contentType: r.Header.Get("Content-Type"), limit: s.rows}
 	defer d.close()
-	q := engine.Request{Model: model, Version: r.PathValue("version"), Results: true}
-	q.Fill = func(_ string, sig *engine.Signature) error {
-		d.reset(sig)
-		if err := d.decode(r.Header.Get("Content-Type")); err != nil {
-			return err
-		}
-		if d.n == 0 {
-			return engine.Errorf(engine.Invalid, "the request has no rows")
-		}
-		q.N, q.Columns = d.n, d.columns()
-		return nil
-	}
-	a, err := s.engine.Predict(r.Context(), &q)
+	a, err := s.ask(r.Context(), model, r.PathValue("version"), &d)
 	if err != nil {
-		if x := (*engine.ExampleError)(nil); errors.As(err, &x) {
-			return d.fail(x.Example, "%v", x)
-		}
 		return err
 	}
 	buf := buffers.Get().(*[]byte)
@@ -109,7 +95,56 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// part is how many rows are asked for at a time: the queues of models are not
+// made for all of a long table.
+const part = 128
+
+// ask predicts the rows of a request, all by one version.
+func (s *Service) ask(ctx context.Context, model, version string, d *decoder) (*engine.Response, error) {
+	q := engine.Request{Model: model, Version: version, Results: true}
+	var all *engine.Response
+	from := 0
+	q.Fill = func(_ string, sig *engine.Signature) error {
+		if d.sig != sig { // at first, and when the version was loaded again since
+			d.reset(sig)
+			if err := d.decode(); err != nil {
+				return err
+			}
+			if d.n == 0 {
+				return engine.Errorf(engine.Invalid, "the request has no rows")
+			}
+		}
+		q.N = min(d.n-from, part)
+		q.Columns = d.columns(from, from+q.N)
+		return nil
+	}
+	for {
+		a, err := s.engine.Predict(ctx, &q)
+		if x := (*engine.ExampleError)(nil); errors.As(err, &x) {
+			return nil, d.fail(from+x.Example, "%v", x)
+		}
+		if from > 0 && engine.AsError(err).Code == engine.NotFound {
+			err = engine.Errorf(engine.Unavailable, "version %s was taken away while it answered", q.Version)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all, q.Version = a, a.Version
+		} else {
+			all.N += a.N
+			all.Results = append(all.Results, a.Results...)
+		}
+		if from += a.N; from >= d.n {
+			return all, nil
+		}
+	}
+}
+
 var nosniff = []string{"nosniff"}
+
+// mostTop is the most that a client can want of classes.
+const mostTop = 1_000_000
 
 // topOf is how many classes the client wants to know of, 0 for all.
 func topOf(r *http.Request) (int, error) {
@@ -121,11 +156,11 @@ func topOf(r *http.Request) (int, error) {
 		return 0, nil
 	}
 	if len(text) == 1 {
-		if n, err := strconv.Atoi(text[0]); err == nil && n > 0 {
+		if n, err := strconv.Atoi(text[0]); err == nil && n > 0 && n <= mostTop {
 			return n, nil
 		}
 	}
-	return 0, engine.Errorf(engine.Invalid, "top: %.40q is not a positive number of classes", text)
+	return 0, engine.Errorf(engine.Invalid, "top: %.40q is not a number of classes, 1 to %d", text, mostTop)
 }
 
 // buffers holds *[]byte for answers.

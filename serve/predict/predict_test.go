@@ -336,8 +336,9 @@ func TestErrors(t *testing.T) {
 	}{
 		{"nothing", "text/plain", "a", 404, "nothing"},
 		{"mail/versions/7", "text/plain", "a", 404, ""},
-		{"mail?top=0", "text/plain", "a", 400, `top: ["0"] is not a positive number of classes`},
+		{"mail?top=0", "text/plain", "a", 400, `top: ["0"] is not a number of classes, 1 to 1000000`},
 		{"mail?top=1&top=2", "text/plain", "a", 400, "top: "},
+		{"mail?top=1000001", "text/plain", "a", 400, "top: "},
 		{"mail?top=x", "text/plain", "a", 400, "top: "},
 		{"mail", "", "a", 415, "the model takes text/plain, application/json, application/x-ndjson, multipart/form-data, text/csv, text/tab-separated-values"},
 		{"mail", "application/x-www-form-urlencoded", "a=b", 415, "the body is no picture or sound"},
@@ -500,6 +501,29 @@ func TestSecurityRow14NoAddresses(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if w := ask(h, "mail", "application/json", `"`+asked.URL+`"`); w.Code != 200 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// TestManyRows asks for more than the queue of a model holds.
+func TestManyRows(t *testing.T) {
+	h := handler(t)
+	row := func(i int) string { return fmt.Sprintf(`{"body_mass_g":%d}`, 3000+i) }
+	var rows []string
+	for i := range 3000 {
+		rows = append(rows, row(i))
+	}
+	got := predictions(t, ask(h, "masses", "application/json", "["+strings.Join(rows, ",")+"]"))
+	if len(got) != len(rows) {
+		t.Fatalf("%d predictions", len(got))
+	}
+	for _, i := range []int{0, 127, 128, 2999} {
+		if want := predictions(t, ask(h, "masses", "application/json", row(i)))[0]; got[i] != want {
+			t.Errorf("row %d: %s, want %s", i, got[i], want)
+		}
+	}
+	rows[2500] = `{"body_mass_g":"x"}`
+	if w := ask(h, "masses", "application/json", "["+strings.Join(rows, ",")+"]"); w.Code != 400 || !strings.Contains(w.Body.String(), "row 2500: column body_mass_g") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

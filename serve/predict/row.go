@@ -7,10 +7,10 @@ import "github.com/gradus-ml/gradus/serve/engine"
 // there is none. They may share the body's memory. The error is an
 // *engine.Error.
 func Row(sig *engine.Signature, contentType string, body []byte) (map[string]any, error) {
-	d := decoder{body: body, limit: DefaultRows}
+	d := decoder{body: body, contentType: contentType, limit: DefaultRows}
 	d.reset(sig)
 	defer d.close()
-	if err := d.decode(contentType); err != nil {
+	if err := d.decode(); err != nil {
 		return nil, err
 	}
 	if d.n != 1 {

@@ -187,9 +187,9 @@ func BenchmarkDecode(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {
-				d := decoder{body: text, limit: 10}
+				d := decoder{body: text, contentType: "application/json", limit: 10}
 				d.reset(sig)
-				if err := d.decode("application/json"); err != nil || d.n != 1 {
+				if err := d.decode(); err != nil || d.n != 1 {
 					b.Fatal(err, d.n)
 				}
 				d.close()
