@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,7 +150,8 @@ func TestServed(t *testing.T) {
 }
 
 // TestBodies: what the server takes fits the schema of the model's bodies, and
-// what does not fit is not taken. Answers fit theirs.
+// what does not fit is not taken. What fits is taken, but for images, of which a
+// schema can't say that they are. Answers fit theirs.
 func TestBodies(t *testing.T) {
 	e := enginetest.Engine(t, kinds...)
 	doc := parse(t, openapi.New(e).Document(e.Models()))
@@ -161,6 +163,7 @@ func TestBodies(t *testing.T) {
 	values := []string{"null", "true", "0", "-1", "1.5", "256", "1e39", "-3.4e38", "1e-300", "123456789012345678901234567890", `""`, `" "`, `"a"`, `"17"`, `" 17 "`, `"1e5"`, `"-.5"`, `"1e39"`,
 		`"male"`, `"2026-01-31"`, "[]", "[1]", "[[1]]", "[null]", "[1,2]", `["a"]`, `["a","b"]`, "[[1,2],[3,4]]", "[[1,2],[3]]", "[[[1,2]]]", "[[[[1]]]]", `[1,"a"]`,
 		"{}", b64, `{"b64":"*"}`, `{"b64":1}`, `{"b64":"YQ","x":1}`, "[" + strings.TrimSuffix(strings.Repeat("7,", 784), ",") + "]"}
+	beyond := []string{`"1e39"`, b64} // a text that is beyond float32, bytes that are no text: what no pattern tells
 	taken := 0
 	for _, i := range e.Models() {
 		sig := &i.Signature
@@ -185,6 +188,9 @@ func TestBodies(t *testing.T) {
 			fits := rows.Validate(parse(t, []byte(body)))
 			if w.Code == 200 && fits != nil {
 				t.Errorf("%s takes %.200s, which does not fit its schema: %v", path, body, fits)
+			}
+			if w.Code != 200 && fits == nil && i.Name != enginetest.Digits && !slices.ContainsFunc(beyond, func(v string) bool { return strings.Contains(body, v) }) {
+				t.Errorf("%s refuses %.200s, which fits its schema: %s", path, body, w.Body)
 			}
 			if responses[fmt.Sprint(w.Code)] == nil {
 				t.Errorf("%s answers %.200s with %d", path, body, w.Code)
