@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -93,11 +94,14 @@ func (b *batcher) start(i *instance) {
 // processors for it are idle and the model is light, the batch is computed here:
 // waking another goroutine takes longer than many a model.
 func (b *batcher) submit(jobs ...*job) {
-	i := b.put(jobs)
+	i, company := b.put(jobs)
 	if i == nil {
 		return
 	}
 	if b.light {
+		if company {
+			runtime.Gosched() // who is about to enter does so first
+		}
 		n := b.processors.more(i.least)
 		if n == i.least {
 			if b.turn(i, n); !b.again(i) {

@@ -14,11 +14,16 @@ func (l ladder) up(n int) int {
 	return min(i, len(l)-1)
 }
 
-// doubling is 1, 2, 4, ... up to most, and most itself.
-func doubling(first, most int) ladder {
+// upTo is 1, 2, 3, 4, 6, 8, 12, 16 and so on up to most: at most a third of a
+// batch is filled up. Powers of two alone cost a third more where batches are of
+// any size (BenchmarkPredict, mnist/16).
+func upTo(most int) ladder {
 	var l ladder
-	for n := first; n < most; n *= 2 {
+	for n := 1; n < most; n *= 2 {
 		l = append(l, n)
+		if half := n + n/2; n > 1 && half < most {
+			l = append(l, half)
+		}
 	}
 	return append(l, most)
 }

@@ -46,19 +46,20 @@ type queue struct {
 	limit int           // examples that have entered and that no instance has taken
 	delay time.Duration // that jobs wait for company
 
-	mu     sync.Mutex
-	timer  *time.Timer // claims an instance for jobs that have waited enough
-	jobs   []*job
-	rows   int           // examples of jobs that no instance has taken
-	held   int           // the same, and those on their way
-	coming int           // requests on their way
-	due    time.Time     // when the jobs wait no longer
-	pace   time.Duration // of one example, lately
-	closed bool
-	idle   []*instance
-	wanted []chan *instance // of those who want an instance for themselves
-	all    int              // instances
-	ended  sync.Cond        // all instances are idle
+	mu      sync.Mutex
+	timer   *time.Timer // claims an instance for jobs that have waited enough
+	jobs    []*job
+	rows    int           // examples of jobs that no instance has taken
+	held    int           // the same, and those on their way
+	coming  int           // requests on their way
+	due     time.Time     // when the jobs wait no longer
+	pace    time.Duration // of one example, lately
+	company bool          // the last batch had several requests
+	closed  bool
+	idle    []*instance
+	wanted  []chan *instance // of those who want an instance for themselves
+	all     int              // instances
+	ended   sync.Cond        // all instances are idle
 }
 
 func newQueue(sizes ladder, limit int, delay time.Duration) *queue {
@@ -98,8 +99,9 @@ func (q *queue) leave(n int) {
 }
 
 // put queues the jobs of a request that has entered. It returns an instance that
-// may take jobs now, which is the caller's.
-func (q *queue) put(jobs []*job) *instance {
+// may take jobs now, which is the caller's, and whether others are about to enter,
+// by what was lately.
+func (q *queue) put(jobs []*job) (i *instance, company bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.coming--
@@ -122,7 +124,8 @@ func (q *queue) put(jobs []*job) *instance {
 		q.jobs = append(q.jobs, j)
 		q.rows += j.n
 	}
-	return q.claim()
+	i = q.claim()
+	return i, q.most > 1 && (q.company || len(q.idle)+1 < q.all)
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -235,7 +238,7 @@ func (q *queue) borrow(ctx context.Context) (*instance, error) {
 
 // take fills an empty batch with jobs of one length. Of a job that is too large
 // the rest goes behind the others. Jobs whose time is over are answered so. It
-// reports whether nobody waits and nobody is on the way.
+// reports whether the batch is of one request, and no other waits or is on its way.
 func (q *queue) take(b *batch) (alone bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -263,11 +266,12 @@ func (q *queue) take(b *batch) (alone bool) {
 			q.held += j.n - j.next
 		}
 	}
+	q.company = len(b.parts) > 1
 	if len(q.jobs) > 0 { // they have waited enough
 		q.due = now
 		q.send()
 	}
-	return q.rows == 0 && q.coming == 0
+	return len(b.parts) == 1 && q.rows == 0 && q.coming == 0
 }
 
 // available is the number of examples that wait and have the length of the oldest
