@@ -2,7 +2,6 @@ package inference
 
 import (
 	"context"
-	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -150,17 +149,28 @@ func (in *input) tensor(sig *engine.Signature) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.DType().IsFloat() {
-		for i := range t.Size() {
-			if x := t.Float(i); math.IsNaN(x) || math.IsInf(x, 0) {
-				return nil, engine.Errorf(engine.Invalid, "input tensor %s: element %d is %v, want finite numbers", in.name, i, x)
-			}
-		}
+	if i := notFinite(t); i >= 0 {
+		return nil, engine.Errorf(engine.Invalid, "input tensor %s: element %d is %v, want finite numbers", in.name, i, t.Float(i))
 	}
 	if t == in.array.Numbers {
 		t = t.Clone()
 	}
 	return t, nil
+}
+
+// notFinite is the first element that is NaN or infinite, -1 if there is none.
+func notFinite(t *tensor.Tensor) int {
+	switch dt := t.DType(); {
+	case dt == dtype.Float32:
+		return slices.IndexFunc(t.F32(), func(x float32) bool { return x-x != 0 })
+	case dt.IsFloat():
+		for i := range t.Size() {
+			if x := t.Float(i); x-x != 0 {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // answers makes what goes out of what the engine gave.

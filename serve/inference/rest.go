@@ -454,7 +454,7 @@ func appendAnswer(dst []byte, r *engine.Response, id string, answers []answer) (
 		case a.tensor != nil:
 			dst = append(dst, `,"data":`...)
 			if dst, err = jsondoc.AppendFlat(dst, a.tensor); err != nil {
-				return nil, 0, notFinite(a, err)
+				return nil, 0, unwritable(a, err)
 			}
 		default:
 			dst = append(dst, `,"data":[`...)
@@ -478,7 +478,7 @@ func appendAnswer(dst []byte, r *engine.Response, id string, answers []answer) (
 	return dst, header, nil
 }
 
-func notFinite(a *answer, err error) error {
+func unwritable(a *answer, err error) error {
 	return engine.Errorf(engine.Internal, "output %s: %v; binary data can", a.name, err)
 }
 

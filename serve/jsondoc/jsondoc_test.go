@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"reflect"
 	"runtime"
 	"strconv"
@@ -487,33 +488,47 @@ func FuzzAppendString(f *testing.F) {
 	})
 }
 
-// request is one of the Open Inference Protocol for a digit.
-func request() []byte {
-	b := []byte(`{"inputs":[{"name":"image","shape":[1,1,28,28],"datatype":"FP32","data":[`)
-	for i := range 784 {
-		if i > 0 {
-			b = append(b, ',')
+// requests are some of the Open Inference Protocol for digits, all different so
+// that a processor can't learn by heart how long the numbers are.
+func requests(datatype string) [][]byte {
+	r := rand.New(rand.NewPCG(1, 1))
+	list := make([][]byte, 64)
+	for k := range list {
+		b := []byte(`{"inputs":[{"name":"image","shape":[1,1,28,28],"datatype":"` + datatype + `","data":[`)
+		for i := range 784 {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			p := r.IntN(256)
+			if datatype == "UINT8" {
+				b = AppendInt(b, int64(p))
+			} else {
+				b, _ = AppendFloat32(b, (float32(p)/255-0.1307)/0.3081)
+			}
 		}
-		b, _ = AppendFloat32(b, float32((i*37)%256)/255)
+		list[k] = append(b, "]}]}"...)
 	}
-	return append(b, "]}]}"...)
+	return list
 }
 
 func BenchmarkParse(b *testing.B) {
-	text := request()
-	b.SetBytes(int64(len(text)))
-	b.ReportAllocs()
-	for b.Loop() {
-		d, err := Parse(text, DefaultLimits())
-		if err != nil {
-			b.Fatal(err)
-		}
-		d.Free()
+	for _, datatype := range []string{"FP32", "UINT8"} {
+		b.Run(datatype, func(b *testing.B) {
+			list := requests(datatype)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				d, err := Parse(list[i%len(list)], DefaultLimits())
+				if err != nil {
+					b.Fatal(err)
+				}
+				d.Free()
+			}
+		})
 	}
 }
 
 func BenchmarkEncodingJSON(b *testing.B) {
-	text := request()
+	text := requests("FP32")[0]
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {

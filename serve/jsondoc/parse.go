@@ -277,20 +277,24 @@ func (p *parser) numbers() error {
 	}
 	f.state = numbers
 	for {
-		x, form, magnitude, err := p.number()
-		if err != nil {
-			return err
-		}
 		if len(d.nums) == cap(d.nums) {
 			d.nums = grow(d.nums, p.at, len(p.b), math.MaxInt)
 		}
-		if form != plain {
-			if len(d.exact) == cap(d.exact) {
-				d.exact = grow(d.exact, p.at, len(p.b), math.MaxInt)
+		if n := p.short(); n > 0 {
+			f.count += uint32(n - 1)
+		} else {
+			x, form, magnitude, err := p.number()
+			if err != nil {
+				return err
 			}
-			d.exact = append(d.exact, exact{len(d.nums), magnitude, form == negative})
+			if form != plain {
+				if len(d.exact) == cap(d.exact) {
+					d.exact = grow(d.exact, p.at, len(p.b), math.MaxInt)
+				}
+				d.exact = append(d.exact, exact{len(d.nums), magnitude, form == negative})
+			}
+			d.nums = append(d.nums, x)
 		}
-		d.nums = append(d.nums, x)
 		if p.skip() != ',' {
 			return nil
 		}
@@ -303,6 +307,83 @@ func (p *parser) numbers() error {
 		}
 		f.count++
 	}
+}
+
+// short reads the numbers that most are, as many as follow each other and there
+// is room for: digits, with a point or without, few enough for one exact
+// division to be all that is rounded. It leaves others, and what is wrong, to
+// number, and tells how many it has read.
+func (p *parser) short() (count int) {
+	b, i, nums := p.b, p.at, p.d.nums
+	for len(nums) < cap(nums) {
+		minus := i < len(b) && b[i] == '-'
+		if minus {
+			i++
+		}
+		m, whole := digits(b, i)
+		if whole == 0 || whole == 8 || whole > 1 && b[i] == '0' {
+			break
+		}
+		i += whole
+		places := 0
+		if b[i] == '.' {
+			i++
+			f, n := digits(b, i)
+			if n == 0 {
+				break
+			}
+			m = m*integers[n] + f
+			i += n
+			places = n
+			if n == 8 {
+				f, n = digits(b, i)
+				m = m*integers[n] + f
+				i += n
+				places += n
+			}
+		}
+		// 10^15 is less than 2^53, and the powers are exact up to 10^22. What goes
+		// on is a power, or digits where no eight bytes are left.
+		if whole+places > 15 || i == len(b) || b[i]|0x20 == 'e' || b[i]-'0' <= 9 {
+			break
+		}
+		x := float64(m)
+		if places > 0 {
+			x /= powers[places]
+		}
+		if minus {
+			x = -x
+		}
+		nums = append(nums, x)
+		count++
+		p.at = i
+		// Another one, if nothing but a comma is between.
+		if i+1 == len(b) || b[i] != ',' || b[i+1]-'0' > 9 && b[i+1] != '-' {
+			break
+		}
+		i++
+	}
+	p.d.nums = nums
+	return count
+}
+
+// integers are powers of ten.
+var integers = [...]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
+
+// digits reads up to eight at once, by arithmetic instead of branches, which
+// numbers of several lengths would mispredict. It reads none where no eight
+// bytes are left.
+func digits(b []byte, i int) (value uint64, n int) {
+	if i+8 > len(b) {
+		return 0, 0
+	}
+	w := binary.LittleEndian.Uint64(b[i:]) ^ 0x3030303030303030 // digits are 0 to 9 now
+	const tops = 0x8080808080808080
+	n = bits.TrailingZeros64((w|(w+0x7676767676767676))&tops) / 8
+	w <<= 64 - 8*n // those that are none go, and zeros come before the first
+	w = w*10 + w>>8
+	const pairs = 0x000000ff000000ff
+	return ((w&pairs)*(100+1000000<<32) + (w>>16&pairs)*(1+10000<<32)) >> 32, n
 }
 
 // powers of ten that float64 holds exactly.

@@ -93,11 +93,13 @@ func (v Value) Fill(t *tensor.Tensor) error {
 func fill(t *tensor.Tensor, nums []float64) bool {
 	switch t.DType() {
 	case dtype.Float32:
-		most := 0.0
-		for i, x := range t.F32() {
-			x = float32(nums[i])
-			t.F32()[i] = x
-			most = max(most, math.Abs(float64(x)))
+		dst := t.F32()
+		most := float32(0)
+		for i, x := range nums {
+			dst[i] = float32(x)
+			if a := float32(math.Abs(x)); a > most {
+				most = a
+			}
 		}
 		return most <= math.MaxFloat32
 	case dtype.Float64:
@@ -106,10 +108,11 @@ func fill(t *tensor.Tensor, nums []float64) bool {
 	case dtype.Uint8:
 		dst := tensor.Data[uint8](t)
 		for i, x := range nums {
-			if !(x >= 0 && x <= math.MaxUint8 && x == math.Trunc(x)) {
+			u := uint8(int64(x))
+			if float64(u) != x {
 				return false
 			}
-			dst[i] = uint8(x)
+			dst[i] = u
 		}
 		return true
 	}
