@@ -57,7 +57,13 @@ func (s *Service) predict(ctx context.Context, model, version string, c *call) (
 		defer cancel()
 	}
 	req := &engine.Request{Model: model, Version: version}
+	seen := make(map[string]bool, len(c.outputs))
 	for _, o := range c.outputs {
+		// Each costs what it takes to write it: a short request asks for no long answer.
+		if seen[o.name] {
+			return "", nil, nil, engine.Errorf(engine.Invalid, "output %.40q is asked for twice", o.name)
+		}
+		seen[o.name] = true
 		req.Outputs = append(req.Outputs, o.name)
 	}
 	req.Fill = func(v string, sig *engine.Signature) error {
@@ -81,15 +87,15 @@ func (c *call) fill(r *engine.Request, sig *engine.Signature) error {
 		return engine.Errorf(engine.Invalid, "the request has no inputs")
 	}
 	r.N = c.inputs[0].array.N()
-	for i, in := range c.inputs {
+	seen := make(map[string]bool, len(c.inputs))
+	for _, in := range c.inputs {
 		if n := in.array.N(); n != r.N {
-			return engine.Errorf(engine.Invalid, "input %s has %d examples, and input %s has %d; the first axis is that of examples", in.name, n, c.inputs[0].name, r.N)
+			return engine.Errorf(engine.Invalid, "input %.40q has %d examples, and input %.40q has %d; the first axis is that of examples", in.name, n, c.inputs[0].name, r.N)
 		}
-		for _, o := range c.inputs[:i] {
-			if o.name == in.name {
-				return engine.Errorf(engine.Invalid, "input %s is there twice", in.name)
-			}
+		if seen[in.name] {
+			return engine.Errorf(engine.Invalid, "input %.40q is there twice", in.name)
 		}
+		seen[in.name] = true
 	}
 	if c.preprocessed {
 		r.Tensors = make(map[string]*tensor.Tensor, len(c.inputs))

@@ -65,11 +65,12 @@ func TestErrors(t *testing.T) {
 		{`{"inputs":[{"name":"image","shape":[1],"datatype":"BYTES","parameters":{"content_type":"base64"},"data":["?"]}]}`, `inputs[0].data[0]: is no base64`},
 		{`{"inputs":[{"name":"image","shape":[1],"datatype":"UINT8","parameters":{"shared_memory_region":"r"}}]}`, `inputs[0].parameters.shared_memory_region: this server shares no memory with clients; send the data`},
 		{`{"inputs":[{"name":"image","shape":[1],"datatype":"UINT8","parameters":{"binary_data_size":1}}]}`, `inputs[0].parameters.binary_data_size: is 1, and 0 bytes of binary data are left after the JSON`},
-		{`{"inputs":[` + image + `,` + image + `]}`, `input image is there twice`},
+		{`{"inputs":[` + image + `,` + image + `]}`, `input "image" is there twice`},
 		{`{"inputs":[` + strings.Replace(image, "image", "picture", 1) + `]}`, `the model has no input "picture"; its inputs are image`},
 		{`{"inputs":[` + image + `],"outputs":[{}]}`, `outputs[0]: want a name`},
 		{`{"inputs":[` + image + `],"outputs":[3]}`, `outputs[0]: want an object, got a number`},
 		{`{"inputs":[` + image + `],"outputs":{}}`, `outputs: want an array, got an object`},
+		{`{"inputs":[` + image + `],"outputs":[{"name":"label"},{"name":"label"}]}`, `output "label" is asked for twice`},
 		{`{"inputs":[` + image + `],"outputs":[{"name":"x"}]}`, `model digits has no output "x"`},
 		{`{"inputs":[` + image + `],"outputs":[{"name":"label","parameters":{"binary_data":1}}]}`, `outputs[0].parameters.binary_data: want true or false, got a number`},
 		{`{"inputs":[` + image + `],"outputs":[{"name":"label","parameters":{"shared_memory_region":"r"}}]}`, `outputs[0].parameters.shared_memory_region: this server shares no memory with clients; send the data`},
@@ -91,6 +92,26 @@ func TestErrors(t *testing.T) {
 		w := ask(h, "POST", "/v2/models/penguins/infer", []byte(c.body))
 		if got := message(t, w); w.Code != 400 || !strings.Contains(got, c.want) {
 			t.Errorf("%.100s: %d\n got %s\nwant %s", c.body, w.Code, got, c.want)
+		}
+	}
+}
+
+// TestManyNames would take hours if names were compared with each other.
+func TestManyNames(t *testing.T) {
+	h := handler(t, enginetest.Digits)
+	var inputs, outputs []string
+	for i := range 100_000 {
+		inputs = append(inputs, fmt.Sprintf(`{"name":"x%d","shape":[1],"datatype":"BOOL","data":[1]}`, i))
+		outputs = append(outputs, fmt.Sprintf(`{"name":"x%d"}`, i))
+	}
+	for _, body := range []string{
+		`{"inputs":[` + strings.Join(inputs, ",") + `]}`,
+		`{"inputs":[{"name":"image","shape":[1,784],"datatype":"UINT8","data":` + pixels(1) + `}],"outputs":[` + strings.Join(outputs, ",") + `]}`,
+	} {
+		start := time.Now()
+		w := ask(h, "POST", "/v2/models/digits/infer", []byte(body))
+		if took := time.Since(start); w.Code != 400 || took > 5*time.Second {
+			t.Errorf("%.60s: %d %.200s after %v", body, w.Code, w.Body, took)
 		}
 	}
 }
