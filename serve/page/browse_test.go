@@ -86,7 +86,7 @@ func serving(t *testing.T, dirs map[string]string, keys ...string) string {
 const best = `document.querySelector("#answer .figure strong")?.textContent`
 
 // explained waits until the page tells what the present prediction rests on.
-const explained = `!document.querySelector("#why").hidden && document.querySelector("#reason").childElementCount`
+const explained = `!document.querySelector("#why").hidden && document.querySelector("#reason").childElementCount && !document.querySelector("#reason .empty")`
 
 // TestBrowser tries models as people do: with mouse, touch and keyboard, at a
 // desk and on a phone.
@@ -130,7 +130,7 @@ func TestBrowser(t *testing.T) {
 		}
 		// Undo takes the stroke back, and with it the answer.
 		get[any](b, `[...document.querySelectorAll(".tools button")].find((x) => x.textContent === "Undo").click()`)
-		b.wait(`document.querySelector("#answer .empty") && document.querySelector("#why").hidden`)
+		b.wait(`document.querySelector("#answer .empty") && document.querySelector("#reason .empty")`)
 	}
 
 	// Pictures that are dropped, and chosen. Inverted, a picture is another one.

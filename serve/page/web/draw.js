@@ -195,7 +195,7 @@ export class Field {
       c.beginPath();
       c.moveTo(...s[0]);
       for (let i = 1; i < s.length - 1; i++) c.quadraticCurveTo(...s[i], (s[i][0] + s[i + 1][0]) / 2, (s[i][1] + s[i + 1][1]) / 2);
-      c.lineTo(...s.at(-1));
+      c.lineTo(s.at(-1)[0] + 0.01, s.at(-1)[1]); // a line without length is not drawn
       c.stroke();
     }
   }

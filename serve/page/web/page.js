@@ -57,7 +57,9 @@ function show(model) {
 
 function nothing() {
   find("answer").replaceChildren(make("p", { className: "empty" }, shown.model.ready === false ? shown.model.problem : "It comes as soon as there is an input."));
-  find("why").hidden = true;
+  const drawn = shown.model.columns.some((c) => c.kind === "image"); // beside a field it keeps its place
+  find("reason").replaceChildren(make("p", { className: "empty" }, "It comes with the prediction."));
+  find("why").hidden = !drawn;
   error(null);
 }
 
@@ -123,7 +125,7 @@ async function explain() {
 function fail(e, again) {
   if (e.name === "AbortError") return;
   if (e.status === 401) return trouble(e);
-  error(e.message);
+  error(e.message.replace(/^Row 0: (.)/, (_, c) => c.toUpperCase()));
   if (e.status === 429 || e.status === 503) setTimeout(again, 1000 * (e.retry || 1));
 }
 
