@@ -368,13 +368,13 @@ func (in *input) fromJSON(d datatype, dims []int, v jsondoc.Value, base64d bool)
 
 // withNulls fills a tensor of floats, with NaN for null.
 func (in *input) withNulls(t *tensor.Tensor, v jsondoc.Value) error {
+	one := tensor.New(t.DType(), shape.Of(1))
 	i := 0
 	for leaf := range v.Leaves() {
 		if leaf.Kind() == jsondoc.Null {
 			t.SetFloat(i, math.NaN())
 			in.nulls = true
 		} else {
-			one := tensor.New(t.DType(), shape.Of(1))
 			if err := leaf.Fill(one); err != nil {
 				return err
 			}
