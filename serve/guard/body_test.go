@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -259,5 +260,75 @@ func TestLimits(t *testing.T) {
 	}
 	if err := (Limits{}).Validate(); err == nil {
 		t.Error("no limits at all are valid")
+	}
+}
+
+func FuzzBody(f *testing.F) {
+	for _, encoding := range []string{"", "gzip", "deflate", "zstd"} {
+		f.Add(encoding, packed(f, encoding, []byte("hello, hello, hello")))
+		f.Add(encoding, packed(f, encoding, make([]byte, 2<<20)))
+	}
+	l := small()
+	l.UnpackedBytes = 64 << 10
+	s := newStock(l)
+	f.Fuzz(func(t *testing.T, encoding string, sent []byte) {
+		r := request(bytes.NewReader(sent), -1, encoding)
+		in := s.receive(r, nil)
+		r.Body = in
+		body, free, err := Body(r)
+		switch {
+		case err != nil && code(err) < 0:
+			t.Errorf("an error without a code: %v", err)
+		case err == nil && int64(len(body)) > max(l.UnpackedBytes, int64(len(sent))):
+			t.Errorf("%d bytes became %d", len(sent), len(body))
+		case err == nil:
+			free()
+		}
+		in.done()
+		if s.budget.free != l.MemoryBytes {
+			t.Errorf("%d bytes of memory are free in the end", s.budget.free)
+		}
+	})
+}
+
+// BenchmarkProtect is what a request of a kibibyte costs by the guard, network
+// and handler apart.
+func BenchmarkProtect(b *testing.B) {
+	_, line, err := NewKey("a")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, keys := range map[string][]string{"open": nil, "key": {line}} {
+		b.Run(name, func(b *testing.B) {
+			st := settings()
+			g, err := New(st)
+			if err != nil {
+				b.Fatal(err)
+			}
+			token, line, err := NewKey("b")
+			if err != nil {
+				b.Fatal(err)
+			}
+			if keys != nil {
+				g.settings.Keys.List = append(keys, line)
+				if err := g.Reload(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			h := Identify(Recover(slog.New(slog.DiscardHandler), g.Protect(http.HandlerFunc(echo))))
+			body := make([]byte, 1<<10)
+			w := httptest.NewRecorder()
+			b.ReportAllocs()
+			for b.Loop() {
+				r := request(bytes.NewReader(body), 1<<10, "")
+				r.Host = "localhost"
+				r.Header.Set("X-API-Key", token)
+				w.Body.Reset()
+				h.ServeHTTP(w, r)
+			}
+			if w.Code != 200 {
+				b.Error(w.Code)
+			}
+		})
 	}
 }
