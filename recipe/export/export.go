@@ -255,10 +255,7 @@ func replaceable(dir string, overwrite bool) (exists bool, err error) {
 	if len(entries) > 0 && !overwrite {
 		return false, fmt.Errorf("%s is there: --overwrite replaces it", dir)
 	}
-	known := []string{"model"}
-	for _, name := range Names() {
-		known = append(known, name)
-	}
+	known := append([]string{"model"}, Names()...)
 	for _, e := range entries {
 		if !slices.Contains(known, e.Name()) {
 			return false, fmt.Errorf("%s holds %s, which no export has: only a folder that was exported is replaced", dir, e.Name())
