@@ -17,11 +17,12 @@ import (
 // An input is a tensor of the network and the columns that it is made of.
 type input struct {
 	feature.Fitted
-	dt      dtype.DType
-	item    shape.Shape // of an example, at the largest length
-	columns []string
-	missing []bool          // the column may be left out
-	varying feature.Varying // nil where all examples have one length
+	dt       dtype.DType
+	item     shape.Shape // of an example, at the largest length
+	columns  []string
+	missing  []bool          // the column may be left out
+	varying  feature.Varying // nil where all examples have one length
+	pictures *pictures       // nil where it reads none
 }
 
 // inputsOf lists the inputs of a set.
@@ -163,7 +164,7 @@ func (v *version) encodeAll(ctx context.Context, r *Request) (*job, error) {
 		for i := range v.runner.inputs {
 			in := &v.runner.inputs[i]
 			row := j.in[i].Row(0)
-			if err := in.encode(&row, r, 0, make([]any, len(in.columns))); err != nil {
+			if err := in.encode(ctx, &row, r, 0, make([]any, len(in.columns))); err != nil {
 				return nil, err
 			}
 		}
@@ -181,7 +182,7 @@ func (v *version) encodeAll(ctx context.Context, r *Request) (*job, error) {
 		values := make([]any, len(in.columns))
 		for k := range r.N {
 			row := j.in[i].Row(k)
-			if err := in.encode(&row, r, k, values); err != nil {
+			if err := in.encode(ctx, &row, r, k, values); err != nil {
 				return nil, err
 			}
 		}
@@ -200,8 +201,20 @@ func (in *input) values(r *Request, k int, values []any) {
 }
 
 // encode makes the tensor of example k, of columns.
-func (in *input) encode(dst *tensor.Tensor, r *Request, k int, values []any) error {
+func (in *input) encode(ctx context.Context, dst *tensor.Tensor, r *Request, k int, values []any) error {
 	in.values(r, k, values)
+	if in.pictures != nil {
+		if file, ok := values[0].([]byte); ok {
+			leave, err := in.pictures.enter(ctx, file)
+			if err != nil && ctx.Err() != nil {
+				return err
+			}
+			if err != nil {
+				return in.wrong(k, fmt.Errorf("column %s: %w", in.columns[0], err))
+			}
+			defer leave()
+		}
+	}
 	return in.wrong(k, in.Encoder.Encode(dst, values, data.Draw{}))
 }
 
@@ -269,7 +282,7 @@ func (v *version) encodeVarying(ctx context.Context, r *Request) (*encoded, erro
 				if r.Tensors != nil {
 					from := r.Tensors[in.Name].Row(k)
 					copy(row.Bytes(), from.Bytes())
-				} else if err := in.encode(&row, r, k, values); err != nil {
+				} else if err := in.encode(ctx, &row, r, k, values); err != nil {
 					return nil, err
 				}
 			}

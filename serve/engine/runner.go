@@ -49,6 +49,7 @@ func newRunner(ctx context.Context, e *Engine, spec Spec) (r *runner, err error)
 		return nil, err
 	}
 	r = &runner{saved: saved, inputs: inputsOf(saved.Set), lengths: saved.Set.Lengths()}
+	e.limit(r.inputs)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.close())
