@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/serve/engine"
 	"github.com/gradus-ml/gradus/serve/engine/enginetest"
+	"github.com/gradus-ml/gradus/serve/guard"
 	"github.com/gradus-ml/gradus/serve/predict"
 	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
@@ -28,9 +30,11 @@ func (s *sink) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+func (s *sink) SetReadDeadline(time.Time) error { return nil }
+
 // BenchmarkPredict asks about one example, with one client: "engine" by values
-// that are ready, "handler" by a request. What the service adds is the
-// difference.
+// that are ready, "handler" by a request that comes by a guard. What both add is
+// the difference.
 func BenchmarkPredict(b *testing.B) {
 	mail := "From: someone\nSubject: free money\n\n" + string(bytes.Repeat([]byte("you have won a prize, click here now to claim it. "), 20))
 	row := `{"sex":"male","island":"Dream","bill_length_mm":44.5,"bill_depth_mm":17.5,"flipper_length_mm":200,"body_mass_g":3800}`
@@ -63,6 +67,11 @@ func BenchmarkPredict(b *testing.B) {
 		b.Run(c.name+"/handler", func(b *testing.B) {
 			mux := http.NewServeMux()
 			predict.New(e).Register(mux)
+			g, err := guard.New(guard.Settings{Limits: guard.DefaultLimits(), Local: true, Request: time.Minute, Scope: func(*http.Request) guard.Scope { return "" }})
+			if err != nil {
+				b.Fatal(err)
+			}
+			h := g.Protect(mux)
 			w := &sink{header: http.Header{}}
 			u := &url.URL{Path: "/v1/predict/" + c.model}
 			body := bytes.NewReader(nil)
@@ -74,7 +83,7 @@ func BenchmarkPredict(b *testing.B) {
 				r := &http.Request{Method: "POST", URL: u, Header: header, Body: io.NopCloser(body), ContentLength: int64(len(text))}
 				clear(w.header)
 				w.code = 200
-				mux.ServeHTTP(w, r)
+				h.ServeHTTP(w, r)
 				if w.code != 200 {
 					b.Fatal(w.code)
 				}

@@ -144,7 +144,7 @@ func (w *writer) numbers(m map[string]float64) {
 			break
 		}
 		w.dst = w.dst[:before]
-		w.classes = slices.AppendSeq(w.classes[:0], maps.Keys(m))
+		w.classes = slices.AppendSeq(slices.Grow(w.classes[:0], len(m)), maps.Keys(m))
 		slices.Sort(w.classes)
 	}
 	w.dst = append(w.dst, '}')
