@@ -49,6 +49,15 @@ func TestPredict(t *testing.T) {
 	}
 }
 
+// TestNoOutputs asks for results alone.
+func TestNoOutputs(t *testing.T) {
+	e := enginetest.Engine(t, enginetest.Mail)
+	a, err := e.Predict(t.Context(), &engine.Request{Model: enginetest.Mail, N: 1, Columns: map[string][]any{"text": {"a"}}, Outputs: []string{}, Results: true})
+	if err != nil || len(a.Outputs) != 0 || len(a.Results) != 1 {
+		t.Errorf("%v, %v", a, err)
+	}
+}
+
 // TestFill completes a request when its version is known.
 func TestFill(t *testing.T) {
 	e := enginetest.Engine(t, enginetest.Mail)

@@ -114,7 +114,7 @@ func (v *version) enter(ctx context.Context, r *Request) (in *encoded, err error
 func (v *version) wanted(names []string) ([]Output, error) {
 	var list []Output
 	for _, o := range v.signature.Outputs {
-		if len(names) == 0 && !o.Asked || slices.Contains(names, o.Name) {
+		if names == nil && !o.Asked || slices.Contains(names, o.Name) {
 			list = append(list, o)
 		}
 	}

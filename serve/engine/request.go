@@ -24,8 +24,8 @@ type Request struct {
 	Columns map[string][]any
 	// Tensors, in place of Columns, holds [N ...] for each of Signature.Tensors.
 	Tensors map[string]*tensor.Tensor
-	// Outputs names what the answer is to hold; none takes all that need not be
-	// asked for.
+	// Outputs names what the answer is to hold; nil takes all that need not be
+	// asked for, an empty list none.
 	Outputs []string
 	// Results asks for what a person reads, a value that encodes to JSON for
 	// each example and target.

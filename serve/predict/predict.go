@@ -101,7 +101,7 @@ const part = 128
 
 // ask predicts the rows of a request, all by one version.
 func (s *Service) ask(ctx context.Context, model, version string, d *decoder) (*engine.Response, error) {
-	q := engine.Request{Model: model, Version: version, Results: true}
+	q := engine.Request{Model: model, Version: version, Outputs: []string{}, Results: true}
 	var all *engine.Response
 	from := 0
 	q.Fill = func(_ string, sig *engine.Signature) error {
