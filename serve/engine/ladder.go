@@ -15,8 +15,8 @@ func (l ladder) up(n int) int {
 }
 
 // upTo is 1, 2, 3, 4, 6, 8, 12, 16 and so on up to most: at most a third of a
-// batch is filled up. Powers of two alone cost a third more where batches are of
-// any size (BenchmarkPredict, mnist/16).
+// batch would be filled up. Weights are packed once for all sizes, so that a finer
+// ladder takes little memory.
 func upTo(most int) ladder {
 	var l ladder
 	for n := 1; n < most; n *= 2 {
