@@ -6,12 +6,15 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The commands of README run, in their order, in a folder with what a user has:
@@ -41,6 +44,7 @@ func TestCommandsRun(t *testing.T) {
 			}
 		}
 	}
+	r.stop(t)
 	if seen < 5 {
 		t.Errorf("only %d commands were found", seen)
 	}
@@ -50,6 +54,8 @@ func TestCommandsRun(t *testing.T) {
 type runner struct {
 	dir    string // where; also holds the digits
 	binary string
+	server *exec.Cmd // that was started last, if it runs
+	listen string    // its address
 }
 
 // command runs one line, and tells whether it knows how.
@@ -63,6 +69,10 @@ func (r *runner) command(t *testing.T, words []string) bool {
 		r.gradus(t, words[3:])
 	case strings.HasPrefix(line, "gradus "):
 		r.gradus(t, words[1:])
+	case words[0] == "curl":
+		if _, err := exec.LookPath("curl"); err == nil {
+			r.mustRun(t, r.dir, "curl", strings.Fields("-sf "+strings.ReplaceAll(strings.Join(words[1:], " "), "localhost:8080", r.listen))...)
+		}
 	case strings.HasPrefix(line, "go run ./examples/"):
 		program := words[2]
 		if _, err := os.Stat(filepath.Join(root, program, "main.go")); err != nil {
@@ -90,6 +100,9 @@ func (r *runner) gradus(t *testing.T, args []string) {
 		to, args = filepath.Join(r.dir, args[i+1]), args[:i]
 	}
 	switch {
+	case args[0] == "serve":
+		r.serve(t, args)
+		return
 	case args[0] == "bench":
 		args = append(args, "--seconds", "0.01")
 	case args[0] == "train" && args[1] != "--resume":
@@ -109,6 +122,55 @@ func (r *runner) gradus(t *testing.T, args []string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// serve starts a server, in place of the one before, and waits until it is
+// ready.
+func (r *runner) serve(t *testing.T, args []string) {
+	t.Helper()
+	r.stop(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.listen = l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if last := len(args) - 1; args[last] == "&" {
+		args = args[:last]
+	}
+	r.server = exec.CommandContext(t.Context(), r.binary, append(args, "--listen", r.listen)...)
+	r.server.Dir = r.dir
+	var errs bytes.Buffer
+	r.server.Stderr = &errs
+	if err := r.server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(50 * time.Millisecond) {
+		answer, err := http.Get("http://" + r.listen + "/readyz")
+		if err != nil {
+			continue
+		}
+		answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	r.server.Process.Kill()
+	r.server.Wait()
+	t.Fatalf("gradus %s is not ready:\n%s", strings.Join(args, " "), &errs)
+}
+
+// stop ends the server that runs, if there is one.
+func (r *runner) stop(t *testing.T) {
+	t.Helper()
+	if r.server == nil {
+		return
+	}
+	r.server.Process.Kill()
+	r.server.Wait()
+	r.server = nil
 }
 
 // userData makes photos of two kinds of flowers, new photos, and a table of
