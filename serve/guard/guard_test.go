@@ -433,7 +433,7 @@ func TestIDs(t *testing.T) {
 			t.Errorf("id %q became %q, and %q in the answer", id, seen, w.Header().Get("X-Request-Id"))
 		}
 	}
-	if newID() == newID() {
+	if first, second := newID(), newID(); first == second {
 		t.Error("two ids are equal")
 	}
 }
