@@ -109,6 +109,28 @@ func TestSecurityRow10Administration(t *testing.T) {
 	}
 }
 
+// A page of another site can't make the administrators' listener work by an
+// image, which is a GET without an Origin.
+func TestSecurityRow9Administration(t *testing.T) {
+	s := loaded(t, func(c *Config) { c.Origins = []string{"https://friend.example"} })
+	for _, path := range []string{"/debug/pprof/trace?seconds=3600", "/debug/pprof/cmdline", "/admin/models", "/metrics"} {
+		for _, site := range []string{"cross-site", "same-site"} {
+			status, text, _ := ask(t, "GET", s.admin+path, "", "Sec-Fetch-Site: "+site, "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image")
+			if status != 403 {
+				t.Errorf("%s of a page that is %s: %d %s", path, site, status, text)
+			}
+		}
+	}
+	for _, site := range []string{"none", "same-origin"} {
+		if status, text, _ := ask(t, "GET", s.admin+"/admin/models", "", "Sec-Fetch-Site: "+site); status != 200 {
+			t.Errorf("%s: %d %s", site, status, text)
+		}
+	}
+	if status, text, _ := ask(t, "GET", s.admin+"/livez", "", "Sec-Fetch-Site: cross-site"); status != 200 {
+		t.Errorf("a probe: %d %s", status, text)
+	}
+}
+
 // A key that is good for some models asks no others, by whatever interface.
 func TestKeysOfModels(t *testing.T) {
 	token, line, err := guard.NewKey("a")

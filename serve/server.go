@@ -90,6 +90,7 @@ func (s *Server) front(f *front, listen string, mux *http.ServeMux, scope func(*
 		Hosts:   s.config.Hosts,
 		Origins: s.config.Origins,
 		Local:   local(listen),
+		Private: f == &s.admin,
 		Request: s.config.Timeouts.Request,
 		Stream:  s.config.Timeouts.Stream,
 		Scope:   scope,

@@ -21,6 +21,7 @@ type Settings struct {
 	Hosts   []string // names that the server is called by; none for any, or for those of this machine if it is Local
 	Origins []string // of web pages elsewhere that may ask
 	Local   bool     // other machines can't reach the server
+	Private bool     // no page of another site may ask, or lead here, by any method; Origins are of no use then
 	Request time.Duration
 	Stream  time.Duration // of requests that Streams tells
 	// Scope tells what a key must be good for; "" lets anybody in, at any time:
@@ -52,7 +53,7 @@ type clients struct {
 
 // New makes a guard, and reads the keys.
 func New(s Settings) (*Guard, error) {
-	e, err := newEntrance(s.Hosts, s.Origins, s.Local)
+	e, err := newEntrance(s)
 	if err != nil {
 		return nil, err
 	}

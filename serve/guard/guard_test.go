@@ -282,6 +282,35 @@ func TestSecurityRow9HostsAndOrigins(t *testing.T) {
 	}
 }
 
+// TestSecurityRow9Private: an image or a link of a page elsewhere asks without an
+// Origin, and a private server does not answer it.
+func TestSecurityRow9Private(t *testing.T) {
+	s := settings()
+	s.Private = true
+	s.Origins = []string{"https://friend.example"}
+	server := listen(t, newGuard(t, s), slog.New(slog.DiscardHandler), http.HandlerFunc(echo))
+	for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"} {
+		for _, c := range []struct {
+			headers []string
+			status  int
+		}{
+			{nil, 200}, // no browser
+			{[]string{"Sec-Fetch-Site: none"}, 200},
+			{[]string{"Sec-Fetch-Site: same-origin"}, 200},
+			{[]string{"Sec-Fetch-Site: same-site"}, 403},
+			{[]string{"Sec-Fetch-Site: cross-site"}, 403},
+			{[]string{"Sec-Fetch-Site: of tomorrow"}, 403},
+			{[]string{"Sec-Fetch-Site: cross-site", "Origin: https://friend.example"}, 403},
+			{[]string{"Origin: https://friend.example"}, 403},
+		} {
+			a, text := send(t, server.Client(), method, server.URL, nil, c.headers...)
+			if a.StatusCode != c.status || a.Header.Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("%s %v: %s %s, want %d", method, c.headers, a.Status, text, c.status)
+			}
+		}
+	}
+}
+
 func TestAccess(t *testing.T) {
 	var tokens, lines []string
 	for _, line := range []string{"", ":admin", ":models=a", ":rate=1", ":metrics"} {

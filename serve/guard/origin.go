@@ -18,16 +18,20 @@ import (
 type entrance struct {
 	hosts   []string // none for any
 	local   bool     // the names of this machine are known
+	private bool     // no page of another site may even link here
 	origins []string
 	cross   *http.CrossOriginProtection
 }
 
-func newEntrance(hosts, origins []string, local bool) (*entrance, error) {
-	e := &entrance{local: local, origins: origins, cross: http.NewCrossOriginProtection()}
-	for _, h := range hosts {
+func newEntrance(s Settings) (*entrance, error) {
+	e := &entrance{local: s.Local, private: s.Private, cross: http.NewCrossOriginProtection()}
+	if !s.Private {
+		e.origins = s.Origins
+	}
+	for _, h := range s.Hosts {
 		e.hosts = append(e.hosts, strings.ToLower(strings.TrimSuffix(h, ".")))
 	}
-	for _, o := range origins {
+	for _, o := range e.origins {
 		if err := ValidOrigin(o); err != nil {
 			return nil, err
 		}
@@ -69,9 +73,14 @@ func (e *entrance) check(r *http.Request) error {
 		return refuse(engine.Forbidden, "the server is not known by the name in the Host header; see hosts in its settings")
 	}
 	foreign := false
+	if e.private {
+		// A GET of an image or a link has no Origin, and costs what it asks for.
+		site := r.Header.Get("Sec-Fetch-Site")
+		foreign = site != "" && site != "none" && site != "same-origin"
+	}
 	if origin := r.Header.Get("Origin"); origin != "" && !slices.Contains(e.origins, origin) {
 		u, err := url.Parse(origin)
-		foreign = err != nil || u.Host != r.Host
+		foreign = foreign || err != nil || u.Host != r.Host
 	}
 	if foreign || e.cross.Check(r) != nil {
 		return refuse(engine.Forbidden, "a web page of another origin can't ask; see origins in the settings")
