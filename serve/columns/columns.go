@@ -34,6 +34,16 @@ func (a Array) N() int {
 	return a.Numbers.Shape().Dim(0)
 }
 
+// whole tells whether there is an element for each example at least. A shape has
+// extents without elements where another one is 0, which nothing is to be made by.
+func (a Array) whole() bool {
+	have := len(a.Strings)
+	if a.Numbers != nil {
+		have = a.Numbers.Size()
+	}
+	return a.N() > 0 && a.N() <= have
+}
+
 // String tells type and shape.
 func (a Array) String() string {
 	if a.Numbers == nil {
@@ -62,7 +72,7 @@ func Values(c feature.Raw, a Array) ([]any, error) {
 
 func valuesOf(c feature.Raw, a Array) ([]any, error) {
 	n := a.N()
-	if n == 0 {
+	if !a.whole() {
 		return nil, fmt.Errorf("want a value for each example, got %v", a)
 	}
 	values := make([]any, n)
@@ -201,7 +211,7 @@ func Tensor(want engine.Tensor, a Array) (*tensor.Tensor, error) {
 
 func tensorOf(want engine.Tensor, a Array) (*tensor.Tensor, error) {
 	t := a.Numbers
-	if t == nil || a.N() == 0 {
+	if t == nil || !a.whole() {
 		return nil, fmt.Errorf("want numbers of type %v for each example, got %v", want.DType, a)
 	}
 	if t.DType() == want.DType {

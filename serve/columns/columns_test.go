@@ -130,6 +130,13 @@ func TestValuesErrors(t *testing.T) {
 		{age, columns.Array{}, "column x: want a value for each example, got strings[]"},
 		{age, columns.Array{Numbers: tensor.Scalar[float32](1)}, "column x: want a value for each example, got f32[]"},
 		{age, columns.Array{Numbers: numbers([]float32{}, 0)}, "column x: want a value for each example, got f32[0]"},
+		{age, columns.Array{Numbers: numbers([]float32{}, 1<<40, 0)}, "column x: want a value for each example, got f32[1099511627776 0]"},
+		{maybe, columns.Array{Numbers: numbers([]float32{}, math.MaxInt32, 0)}, "column x: want a value for each example, got f32[2147483647 0]"},
+		{kind, columns.Array{Numbers: numbers([]int64{}, math.MaxInt32, 0)}, "column x: want a value for each example, got i64[2147483647 0]"},
+		{grey, columns.Array{Numbers: numbers([]uint8{}, math.MaxInt32, 0, 0)}, "column x: want a value for each example, got u8[2147483647 0 0]"},
+		{array, columns.Array{Numbers: numbers([]float32{}, math.MaxInt32, 0)}, "column x: want a value for each example, got f32[2147483647 0]"},
+		{text, columns.Array{Shape: []int{math.MaxInt32, 0}}, "column x: want a value for each example, got strings[2147483647 0]"},
+		{array, columns.Array{Numbers: numbers([]float32{}, 0, math.MaxInt32)}, "column x: want a value for each example, got f32[0 2147483647]"},
 		{age, columns.Array{Numbers: numbers([]float32{1, 2}, 1, 2)}, "column x: want one value for each example, got f32[1 2]"},
 		{age, columns.Array{Numbers: numbers([]uint64{math.MaxUint64}, 1)}, "column x: example 0: 18446744073709551615 is too large, want at most 9223372036854775807"},
 		{kind, columns.Array{Numbers: numbers([]float64{1}, 1)}, "column x: want text or whole numbers, got f64[1]"},
@@ -140,7 +147,7 @@ func TestValuesErrors(t *testing.T) {
 		{grey, columns.Array{Numbers: numbers([]int32{-1}, 1, 1, 1)}, "column x: pixels are whole numbers from 0 to 255, got -1"},
 		{grey, columns.Array{Numbers: numbers([]uint64{math.MaxUint64}, 1, 1, 1)}, "column x: 18446744073709551615 is too large, want at most 9223372036854775807"},
 		{grey, columns.Array{Numbers: numbers([]uint8{1, 2}, 1, 2)}, "column x: example 0: want the pixels of an image of 1 channels, [1 Y X] or [Y X 1], got [2]"},
-		{grey, columns.Array{Numbers: numbers([]uint8{}, 1, 0, 4)}, "column x: example 0: want the pixels of an image of 1 channels, [1 Y X] or [Y X 1], got [0 4]"},
+		{grey, columns.Array{Numbers: numbers([]uint8{}, 1, 0, 4)}, "column x: want a value for each example, got u8[1 0 4]"},
 		{color, columns.Array{Numbers: numbers([]uint8{1, 2, 3, 4}, 1, 2, 1, 2)}, "column x: example 0: want the pixels of an image of 3 channels, [3 Y X] or [Y X 3], got [2 1 2]"},
 	} {
 		_, err := columns.Values(c.raw, c.a)
@@ -182,6 +189,7 @@ func TestTensor(t *testing.T) {
 	}{
 		{dtype.Float32, strs("1"), "want numbers of type f32 for each example, got strings[1]"},
 		{dtype.Float32, columns.Array{Numbers: tensor.Scalar[float32](1)}, "want numbers of type f32 for each example, got f32[]"},
+		{dtype.Float32, columns.Array{Numbers: numbers([]float32{}, math.MaxInt32, 0)}, "want numbers of type f32 for each example, got f32[2147483647 0]"},
 		{dtype.Float32, columns.Array{Numbers: numbers([]float64{1e39}, 1)}, "1e+39 is too large for f32"},
 		{dtype.Float32, columns.Array{Numbers: numbers([]bool{true}, 1)}, "want numbers of type f32, got bool"},
 		{dtype.Int64, columns.Array{Numbers: numbers([]float64{1}, 1)}, "want numbers of type i64, got f64"},

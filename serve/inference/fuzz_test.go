@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"math"
 	"strconv"
 	"testing"
 
@@ -57,6 +58,14 @@ func FuzzREST(f *testing.F) {
 	} {
 		f.Add([]byte(body), "")
 	}
+	for _, dims := range []string{"[2147483647,0]", "[1099511627776,0]", "[0,2147483647]"} {
+		for _, datatype := range []string{"FP32", "BYTES"} {
+			for _, name := range []string{"age", "text", "image", "array"} {
+				f.Add([]byte(`{"inputs":[{"name":"`+name+`","datatype":"`+datatype+`","shape":`+dims+`,"data":[]}]}`), "")
+				add(`{"inputs":[{"name":"`+name+`","datatype":"`+datatype+`","shape":`+dims+`,"parameters":{"binary_data_size":0}}]}`, "")
+			}
+		}
+	}
 	f.Fuzz(func(t *testing.T, body []byte, header string) {
 		doc, c, err := decode(body, header)
 		if err != nil {
@@ -85,6 +94,17 @@ func FuzzMessage(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(b)
+	}
+	for _, dims := range [][]int64{{math.MaxInt32, 0}, {1 << 40, 0}, {0, math.MaxInt32}} {
+		for _, datatype := range []string{"FP32", "BYTES"} {
+			for _, raw := range [][][]byte{nil, {{}}} {
+				b, err := proto.Marshal(&pb.ModelInferRequest{Inputs: []*pb.ModelInferRequest_InferInputTensor{{Name: "age", Datatype: datatype, Shape: dims}}, RawInputContents: raw})
+				if err != nil {
+					f.Fatal(err)
+				}
+				f.Add(b)
+			}
+		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m := &pb.ModelInferRequest{}

@@ -2,6 +2,7 @@ package tensorflow
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/gradus-ml/gradus/dtype"
 	"github.com/gradus-ml/gradus/serve/columns"
@@ -43,6 +44,9 @@ func shapeOf(p *pb.TensorShapeProto) (shape.Shape, error) {
 	}
 	var dims []int
 	for _, d := range p.GetDim() {
+		if d.GetSize() > math.MaxInt32 {
+			return shape.Shape{}, fmt.Errorf("has an extent of %d, at most %d are taken", d.GetSize(), math.MaxInt32)
+		}
 		dims = append(dims, int(d.GetSize()))
 	}
 	s, err := shape.Make(dims...)

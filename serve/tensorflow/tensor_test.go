@@ -9,10 +9,13 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/gradus-ml/gradus/data/feature"
 	"github.com/gradus-ml/gradus/dtype"
+	"github.com/gradus-ml/gradus/serve/columns"
 	"github.com/gradus-ml/gradus/serve/engine"
 	"github.com/gradus-ml/gradus/serve/engine/enginetest"
 	"github.com/gradus-ml/gradus/serve/tensorflow/pb"
+	"github.com/gradus-ml/gradus/shape"
 	"github.com/gradus-ml/gradus/tensor"
 )
 
@@ -80,14 +83,17 @@ func TestTensorErrors(t *testing.T) {
 		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: &pb.TensorShapeProto{UnknownRank: true}}, "has no shape"},
 		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape(long)}, "has 9 axes, at most 8 are taken"},
 		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape([]int{-1})}, "has shape [-1], which no tensor has"},
-		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape([]int{math.MaxInt, math.MaxInt})}, "which no tensor has"},
+		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape([]int{math.MaxInt, math.MaxInt})}, "has an extent of 9223372036854775807, at most 2147483647 are taken"},
+		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape([]int{math.MaxInt32, math.MaxInt32, math.MaxInt32})}, "which no tensor has"},
+		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape([]int{1 << 40, 0})}, "has an extent of 1099511627776, at most 2147483647 are taken"},
+		{&pb.TensorProto{Dtype: pb.DataType_DT_STRING, TensorShape: protoShape([]int{0, 1 << 31})}, "has an extent of 2147483648, at most 2147483647 are taken"},
 		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape([]int{2}), TensorContent: make([]byte, 7)}, "tensor_content has 7 bytes, want 8 for DT_FLOAT[2]"},
-		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape([]int{math.MaxInt / 8}), TensorContent: make([]byte, 7)}, "tensor_content has 7 bytes"},
+		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape([]int{math.MaxInt32}), TensorContent: make([]byte, 7)}, "tensor_content has 7 bytes"},
 		{&pb.TensorProto{Dtype: pb.DataType_DT_INT16, TensorShape: protoShape([]int{2}), TensorContent: make([]byte, 3)}, "tensor_content has 3 bytes, want 4 for DT_INT16[2]"},
 		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape([]int{2}), FloatVal: []float32{1, 2, 3}}, "has 3 values, want 2 for shape [2]"},
 		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape([]int{1 << 19}), FloatVal: []float32{1}}, "has 1 values for shape [524288]; at most 1048576 bytes are made by repeating the last one"},
-		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape([]int{math.MaxInt / 8})}, "has 0 values for shape"},
-		{&pb.TensorProto{Dtype: pb.DataType_DT_STRING, TensorShape: protoShape([]int{math.MaxInt / 8})}, "has 0 values for shape"},
+		{&pb.TensorProto{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape([]int{math.MaxInt32})}, "has 0 values for shape"},
+		{&pb.TensorProto{Dtype: pb.DataType_DT_STRING, TensorShape: protoShape([]int{math.MaxInt32})}, "has 0 values for shape"},
 		{&pb.TensorProto{Dtype: pb.DataType_DT_STRING, TensorShape: protoShape([]int{1}), TensorContent: []byte{1, 'a'}}, "strings stand in string_val, and not in tensor_content"},
 		{&pb.TensorProto{Dtype: pb.DataType_DT_UINT8, TensorShape: protoShape([]int{1}), IntVal: []int32{256}}, "element 0: 256 is no uint8"},
 		{&pb.TensorProto{Dtype: pb.DataType_DT_INT8, TensorShape: protoShape([]int{1}), IntVal: []int32{128}}, "element 0: 128 is no int8"},
@@ -129,6 +135,10 @@ func FuzzTensor(f *testing.F) {
 		{Dtype: pb.DataType_DT_INT16, TensorShape: protoShape([]int{1, 2}), TensorContent: []byte{1, 2, 3, 4}},
 		{Dtype: pb.DataType_DT_STRING, TensorShape: protoShape([]int{2}), StringVal: [][]byte{{1}, {2}}},
 		{Dtype: pb.DataType_DT_HALF, TensorShape: protoShape([]int{math.MaxInt}), HalfVal: []int32{1}},
+		{Dtype: pb.DataType_DT_FLOAT, TensorShape: protoShape([]int{math.MaxInt32, 0})},
+		{Dtype: pb.DataType_DT_STRING, TensorShape: protoShape([]int{math.MaxInt32, 0})},
+		{Dtype: pb.DataType_DT_DOUBLE, TensorShape: protoShape([]int{1 << 40, 0})},
+		{Dtype: pb.DataType_DT_UINT8, TensorShape: protoShape([]int{0, math.MaxInt32})},
 	} {
 		b, err := proto.Marshal(p)
 		if err != nil {
@@ -144,6 +154,14 @@ func FuzzTensor(f *testing.F) {
 		a, err := arrayOf(p)
 		if err != nil {
 			return
+		}
+		for _, c := range []feature.Raw{
+			{Kind: feature.RawNumber}, {Kind: feature.RawText}, {Kind: feature.RawImage, Pixels: [3]int{1, 2, 2}},
+			{Kind: feature.RawArray, DType: dtype.Float32, Shape: shape.Of(2)},
+		} {
+			if values, err := columns.Values(c, a); err == nil && len(values) != a.N() {
+				t.Fatalf("%d values of %v", len(values), a)
+			}
 		}
 		if a.Numbers == nil {
 			n := 1
