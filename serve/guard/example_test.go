@@ -49,11 +49,11 @@ func Example() {
 }
 
 func ExampleParseKey() {
-	k, err := guard.ParseKey("ann:sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824:predict,metrics:models=mnist:rate=20")
+	k, err := guard.ParseKey("ann:sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824:predict:models=mnist:rate=20")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(k.Name, k.Scopes, k.Models, k.Rate.PerSecond, k.May(guard.Admin))
-	// Output: ann [predict metrics] [mnist] 20 false
+	// Output: ann [predict] [mnist] 20 false
 }

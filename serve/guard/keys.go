@@ -24,7 +24,8 @@ import (
 // with the SHA-256 of the key itself, which [NewKey] makes and the server never
 // keeps. Scopes are predict, which a key has if none is named, metrics, and
 // admin, which has the others in it. Models are those that it may use, all if
-// none is named; the rate is in requests a second. Empty lines of a file, and
+// none is named: since figures and administration are of the whole server, such
+// a key has the scope predict alone. The rate is in requests a second. Empty lines of a file, and
 // those that begin with #, say nothing.
 //
 // A plain hash is right for these keys, where passwords would want a slow one
@@ -132,6 +133,9 @@ func ParseKey(line string) (*Key, error) {
 	}
 	if k.Scopes == nil {
 		k.Scopes = []Scope{Predict}
+	}
+	if k.Models != nil && (k.May(Metrics) || k.May(Admin)) {
+		return nil, fmt.Errorf("key %s: metrics and admin are of all models: a key with models=... has the scope predict alone", k.Name)
 	}
 	return k, nil
 }
