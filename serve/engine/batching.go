@@ -31,7 +31,7 @@ const (
 
 const (
 	// shared is the arithmetic of one example from which other threads are worth
-	// waking for it, if they have nothing else to do (BenchmarkBatch: lenet, of 24
+	// waking for it, if they have nothing else to do (BenchmarkBatch: lenet, of 8.6
 	// MFLOP, takes 177 us on one thread and 79 us on two).
 	shared = 5e6
 	// heavy is that from which all threads compute one batch after another. Below,
