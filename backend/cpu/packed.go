@@ -51,7 +51,9 @@ func (p *packs) find(keys []packKey, bytes []int) ([]packing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cpu: %d bytes for packed weights: %w", total, err)
 	}
-	p.regions = append(p.regions, m)
+	if total > 0 {
+		p.regions = append(p.regions, m)
+	}
 	if p.list == nil {
 		p.list = map[packKey]*packedWeight{}
 	}

@@ -28,8 +28,9 @@ type scheduler interface {
 	leave(n int)
 	// submit hands over the jobs of a request that has entered.
 	submit(jobs ...*job)
-	// withdraw takes back a job that nobody waits for any more. One that is being
-	// computed is left to its end.
+	// withdraw takes back a job that nobody waits for any more. What is being
+	// computed of it is left to its end; if the job's inputs are memory of others,
+	// withdraw waits for that.
 	withdraw(j *job)
 	// waiting is the number of examples that wait.
 	waiting() int
@@ -114,8 +115,17 @@ func (b *batcher) submit(jobs ...*job) {
 	i.work <- struct{}{}
 }
 
-// turn computes one batch on n processors, which it gives back.
+// turn computes one batch on n processors, which it gives back. Whatever goes
+// wrong, the jobs are answered and the instance can go on.
 func (b *batcher) turn(i *instance, n int) {
+	defer func() {
+		if p := recover(); p != nil {
+			b.answered(i.batch.parts, i.batch.n, 0, b.failure(&pool.Panic{Value: p, Stack: debug.Stack()}))
+		}
+		b.processors.give(n)
+		clear(i.batch.parts)
+		i.batch.parts, i.batch.n = i.batch.parts[:0], 0
+	}()
 	alone := b.take(&i.batch)
 	if alone && i.batch.n > 0 { // threads that nobody else has use for
 		n += b.processors.more(i.threads - n)
@@ -124,9 +134,6 @@ func (b *batcher) turn(i *instance, n int) {
 		i.limit(n)
 		b.compute(i, &i.batch)
 	}
-	b.processors.give(n)
-	clear(i.batch.parts)
-	i.batch.parts, i.batch.n = i.batch.parts[:0], 0
 }
 
 // limit sets how many threads compute the next batch.
@@ -248,6 +255,7 @@ func (b *batcher) failure(err error) error {
 // warm runs an instance on zeros of every rung, and returns what it gives, by
 // length, for the smallest batch.
 func (b *batcher) warm(ctx context.Context, i *instance) ([][]*tensor.Tensor, error) {
+	defer b.processors.give(b.processors.take(i.threads))
 	var gives [][]*tensor.Tensor
 	for _, sizes := range i.in {
 		for k, in := range sizes {

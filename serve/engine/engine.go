@@ -209,8 +209,9 @@ func (e *Engine) Remove(ctx context.Context, name, version string) error {
 		p.version = nil
 		e.retire(v)
 	}
+	number := p.spec.Version
 	e.mu.Unlock()
-	e.log.Info("model removed", "model", name, "version", p.spec.Version)
+	e.log.Info("model removed", "model", name, "version", number)
 	if v == nil {
 		return nil
 	}

@@ -20,6 +20,8 @@ import (
 	"github.com/gradus-ml/gradus/ir"
 	"github.com/gradus-ml/gradus/model"
 	"github.com/gradus-ml/gradus/module"
+	"github.com/gradus-ml/gradus/nn"
+	"github.com/gradus-ml/gradus/ops"
 	"github.com/gradus-ml/gradus/recipe"
 	"github.com/gradus-ml/gradus/serve/engine"
 	"github.com/gradus-ml/gradus/serve/engine/enginetest"
@@ -385,6 +387,51 @@ func TestEncoderPanics(t *testing.T) {
 		}
 		if _, err := ask(t.Context(), e, 1, 2, 3, 4); err != nil {
 			t.Errorf("afterwards: %v", err)
+		}
+	}
+}
+
+// wrong is a network that can't be built.
+type wrong struct{ FC *nn.Linear }
+
+func (wrong) Forward(c *module.Ctx, x *ir.Value) *ir.Value {
+	return ops.MatMul(x, ops.Transpose(x, 1, 0))
+}
+
+// A model that can't be planned says why, and leaves nothing behind: its backend
+// is closed.
+func TestCannotBePlanned(t *testing.T) {
+	set := &feature.Set{
+		Format:  feature.Format,
+		Inputs:  []feature.Fitted{{Name: "x", Encoder: &feature.ArrayEncoder{Column: "x", DType: "f32", Shape: []int{2, 4}}}},
+		Targets: []feature.Fitted{{Name: "y", Encoder: &feature.ClassEncoder{Column: "y", Classes: []string{"a", "b"}}}},
+	}
+	var backends []*cpu.Backend
+	var log bytes.Buffer
+	e := engine.New(enginetest.Machine(), engine.WithLog(slog.New(slog.NewTextHandler(&log, nil))))
+	defer e.Close()
+	err := e.Add(t.Context(), engine.Spec{Name: "wrong", Version: "1", Weight: 1, Open: func(m recipe.Machine) (*recipe.Saved, error) {
+		b := cpu.New(cpu.WithThreads(m.Threads))
+		backends = append(backends, b)
+		w := &wrong{nn.NewLinear(4, 4)}
+		s, err := exec.NewStore(b, w)
+		if err != nil {
+			return nil, err
+		}
+		if b.MappedBytes() == 0 {
+			t.Error("the model has no weights")
+		}
+		return recipe.NewSaved(set, &model.Network{Type: "wrong", Module: w, Inputs: make([]model.Input, 1)}, s), nil
+	}})
+	if err == nil || !strings.Contains(err.Error(), "transpose") {
+		t.Errorf("got %v", err)
+	}
+	if len(backends) == 0 {
+		t.Error("nothing was opened")
+	}
+	for _, b := range backends {
+		if n := b.MappedBytes(); n != 0 {
+			t.Errorf("%d bytes are left", n)
 		}
 	}
 }

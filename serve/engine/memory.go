@@ -36,11 +36,12 @@ func bytesText(n int64) string {
 // if the files are the same, or else that of its weights.
 func (e *Engine) estimate(p *place, s Spec, files string) int64 {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if p.bytes > 0 && files == p.loaded {
-		return p.bytes
+	before, same := p.bytes, p.bytes > 0 && files == p.loaded
+	e.mu.Unlock()
+	if same {
+		return before
 	}
-	return s.weights()
+	return s.weights() // reads a file: nobody waits for that
 }
 
 // weights is the memory of the weights, or 0 if that is not known.
@@ -58,8 +59,6 @@ func (s Spec) weights() int64 {
 // that it replaces leaves no room beside it even alone, that one finishes its
 // requests and is freed first, and new ones wait.
 func (e *Engine) reserve(p *place, s Spec, need int64) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	if need > e.budget {
 		m := &memoryError{name: s.Name, version: s.Version, need: need, budget: e.budget, never: true}
 		if weights := s.weights(); weights > 0 && weights < need {
@@ -67,6 +66,8 @@ func (e *Engine) reserve(p *place, s Spec, need int64) error {
 		}
 		return m
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	ctx, stop := context.WithTimeout(e.ctx, e.patience)
 	defer stop()
 	pause := e.patience / 8

@@ -23,6 +23,7 @@ type job struct {
 	queued  time.Time
 	next    int           // the first example that no instance has taken
 	left    int           // examples that are not answered
+	taken   int           // parts that instances have, and have not answered
 	compute time.Duration // of the batches that the job was part of
 	batch   int           // examples in the largest of them
 }
@@ -59,7 +60,7 @@ type queue struct {
 	idle    []*instance
 	wanted  []chan *instance // of those who want an instance for themselves
 	all     int              // instances
-	ended   sync.Cond        // all instances are idle
+	ended   sync.Cond        // a batch has been answered, or an instance is idle
 }
 
 func newQueue(sizes ladder, limit int, delay time.Duration) *queue {
@@ -135,16 +136,18 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// withdraw takes a job whose client has left out of the queue.
+// withdraw takes a job whose client has left out of the queue. Its inputs may be
+// the body of the request, which serves another one afterwards: then it returns
+// when no instance reads them any more.
 func (q *queue) withdraw(j *job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for i, other := range q.jobs {
-		if other == j {
-			q.remove(i)
-			q.send()
-			return
-		}
+	if i := slices.Index(q.jobs, j); i >= 0 {
+		q.remove(i)
+		q.send()
+	}
+	for !j.own && j.taken > 0 {
+		q.ended.Wait()
 	}
 }
 
@@ -194,18 +197,23 @@ func (q *queue) dueNow() {
 func (q *queue) again(i *instance) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if len(q.wanted) == 0 && q.ready() {
+		return true
+	}
+	q.rest(i)
+	return false
+}
+
+// rest gives an instance to the first of those who want one, or makes it idle.
+func (q *queue) rest(i *instance) {
 	if len(q.wanted) > 0 {
 		q.wanted[0] <- i
 		q.wanted = slices.Delete(q.wanted, 0, 1)
-		return false
-	}
-	if q.ready() {
-		return true
+		return
 	}
 	q.idle = append(q.idle, i)
 	q.send() // later
 	q.ended.Broadcast()
-	return false
 }
 
 // borrow waits for an instance, which again returns.
@@ -230,8 +238,7 @@ func (q *queue) borrow(ctx context.Context) (*instance, error) {
 	if k := slices.Index(q.wanted, given); k >= 0 {
 		q.wanted = slices.Delete(q.wanted, k, k+1)
 	} else {
-		q.idle = append(q.idle, <-given)
-		q.send()
+		q.rest(<-given)
 	}
 	return nil, ctx.Err()
 }
@@ -248,7 +255,10 @@ func (q *queue) take(b *batch) (alone bool) {
 		j := q.jobs[i]
 		if err := over(j.ctx, now); err != nil {
 			q.remove(i)
-			j.answers <- answer{err: err, last: true, queue: now.Sub(j.queued)}
+			if j.left > 0 { // a part under way may have told before
+				j.left = 0
+				j.answers <- answer{err: err, last: true, queue: now.Sub(j.queued)}
+			}
 			continue
 		}
 		if b.n > 0 && j.length != b.length {
@@ -259,6 +269,7 @@ func (q *queue) take(b *batch) (alone bool) {
 		n := min(j.n-j.next, most-b.n)
 		b.parts = append(b.parts, part{job: j, lo: j.next, hi: j.next + n, wait: now.Sub(j.queued)})
 		b.n += n
+		j.taken++
 		q.remove(i)
 		if j.next += n; j.next < j.n {
 			q.jobs = append(q.jobs, j)
@@ -307,6 +318,7 @@ func (q *queue) answered(parts []part, examples int, took time.Duration, err err
 	now := time.Now()
 	for _, p := range parts {
 		j := p.job
+		j.taken--
 		j.compute += took
 		j.batch = max(j.batch, examples)
 		if j.left == 0 {
@@ -326,6 +338,7 @@ func (q *queue) answered(parts []part, examples int, took time.Duration, err err
 			j.answers <- answer{err: err, last: true, queue: max(0, now.Sub(j.queued)-j.compute), compute: j.compute, batch: j.batch}
 		}
 	}
+	q.ended.Broadcast() // who withdraws a job waits for its parts
 }
 
 // waiting is the number of examples that no instance has taken.

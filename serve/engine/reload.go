@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
+	"os"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -23,7 +23,12 @@ func Folder(name, version, dir string) Spec {
 		Open:        func(m recipe.Machine) (*recipe.Saved, error) { return recipe.OpenRun(dir, m) },
 		Fingerprint: func() (string, error) { return recipe.Fingerprint(dir) },
 		WeightBytes: func() int64 {
-			f, err := safetensors.Open(filepath.Join(dir, filepath.FromSlash(train.WeightsFile)))
+			root, err := os.OpenRoot(dir)
+			if err != nil {
+				return 0
+			}
+			defer root.Close()
+			f, err := safetensors.OpenFS(root.FS(), train.WeightsFile, train.WeightsFile)
 			if err != nil {
 				return 0 // a run that has not ended: a checkpoint holds more than weights
 			}
@@ -65,6 +70,9 @@ func (e *Engine) reload(ctx context.Context, p *place, s Spec, other bool) error
 	if p.gone || e.ctx.Err() != nil {
 		e.mu.Unlock()
 		return errGone(s)
+	}
+	if !other { // what it is may have changed meanwhile
+		s = p.spec
 	}
 	l := e.begin(p, s, other)
 	e.mu.Unlock()
@@ -131,7 +139,7 @@ func (e *Engine) enter(p *place, l *load, v *version, files string, err error) e
 		default:
 			p.state = Failed
 		}
-		if !passing { // otherwise the next look tries again
+		if !passing && (!l.other || p.generation == 0) { // otherwise the next look tries again, or the files are of another
 			p.tried = files
 		}
 		return err

@@ -25,6 +25,7 @@ type runner struct {
 	lengths   ladder      // that examples are filled up to; nil where all have one
 	gives     [][]ir.Type // of each length: what the network gives for one example
 	sound     bool        // zeros do not make it give numbers that are not finite
+	gave      int64       // bytes of what the network gives for one example, at the largest length
 	memory    int64       // see bytes
 	used      sync.Pool   // of *job, for one example
 }
@@ -48,19 +49,36 @@ func newRunner(ctx context.Context, e *Engine, spec Spec) (r *runner, err error)
 	if err != nil {
 		return nil, err
 	}
-	r = &runner{saved: saved, inputs: inputsOf(saved.Set), lengths: saved.Set.Lengths()}
-	e.limit(r.inputs)
+	made := &runner{saved: saved, inputs: inputsOf(saved.Set), lengths: saved.Set.Lengths()}
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.close())
+		if r == nil { // an error, or a panic
+			err = errors.Join(err, made.close())
 		}
 	}()
-	plan, err := saved.Step().Plan(r.types(1, r.longest())...)
-	if err != nil {
+	if err := made.build(ctx, e, spec, settings); err != nil {
 		return nil, err
 	}
+	return made, nil
+}
+
+// build plans what a loaded model computes with.
+func (r *runner) build(ctx context.Context, e *Engine, spec Spec, settings Batching) error {
+	saved := r.saved
+	e.limit(r.inputs)
+	plan, err := saved.Step().Plan(r.types(1, r.longest())...)
+	if err != nil {
+		return err
+	}
+	g, err := saved.Step().Graph(r.types(1, r.longest())...)
+	if err != nil {
+		return err
+	}
+	for _, v := range g.Outputs() {
+		r.gave += int64(v.Type().SizeBytes())
+	}
+	example := r.exampleBytes() + r.gave
 	f := settings.form(plan.Flops, r.exampleBytes(), e.machine.Threads)
-	limit := max(1, int(min(int64(settings.Queue), settings.QueueBytes/r.exampleBytes())))
+	limit := max(1, int(min(int64(settings.Queue), settings.QueueBytes/example)))
 	r.batcher = &batcher{
 		queue: newQueue(f.sizes, limit, settings.MaxDelay),
 		model: spec.Name, version: spec.Version, observer: e.observer, log: e.log, processors: e.processors,
@@ -70,19 +88,19 @@ func newRunner(ctx context.Context, e *Engine, spec Spec) (r *runner, err error)
 	for range f.instances {
 		s, err := saved.Share(cpu.WithThreads(f.threads), cpu.WithSpin(spin))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.instances = append(r.instances, &instance{saved: s, threads: f.threads, least: f.least, work: make(chan struct{}, 1)})
 	}
-	r.memory = plan.VariableBytes + plan.PackedBytes + int64(limit)*r.exampleBytes()
+	r.memory = plan.VariableBytes + plan.PackedBytes + int64(limit)*example
 	for _, i := range r.instances {
 		n, err := r.plan(i)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.memory += n
 	}
-	return r, nil
+	return nil
 }
 
 // steps lists the lengths to plan: one that means nothing where examples do not
@@ -105,7 +123,7 @@ func (r *runner) types(n, length int) []ir.Type {
 	return types
 }
 
-// exampleBytes is the memory of the tensors of one example, at the largest
+// exampleBytes is the memory of the inputs of one example, at the largest
 // length.
 func (r *runner) exampleBytes() int64 {
 	n := 0
@@ -135,7 +153,7 @@ func (r *runner) plan(i *instance) (int64, error) {
 			if err != nil {
 				return 0, err
 			}
-			total, arena = total+p.KeptBytes, max(arena, p.ArenaBytes)
+			total, arena = total+p.KeptBytes+int64(size)*r.gave, max(arena, p.ArenaBytes)
 			var in []*tensor.Tensor
 			for k, t := range types {
 				view, err := tensor.FromBytes(t.DType, t.Shape, room[k].Bytes()[:t.SizeBytes()])
@@ -156,9 +174,7 @@ func (r *runner) plan(i *instance) (int64, error) {
 func (r *runner) warm(ctx context.Context) error {
 	r.sound = true
 	for _, i := range r.instances {
-		n := r.batcher.processors.take(i.threads)
 		gives, err := r.batcher.warm(ctx, i)
-		r.batcher.processors.give(n)
 		if err != nil {
 			return err
 		}
@@ -210,7 +226,7 @@ func (r *runner) oneJob(ctx context.Context) *job {
 
 // prepare makes room for the answer to a job that nothing has happened to.
 func (r *runner) prepare(ctx context.Context, j *job) {
-	j.ctx, j.next, j.compute, j.batch = ctx, 0, 0, 0
+	j.ctx, j.next, j.taken, j.compute, j.batch = ctx, 0, 0, 0, 0
 	j.out = make([]*tensor.Tensor, len(r.gives[j.length]))
 	for i, t := range r.gives[j.length] {
 		j.out[i] = tensor.New(t.DType, stacked(j.n, t.Shape))
