@@ -26,15 +26,15 @@ type list struct {
 
 func (l list) len() int { return len(l.bytes) + len(l.floats) + len(l.ints) }
 
+// Examples are those of a request. What they share is there once: copied into each
+// of them, a short request would become a long one.
+type examples struct {
+	list   []example
+	shared example // the context
+}
+
 // examplesOf reads the body of a classify or regress call.
-func examplesOf(root jsondoc.Value) ([]example, error) {
-	var context example
-	if v, ok := root.Get("context"); ok {
-		var err error
-		if context, err = exampleOf(v); err != nil {
-			return nil, err
-		}
-	}
+func examplesOf(root jsondoc.Value) (*examples, error) {
 	v, ok := root.Get("examples")
 	switch {
 	case !ok:
@@ -46,28 +46,33 @@ func examplesOf(root jsondoc.Value) ([]example, error) {
 	case v.Len() > mostExamples:
 		return nil, engine.Errorf(engine.TooLarge, "the request has %d examples, at most %d are taken at a time", v.Len(), mostExamples)
 	}
-	var all []example
+	all := &examples{}
+	if v, ok := root.Get("context"); ok {
+		var err error
+		if all.shared, err = exampleOf(v); err != nil {
+			return nil, err
+		}
+	}
 	for _, item := range v.Items() {
 		e, err := exampleOf(item)
 		if err != nil {
 			return nil, err
 		}
-		if err := e.add(context); err != nil {
+		if err := all.add(e); err != nil {
 			return nil, item.Errorf("%v", err)
 		}
-		all = append(all, e)
 	}
 	return all, nil
 }
 
-// add puts features that all examples share into one.
-func (e example) add(context example) error {
-	for name, l := range context {
-		if _, ok := e[name]; ok {
+// add takes an example, which has none of the features that all share.
+func (all *examples) add(e example) error {
+	for name := range e {
+		if _, ok := all.shared[name]; ok {
 			return fmt.Errorf("feature %.100q is in the context and in an example", name)
 		}
-		e[name] = l
 	}
+	all.list = append(all.list, e)
 	return nil
 }
 
@@ -145,40 +150,36 @@ func (l *list) append(v jsondoc.Value) error {
 }
 
 // fill completes a request by examples.
-func (g *signature) fill(examples []example, r *engine.Request) error {
-	r.N = len(examples)
+func (g *signature) fill(all *examples, r *engine.Request) error {
+	r.N = len(all.list)
 	known := map[string]bool{}
 	if g.preprocessed {
 		r.Tensors = map[string]*tensor.Tensor{}
 		for _, want := range g.Tensors {
 			known[want.Name] = true
-			var rows []byte
-			for k, e := range examples {
-				t, err := e[want.Name].array(want.DType, want.Shape)
-				if err != nil {
-					return engine.Errorf(engine.Invalid, "example %d: input tensor %s: %v", k, want.Name, err)
-				}
-				rows = append(rows, t.Bytes()...)
+			t, err := all.tensor(want)
+			if err != nil {
+				return err
 			}
-			t := tensor.New(want.DType, shape.Of(append([]int{r.N}, want.Shape.Dims()...)...))
-			copy(t.Bytes(), rows)
 			r.Tensors[want.Name] = t
 		}
 	} else {
 		r.Columns = map[string][]any{}
 		for _, c := range g.Columns {
 			known[c.Name] = true
-			values := make([]any, r.N)
-			for k, e := range examples {
-				var err error
-				if values[k], err = e[c.Name].value(c); err != nil {
-					return engine.Errorf(engine.Invalid, "example %d: column %s: %v", k, c.Name, err)
-				}
+			values, err := all.values(c)
+			if err != nil {
+				return err
 			}
 			r.Columns[c.Name] = values
 		}
 	}
-	for k, e := range examples {
+	for name := range all.shared {
+		if !known[name] {
+			return engine.Errorf(engine.Invalid, "context: there is no feature %.100q; the model has %q", name, g.inputs())
+		}
+	}
+	for k, e := range all.list {
 		for name := range e {
 			if !known[name] {
 				return engine.Errorf(engine.Invalid, "example %d: there is no feature %.100q; the model has %q", k, name, g.inputs())
@@ -186,6 +187,66 @@ func (g *signature) fill(examples []example, r *engine.Request) error {
 		}
 	}
 	return nil
+}
+
+// values are those of a column. One that all examples share is made once.
+func (all *examples) values(c feature.Raw) ([]any, error) {
+	var shared any
+	l, is := all.shared[c.Name]
+	if is {
+		var err error
+		if shared, err = l.value(c); err != nil {
+			return nil, engine.Errorf(engine.Invalid, "context: column %s: %v", c.Name, err)
+		}
+	}
+	values := make([]any, len(all.list))
+	for k, e := range all.list {
+		if is {
+			values[k] = shared
+			continue
+		}
+		var err error
+		if values[k], err = e[c.Name].value(c); err != nil {
+			return nil, engine.Errorf(engine.Invalid, "example %d: column %s: %v", k, c.Name, err)
+		}
+	}
+	return values, nil
+}
+
+// mostShared bounds the bytes of a tensor whose examples all come from the
+// context, which the size of the message does not.
+const mostShared = 64 << 20
+
+// tensor is an input of the network.
+func (all *examples) tensor(want engine.Tensor) (*tensor.Tensor, error) {
+	n := len(all.list)
+	stacked := shape.Of(append([]int{n}, want.Shape.Dims()...)...)
+	if l, ok := all.shared[want.Name]; ok {
+		one, err := l.array(want.DType, want.Shape)
+		if err != nil {
+			return nil, engine.Errorf(engine.Invalid, "context: input tensor %s: %v", want.Name, err)
+		}
+		if size := len(one.Bytes()); n > mostShared/max(size, 1) {
+			return nil, engine.Errorf(engine.TooLarge, "context: input tensor %s has %d bytes for each of %d examples; at most %d bytes are made of the context", want.Name, size, n, mostShared)
+		}
+		t := tensor.New(want.DType, stacked)
+		for k := range n {
+			row := t.Row(k)
+			copy(row.Bytes(), one.Bytes())
+		}
+		return t, nil
+	}
+	var rows []byte
+	for k, e := range all.list {
+		t, err := e[want.Name].array(want.DType, want.Shape)
+		if err != nil {
+			return nil, engine.Errorf(engine.Invalid, "example %d: input tensor %s: %v", k, want.Name, err)
+		}
+		rows = append(rows, t.Bytes()...)
+	}
+	t := tensor.New(want.DType, stacked)
+	copy(t.Bytes(), rows)
+	return t, nil
 }
 
 // value makes of a list the value of a column: its only one, or all of an array

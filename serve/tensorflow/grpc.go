@@ -159,10 +159,11 @@ func (q *question) read(spec *pb.ModelSpec, input *pb.Input) error {
 }
 
 // protoExamples reads examples.
-func protoExamples(input *pb.Input) ([]example, error) {
-	list, shared := input.GetExampleList().GetExamples(), example(nil)
-	if c := input.GetExampleListWithContext(); c != nil {
-		list, shared = c.GetExamples(), protoExample(c.GetContext())
+func protoExamples(input *pb.Input) (*examples, error) {
+	list := input.GetExampleList().GetExamples()
+	context := input.GetExampleListWithContext()
+	if context != nil {
+		list = context.GetExamples()
 	}
 	switch {
 	case len(list) == 0:
@@ -170,13 +171,11 @@ func protoExamples(input *pb.Input) ([]example, error) {
 	case len(list) > mostExamples:
 		return nil, engine.Errorf(engine.TooLarge, "the request has %d examples, at most %d are taken at a time", len(list), mostExamples)
 	}
-	var all []example
+	all := &examples{shared: protoExample(context.GetContext())}
 	for k, p := range list {
-		e := protoExample(p)
-		if err := e.add(shared); err != nil {
+		if err := all.add(protoExample(p)); err != nil {
 			return nil, engine.Errorf(engine.Invalid, "example %d: %v", k, err)
 		}
-		all = append(all, e)
 	}
 	return all, nil
 }

@@ -67,7 +67,7 @@ type class struct {
 // A question is what classify and regress are asked.
 type question struct {
 	model, version, signature string
-	examples                  []example
+	examples                  *examples
 }
 
 // classify gives the classes of each example by the first target that has some,

@@ -195,6 +195,10 @@ func FuzzExamples(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b)
+	if b, err = proto.Marshal(wide(3, 3)); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p := &pb.Input{}
 		if proto.Unmarshal(b, p) != nil {
