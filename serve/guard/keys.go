@@ -170,11 +170,15 @@ func (k Keys) read() (keyring, error) {
 			return nil, fmt.Errorf("keys: %w", err)
 		}
 		defer f.Close()
-		lines := bufio.NewScanner(io.LimitReader(f, keysBytes))
+		text := &io.LimitedReader{R: f, N: keysBytes + 1}
+		lines := bufio.NewScanner(text)
 		for n := 1; lines.Scan(); n++ {
 			if line := strings.TrimSpace(lines.Text()); line != "" && line[0] != '#' {
 				add(fmt.Sprintf("%s:%d", k.File, n), line)
 			}
+		}
+		if text.N == 0 {
+			return nil, fmt.Errorf("keys: %s has more than %d bytes", k.File, keysBytes)
 		}
 		if err := lines.Err(); err != nil {
 			return nil, fmt.Errorf("keys: %s: %w", k.File, err)

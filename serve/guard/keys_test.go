@@ -78,8 +78,9 @@ func TestKeyErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"":    "has no key",
 		"\nb": "keys:2: a key is",
-		"a:sha256:" + hash + "\na:sha256:" + hash: "keys:2: there is a key a before",
-		strings.Repeat("x", 1<<20):                "too long",
+		"a:sha256:" + hash + "\na:sha256:" + hash:               "keys:2: there is a key a before",
+		strings.Repeat("x", 1<<20):                              "too long",
+		"a:sha256:" + hash + strings.Repeat("\n#", keysBytes/2): "more than 4194304 bytes",
 	} {
 		file := filepath.Join(dir, "keys")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
