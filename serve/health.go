@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -21,7 +22,7 @@ var services = []string{inference.ServiceName, tensorflow.PredictionService, ten
 // describe registers gRPC's health service and reflection, by which clients
 // such as grpcurl find out what there is.
 func (s *Server) describe(messages []connect.HandlerOption) {
-	path, h := grpchealth.NewHandler(health{s}, messages...)
+	path, h := grpchealth.NewHandler(health{s}, s.config.Limits.Open().HandlerOptions()...)
 	s.mux.Handle(path, s.endingWatches(h))
 	reflector := grpcreflect.NewStaticReflector(append(slices.Clone(services), grpchealth.HealthV1ServiceName)...)
 	s.mux.Handle(grpcreflect.NewHandlerV1(reflector, messages...))
@@ -29,15 +30,15 @@ func (s *Server) describe(messages []connect.HandlerOption) {
 }
 
 // health tells the state of the server, by the name of a service or by none, and
-// of a model by its name.
+// of a model by its name, to those who may use it.
 type health struct{ *Server }
 
 func (h health) Check(ctx context.Context, r *grpchealth.CheckRequest) (*grpchealth.CheckResponse, error) {
 	ready := h.Ready()
 	if r.Service != "" && r.Service != grpchealth.HealthV1ServiceName && !slices.Contains(services, r.Service) {
 		i, err := h.engine.Info(r.Service, "")
-		if err != nil {
-			return nil, connect.NewError(connect.Code(engine.NotFound.GRPC()), err)
+		if err != nil || engine.Allowed(ctx, r.Service) != nil { // one answer for both: names are for those with a key
+			return nil, connect.NewError(connect.CodeNotFound, fmt.Errorf("there is no model %.200q", r.Service))
 		}
 		ready = i.Ready && !h.draining.Load()
 	}

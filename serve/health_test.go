@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 	"connectrpc.com/grpcreflect"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/gradus-ml/gradus/serve/guard"
 )
 
 // plain speaks HTTP/2 without TLS, as gRPC clients do.
@@ -48,6 +51,39 @@ func TestHealth(t *testing.T) {
 	}
 	if _, err := check("no.such.Service"); connect.CodeOf(err) != connect.CodeNotFound {
 		t.Error(err)
+	}
+}
+
+// Without a key, or with one for other models, a model's name tells nothing.
+func TestHealthTellsNoModelsWithoutKey(t *testing.T) {
+	var lines, tokens []string
+	for name, more := range map[string]string{"all": "", "penguins": ":models=penguins", "others": ":models=others", "metrics": ":metrics"} {
+		token, line, err := guard.NewKey(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines, tokens = append(lines, line+more), append(tokens, name+" "+token)
+	}
+	s := loaded(t, func(c *Config) { c.Keys.List = lines })
+	client := healthClient(s, "Check")
+	for _, nameToken := range append(tokens, "none ", "wrong x") {
+		name, token, _ := strings.Cut(nameToken, " ")
+		var texts []string
+		for _, service := range []string{"penguins", "giraffes", ""} {
+			r := connect.NewRequest(wrapperspb.String(service))
+			r.Header().Set("X-API-Key", token)
+			_, err := client.CallUnary(t.Context(), r)
+			may := service == "" || service == "penguins" && (name == "all" || name == "penguins")
+			if may != (err == nil) || err != nil && connect.CodeOf(err) != connect.CodeNotFound {
+				t.Errorf("key %s, service %q: %v", name, service, err)
+			}
+			if err != nil {
+				texts = append(texts, strings.ReplaceAll(err.Error(), service, "X"))
+			}
+		}
+		if len(texts) == 2 && texts[0] != texts[1] {
+			t.Errorf("key %s: the answers %q differ", name, texts)
+		}
 	}
 }
 

@@ -25,7 +25,8 @@ type Settings struct {
 	Request time.Duration
 	Stream  time.Duration // of requests that Streams tells
 	// Scope tells what a key must be good for; "" lets anybody in, at any time:
-	// it is for probes, and for what is no secret and costs nothing.
+	// it is for probes, and for what is no secret and costs nothing. What they
+	// send is within Limits.Open.
 	Scope func(r *http.Request) Scope
 	// Streams tells requests that go on; nil for none.
 	Streams func(r *http.Request) bool
@@ -36,9 +37,11 @@ type Guard struct {
 	settings  Settings
 	entrance  *entrance
 	stock     *stock
+	open      *stock // of those whom anybody is let in with
 	clients   atomic.Pointer[clients]
 	addresses *addresses // nil without a rate
 	inside    atomic.Int64
+	watching  atomic.Int64 // streams that need no key
 
 	mu      sync.Mutex
 	streams map[*incoming]struct{} // under way
@@ -57,7 +60,7 @@ func New(s Settings) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Guard{settings: s, entrance: e, stock: newStock(s.Limits), streams: map[*incoming]struct{}{}}
+	g := &Guard{settings: s, entrance: e, stock: newStock(s.Limits), open: newStock(s.Limits.Open()), streams: map[*incoming]struct{}{}}
 	if s.Limits.Rate != nil {
 		g.addresses = newAddresses(*s.Limits.Rate)
 	}
@@ -89,16 +92,27 @@ func (g *Guard) Inside() int { return int(g.inside.Load()) }
 func (g *Guard) Protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
-		in := g.stock.receive(r, control)
+		scope := g.settings.Scope(r)
+		stock := g.stock
+		if scope == "" {
+			stock = g.open
+		}
+		in := stock.receive(r, control)
 		defer in.done()
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Cache-Control", "no-store")
 
-		scope := g.settings.Scope(r)
 		if scope == "" {
-			g.admit(w, r, in, control, next)
+			if g.stream(r) {
+				defer g.watching.Add(-1)
+				if g.watching.Add(1) > mostWatching {
+					g.full(w, r)
+					return
+				}
+			}
+			g.admit(w, g.anybody(r), in, control, next)
 			return
 		}
 		if err := g.entrance.check(r); err != nil {
@@ -124,13 +138,45 @@ func (g *Guard) Protect(next http.Handler) http.Handler {
 		}
 		defer g.inside.Add(-1)
 		if g.inside.Add(1) > int64(g.settings.Limits.InFlight) {
-			full := refuse(engine.Unavailable, "the server has as many requests as it can take")
-			full.Retry = time.Second
-			Fail(w, r, full)
+			g.full(w, r)
 			return
 		}
 		g.admit(w, r, in, control, next)
 	})
+}
+
+// mostWatching is how many streams that need no key there are at a time.
+const mostWatching = 256
+
+// full sends a request away that there is no room for.
+func (g *Guard) full(w http.ResponseWriter, r *http.Request) {
+	full := refuse(engine.Unavailable, "the server has as many requests as it can take")
+	full.Retry = time.Second
+	Fail(w, r, full)
+}
+
+// stream tells a request that goes on.
+func (g *Guard) stream(r *http.Request) bool {
+	return g.settings.Streams != nil && g.settings.Streams(r)
+}
+
+// anybody has a request that needs no key know of the models that it could use
+// with the one that it has: where there are keys and it has none, of no model.
+func (g *Guard) anybody(r *http.Request) *http.Request {
+	c := g.clients.Load()
+	if len(c.ring) == 0 {
+		return r
+	}
+	var models []string
+	if token := token(r.Header); token != "" {
+		if key := c.ring.find(token); key != nil && key.May(Predict) {
+			if key.Models == nil {
+				return r
+			}
+			models = key.Models
+		}
+	}
+	return r.WithContext(engine.Only(r.Context(), models))
 }
 
 // EndStreams lets every stream end when the messages that have come are
@@ -162,7 +208,7 @@ func (g *Guard) leave(in *incoming) {
 // admit passes a request on with its deadlines.
 func (g *Guard) admit(w http.ResponseWriter, r *http.Request, in *incoming, control *http.ResponseController, next http.Handler) {
 	limit := g.settings.Request
-	if g.settings.Streams != nil && g.settings.Streams(r) {
+	if g.stream(r) {
 		limit = g.settings.Stream
 		g.enter(in)
 		defer g.leave(in)

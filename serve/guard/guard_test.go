@@ -32,7 +32,7 @@ func settings() Settings {
 		Limits: small(), Local: true, Request: 10 * time.Second, Stream: time.Minute,
 		Scope: func(r *http.Request) Scope {
 			switch {
-			case r.URL.Path == "/open":
+			case strings.HasPrefix(r.URL.Path, "/open"):
 				return ""
 			case strings.HasPrefix(r.URL.Path, "/admin"):
 				return Admin
@@ -324,7 +324,7 @@ func TestAccess(t *testing.T) {
 	s.Keys.List = lines
 	g := newGuard(t, s)
 	server := listen(t, g, slog.New(slog.DiscardHandler), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := engine.Allowed(r.Context(), r.URL.Query().Get("model")); err != nil {
+		if err := engine.Allowed(r.Context(), r.URL.Query().Get("model")); err != nil && r.URL.Path != "/open" {
 			Fail(w, r, err)
 			return
 		}
@@ -695,6 +695,122 @@ func TestBodiesTogether(t *testing.T) {
 	close(hold)
 	all.Wait()
 	waitFree(t, g)
+}
+
+// Those without a key have little memory, and none of that of others.
+func TestOpenPathsHaveMemoryOfTheirOwn(t *testing.T) {
+	s := settings()
+	s.Limits = DefaultLimits()
+	g := newGuard(t, s)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", echo)
+	mux.Handle("/open/test.Service/Length", http.StripPrefix("/open", unary(s.Limits.Open())))
+	server := listen(t, g, slog.New(slog.DiscardHandler), mux)
+	for n, want := range map[int]int{4 << 10: 200, 4<<10 + 1: 413} {
+		if a, text := send(t, server.Client(), "POST", server.URL+"/open", bytes.NewReader(make([]byte, n))); a.StatusCode != want {
+			t.Errorf("a body of %d: %s %s", n, a.Status, text)
+		}
+	}
+	if a, text := send(t, server.Client(), "POST", server.URL+"/open", bytes.NewReader(packed(t, "gzip", make([]byte, 5<<10))), "Content-Encoding: gzip"); a.StatusCode != 413 {
+		t.Errorf("a body that unpacks to 5 KiB: %s %s", a.Status, text)
+	}
+	if a := call(t, server.URL+"/open", 1, packed(t, "gzip", make([]byte, 64<<10))); status(a) != "8" {
+		t.Errorf("a message that unpacks to 64 KiB: status %s", status(a))
+	}
+	// Many connections announce the most that a message can have, and begin it.
+	for range 16 {
+		c, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/grpc-web\r\nContent-Length: 67108864\r\n\r\n\x01\x03\xff\xff\xff")
+		c.Write(make([]byte, 1<<17))
+		if a, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || a.Header.Get("Grpc-Status") == "0" {
+			t.Errorf("a message of 64 MiB: %v, %v", a, err)
+		}
+	}
+	waitFree(t, g)
+	if g.open.budget.total != 8<<20 || g.open == g.stock {
+		t.Errorf("%d bytes are for those without a key", g.open.budget.total)
+	}
+}
+
+// Streams that need no key are so many and no more; other requests still come in.
+func TestOpenStreamsAreBounded(t *testing.T) {
+	g := newGuard(t, settings())
+	hold := make(chan struct{})
+	h := g.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/Stream") {
+			<-hold
+		}
+	}))
+	get := func(path string) int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		return w.Code
+	}
+	var all sync.WaitGroup
+	for range mostWatching {
+		all.Go(func() {
+			if got := get("/open/Stream"); got != 200 {
+				t.Errorf("a stream: %d", got)
+			}
+		})
+	}
+	for g.watching.Load() < mostWatching {
+		time.Sleep(time.Millisecond)
+	}
+	if got := get("/open/Stream"); got != 503 {
+		t.Errorf("one stream more: %d", got)
+	}
+	if got := get("/open/file"); got != 200 {
+		t.Errorf("a file: %d", got)
+	}
+	close(hold)
+	all.Wait()
+	if got := get("/open/Stream"); got != 200 {
+		t.Errorf("a stream afterwards: %d", got)
+	}
+}
+
+// Messages are accounted for whatever the case that their type is written in.
+func TestFramedInAnyCase(t *testing.T) {
+	for contentType, want := range map[string]bool{
+		"application/grpc": true, "Application/gRPC+proto": true, " APPLICATION/GRPC-WEB": true, "Application/Connect+JSON": true,
+		"application/json": false, "": false,
+	} {
+		if framed(contentType) != want {
+			t.Errorf("%q: want %v", contentType, want)
+		}
+	}
+}
+
+// A message that trickles in by HTTP/1.1 ends with the time of its request.
+func TestMessageTricklesIn(t *testing.T) {
+	s := settings()
+	s.Request = 500 * time.Millisecond
+	s.Limits.BytesPerSecond, s.Limits.Grace = 1, time.Minute
+	g := newGuard(t, s)
+	server := listen(t, g, slog.New(slog.DiscardHandler), unary(s.Limits))
+	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	start := time.Now()
+	fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/grpc-web+proto\r\nContent-Length: 1005\r\n\r\n\x00\x00\x00\x03\xe8")
+	go func() {
+		for range 100 {
+			if _, err := c.Write([]byte{0}); err != nil {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}()
+	if _, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || time.Since(start) > 3*time.Second {
+		t.Errorf("answered after %v: %v", time.Since(start), err)
+	}
 }
 
 // A stream ends when its server is to end, after the message that is under way.

@@ -51,6 +51,7 @@ type incoming struct {
 // framed tells requests whose body is a stream of messages: gRPC, gRPC-Web and
 // the streams of connect.
 func framed(contentType string) bool {
+	contentType = strings.ToLower(strings.TrimSpace(contentType)) // as connect reads it
 	return strings.HasPrefix(contentType, "application/grpc") || strings.HasPrefix(contentType, "application/connect+")
 }
 
@@ -71,6 +72,10 @@ func (s *stock) receive(r *http.Request, control *http.ResponseController) *inco
 // Read reads within the limits.
 func (in *incoming) Read(p []byte) (int, error) {
 	if in.err != nil {
+		return 0, in.err
+	}
+	if err := in.ctx.Err(); err != nil {
+		in.err = in.explain(err)
 		return 0, in.err
 	}
 	in.mu.Lock()
@@ -207,10 +212,10 @@ func (in *incoming) deadline() {
 	}
 	limits := &in.stock.limits
 	at := in.started.Add(limits.Grace + time.Duration(float64(in.came)/float64(limits.BytesPerSecond)*float64(time.Second)))
-	if end, ok := in.ctx.Deadline(); ok && !in.frames && end.Before(at) {
+	if end, ok := in.ctx.Deadline(); ok && end.Before(at) {
 		at = end
 	}
-	if in.until.IsZero() || at.Sub(in.until) >= limits.Grace/8 {
+	if in.until.IsZero() || at.Before(in.until) || at.Sub(in.until) >= limits.Grace/8 {
 		in.control.SetReadDeadline(at)
 		in.until = at
 	}

@@ -38,6 +38,14 @@ func DefaultLimits() Limits {
 	}
 }
 
+// Open are the limits of requests that anybody may make, such as probes: 4 KiB a
+// body, and 8 MiB of bodies in memory, which those with a key do not share.
+func (l Limits) Open() Limits {
+	l.BodyBytes, l.UnpackedBytes = min(l.BodyBytes, 4<<10), min(l.UnpackedBytes, 4<<10)
+	l.MemoryBytes = min(l.MemoryBytes, 8<<20)
+	return l
+}
+
 // Validate tells all that is wrong.
 func (l Limits) Validate() error {
 	var errs []error

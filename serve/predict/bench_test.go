@@ -67,7 +67,7 @@ func BenchmarkPredict(b *testing.B) {
 		b.Run(c.name+"/handler", func(b *testing.B) {
 			mux := http.NewServeMux()
 			predict.New(e).Register(mux)
-			g, err := guard.New(guard.Settings{Limits: guard.DefaultLimits(), Local: true, Request: time.Minute, Scope: func(*http.Request) guard.Scope { return "" }})
+			g, err := guard.New(guard.Settings{Limits: guard.DefaultLimits(), Request: time.Minute, Scope: func(*http.Request) guard.Scope { return guard.Predict }})
 			if err != nil {
 				b.Fatal(err)
 			}
