@@ -82,6 +82,9 @@ func specFor(a *engine.Response, q *pb.ModelSpec) *pb.ModelSpec {
 
 func (s *Service) grpcPredict(ctx context.Context, q *pb.PredictRequest) (*pb.PredictResponse, error) {
 	spec := q.GetModelSpec()
+	if err := engine.Allowed(ctx, spec.GetName()); err != nil {
+		return nil, err
+	}
 	r := &engine.Request{Model: spec.GetName(), Version: versionOf(spec), Outputs: q.GetOutputFilter()}
 	r.Fill = func(_ string, sig *engine.Signature) error {
 		g, err := signatureOf(sig, spec.GetSignatureName())
@@ -193,6 +196,9 @@ func protoExample(p *pb.Example) example {
 }
 
 func (s *Service) grpcClassify(ctx context.Context, q *pb.ClassificationRequest) (*pb.ClassificationResponse, error) {
+	if err := engine.Allowed(ctx, q.GetModelSpec().GetName()); err != nil {
+		return nil, err
+	}
 	var ask question
 	if err := ask.read(q.GetModelSpec(), q.GetInput()); err != nil {
 		return nil, err
@@ -217,6 +223,9 @@ func protoClasses(all [][]class) *pb.ClassificationResult {
 }
 
 func (s *Service) grpcRegress(ctx context.Context, q *pb.RegressionRequest) (*pb.RegressionResponse, error) {
+	if err := engine.Allowed(ctx, q.GetModelSpec().GetName()); err != nil {
+		return nil, err
+	}
 	var ask question
 	if err := ask.read(q.GetModelSpec(), q.GetInput()); err != nil {
 		return nil, err
@@ -244,6 +253,9 @@ func (s *Service) grpcMultiInference(ctx context.Context, q *pb.MultiInferenceRe
 	tasks := q.GetTasks()
 	if len(tasks) == 0 {
 		return nil, engine.Errorf(engine.Invalid, "the request has no tasks")
+	}
+	if err := engine.Allowed(ctx, tasks[0].GetModelSpec().GetName()); err != nil {
+		return nil, err
 	}
 	for i, t := range tasks {
 		spec := t.GetModelSpec()
@@ -290,7 +302,10 @@ func (s *Service) grpcMultiInference(ctx context.Context, q *pb.MultiInferenceRe
 	return p, nil
 }
 
-func (s *Service) grpcMetadata(_ context.Context, q *pb.GetModelMetadataRequest) (*pb.GetModelMetadataResponse, error) {
+func (s *Service) grpcMetadata(ctx context.Context, q *pb.GetModelMetadataRequest) (*pb.GetModelMetadataResponse, error) {
+	if err := engine.Allowed(ctx, q.GetModelSpec().GetName()); err != nil {
+		return nil, err
+	}
 	if len(q.GetMetadataField()) == 0 {
 		return nil, engine.Errorf(engine.Invalid, "metadata_field is missing, want signature_def")
 	}
@@ -314,7 +329,10 @@ func (s *Service) grpcMetadata(_ context.Context, q *pb.GetModelMetadataRequest)
 	}, nil
 }
 
-func (s *Service) grpcStatus(_ context.Context, q *pb.GetModelStatusRequest) (*pb.GetModelStatusResponse, error) {
+func (s *Service) grpcStatus(ctx context.Context, q *pb.GetModelStatusRequest) (*pb.GetModelStatusResponse, error) {
+	if err := engine.Allowed(ctx, q.GetModelSpec().GetName()); err != nil {
+		return nil, err
+	}
 	infos, err := s.status(q.GetModelSpec().GetName(), versionOf(q.GetModelSpec()))
 	if err != nil {
 		return nil, err

@@ -75,6 +75,9 @@ func (s *Service) rest(w http.ResponseWriter, r *http.Request) {
 
 // answer makes the body of an answer.
 func (s *Service) answer(r *http.Request, to route) ([]byte, error) {
+	if err := engine.Allowed(r.Context(), to.model); err != nil {
+		return nil, err
+	}
 	switch to.call {
 	case "status":
 		return s.statusJSON(to)
