@@ -96,7 +96,7 @@ func (v *version) encode(ctx context.Context, r *Request) (*encoded, error) {
 func (v *version) checkColumns(r *Request) error {
 	for name, values := range r.Columns {
 		if !slices.ContainsFunc(v.signature.Columns, func(c feature.Raw) bool { return c.Name == name }) {
-			return Errorf(Invalid, "model %s reads no column %q", v.spec.Name, name)
+			return Errorf(Invalid, "model %s reads no column %.40q", v.spec.Name, name)
 		}
 		if len(values) != r.N {
 			return Errorf(Invalid, "column %s has %d values, want %d", name, len(values), r.N)
@@ -117,7 +117,7 @@ func (v *version) checkTensors(r *Request) error {
 	}
 	for name := range r.Tensors {
 		if !slices.ContainsFunc(v.signature.Tensors, func(t Tensor) bool { return t.Name == name }) {
-			return Errorf(Invalid, "model %s has no input tensor %q", v.spec.Name, name)
+			return Errorf(Invalid, "model %s has no input tensor %.40q", v.spec.Name, name)
 		}
 	}
 	for _, want := range v.signature.Tensors {

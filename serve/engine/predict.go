@@ -120,7 +120,7 @@ func (v *version) wanted(names []string) ([]Output, error) {
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(list, func(o Output) bool { return o.Name == name }) {
-			return nil, Errorf(Invalid, "model %s has no output %q", v.spec.Name, name)
+			return nil, Errorf(Invalid, "model %s has no output %.40q", v.spec.Name, name)
 		}
 	}
 	return list, nil
