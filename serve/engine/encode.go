@@ -200,8 +200,12 @@ func (in *input) values(r *Request, k int, values []any) {
 	}
 }
 
-// encode makes the tensor of example k, of columns.
+// encode makes the tensor of example k, of columns, unless the request has ended:
+// a thousand pictures take seconds.
 func (in *input) encode(ctx context.Context, dst *tensor.Tensor, r *Request, k int, values []any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	in.values(r, k, values)
 	if in.pictures != nil {
 		if file, ok := values[0].([]byte); ok {
@@ -240,6 +244,9 @@ func (v *version) encodeVarying(ctx context.Context, r *Request) (*encoded, erro
 		made[i] = make([]*tensor.Tensor, r.N)
 		values := make([]any, len(in.columns))
 		for k := range r.N {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			if r.Tensors != nil {
 				row := r.Tensors[in.Name].Row(k)
 				made[i][k] = in.trim(&row)

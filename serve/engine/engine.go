@@ -85,7 +85,7 @@ type Info struct {
 type Engine struct {
 	machine    recipe.Machine
 	processors *processors
-	large      chan struct{} // the turns of large pictures
+	decoding   decoding // of pictures
 	observer   Observer
 	log        *slog.Logger
 	batching   Batching
@@ -136,7 +136,7 @@ func New(m recipe.Machine, opts ...Option) *Engine {
 	e := &Engine{
 		machine:    m,
 		processors: newProcessors(m.Threads),
-		large:      make(chan struct{}, mostDecoded),
+		decoding:   newDecoding(),
 		observer:   deaf{},
 		log:        slog.New(slog.DiscardHandler),
 		batching:   DefaultBatching(),

@@ -435,3 +435,48 @@ func TestCannotBePlanned(t *testing.T) {
 		}
 	}
 }
+
+// endingContext has ended when it was looked at some times.
+type endingContext struct {
+	context.Context
+	looks int
+}
+
+func (c *endingContext) Err() error {
+	if c.looks--; c.looks < 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// TestEncodingEnds: of a request whose time is over no further example is encoded.
+func TestEncodingEnds(t *testing.T) {
+	var f fussyModel
+	e := f.serve(t, oneInstance())
+	ctx, cancel := context.WithCancel(t.Context())
+	encoded := 0
+	var examples []any
+	for range 100 {
+		examples = append(examples, func() []float32 {
+			if encoded++; encoded == 3 {
+				cancel()
+			}
+			return make([]float32, 4)
+		})
+	}
+	_, err := e.Predict(ctx, &engine.Request{Model: "fussy", N: len(examples), Columns: map[string][]any{"x": examples}})
+	if codeOf(err) != engine.Canceled || encoded != 3 {
+		t.Errorf("%d examples were encoded, error %v", encoded, err)
+	}
+	if _, err := ask(t.Context(), e, 1, 2, 3, 4); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+
+	texts := slices.Repeat([]any{"a fine film"}, 100)
+	ending := &endingContext{t.Context(), 3}
+	e = enginetest.Engine(t, enginetest.Stars)
+	_, err = e.Predict(ending, &engine.Request{Model: enginetest.Stars, N: len(texts), Columns: map[string][]any{"text": texts}})
+	if codeOf(err) != engine.Deadline || ending.looks < -2 {
+		t.Errorf("of varying length: error %v, %d looks afterwards", err, -ending.looks)
+	}
+}

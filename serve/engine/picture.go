@@ -13,26 +13,34 @@ const (
 	// model's own limit is: a file of some kilobytes can say that it has any
 	// number. Photographs have 24 million.
 	mostPixels = 1 << 25
-	// manyPixels is what a picture has that waits to be decoded while two like
-	// it are. Decoders take up to 8 bytes a pixel: with 32 million, those two
-	// have half a gigabyte.
-	manyPixels  = 1 << 20
-	mostDecoded = 2
+	// manyPixels is what a small picture has at most. Decoders take up to 8 bytes
+	// a pixel: so many small pictures, or so many large ones, have half a gigabyte
+	// while they are decoded. Further ones wait, small ones not for large ones.
+	manyPixels = 1 << 20
+	mostSmall  = 64
+	mostLarge  = 2
 )
 
-// pictures lets files of an input be decoded, a few large ones at a time.
+// A decoding has the turns of pictures that are decoded.
+type decoding struct{ small, large chan struct{} }
+
+func newDecoding() decoding {
+	return decoding{make(chan struct{}, mostSmall), make(chan struct{}, mostLarge)}
+}
+
+// pictures lets files of an input be decoded, so many at a time.
 type pictures struct {
-	large   chan struct{} // of the engine
-	headers sync.Pool     // of *image.Decoder
+	decoding           // of the engine
+	headers  sync.Pool // of *image.Decoder
 }
 
 // limit makes inputs that read pictures refuse those that are too large, and
-// wait for their turn with large ones.
+// wait for their turn.
 func (e *Engine) limit(inputs []input) {
 	for i := range inputs {
 		if enc, ok := inputs[i].Encoder.(*feature.ImageEncoder); ok {
 			enc.MaxPixels = min(enc.MaxPixels, mostPixels) // before it is used first
-			p := &pictures{large: e.large}
+			p := &pictures{decoding: e.decoding}
 			p.headers.New = func() any { return &image.Decoder{Mode: enc.Mode, MaxPixels: enc.MaxPixels} }
 			inputs[i].pictures = p
 		}
@@ -48,12 +56,13 @@ func (p *pictures) enter(ctx context.Context, file []byte) (leave func(), err er
 	if err != nil {
 		return nil, err
 	}
+	turn := p.large
 	if h.Width*h.Height <= manyPixels {
-		return func() {}, nil
+		turn = p.small
 	}
 	select {
-	case p.large <- struct{}{}:
-		return func() { <-p.large }, nil
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

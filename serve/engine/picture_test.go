@@ -27,9 +27,10 @@ func header(width, height uint32) []byte {
 }
 
 // TestPictures refuses pictures of too many pixels by their header, and decodes
-// few large ones at a time.
+// few large ones at a time, and so many small ones that those of a full queue
+// don't take all memory.
 func TestPictures(t *testing.T) {
-	e := &Engine{large: make(chan struct{}, mostDecoded)}
+	e := &Engine{decoding: newDecoding()}
 	c := image.DefaultConfig()
 	inputs := []input{{Fitted: feature.Fitted{Name: "x", Encoder: &feature.ImageEncoder{Column: "x", Config: c}}}}
 	e.limit(inputs)
@@ -39,7 +40,7 @@ func TestPictures(t *testing.T) {
 	}
 	large := header(1<<11, 1<<11)
 	var leave []func()
-	for range mostDecoded {
+	for range mostLarge {
 		l, err := p.enter(t.Context(), large)
 		if err != nil {
 			t.Fatal(err)
@@ -55,8 +56,21 @@ func TestPictures(t *testing.T) {
 	if err := png.Encode(&small, stdimage.NewGray(stdimage.Rect(0, 0, 9, 9))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.enter(ctx, small.Bytes()); err != nil {
-		t.Errorf("a small one: %v", err)
+	for range mostSmall { // though large ones wait
+		l, err := p.enter(t.Context(), small.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave = append(leave, l)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := p.enter(short, small.Bytes()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("one small one more: %v", err)
+	}
+	leave[mostLarge]()
+	if _, err := p.enter(t.Context(), small.Bytes()); err != nil {
+		t.Errorf("a small one after one has left: %v", err)
 	}
 	leave[0]()
 	if _, err := p.enter(t.Context(), large); err != nil {
