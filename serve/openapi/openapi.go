@@ -19,7 +19,6 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/gradus-ml/gradus/serve/engine"
-	"github.com/gradus-ml/gradus/serve/guard"
 )
 
 //go:embed base.yaml
@@ -33,8 +32,16 @@ type Service struct {
 	base   []byte // as JSON
 
 	mu   sync.Mutex
-	of   string // what the document was made of
-	text []byte
+	docs map[string]*document // by what they were made of; at most mostDocuments
+}
+
+// mostDocuments is how many are kept: as many sets of models as keys of clients
+// may use at a time.
+const mostDocuments = 16
+
+// A document is made when it is first asked for.
+type document struct {
+	json, yaml func() []byte
 }
 
 // An Option sets up a Service.
@@ -45,7 +52,7 @@ func WithKeys() Option { return func(s *Service) { s.keys = true } }
 
 // New makes a service.
 func New(e *engine.Engine, opts ...Option) *Service {
-	s := &Service{engine: e}
+	s := &Service{engine: e, docs: map[string]*document{}}
 	for _, o := range opts {
 		o(s)
 	}
@@ -62,15 +69,8 @@ func New(e *engine.Engine, opts ...Option) *Service {
 
 // Register puts the service's paths into a mux.
 func (s *Service) Register(mux *http.ServeMux) {
-	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, r *http.Request) { send(w, "application/json", s.document(r)) })
-	mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, r *http.Request) {
-		text, err := yaml.JSONToYAML(s.document(r))
-		if err != nil {
-			guard.Fail(w, r, err)
-			return
-		}
-		send(w, "application/yaml", text)
-	})
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, r *http.Request) { send(w, "application/json", s.document(r).json()) })
+	mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, r *http.Request) { send(w, "application/yaml", s.document(r).yaml()) })
 }
 
 func send(w http.ResponseWriter, contentType string, text []byte) {
@@ -82,7 +82,7 @@ func send(w http.ResponseWriter, contentType string, text []byte) {
 }
 
 // document is that of the models that a client may use.
-func (s *Service) document(r *http.Request) []byte {
+func (s *Service) document(r *http.Request) *document {
 	models := slices.DeleteFunc(s.engine.Models(), func(i *engine.Info) bool { return engine.Allowed(r.Context(), i.Name) != nil })
 	var of strings.Builder
 	for _, i := range models {
@@ -90,10 +90,30 @@ func (s *Service) document(r *http.Request) []byte {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.text == nil || s.of != of.String() {
-		s.of, s.text = of.String(), s.Document(models)
+	d := s.docs[of.String()]
+	if d == nil {
+		if len(s.docs) == mostDocuments {
+			for k := range s.docs { // any: those of models that have changed since are of no use, and go in time
+				delete(s.docs, k)
+				break
+			}
+		}
+		d = s.newDocument(models)
+		s.docs[of.String()] = d
 	}
-	return s.text
+	return d
+}
+
+func (s *Service) newDocument(models []*engine.Info) *document {
+	d := &document{json: sync.OnceValue(func() []byte { return s.Document(models) })}
+	d.yaml = sync.OnceValue(func() []byte {
+		text, err := yaml.JSONToYAML(d.json())
+		if err != nil {
+			panic(fmt.Sprintf("openapi: internal error: %v", err))
+		}
+		return text
+	})
+	return d
 }
 
 // An object is one of JSON.

@@ -149,6 +149,45 @@ func TestServed(t *testing.T) {
 	}
 }
 
+// TestKept: documents are made once for each set of models that a client may
+// use, in each form, however clients take turns.
+func TestKept(t *testing.T) {
+	mux := http.NewServeMux()
+	openapi.New(enginetest.Engine(t, enginetest.Mail, enginetest.Penguins)).Register(mux)
+	get := func(path string, models ...string) *answer {
+		a := answer{header: http.Header{}}
+		r := httptest.NewRequest("GET", path, nil)
+		mux.ServeHTTP(&a, r.WithContext(engine.Only(r.Context(), models)))
+		return &a
+	}
+	first := map[string]*byte{}
+	for range 3 {
+		for _, path := range []string{"/openapi.json", "/openapi.yaml"} {
+			for _, model := range []string{enginetest.Mail, enginetest.Penguins} {
+				a := get(path, model)
+				if text := string(a.text); !strings.Contains(text, "Rows."+model) || strings.Count(text, "Rows.") != strings.Count(text, "Rows."+model) {
+					t.Errorf("%s for %s has models that its key is not good for", path, model)
+				}
+				if at := path + model; first[at] == nil {
+					first[at] = &a.text[0]
+				} else if first[at] != &a.text[0] {
+					t.Errorf("%s for %s is made again", path, model)
+				}
+			}
+		}
+	}
+}
+
+// answer keeps what a handler writes, not a copy of it.
+type answer struct {
+	header http.Header
+	text   []byte
+}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) WriteHeader(int)             {}
+func (a *answer) Write(p []byte) (int, error) { a.text = p; return len(p), nil }
+
 // TestBodies: what the server takes fits the schema of the model's bodies, and
 // what does not fit is not taken. What fits is taken, but for images, of which a
 // schema can't say that they are. Answers fit theirs.
