@@ -122,7 +122,7 @@ func (g *Guard) Protect(next http.Handler) http.Handler {
 		if g.entrance.share(w, r) {
 			return
 		}
-		key, err := g.identify(r, scope)
+		key, left, err := g.identify(r, scope)
 		if err != nil {
 			if engine.AsError(err).Code == engine.Denied {
 				h.Set("WWW-Authenticate", `Bearer realm="gradus"`)
@@ -140,6 +140,9 @@ func (g *Guard) Protect(next http.Handler) http.Handler {
 		if g.inside.Add(1) > int64(g.settings.Limits.InFlight) {
 			g.full(w, r)
 			return
+		}
+		if g.stream(r) {
+			r = r.WithContext(context.WithValue(r.Context(), turnKey{}, turn{left, g.settings.Request}))
 		}
 		g.admit(w, r, in, control, next)
 	})
@@ -253,32 +256,33 @@ func timeout(s string) (time.Duration, error) {
 
 // identify finds out whose request it is, and whether it may come in. Without
 // keys everybody may.
-func (g *Guard) identify(r *http.Request, scope Scope) (*Key, error) {
+func (g *Guard) identify(r *http.Request, scope Scope) (*Key, *rate.Limiter, error) {
 	c := g.clients.Load()
 	var key *Key
 	if token := token(r.Header); token != "" && len(c.ring) > 0 {
 		key = c.ring.find(token)
 	}
 	if key != nil {
-		if l := c.left[key]; l != nil {
-			if err := allow(l); err != nil {
-				return nil, err
-			}
+		left := c.left[key]
+		if err := allow(left); err != nil {
+			return nil, nil, err
 		}
 		if !key.May(scope) {
-			return nil, refuse(engine.Forbidden, "the key is not good for this")
+			return nil, nil, refuse(engine.Forbidden, "the key is not good for this")
 		}
-		return key, nil
+		return key, left, nil
 	}
+	var left *rate.Limiter
 	if g.addresses != nil {
-		if err := allow(g.addresses.of(r.RemoteAddr)); err != nil {
-			return nil, err
+		left = g.addresses.of(r.RemoteAddr)
+		if err := allow(left); err != nil {
+			return nil, nil, err
 		}
 	}
 	if len(c.ring) > 0 {
-		return nil, refuse(engine.Denied, "a valid key is needed, as Authorization: Bearer KEY or X-API-Key: KEY")
+		return nil, nil, refuse(engine.Denied, "a valid key is needed, as Authorization: Bearer KEY or X-API-Key: KEY")
 	}
-	return nil, nil
+	return nil, left, nil
 }
 
 // token is the key that a request shows.

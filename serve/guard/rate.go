@@ -2,6 +2,7 @@ package guard
 
 import (
 	"container/list"
+	"context"
 	"net"
 	"net/netip"
 	"sync"
@@ -66,8 +67,35 @@ func (a *addresses) of(remote string) *rate.Limiter {
 	return v.left
 }
 
-// allow takes one request from what a client has left.
+// A turn is what every message of a stream has: its share of the client's rate,
+// and the time of a request.
+type turn struct {
+	left *rate.Limiter
+	time time.Duration
+}
+
+type turnKey struct{}
+
+// Again takes a message of a stream from the client's rate, as a request of its
+// own. It is not for the first, which the stream itself was taken for.
+func Again(ctx context.Context) error {
+	t, _ := ctx.Value(turnKey{}).(turn)
+	return allow(t.left)
+}
+
+// Turn gives a message of a stream the time that a request has.
+func Turn(ctx context.Context) (context.Context, context.CancelFunc) {
+	if t, ok := ctx.Value(turnKey{}).(turn); ok {
+		return context.WithTimeout(ctx, t.time)
+	}
+	return context.WithCancel(ctx)
+}
+
+// allow takes one request from what a client has left; nil is any number.
 func allow(l *rate.Limiter) error {
+	if l == nil {
+		return nil
+	}
 	r := l.Reserve()
 	wait := r.Delay()
 	if wait == 0 {

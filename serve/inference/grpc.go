@@ -136,9 +136,20 @@ func (s *Service) modelInfer(ctx context.Context, r *pb.ModelInferRequest) (*pb.
 }
 
 // streamInfer answers each request of a stream, in their order. What is wrong
-// with one does not end the stream.
+// with one does not end the stream. Each has the time of a request, and counts as
+// one.
 func (s *Service) streamInfer(ctx context.Context, stream *connect.BidiStream[pb.ModelInferRequest, pb.ModelStreamInferResponse]) error {
-	for {
+	answer := func(r *pb.ModelInferRequest, first bool) (*pb.ModelInferResponse, error) {
+		if !first {
+			if err := guard.Again(ctx); err != nil {
+				return nil, err
+			}
+		}
+		ctx, cancel := guard.Turn(ctx)
+		defer cancel()
+		return s.modelInfer(ctx, r)
+	}
+	for first := true; ; first = false {
 		r, err := stream.Receive()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -147,7 +158,7 @@ func (s *Service) streamInfer(ctx context.Context, stream *connect.BidiStream[pb
 			return err
 		}
 		a := &pb.ModelStreamInferResponse{}
-		if a.InferResponse, err = s.modelInfer(ctx, r); err != nil {
+		if a.InferResponse, err = answer(r, first); err != nil {
 			if ctx.Err() != nil {
 				return fail(ctx, err)
 			}

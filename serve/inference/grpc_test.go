@@ -11,11 +11,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gradus-ml/gradus/serve/engine/enginetest"
+	"github.com/gradus-ml/gradus/serve/guard"
 	"github.com/gradus-ml/gradus/serve/inference/pb"
 )
 
@@ -225,6 +227,45 @@ func TestStream(t *testing.T) {
 		t.Error(err)
 	}
 	stream.CloseResponse()
+}
+
+// Messages of a stream count as requests, and have the time of one.
+func TestStreamHasRateAndTimeOfRequests(t *testing.T) {
+	for name, c := range map[string]struct {
+		rate *guard.Rate
+		time time.Duration
+		want []string
+	}{
+		"rate": {&guard.Rate{PerSecond: 0.001, Burst: 2}, time.Minute, []string{"", "", "rate", "rate"}},
+		"time": {nil, time.Nanosecond, []string{"time", "time"}},
+	} {
+		limits := guard.DefaultLimits()
+		limits.Rate = c.rate
+		g, err := guard.New(guard.Settings{
+			Limits: limits, Request: c.time, Stream: time.Minute,
+			Scope:   func(*http.Request) guard.Scope { return guard.Predict },
+			Streams: func(*http.Request) bool { return true },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		url, client := rpcServer(t, g.Protect(handler(t, enginetest.Digits)))
+		stream := connect.NewClient[pb.ModelInferRequest, pb.ModelStreamInferResponse](client, url+"/"+ServiceName+"/ModelStreamInfer", connect.WithGRPC()).CallBidiStream(t.Context())
+		for i, want := range c.want {
+			if err := stream.Send(imageMessage(1)); err != nil {
+				t.Fatal(err)
+			}
+			a, err := stream.Receive()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (want == "") != (a.ErrorMessage == "") || !strings.Contains(a.ErrorMessage, want) {
+				t.Errorf("%s, message %d: %q, want %q", name, i, a.ErrorMessage, want)
+			}
+		}
+		stream.CloseRequest()
+		stream.CloseResponse()
+	}
 }
 
 func TestMessageErrors(t *testing.T) {
