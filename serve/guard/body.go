@@ -80,6 +80,14 @@ func (in *incoming) read(r *http.Request) ([]byte, func(), error) {
 	if encoding == "" || encoding == "identity" {
 		return in.all(in, limits.BodyBytes, r.ContentLength)
 	}
+	if encoding == "zstd" {
+		// On a server with little memory, small bodies still come in.
+		n := min(window+slack, in.stock.budget.total/4)
+		if err := in.hold(in.held + n); err != nil {
+			return nil, nil, err
+		}
+		defer in.release(n)
+	}
 	unpacked, recycle, err := in.stock.unpack(in, encoding)
 	if err != nil {
 		return nil, nil, in.unpacking(err, encoding)
@@ -124,6 +132,9 @@ func (s *stock) unpack(r io.Reader, encoding string) (unpacked io.Reader, recycl
 // window is the memory that a zstd stream may ask for; RFC 8878 wants decoders
 // to support 8 MiB.
 const window = 8 << 20
+
+// slack is what a decoder of zstd has besides its window.
+const slack = 512 << 10
 
 // unpacking tells errors of the network from those of what has come.
 func (in *incoming) unpacking(err error, encoding string) error {

@@ -114,6 +114,35 @@ func TestBody(t *testing.T) {
 	}
 }
 
+// The window of zstd is of the memory of bodies while one is unpacked.
+func TestWindowIsAccountedFor(t *testing.T) {
+	s := newStock(DefaultLimits())
+	least := s.limits.MemoryBytes
+	sent := bytes.NewReader(packed(t, "zstd", []byte("hello")))
+	r := request(readerFunc(func(p []byte) (int, error) {
+		least = min(least, s.budget.free)
+		return sent.Read(p)
+	}), -1, "zstd")
+	in := s.receive(r, nil)
+	r.Body = in
+	_, free, err := Body(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held := s.limits.MemoryBytes - least; held < window {
+		t.Errorf("%d bytes are held while a body is unpacked", held)
+	}
+	free()
+	in.done()
+	if s.budget.free != s.limits.MemoryBytes {
+		t.Errorf("%d bytes of memory are free in the end", s.budget.free)
+	}
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
 func TestBodyErrors(t *testing.T) {
 	zeros := make([]byte, 4<<20)
 	gz := packed(t, "gzip", []byte("hello"))
