@@ -323,6 +323,69 @@ func TestOpenPanics(t *testing.T) {
 	}
 }
 
+// TestProblem: what clients learn of a folder that can't be loaded has no path,
+// address or stack in it, whatever is wrong with it; the log has it all.
+func TestProblem(t *testing.T) {
+	at := func(dir, name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
+	files := []string{train.WeightsFile, train.ConfigFile, train.PreprocessFile}
+	damages := map[string]func(dir string) error{
+		"no folder": os.RemoveAll,
+		"a file":    func(dir string) error { return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o666)) },
+		"other shapes": func(dir string) error {
+			b, err := os.ReadFile(at(enginetest.Folder(t, enginetest.Digits, 1), train.WeightsFile))
+			return errors.Join(err, os.WriteFile(at(dir, train.WeightsFile), b, 0o666))
+		},
+		"other columns": func(dir string) error {
+			b, err := os.ReadFile(at(enginetest.Folder(t, enginetest.Mail, 1), train.PreprocessFile))
+			return errors.Join(err, os.WriteFile(at(dir, train.PreprocessFile), b, 0o666))
+		},
+	}
+	for _, name := range files {
+		damages[name+" missing"] = func(dir string) error { return os.Remove(at(dir, name)) }
+		damages[name+" empty"] = func(dir string) error { return os.Truncate(at(dir, name), 0) }
+		damages[name+" cut short"] = func(dir string) error {
+			i, err := os.Stat(at(dir, name))
+			if err != nil {
+				return err
+			}
+			return os.Truncate(at(dir, name), i.Size()/2)
+		}
+		damages[name+" a folder"] = func(dir string) error {
+			return errors.Join(os.Remove(at(dir, name)), os.Mkdir(at(dir, name), 0o777))
+		}
+	}
+	told := map[string]bool{
+		"a file of it is missing": true, "a file of it ends too early": true, "it could not be loaded": true,
+	}
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			dir := enginetest.Folder(t, enginetest.Penguins, 1)
+			if err := damage(dir); err != nil {
+				t.Fatal(err)
+			}
+			var mu sync.Mutex
+			var log bytes.Buffer
+			e := start(t, engine.WithLog(slog.New(slog.NewTextHandler(locked{&mu, &log}, nil))))
+			if err := e.Add(t.Context(), engine.Folder("m", "1", dir)); err == nil {
+				t.Fatal("it is loaded")
+			}
+			i := info(t, e, "m", "")
+			if i.Ready || i.State != engine.Failed || !told[i.Problem] {
+				t.Errorf("%+v", i)
+			}
+			_, err := askBird(t.Context(), e, "m", "")
+			if want := "model m version 1 is not ready: " + i.Problem; err == nil || engine.AsError(err).Message != want {
+				t.Errorf("a request: %v, want %s", err, want)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if !strings.Contains(log.String(), "model not loaded") {
+				t.Errorf("log: %s", &log)
+			}
+		})
+	}
+}
+
 // TestVersions adds and removes versions, and moves traffic, under load.
 func TestVersions(t *testing.T) {
 	want := answers(t, 1, 2, 3)
