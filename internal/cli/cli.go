@@ -55,9 +55,9 @@ func (e interrupted) Error() string { return e.message }
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	h := &hangups{c: make(chan struct{}, 1)}
-	ctx = context.WithValue(ctx, hangupsKey{}, h)
 	signals := make(chan os.Signal, 2)
+	h := &hangups{signals: signals, c: make(chan struct{}, 1)}
+	ctx = context.WithValue(ctx, hangupsKey{}, h)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		signal.Notify(signals, syscall.SIGHUP)
@@ -99,20 +99,22 @@ func Main(args []string, stdout, stderr io.Writer) int {
 
 // hangups are the SIGHUPs of a command that wants to know of them.
 type hangups struct {
-	wanted atomic.Bool
-	c      chan struct{}
+	signals chan os.Signal // that the process gets
+	wanted  atomic.Bool
+	c       chan struct{}
 }
 
 type hangupsKey struct{}
 
-// hangupsOf gives a command the signal SIGHUP, which ends it otherwise. Without
-// Main there are none.
+// hangupsOf gives a command the signal SIGHUP, which ends it otherwise, or is
+// ignored, as under nohup. Without Main there are none.
 func hangupsOf(ctx context.Context) <-chan struct{} {
 	h, ok := ctx.Value(hangupsKey{}).(*hangups)
 	if !ok {
 		return nil
 	}
 	h.wanted.Store(true)
+	signal.Notify(h.signals, syscall.SIGHUP)
 	return h.c
 }
 

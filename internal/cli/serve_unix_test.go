@@ -284,10 +284,10 @@ func TestServeMetrics(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, b)
 		}
 	}
+	p.end(t, syscall.SIGTERM, 0)
 	if !strings.Contains(p.logged(), "model=mail") {
 		t.Errorf("no line for the request in\n%s", p.logged())
 	}
-	p.end(t, syscall.SIGTERM, 0)
 }
 
 // The second signal does not wait for what is under way.
