@@ -249,10 +249,10 @@ func runServer(cmd *cobra.Command, s *serve.Server, e *engine.Engine, c serve.Co
 		}
 		return usage(err)
 	}
+	loud() // who reads that it is ready may ask at once
 	if err := sayReady(cmd, s, e, c, log, time.Since(start)); err != nil {
 		return err
 	}
-	loud()
 	manager := newManager(log)
 	manager.ready()
 	beat := manager.beat()
