@@ -149,3 +149,16 @@ func TestSpecs(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestProblemNamesNoOther: a client whose key is good for one model learns of no
+// other that takes the memory.
+func TestProblemNamesNoOther(t *testing.T) {
+	err := &memoryError{name: "a", version: "1", need: 1 << 20, used: 3 << 20, budget: 4 << 20, parts: ", most of it by model secret version 1: 3.0 MiB"}
+	want := "model a version 1 needs 1.0 MiB, and of 4.0 MiB that all models may need 3.0 MiB are in use"
+	if got := problem(err); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if want += err.parts; err.Error() != want {
+		t.Errorf("the log has %q, want %q", err, want)
+	}
+}

@@ -274,7 +274,11 @@ func problem(err error) string {
 	case errors.As(err, &e):
 		return e.Message
 	case errors.As(err, &m):
-		return m.Error()
+		alone := *m
+		if !m.never {
+			alone.parts = "" // of other models, which the client's key may not be good for
+		}
+		return alone.Error()
 	case errors.Is(err, errChanging):
 		return errChanging.Error()
 	case errors.Is(err, fs.ErrNotExist):
