@@ -454,6 +454,7 @@ func TestEncodingEnds(t *testing.T) {
 	var f fussyModel
 	e := f.serve(t, oneInstance())
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	encoded := 0
 	var examples []any
 	for range 100 {
