@@ -258,7 +258,7 @@ def main():
         all_cases = cases(folder)
         measured = {name: case for name, case in all_cases.items() if args.only in (None, name)}
         gradus = Server(
-            [pathlib.Path(args.gradus).resolve(), "serve", "--listen", "127.0.0.1:PORT", *(f"{name}={run}" for name, run in runs.items())],
+            [pathlib.Path(args.gradus).resolve(), "serve", "--listen", "127.0.0.1:PORT", "--log-requests=false", *(f"{name}={run}" for name, run in runs.items())],
             "/readyz", folder / "gradus.log")
         servers.append(gradus)
         peers = {}
