@@ -377,6 +377,9 @@ func TestProblem(t *testing.T) {
 			if want := "model m version 1 is not ready: " + i.Problem; err == nil || engine.AsError(err).Message != want {
 				t.Errorf("a request: %v, want %s", err, want)
 			}
+			if err := e.Close(); err != nil { // ends what writes to the log
+				t.Error(err)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			if !strings.Contains(log.String(), "model not loaded") {
