@@ -238,6 +238,7 @@ func (f *serveFlags) serve(cmd *cobra.Command, models []serve.Model, spec func(s
 func runServer(cmd *cobra.Command, s *serve.Server, e *engine.Engine, c serve.Config, log *slog.Logger, loud func()) error {
 	ctx, end := context.WithCancel(cmd.Context())
 	defer end()
+	hangups := hangupsOf(ctx) // from the start: who reads that it is ready may send one at once
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	start := time.Now()
@@ -257,7 +258,6 @@ func runServer(cmd *cobra.Command, s *serve.Server, e *engine.Engine, c serve.Co
 	manager.ready()
 	beat := manager.beat()
 	defer beat.Stop()
-	hangups := hangupsOf(ctx)
 	for {
 		select {
 		case err := <-ended:
