@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 // newConvSpec completes a spec with its output sizes.
@@ -307,10 +308,12 @@ func TestConvBatch(t *testing.T) {
 // packed every time, for images alone and in batches.
 func TestPackedConv(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
+		set = anyChannels(set)
 		r := rand.New(rand.NewPCG(19, 20))
 		for _, s := range []ConvSpec{
 			conv2d(1, 28, 40, 70, 1, 1, 0), conv2d(3, 17, 65, 33, 1, 1, 0), conv2d(2, 7, 96, 130, 1, 1, 0),
 			conv2d(1, 18, 1100, 40, 1, 1, 0), conv2d(1, 3, 1100, 40, 1, 1, 0), conv2d(2, 9, 24, 40, 1, 2, 0), conv2d(2, 9, 5, 19, 3, 2, 1),
+			conv2d(2, 16, 32, 48, 3, 1, 1), conv2d(1, 7, 144, 112, 3, 1, 1), conv2d(9, 8, 80, 112, 3, 1, 1),
 		} {
 			lx, lw, ly := s.lens()
 			x, w := randomGuarded(r, lx), randomGuarded(r, lw)
@@ -329,6 +332,59 @@ func TestPackedConv(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkPackedConv has layers of a forward pass. As there, a weight comes from
+// afar: a run goes over 100 MB of weights.
+func BenchmarkPackedConv(b *testing.B) {
+	const floats = 25e6
+	for _, c := range []struct {
+		name string
+		spec ConvSpec
+	}{
+		{"56x56x64 64", conv2d(1, 56, 64, 64, 3, 1, 1)},
+		{"28x28x128 128", conv2d(1, 28, 128, 128, 3, 1, 1)},
+		{"14x14x256 256", conv2d(1, 14, 256, 256, 3, 1, 1)},
+		{"7x7x512 512", conv2d(1, 7, 512, 512, 3, 1, 1)},
+		{"56x56x128 128 s2", conv2d(1, 56, 128, 128, 3, 2, 1)},
+		{"28x28x256 256 s2", conv2d(1, 28, 256, 256, 3, 2, 1)},
+		{"14x14x512 512 s2", conv2d(1, 14, 512, 512, 3, 2, 1)},
+		{"56x56x256 512 1x1 s2", conv2d(1, 56, 256, 512, 1, 2, 0)},
+		{"28x28x512 1024 1x1 s2", conv2d(1, 28, 512, 1024, 1, 2, 0)},
+		{"14x14x1024 2048 1x1 s2", conv2d(1, 14, 1024, 2048, 1, 2, 0)},
+	} {
+		for _, set := range Sets() {
+			if !set.Available || set.Name == "generic" {
+				continue
+			}
+			for _, images := range []int{1, 8} {
+				b.Run(fmt.Sprintf("%dx%s/%s", images, c.name, set.Name), func(b *testing.B) {
+					s := c.spec
+					s.N = images
+					lx, lw, ly := s.lens()
+					r := rand.New(rand.NewPCG(1, 1))
+					x, w, y := randomGuarded(r, lx).s, randomGuarded(r, lw).s, make([]float32, ly)
+					p := NewPackedConv(set, s, 1)
+					scratch := make([]float32, p.Scratch())
+					var phases []Phase
+					copies := ceil(floats, p.Packed())
+					for range copies {
+						packed := make([]float32, p.Packed())
+						runPhases(p.BindWeight(w, packed, scratch), 1)
+						phases = append(phases, p.Bind(x, packed, y, scratch, nil)...)
+					}
+					best := math.Inf(1)
+					for b.Loop() {
+						start := time.Now()
+						runPhases(phases, 1)
+						best = min(best, time.Since(start).Seconds()/float64(copies))
+					}
+					b.ReportMetric(1e6*best, "us-best")
+					b.ReportMetric(2e-9*float64(ly)*float64(lw/s.O)/best, "GFLOP/s-best")
+				})
+			}
+		}
+	}
 }
 
 func TestConvAllocations(t *testing.T) {

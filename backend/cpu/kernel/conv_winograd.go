@@ -30,6 +30,7 @@ type winograd struct {
 }
 
 const (
+	winogradTaps = 9
 	// winogradDepth is the most channels in a block of the sum.
 	winogradDepth = 64
 	// winogradTiles is the number of tiles of a unit: few enough for its
@@ -110,7 +111,13 @@ func (w *winograd) weightBlock() int { return winogradPoints * w.weightStep() }
 
 // turning is the memory in which taps are brought in order: of some channels
 // of a panel.
-func (w *winograd) turning() int { return winogradLanes * 9 * w.cols }
+func (w *winograd) turning() int { return winogradLanes * winogradTaps * w.cols }
+
+// packedAt is where a panel has the taps of a channel in the packed weight:
+// [panel channel tap column].
+func (w *winograd) packedAt(panel, channel int) int {
+	return (panel*w.in + channel) * winogradTaps * w.cols
+}
 
 // shared is the scratch memory of all workers, own that of one.
 func (w *winograd) shared() int {
@@ -135,13 +142,18 @@ type winogradRun struct {
 	*winograd
 	source, weight, result []float32
 	shared                 []float32
+	packed                 []float32   // the weight in order, if it was packed once, see turn
 	own                    [][]float32 // one a worker
 	after                  Epilogue
 	segs                   []seg // one a worker
 }
 
 func (w *winograd) bind(source, weight, result, scratch []float32, after Epilogue) []Phase {
-	x := &winogradRun{winograd: w, source: source, weight: weight, result: result, after: after, segs: make([]seg, w.workers)}
+	return w.phases(&winogradRun{winograd: w, source: source, weight: weight, result: result, after: after}, scratch)
+}
+
+func (w *winograd) phases(x *winogradRun, scratch []float32) []Phase {
+	x.segs = make([]seg, w.workers)
 	scratch = align(scratch)
 	x.shared, scratch = scratch[:w.shared()], scratch[w.shared():]
 	for i := range w.workers {
@@ -169,7 +181,7 @@ func (x *winogradRun) transformWeights(worker, chunk int) {
 
 // weights transforms one block of a panel to dst: [point channel column].
 func (x *winogradRun) weights(dst, turned []float32, panel, block int) {
-	const taps = 9
+	const taps = winogradTaps
 	t, cols, step := x.tile, x.cols, x.weightStep()
 	n := min(cols, x.out-panel*cols)
 	c0 := block * x.depth
@@ -182,11 +194,23 @@ func (x *winogradRun) weights(dst, turned []float32, panel, block int) {
 		return
 	}
 	for c := c0; c < c1; c += winogradLanes {
-		t.transpose(turned, cols, x.weight[(panel*cols*x.in+c)*taps:], x.in*taps, n, winogradLanes*taps)
+		from := turned
+		if x.packed != nil {
+			from = x.packed[x.packedAt(panel, c):]
+		} else {
+			x.turn(turned, x.weight, panel, c)
+		}
 		for i := range winogradLanes {
-			x.transforms.weight(n, ^uint64(0), &turned[i*taps*cols], 0, 3*cols, cols, &dst[(c-c0+i)*cols], winogradIn*step, step)
+			x.transforms.weight(n, ^uint64(0), &from[i*taps*cols], 0, 3*cols, cols, &dst[(c-c0+i)*cols], winogradIn*step, step)
 		}
 	}
+}
+
+// turn brings the taps of a panel and winogradLanes channels in order: [channel
+// tap column].
+func (w *winograd) turn(dst, weight []float32, panel, channel int) {
+	n := min(w.cols, w.out-panel*w.cols)
+	w.tile.transpose(dst, w.cols, weight[(panel*w.cols*w.in+channel)*winogradTaps:], w.in*winogradTaps, n, winogradLanes*winogradTaps)
 }
 
 // runBands computes the units of a chunk, some bands each.
@@ -241,10 +265,38 @@ func (x *winogradRun) multiply(worker int, products, images, weights []float32, 
 	c := block * x.depth
 	g.rsa, g.csa, g.rsb, g.ldc = x.in*floatBytes, floatBytes, x.cols*floatBytes, x.cols*floatBytes
 	g.k, g.nseg, g.acc = min(x.depth, x.in-c), 1, min(block, 1)
+	points := x.fetchAhead(g, count, panel, block)
 	for p := range winogradPoints {
+		if p == points {
+			g.aheadStep = 0
+		}
 		g.b = at(weights, p*x.weightStep())
 		t.evenRows(count, n, images[p*x.imageStep()+c:], products[p*x.productStep():], g)
 	}
+	g.aheadStep = 0
+}
+
+// fetchAhead lets the products of a block bring the packed weight of the next one
+// to the second cache, where that is transformed just before it is used. It
+// returns the number of points that do.
+func (x *winogradRun) fetchAhead(g *seg, count, panel, block int) int {
+	g.aheadStep = 0
+	if !x.byPanel || x.packed == nil {
+		return 0
+	}
+	next := x.packedAt(panel, block*x.depth) + x.depth*winogradTaps*x.cols
+	if block == x.blocks-1 {
+		next = x.packedAt(panel+1, 0)
+	}
+	if next >= len(x.packed) {
+		return 0
+	}
+	// Two halves side by side.
+	const line = alignment * floatBytes
+	half := ceil(x.depth*winogradTaps*x.cols, 2*alignment)
+	g.ahead = uintptr(at(x.packed, next))
+	g.ahead2, g.aheadStep = half*line, line
+	return ceil(half, ceil(count, x.tile.Rows)*(g.k/4))
 }
 
 // results transforms the products of bands lo to hi to the results of a panel.
