@@ -36,7 +36,7 @@ type Server struct {
 type front struct {
 	guard    *guard.Guard
 	handler  http.Handler
-	listener net.Listener // nil before Listen, or without one
+	listener *lobby // nil before Listen, or without one
 }
 
 // An Option sets up a server.
@@ -252,7 +252,11 @@ func (s *Server) Listen() error {
 			}
 			return err
 		}
-		f.listener = l
+		tell := s.tell
+		if f.front == &s.admin {
+			tell = nil // which tells of clients
+		}
+		f.listener = newLobby(l, s.config.Limits.Connections, s.certs == nil, tell)
 	}
 	return nil
 }
@@ -296,7 +300,8 @@ func (s *Server) Run(ctx context.Context) error {
 
 // start serves a listener in the background.
 func (s *Server) start(f *front, failed chan<- error) *http.Server {
-	h := s.server(f.handler)
+	h := s.server(f.listener.turns(f.handler))
+	h.ConnState = f.listener.state
 	s.log.Info("listening", "address", f.listener.Addr().String())
 	go func() {
 		var err error
@@ -347,7 +352,7 @@ func (s *Server) drain(public *http.Server) error {
 	s.draining.Store(true)
 	s.log.Info("draining", "requests", s.public.guard.Inside())
 	time.Sleep(s.config.Timeouts.Delay)
-	hush(s.public.listener)
+	hush(s.public.listener.Listener)
 	time.Sleep(settling)
 	s.public.guard.EndStreams()
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.Timeouts.Drain)

@@ -17,6 +17,7 @@ type Limits struct {
 	BytesPerSecond int64         `json:"bytes_per_second" yaml:"bytes_per_second"` // the slowest that a body may come, after the grace; a slower one ends with 408
 	Grace          time.Duration `json:"grace" yaml:"grace"`                       // the time that a body may take whatever its size
 	HeaderBytes    int           `json:"header_bytes" yaml:"header_bytes"`         // the most of a request's header; beyond it the answer is 431
+	Connections    int           `json:"connections" yaml:"connections"`           // that are open at a time; one more takes the place of the one that has lain still for longest, and gets 503 if none does
 	InFlight       int           `json:"in_flight" yaml:"in_flight"`               // requests that are read or worked on at a time; one more gets 503
 	Rate           *Rate         `json:"rate" yaml:"rate"`                         // of a key without one of its own, and of an address that needs no key; null for none
 }
@@ -29,12 +30,13 @@ type Rate struct {
 }
 
 // DefaultLimits is 64 MiB a body, 1 GiB of bodies in memory, 8 KiB/s after ten
-// seconds, 64 KiB of headers, 4096 requests at a time, and no rate.
+// seconds, 64 KiB of headers, 8192 connections, 4096 requests at a time, and no
+// rate.
 func DefaultLimits() Limits {
 	return Limits{
 		BodyBytes: 64 << 20, UnpackedBytes: 64 << 20, MemoryBytes: 1 << 30,
 		BytesPerSecond: 8 << 10, Grace: 10 * time.Second,
-		HeaderBytes: 64 << 10, InFlight: 4096,
+		HeaderBytes: 64 << 10, Connections: 8192, InFlight: 4096,
 	}
 }
 
@@ -63,6 +65,7 @@ func (l Limits) Validate() error {
 		errs = append(errs, config.Under("grace", fmt.Errorf("%v is not above 0", l.Grace)))
 	}
 	within("header_bytes", int64(l.HeaderBytes), 4<<10, 16<<20)
+	within("connections", int64(l.Connections), 1, 1<<20)
 	within("in_flight", int64(l.InFlight), 1, 1<<20)
 	if l.Rate != nil {
 		errs = append(errs, config.Under("rate", l.Rate.Validate()))

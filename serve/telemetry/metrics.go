@@ -17,14 +17,16 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 
-	requests   *prometheus.CounterVec   // model, version, protocol, code
-	seconds    *prometheus.HistogramVec // model, version, protocol
-	stages     *prometheus.HistogramVec // model, version, stage
-	examples   *prometheus.CounterVec   // model, version
-	rejections *prometheus.CounterVec   // model, version, reason
-	inFlight   prometheus.Gauge
-	received   *prometheus.CounterVec // protocol
-	sent       *prometheus.CounterVec // protocol
+	requests    *prometheus.CounterVec   // model, version, protocol, code
+	seconds     *prometheus.HistogramVec // model, version, protocol
+	stages      *prometheus.HistogramVec // model, version, stage
+	examples    *prometheus.CounterVec   // model, version
+	rejections  *prometheus.CounterVec   // model, version, reason
+	inFlight    prometheus.Gauge
+	connections prometheus.Gauge
+	crowded     *prometheus.CounterVec // which
+	received    *prometheus.CounterVec // protocol
+	sent        *prometheus.CounterVec // protocol
 
 	batchExamples *prometheus.HistogramVec // model, version
 	batchSeconds  *prometheus.HistogramVec // model, version
@@ -62,7 +64,11 @@ func newMetrics() *metrics {
 	m.padding = counter("gradus_batch_padding_examples_total", "Examples that were added to batches to fill them up.", "model", "version")
 	m.failedBatches = counter("gradus_batch_failures_total", "Batches that could not be computed at once.", "model", "version")
 	m.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{Name: "gradus_requests_in_flight", Help: "Requests of clients that are being read, worked on or answered."})
-	m.registry.MustRegister(m.inFlight,
+	m.connections = prometheus.NewGauge(prometheus.GaugeOpts{Name: "gradus_connections", Help: "Connections of clients."})
+	m.crowded = counter("gradus_connections_crowded_total", "Connections that were closed since there were too many: new ones, or ones that lay idle for the sake of new ones.", "which")
+	m.crowded.WithLabelValues("new")
+	m.crowded.WithLabelValues("idle")
+	m.registry.MustRegister(m.inFlight, m.connections,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
@@ -150,6 +156,19 @@ func (m *metrics) Computed(b engine.Batch) {
 // Rejected counts a request that a version did not answer.
 func (m *metrics) Rejected(model, version string, reason engine.Code) {
 	m.rejections.WithLabelValues(model, version, reason.String()).Inc()
+}
+
+// Connections tells how many connections of clients there are.
+func (m *metrics) Connections(n int) { m.connections.Set(float64(n)) }
+
+// Crowded counts a connection that was closed since there were too many: a new
+// one, or one that lay idle.
+func (m *metrics) Crowded(idle bool) {
+	which := "new"
+	if idle {
+		which = "idle"
+	}
+	m.crowded.WithLabelValues(which).Inc()
 }
 
 // refused counts a request that no version has seen.
