@@ -14,9 +14,10 @@ package kernel
 //
 // The order of every sum depends on the spec and the set alone. A product
 // with padding may or may not be formed: infinite or NaN weights give NaN at
-// the border, or don't. Kernels of 3 by 3 over many channels are computed by
-// Winograd's method, in which an infinite pixel or a NaN spreads over the 4 by 4
-// results around it, and errors are in proportion to the largest of these.
+// the border, or don't. Kernels of 3 by 3 and 5 by 5 over many channels are
+// computed by Winograd's method, in which an infinite pixel or a NaN spreads over
+// the square of results around it, 4 by 4 or 2 by 2, and errors are in proportion
+// to the largest of these.
 type ConvSpec struct {
 	N, C, O, Groups                                 int
 	In, Out, Kernel, Stride, PadLo, PadHi, Dilation [3]int

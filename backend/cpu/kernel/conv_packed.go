@@ -21,6 +21,9 @@ type PackedConv interface {
 func NewPackedConv(set *Set, s ConvSpec, workers int) PackedConv {
 	p, ok := direct(set, s, false, workers)
 	if w, winograd := p.direct.(*winograd); winograd {
+		if w.form.kernel == 5 && w.small() {
+			return transformedWinograd{w}
+		}
 		return packedWinograd{w}
 	}
 	if _, product := p.direct.(pointwise); ok && !product {
@@ -41,6 +44,7 @@ type PackLayout struct {
 	cols, depth, groups, in, out int
 	taps                         [3]int
 	tapsInside                   bool // of a channel
+	transformed                  bool
 }
 
 // A packedProduct is a convolution whose taps meet one pixel.
@@ -76,12 +80,12 @@ func (c packedCorrelation) Bind(source, packed, result, scratch []float32, after
 	return product
 }
 
-// A packedWinograd has its taps in order. They are transformed in each run: that
-// takes less time than to fetch four times as many numbers.
+// A packedWinograd has its taps in order. They are transformed in each run: of a
+// kernel of 3 by 3 that takes less time than to fetch four times as many numbers.
 type packedWinograd struct{ *winograd }
 
 func (w packedWinograd) Layout() PackLayout {
-	return PackLayout{cols: w.cols, groups: 1, in: w.in, out: w.out, taps: [3]int{1, 3, 3}, tapsInside: true}
+	return PackLayout{cols: w.cols, groups: 1, in: w.in, out: w.out, taps: [3]int{1, w.form.kernel, w.form.kernel}, tapsInside: true}
 }
 
 func (w packedWinograd) Packed() int { return alignment + w.packedAt(w.panels, 0) }
@@ -103,5 +107,27 @@ func (w packedWinograd) BindWeight(weight, packed, _ []float32) []Phase {
 
 func (w packedWinograd) Bind(source, packed, result, scratch []float32, after Epilogue) []Phase {
 	packed = align(packed)[:w.packedAt(w.panels, 0)]
-	return w.phases(&winogradRun{winograd: w.winograd, source: source, packed: packed, result: result, after: after}, scratch)
+	return (&winogradRun{winograd: w.winograd, source: source, packed: packed, result: result, after: after}).phases(scratch)
+}
+
+// A transformedWinograd has its weight transformed: of a kernel of 5 by 5 that is
+// 1.4 times as many numbers as its taps.
+type transformedWinograd struct{ *winograd }
+
+func (w transformedWinograd) Layout() PackLayout {
+	return PackLayout{cols: w.cols, depth: w.depth, groups: 1, in: w.in, out: w.out, taps: [3]int{1, w.form.kernel, w.form.kernel}, transformed: true}
+}
+
+func (w transformedWinograd) Packed() int { return alignment + w.shared() }
+
+func (w transformedWinograd) Scratch() int { return alignment + w.workers*w.own() }
+
+func (w transformedWinograd) BindWeight(weight, packed, scratch []float32) []Phase {
+	before, _ := (&winogradRun{winograd: w.winograd, weight: weight}).parts(packed, scratch)
+	return before
+}
+
+func (w transformedWinograd) Bind(source, packed, result, scratch []float32, after Epilogue) []Phase {
+	_, results := (&winogradRun{winograd: w.winograd, source: source, result: result, after: after}).parts(packed, scratch)
+	return results
 }

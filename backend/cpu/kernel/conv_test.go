@@ -78,12 +78,14 @@ func (s *sum64) add(p float64) {
 // the bits for several numbers of workers.
 func checkConv(t *testing.T, set *Set, r *rand.Rand, s ConvSpec) {
 	t.Helper()
-	checkConvWithin(t, set, r, s, func(got float32, want sum64, _ float64) bool { return near(got, want.value, want.size, want.n) })
+	checkConvWithin(t, set, r, s, func(_ string, got float32, want sum64, _ float64) bool {
+		return near(got, want.value, want.size, want.n)
+	})
 }
 
 // checkConvWithin is checkConv with a bound on the error; it is given the
 // largest of the sums of magnitudes too.
-func checkConvWithin(t *testing.T, set *Set, r *rand.Rand, s ConvSpec, within func(got float32, want sum64, largest float64) bool) {
+func checkConvWithin(t *testing.T, set *Set, r *rand.Rand, s ConvSpec, within func(name string, got float32, want sum64, largest float64) bool) {
 	t.Helper()
 	lx, lw, ly := s.lens()
 	x, w, dy := randomGuarded(r, lx), randomGuarded(r, lw), randomGuarded(r, ly)
@@ -118,7 +120,7 @@ func checkConvWithin(t *testing.T, set *Set, r *rand.Rand, s ConvSpec, within fu
 					largest = max(largest, w.size)
 				}
 				for i, g := range out.s {
-					if !within(g, want[i], largest) {
+					if !within(name, g, want[i], largest) {
 						t.Fatalf("%s of %+v: element %d is %g, want %g", name, s, i, g, want[i].value)
 					}
 				}
@@ -314,6 +316,7 @@ func TestPackedConv(t *testing.T) {
 			conv2d(1, 28, 40, 70, 1, 1, 0), conv2d(3, 17, 65, 33, 1, 1, 0), conv2d(2, 7, 96, 130, 1, 1, 0),
 			conv2d(1, 18, 1100, 40, 1, 1, 0), conv2d(1, 3, 1100, 40, 1, 1, 0), conv2d(2, 9, 24, 40, 1, 2, 0), conv2d(2, 9, 5, 19, 3, 2, 1),
 			conv2d(2, 16, 32, 48, 3, 1, 1), conv2d(1, 7, 144, 112, 3, 1, 1), conv2d(9, 8, 80, 112, 3, 1, 1),
+			conv2d(1, 12, 32, 64, 5, 1, 0), conv2d(7, 12, 64, 48, 5, 1, 2), conv2d(1, 9, 96, 112, 5, 1, 2),
 		} {
 			lx, lw, ly := s.lens()
 			x, w := randomGuarded(r, lx), randomGuarded(r, lw)
@@ -342,6 +345,7 @@ func BenchmarkPackedConv(b *testing.B) {
 		name string
 		spec ConvSpec
 	}{
+		{"12x12x32 64 5x5", conv2d(1, 12, 32, 64, 5, 1, 0)},
 		{"56x56x64 64", conv2d(1, 56, 64, 64, 3, 1, 1)},
 		{"28x28x128 128", conv2d(1, 28, 128, 128, 3, 1, 1)},
 		{"14x14x256 256", conv2d(1, 14, 256, 256, 3, 1, 1)},
@@ -422,6 +426,9 @@ func BenchmarkConv(b *testing.B) {
 		{"resnet2 32x32x32x16 32 1x1 s2", conv2d(32, 32, 16, 32, 1, 2, 0)},
 		{"resnet2 32x16x16x32 32", conv2d(32, 16, 32, 32, 3, 1, 1)},
 		{"resnet3 32x8x8x64 64", conv2d(32, 8, 64, 64, 3, 1, 1)},
+		{"mnist2 8x12x12x16 16 5x5", conv2d(8, 12, 16, 16, 5, 1, 0)},
+		{"mnist2 8x14x14x16 16 5x5", conv2d(8, 14, 16, 16, 5, 1, 2)},
+		{"batch 1 1x12x12x32 64 5x5", conv2d(1, 12, 32, 64, 5, 1, 0)},
 		{"batch 1 1x56x56x64 64", conv2d(1, 56, 64, 64, 3, 1, 1)},
 		{"batch 1 1x14x14x256 256", conv2d(1, 14, 256, 256, 3, 1, 1)},
 		{"batch 1 1x14x14x1024 256 1x1", conv2d(1, 14, 1024, 256, 1, 1, 0)},

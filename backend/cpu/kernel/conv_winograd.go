@@ -1,9 +1,14 @@
 package kernel
 
-// A winograd is a convolution of 3 by 3 by the method of winograd.go, forward
-// or, with the weight turned and its channels exchanged, its gradient by the
-// input. The sum over the channels of the source is cut in blocks, which are
-// added in order.
+// A winograd is a convolution by the method of winograd.go, forward or its
+// gradient by the input. The sum over the channels of the source is cut in
+// blocks, which are added in order.
+//
+// A gradient is a convolution too, with the weight turned and its channels
+// exchanged. Where the results of the convolution are small images and those of
+// the gradient larger, by what padding does not make good, the gradient takes
+// fewer squares if each of dy is spread to one of 6 by 6 pixels, and these are
+// added where they overlap: tile after tile, all tiles of an image by one worker.
 //
 // With many tiles, squares of results, the weight is transformed first, once
 // for all, and a unit is some bands: rows of tiles. With few tiles and many
@@ -11,14 +16,15 @@ package kernel
 // of the result, for which it transforms the weight itself, block by block,
 // just before it is used. No bit depends on which it is.
 type winograd struct {
-	tile       *Tile
-	transforms *winogradTransforms
-	pixels     tiling // of the source
-	workers    int
-	input      bool
+	tile      *Tile
+	form      *winogradForm
+	from, to  tiling // of source and result
+	workers   int
+	exchanged bool // the channels of the weight, for a gradient
+	turned    bool // its taps too
+	overlaps  bool // squares of the result, which are added
 
-	size            [2]int // of an image of the result
-	images, in, out int    // channels of source and result
+	images, in, out int // channels of source and result
 
 	cols, panels  int // of the result
 	depth, blocks int // of the source
@@ -30,7 +36,6 @@ type winograd struct {
 }
 
 const (
-	winogradTaps = 9
 	// winogradDepth is the most channels in a block of the sum.
 	winogradDepth = 64
 	// winogradTiles is the number of tiles of a unit: few enough for its
@@ -46,34 +51,30 @@ const (
 // its formula is as fast: few channels, or images that fill few tiles.
 func newWinograd(set *Set, s ConvSpec, input bool, workers int) *winograd {
 	one := [3]int{1, 1, 1}
-	if s.Groups != 1 || s.Kernel != [3]int{1, 3, 3} || s.Stride != one || s.Dilation != one || s.PadLo[0] != 0 || s.PadHi[0] != 0 ||
-		s.C%winogradLanes != 0 || s.O%winogradLanes != 0 || s.C < set.winograd.least || s.O < set.winograd.least || s.N*s.In[0] == 0 ||
-		s.PadLo[1] > 2 || s.PadLo[2] > 2 {
+	f := set.winograd.form(s.Kernel[1])
+	if f == nil || s.Groups != 1 || s.Kernel != [3]int{1, f.kernel, f.kernel} || s.Stride != one || s.Dilation != one || s.PadLo[0] != 0 || s.PadHi[0] != 0 ||
+		s.C%winogradLanes != 0 || s.O%winogradLanes != 0 || s.C < f.least || s.O < f.least || s.N*s.In[0] == 0 ||
+		s.PadLo[1] >= f.kernel || s.PadLo[2] >= f.kernel {
 		return nil
 	}
 	w := &winograd{
-		tile: &set.Tile, transforms: &set.winograd, workers: workers, input: input,
+		tile: &set.Tile, form: f, workers: workers, exchanged: input, turned: input,
 		images: s.N * s.In[0], in: s.C, out: s.O,
 	}
-	for d := range 2 {
-		w.pixels.size[d], w.size[d], w.pixels.first[d] = s.In[1+d], s.Out[1+d], -s.PadLo[1+d]
-		if input {
-			w.pixels.size[d], w.size[d], w.pixels.first[d] = s.Out[1+d], s.In[1+d], s.PadLo[1+d]-2
-		}
-		w.pixels.tiles[d] = ceil(w.size[d], winogradOut)
-	}
+	w.from, w.to = f.cut(set, s.In, s.Out, s.PadLo)
 	if input {
+		x, y := w.from, w.to
 		w.in, w.out = s.O, s.C
+		w.from, w.to = f.cut(set, s.Out, s.In, [3]int{0, f.kernel - 1 - s.PadLo[1], f.kernel - 1 - s.PadLo[2]})
+		if n := y.count(); n < w.to.count() && n <= winogradTiles {
+			w.from, w.to, w.turned, w.overlaps = y, x, false, true
+			w.from.transform, w.to.transform = f.spread, set.winograd.overlay
+		}
 	}
-	w.pixels.transform, w.pixels.side, w.pixels.channels = set.winograd.image, winogradIn, w.in
-	tiles := w.pixels.tiles
+	w.from.channels, w.to.channels = w.in, w.out
 	// Products by the formula, those with padding left out, against those of
 	// whole tiles and the transforms.
-	plain := float64(9 * w.size[0] * w.size[1])
-	for d := range 2 {
-		plain *= 1 - float64(2)/float64(3*w.size[d])
-	}
-	if plain < 1.5*float64(winogradPoints*tiles[0]*tiles[1]) {
+	if float64(s.inside(1)*s.inside(2)) < 1.5*float64(winogradPoints*w.from.count()) {
 		return nil
 	}
 	t := w.tile
@@ -83,22 +84,52 @@ func newWinograd(set *Set, s ConvSpec, input bool, workers int) *winograd {
 	w.depth = roundUp(ceil(w.in, w.blocks), winogradLanes)
 	w.blocks = ceil(w.in, w.depth)
 
-	all := w.images * tiles[0] * tiles[1]
+	tiles := w.from.tiles
+	all := w.images * w.from.count()
 	nanos := float64(winogradPoints*w.in*w.out) / t.Speed // of a tile
 	weightNanos := float64(w.in*w.out) * winogradPoints / t.Speed
-	w.byPanel = winogradPoints*w.in*w.out > winogradWeights && all <= 2*w.out
+	w.byPanel = !w.small() && all <= 2*w.out
 	if w.byPanel {
 		w.count, w.bands = all, 1
 		w.before = cut(w.images*tiles[0], float64(tiles[1]*winogradPoints*w.in)/t.Speed*4, workers)
 		w.pending = cut(w.panels, (nanos*float64(all)+weightNanos)/float64(w.panels), workers)
 		return w
 	}
-	w.bands = max(1, min(winogradTiles/tiles[1], w.images*tiles[0]))
+	together := 1 // bands
+	if w.overlaps {
+		together = tiles[0]
+	}
+	w.bands = together * max(1, min(winogradTiles/(together*tiles[1]), ceil(w.images*tiles[0]/together, workers)))
 	w.count = w.bands * tiles[1]
 	w.before = cut(w.panels*w.blocks, weightNanos/float64(w.panels*w.blocks), workers)
 	w.pending = cut(ceil(w.images*tiles[0], w.bands), nanos*float64(w.count), workers)
 	return w
 }
+
+// cut cuts the images of a convolution in squares of pixels, and its results in
+// those that are made of them.
+func (f *winogradForm) cut(set *Set, in, out, padding [3]int) (pixels, results tiling) {
+	pixels = tiling{transform: set.winograd.image, side: winogradIn, apart: f.out}
+	results = tiling{transform: f.result, side: f.out, apart: f.out}
+	for d := range 2 {
+		pixels.size[d], pixels.first[d], results.size[d] = in[1+d], -padding[1+d], out[1+d]
+		pixels.tiles[d] = ceil(out[1+d], f.out)
+	}
+	results.tiles = pixels.tiles
+	return pixels, results
+}
+
+// inside is the number of taps along axis d that meet a pixel, for all results
+// of a convolution with strides and dilation 1.
+func (s *ConvSpec) inside(d int) (n int) {
+	for k := range s.Kernel[d] {
+		n += max(0, min(s.Out[d], s.In[d]+s.PadLo[d]-k)-max(0, s.PadLo[d]-k))
+	}
+	return n
+}
+
+// small reports whether the transformed weight stays in the second cache.
+func (w *winograd) small() bool { return winogradPoints*w.in*w.out <= winogradWeights }
 
 // Strides of the points: a cache line more than the numbers of a point, so
 // that points don't compete for the same lines of the first cache.
@@ -111,12 +142,12 @@ func (w *winograd) weightBlock() int { return winogradPoints * w.weightStep() }
 
 // turning is the memory in which taps are brought in order: of some channels
 // of a panel.
-func (w *winograd) turning() int { return winogradLanes * winogradTaps * w.cols }
+func (w *winograd) turning() int { return winogradLanes * w.form.taps() * w.cols }
 
 // packedAt is where a panel has the taps of a channel in the packed weight:
 // [panel channel tap column].
 func (w *winograd) packedAt(panel, channel int) int {
-	return (panel*w.in + channel) * winogradTaps * w.cols
+	return (panel*w.in + channel) * w.form.taps() * w.cols
 }
 
 // shared is the scratch memory of all workers, own that of one.
@@ -135,7 +166,7 @@ func (w *winograd) own() int {
 	return max(n+winogradPoints*w.imageStep(), w.turning())
 }
 
-func (w *winograd) scratch() int { return alignment + w.shared() + w.workers*w.own() }
+func (w *winograd) scratch() int { return 2*alignment + w.shared() + w.workers*w.own() }
 
 // A winogradRun is a plan with its operands.
 type winogradRun struct {
@@ -149,26 +180,34 @@ type winogradRun struct {
 }
 
 func (w *winograd) bind(source, weight, result, scratch []float32, after Epilogue) []Phase {
-	return w.phases(&winogradRun{winograd: w, source: source, weight: weight, result: result, after: after}, scratch)
+	return (&winogradRun{winograd: w, source: source, weight: weight, result: result, after: after}).phases(scratch)
 }
 
-func (w *winograd) phases(x *winogradRun, scratch []float32) []Phase {
+func (x *winogradRun) phases(scratch []float32) []Phase {
+	at := alignment + x.winograd.shared()
+	before, results := x.parts(scratch[:at], scratch[at:])
+	return append(before, results...)
+}
+
+// parts returns the phase that transforms the weight, or by panel the images, to
+// shared, and that of the results.
+func (x *winogradRun) parts(shared, own []float32) (before, results []Phase) {
+	w := x.winograd
 	x.segs = make([]seg, w.workers)
-	scratch = align(scratch)
-	x.shared, scratch = scratch[:w.shared()], scratch[w.shared():]
+	x.shared, own = align(shared)[:w.shared()], align(own)
 	for i := range w.workers {
-		x.own = append(x.own, scratch[i*w.own():][:w.own()])
+		x.own = append(x.own, own[i*w.own():][:w.own()])
 	}
 	if w.byPanel {
-		return []Phase{{Chunks: w.before.chunks, Run: x.transformBands}, {Chunks: w.pending.chunks, Run: x.runPanels}}
+		return []Phase{{Chunks: w.before.chunks, Run: x.transformBands}}, []Phase{{Chunks: w.pending.chunks, Run: x.runPanels}}
 	}
-	return []Phase{{Chunks: w.before.chunks, Run: x.transformWeights}, {Chunks: w.pending.chunks, Run: x.runBands}}
+	return []Phase{{Chunks: w.before.chunks, Run: x.transformWeights}}, []Phase{{Chunks: w.pending.chunks, Run: x.runBands}}
 }
 
 // transformBands transforms the images of some bands.
 func (x *winogradRun) transformBands(_, chunk int) {
 	lo, hi := x.before.span(chunk)
-	x.pixels.bands(x.source, x.shared, x.imageStep(), lo*x.pixels.tiles[1], lo, hi)
+	x.from.bands(x.source, x.shared, x.imageStep(), lo*x.from.tiles[1], lo, hi)
 }
 
 // transformWeights transforms some panels and blocks of the weight.
@@ -181,28 +220,31 @@ func (x *winogradRun) transformWeights(worker, chunk int) {
 
 // weights transforms one block of a panel to dst: [point channel column].
 func (x *winogradRun) weights(dst, turned []float32, panel, block int) {
-	const taps = winogradTaps
-	t, cols, step := x.tile, x.cols, x.weightStep()
+	side, taps, cols, step := x.form.kernel, x.form.taps(), x.cols, x.weightStep()
 	n := min(cols, x.out-panel*cols)
 	c0 := block * x.depth
 	c1 := min(c0+x.depth, x.in)
-	if x.input {
-		for c := c0; c < c1; c++ {
-			t.transpose(turned, cols, x.weight[(c*x.out+panel*cols)*taps:], taps, n, taps)
-			x.transforms.weight(n, ^uint64(0), &turned[0], (taps-1)*cols, -3*cols, -cols, &dst[(c-c0)*cols], winogradIn*step, step)
+	if !x.exchanged {
+		for c := c0; c < c1; c += winogradLanes {
+			from := turned
+			if x.packed != nil {
+				from = x.packed[x.packedAt(panel, c):]
+			} else {
+				x.turn(turned, x.weight, panel, c)
+			}
+			for i := range winogradLanes {
+				x.form.weight(n, ^uint64(0), 0, &from[i*taps*cols], side*cols, cols, &dst[(c-c0+i)*cols], winogradIn*step, step)
+			}
 		}
 		return
 	}
-	for c := c0; c < c1; c += winogradLanes {
-		from := turned
-		if x.packed != nil {
-			from = x.packed[x.packedAt(panel, c):]
-		} else {
-			x.turn(turned, x.weight, panel, c)
-		}
-		for i := range winogradLanes {
-			x.transforms.weight(n, ^uint64(0), &from[i*taps*cols], 0, 3*cols, cols, &dst[(c-c0+i)*cols], winogradIn*step, step)
-		}
+	first, next := 0, cols // tap
+	if x.turned {
+		first, next = (taps-1)*cols, -cols
+	}
+	for c := c0; c < c1; c++ {
+		x.tile.transpose(turned, cols, x.weight[(c*x.out+panel*cols)*taps:], taps, n, taps)
+		x.form.weight(n, ^uint64(0), 0, &turned[first], side*next, next, &dst[(c-c0)*cols], winogradIn*step, step)
 	}
 }
 
@@ -210,7 +252,8 @@ func (x *winogradRun) weights(dst, turned []float32, panel, block int) {
 // tap column].
 func (w *winograd) turn(dst, weight []float32, panel, channel int) {
 	n := min(w.cols, w.out-panel*w.cols)
-	w.tile.transpose(dst, w.cols, weight[(panel*w.cols*w.in+channel)*winogradTaps:], w.in*winogradTaps, n, winogradLanes*winogradTaps)
+	taps := w.form.taps()
+	w.tile.transpose(dst, w.cols, weight[(panel*w.cols*w.in+channel)*taps:], w.in*taps, n, winogradLanes*taps)
 }
 
 // runBands computes the units of a chunk, some bands each.
@@ -220,30 +263,25 @@ func (x *winogradRun) runBands(worker, chunk int) {
 	lo, hi := x.pending.span(chunk)
 	for u := lo; u < hi; u++ {
 		b0 := u * x.bands
-		b1 := min(b0+x.bands, x.images*x.pixels.tiles[0])
-		x.pixels.bands(x.source, own, x.imageStep(), 0, b0, b1)
+		b1 := min(b0+x.bands, x.images*x.from.tiles[0])
+		x.from.bands(x.source, own, x.imageStep(), 0, b0, b1)
 		for p := range x.panels {
 			for b := range x.blocks {
-				x.multiply(worker, products, own, x.shared[(p*x.blocks+b)*x.weightBlock():], (b1-b0)*x.pixels.tiles[1], p, b)
+				x.multiply(worker, products, own, x.shared[(p*x.blocks+b)*x.weightBlock():], (b1-b0)*x.from.tiles[1], p, b)
 			}
 			x.results(products, p, b0, b1)
 		}
 		if x.after != nil {
-			x.after(worker, 0, x.pixel(b0), x.pixel(b1), 0, x.out)
+			x.after(worker, 0, x.to.pixel(b0), x.to.pixel(b1), 0, x.out)
 		}
 	}
-}
-
-// pixel is the first pixel of a band.
-func (x *winogradRun) pixel(band int) int {
-	return (band/x.pixels.tiles[0]*x.size[0] + band%x.pixels.tiles[0]*winogradOut) * x.size[1]
 }
 
 // runPanels computes the panels of a chunk for all images.
 func (x *winogradRun) runPanels(worker, chunk int) {
 	own := x.own[worker]
 	products := own[x.weightBlock()+x.turning():]
-	bands := x.images * x.pixels.tiles[0]
+	bands := x.images * x.from.tiles[0]
 	lo, hi := x.pending.span(chunk)
 	for p := lo; p < hi; p++ {
 		for b := range x.blocks {
@@ -252,7 +290,7 @@ func (x *winogradRun) runPanels(worker, chunk int) {
 		}
 		x.results(products, p, 0, bands)
 		if x.after != nil {
-			x.after(worker, 0, 0, x.pixel(bands), p*x.cols, min((p+1)*x.cols, x.out))
+			x.after(worker, 0, 0, x.to.pixel(bands), p*x.cols, min((p+1)*x.cols, x.out))
 		}
 	}
 }
@@ -284,7 +322,7 @@ func (x *winogradRun) fetchAhead(g *seg, count, panel, block int) int {
 	if !x.byPanel || x.packed == nil {
 		return 0
 	}
-	next := x.packedAt(panel, block*x.depth) + x.depth*winogradTaps*x.cols
+	next := x.packedAt(panel, block*x.depth) + x.depth*x.form.taps()*x.cols
 	if block == x.blocks-1 {
 		next = x.packedAt(panel+1, 0)
 	}
@@ -293,7 +331,7 @@ func (x *winogradRun) fetchAhead(g *seg, count, panel, block int) int {
 	}
 	// Two halves side by side.
 	const line = alignment * floatBytes
-	half := ceil(x.depth*winogradTaps*x.cols, 2*alignment)
+	half := ceil(x.depth*x.form.taps()*x.cols, 2*alignment)
 	g.ahead = uintptr(at(x.packed, next))
 	g.ahead2, g.aheadStep = half*line, line
 	return ceil(half, ceil(count, x.tile.Rows)*(g.k/4))
@@ -301,17 +339,12 @@ func (x *winogradRun) fetchAhead(g *seg, count, panel, block int) int {
 
 // results transforms the products of bands lo to hi to the results of a panel.
 func (x *winogradRun) results(products []float32, panel, lo, hi int) {
-	n := min(x.cols, x.out-panel*x.cols)
-	row, step := x.size[1]*x.out, x.productStep()
-	results := tiling{side: winogradOut, size: x.size}
-	tile := 0
-	for band := lo; band < hi; band++ {
-		i := band % x.pixels.tiles[0] * winogradOut
-		for tx := range x.pixels.tiles[1] {
-			j := tx * winogradOut
-			x.transforms.result(n, results.valid(i, j), &products[tile*x.cols], 0, winogradIn*step, step,
-				&x.result[(x.pixel(band)+j)*x.out+panel*x.cols], row, x.out)
-			tile++
+	c := panel * x.cols
+	n := min(x.cols, x.out-c)
+	if x.overlaps {
+		for pixel := x.to.pixel(lo); pixel < x.to.pixel(hi); pixel++ {
+			clear(x.result[pixel*x.out+c:][:n])
 		}
 	}
+	x.to.results(products, x.productStep(), x.cols, x.result, c, n, lo, hi)
 }

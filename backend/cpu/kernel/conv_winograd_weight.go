@@ -1,6 +1,6 @@
 package kernel
 
-// A winogradWeight is the gradient by a weight of 3 by 3 by the method of
+// A winogradWeight is the gradient by a weight by the method of
 // winograd.go: for each point a product of the transformed pixels, turned, and
 // the transformed dy, whose sum runs over the tiles.
 //
@@ -11,7 +11,7 @@ package kernel
 type winogradWeight struct {
 	x, dy   tiling
 	tile    *Tile
-	gather  transform
+	form    *winogradForm
 	workers int
 
 	bands int // of all images
@@ -43,8 +43,8 @@ func newWinogradWeight(set *Set, s ConvSpec, workers int) *winogradWeight {
 	if forward == nil {
 		return nil
 	}
-	w := &winogradWeight{tile: &set.Tile, gather: set.winograd.gather, workers: workers, x: forward.pixels}
-	w.dy = tiling{transform: set.winograd.spread, side: winogradOut, channels: s.O, size: forward.size, tiles: w.x.tiles}
+	w := &winogradWeight{tile: &set.Tile, form: forward.form, workers: workers, x: forward.from, dy: forward.to}
+	w.dy.transform = w.form.spread
 	across := w.x.tiles[1]
 	w.bands = forward.images * w.x.tiles[0]
 	pieces := s.C / winogradLanes
@@ -90,7 +90,7 @@ func (w *winogradWeight) squares() int { return winogradPoints * (w.xStep() + w.
 func (w *winogradWeight) block() int { return winogradPoints * w.blockStep() }
 
 // taps is the memory of a worker for the taps of one channel of x.
-func (w *winogradWeight) taps() int { return 9 * w.cols }
+func (w *winogradWeight) taps() int { return w.form.taps() * w.cols }
 
 // sizes returns the scratch memory that all share, and that of a worker.
 func (w *winogradWeight) sizes() (shared, own int) {
@@ -220,12 +220,12 @@ func (r *winogradWeightRun) products(worker int, products, squares []float32, c,
 // store stores the gradient of rows lo to hi of a block, which begins at
 // channel c of x and o of dy, as [o c tap].
 func (r *winogradWeightRun) store(worker int, products []float32, c, o, lo, hi int) {
-	const taps = 9
+	side, taps := r.form.kernel, r.form.taps()
 	n := min(r.cols, r.dy.channels-o)
 	sums := r.own[worker][:r.taps()]
 	step := r.blockStep()
 	for i := lo; i < hi; i++ {
-		r.gather(n, ^uint64(0), &products[i*r.cols], 0, winogradIn*step, step, &sums[0], 3*r.cols, r.cols)
+		r.form.gather(n, ^uint64(0), 0, &products[i*r.cols], winogradIn*step, step, &sums[0], side*r.cols, r.cols)
 		r.tile.transpose(r.dw[(o*r.x.channels+c+i)*taps:], r.x.channels*taps, sums, r.cols, taps, n)
 	}
 }

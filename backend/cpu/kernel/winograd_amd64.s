@@ -4,16 +4,16 @@
 
 #include "textflag.h"
 
-// func winogradImageAVX2(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// func winogradImageAVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·winogradImageAVX2(SB), $1184-72
 	LEAQ    31(SP), AX
 	ANDQ    $-32, AX
 	MOVQ    channels+0(FP), CX
 	MOVQ    valid+8(FP), DX
-	MOVQ    src+16(FP), BX
+	MOVQ    src+24(FP), BX
 	MOVQ    dst+48(FP), SI
-	MOVQ    origin+24(FP), DI
+	MOVQ    origin+16(FP), DI
 	SHLQ    $0x02, DI
 	ADDQ    DI, BX
 	MOVQ    srcRow+32(FP), DI
@@ -1174,16 +1174,1157 @@ DATA c3fb504f3AVX2<>+24(SB)/4, $0x3fb504f3
 DATA c3fb504f3AVX2<>+28(SB)/4, $0x3fb504f3
 GLOBL c3fb504f3AVX2<>(SB), RODATA|NOPTR, $32
 
-// func winogradWeightAVX2(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·winogradWeightAVX2(SB), $608-72
+// func winogradOverlayAVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// Requires: AVX, FMA3
+TEXT ·winogradOverlayAVX2(SB), $1184-72
 	LEAQ    31(SP), AX
 	ANDQ    $-32, AX
 	MOVQ    channels+0(FP), CX
 	MOVQ    valid+8(FP), DX
-	MOVQ    src+16(FP), DX
+	MOVQ    src+24(FP), BX
+	MOVQ    dst+48(FP), SI
+	MOVQ    origin+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	MOVQ    srcRow+32(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    srcCol+40(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    dstRow+56(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    dstCol+64(FP), R10
+	SHLQ    $0x02, R10
+	VMOVUPS c40000000AVX2<>+0(SB), Y0
+	VMOVUPS c3f000000AVX2<>+0(SB), Y1
+	VMOVUPS cc0200000AVX2<>+0(SB), Y2
+	VMOVUPS c3f3504f3AVX2<>+0(SB), Y3
+	VMOVUPS c3fb504f3AVX2<>+0(SB), Y4
+	CMPQ    DX, $-1
+	JNE     clipped
+
+channels1:
+	// Columns.
+	MOVQ         BX, DX
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y9
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y10
+	ADDQ         R8, DX
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VMOVUPS      Y5, (AX)
+	VMOVUPS      Y11, 192(AX)
+	VMOVUPS      Y12, 384(AX)
+	VMOVUPS      Y8, 576(AX)
+	VMOVUPS      Y9, 768(AX)
+	VMOVUPS      Y10, 960(AX)
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y9
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y10
+	ADDQ         R8, DX
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VMOVUPS      Y5, 32(AX)
+	VMOVUPS      Y11, 224(AX)
+	VMOVUPS      Y12, 416(AX)
+	VMOVUPS      Y8, 608(AX)
+	VMOVUPS      Y9, 800(AX)
+	VMOVUPS      Y10, 992(AX)
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y9
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y10
+	ADDQ         R8, DX
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VMOVUPS      Y5, 64(AX)
+	VMOVUPS      Y11, 256(AX)
+	VMOVUPS      Y12, 448(AX)
+	VMOVUPS      Y8, 640(AX)
+	VMOVUPS      Y9, 832(AX)
+	VMOVUPS      Y10, 1024(AX)
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y9
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y10
+	ADDQ         R8, DX
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VMOVUPS      Y5, 96(AX)
+	VMOVUPS      Y11, 288(AX)
+	VMOVUPS      Y12, 480(AX)
+	VMOVUPS      Y8, 672(AX)
+	VMOVUPS      Y9, 864(AX)
+	VMOVUPS      Y10, 1056(AX)
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y9
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y10
+	ADDQ         R8, DX
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VMOVUPS      Y5, 128(AX)
+	VMOVUPS      Y11, 320(AX)
+	VMOVUPS      Y12, 512(AX)
+	VMOVUPS      Y8, 704(AX)
+	VMOVUPS      Y9, 896(AX)
+	VMOVUPS      Y10, 1088(AX)
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y9
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y10
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VMOVUPS      Y5, 160(AX)
+	VMOVUPS      Y11, 352(AX)
+	VMOVUPS      Y12, 544(AX)
+	VMOVUPS      Y8, 736(AX)
+	VMOVUPS      Y9, 928(AX)
+	VMOVUPS      Y10, 1120(AX)
+
+	// Rows.
+	MOVQ         SI, DX
+	VMOVUPS      (AX), Y5
+	VMOVUPS      32(AX), Y6
+	VMOVUPS      64(AX), Y7
+	VMOVUPS      96(AX), Y8
+	VMOVUPS      128(AX), Y9
+	VMOVUPS      160(AX), Y10
+	MOVQ         DX, R11
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VADDPS       (R11), Y5, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y11, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y12, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y8, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y9, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y10, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      192(AX), Y5
+	VMOVUPS      224(AX), Y6
+	VMOVUPS      256(AX), Y7
+	VMOVUPS      288(AX), Y8
+	VMOVUPS      320(AX), Y9
+	VMOVUPS      352(AX), Y10
+	MOVQ         DX, R11
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VADDPS       (R11), Y5, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y11, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y12, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y8, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y9, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y10, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      384(AX), Y5
+	VMOVUPS      416(AX), Y6
+	VMOVUPS      448(AX), Y7
+	VMOVUPS      480(AX), Y8
+	VMOVUPS      512(AX), Y9
+	VMOVUPS      544(AX), Y10
+	MOVQ         DX, R11
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VADDPS       (R11), Y5, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y11, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y12, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y8, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y9, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y10, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      576(AX), Y5
+	VMOVUPS      608(AX), Y6
+	VMOVUPS      640(AX), Y7
+	VMOVUPS      672(AX), Y8
+	VMOVUPS      704(AX), Y9
+	VMOVUPS      736(AX), Y10
+	MOVQ         DX, R11
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VADDPS       (R11), Y5, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y11, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y12, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y8, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y9, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y10, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      768(AX), Y5
+	VMOVUPS      800(AX), Y6
+	VMOVUPS      832(AX), Y7
+	VMOVUPS      864(AX), Y8
+	VMOVUPS      896(AX), Y9
+	VMOVUPS      928(AX), Y10
+	MOVQ         DX, R11
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VADDPS       (R11), Y5, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y11, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y12, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y8, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y9, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y10, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      960(AX), Y5
+	VMOVUPS      992(AX), Y6
+	VMOVUPS      1024(AX), Y7
+	VMOVUPS      1056(AX), Y8
+	VMOVUPS      1088(AX), Y9
+	VMOVUPS      1120(AX), Y10
+	MOVQ         DX, R11
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VADDPS       (R11), Y5, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y11, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y12, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y8, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y9, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Y10, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, CX
+	JG           channels1
+	VZEROUPPER
+	RET
+
+clipped:
+channels2:
+	// Columns.
+	MOVQ         BX, R11
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Y5
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y6
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y7
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y8
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y9
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y10
+	ADDQ         R8, R11
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VMOVUPS      Y5, (AX)
+	VMOVUPS      Y11, 192(AX)
+	VMOVUPS      Y12, 384(AX)
+	VMOVUPS      Y8, 576(AX)
+	VMOVUPS      Y9, 768(AX)
+	VMOVUPS      Y10, 960(AX)
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Y5
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y6
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y7
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y8
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y9
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y10
+	ADDQ         R8, R11
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VMOVUPS      Y5, 32(AX)
+	VMOVUPS      Y11, 224(AX)
+	VMOVUPS      Y12, 416(AX)
+	VMOVUPS      Y8, 608(AX)
+	VMOVUPS      Y9, 800(AX)
+	VMOVUPS      Y10, 992(AX)
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Y5
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y6
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y7
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y8
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y9
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y10
+	ADDQ         R8, R11
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VMOVUPS      Y5, 64(AX)
+	VMOVUPS      Y11, 256(AX)
+	VMOVUPS      Y12, 448(AX)
+	VMOVUPS      Y8, 640(AX)
+	VMOVUPS      Y9, 832(AX)
+	VMOVUPS      Y10, 1024(AX)
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Y5
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y6
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y7
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y8
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y9
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y10
+	ADDQ         R8, R11
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VMOVUPS      Y5, 96(AX)
+	VMOVUPS      Y11, 288(AX)
+	VMOVUPS      Y12, 480(AX)
+	VMOVUPS      Y8, 672(AX)
+	VMOVUPS      Y9, 864(AX)
+	VMOVUPS      Y10, 1056(AX)
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Y5
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y6
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y7
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y8
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y9
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y10
+	ADDQ         R8, R11
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VMOVUPS      Y5, 128(AX)
+	VMOVUPS      Y11, 320(AX)
+	VMOVUPS      Y12, 512(AX)
+	VMOVUPS      Y8, 704(AX)
+	VMOVUPS      Y9, 896(AX)
+	VMOVUPS      Y10, 1088(AX)
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Y5
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y6
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y7
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y8
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y9
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Y10
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	VMOVUPS      Y5, 160(AX)
+	VMOVUPS      Y11, 352(AX)
+	VMOVUPS      Y12, 544(AX)
+	VMOVUPS      Y8, 736(AX)
+	VMOVUPS      Y9, 928(AX)
+	VMOVUPS      Y10, 1120(AX)
+
+	// Rows.
+	MOVQ         SI, R11
+	VMOVUPS      (AX), Y5
+	VMOVUPS      32(AX), Y6
+	VMOVUPS      64(AX), Y7
+	VMOVUPS      96(AX), Y8
+	VMOVUPS      128(AX), Y9
+	VMOVUPS      160(AX), Y10
+	MOVQ         R11, R12
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	BTQ          $0x00, DX
+	JCC          missing3
+	VADDPS       (R12), Y5, Y5
+	VMOVUPS      Y5, (R12)
+
+missing3:
+	ADDQ    R10, R12
+	BTQ     $0x01, DX
+	JCC     missing4
+	VADDPS  (R12), Y11, Y5
+	VMOVUPS Y5, (R12)
+
+missing4:
+	ADDQ    R10, R12
+	BTQ     $0x02, DX
+	JCC     missing5
+	VADDPS  (R12), Y12, Y5
+	VMOVUPS Y5, (R12)
+
+missing5:
+	ADDQ    R10, R12
+	BTQ     $0x03, DX
+	JCC     missing6
+	VADDPS  (R12), Y8, Y5
+	VMOVUPS Y5, (R12)
+
+missing6:
+	ADDQ    R10, R12
+	BTQ     $0x04, DX
+	JCC     missing7
+	VADDPS  (R12), Y9, Y5
+	VMOVUPS Y5, (R12)
+
+missing7:
+	ADDQ    R10, R12
+	BTQ     $0x05, DX
+	JCC     missing8
+	VADDPS  (R12), Y10, Y5
+	VMOVUPS Y5, (R12)
+
+missing8:
+	ADDQ         R9, R11
+	VMOVUPS      192(AX), Y5
+	VMOVUPS      224(AX), Y6
+	VMOVUPS      256(AX), Y7
+	VMOVUPS      288(AX), Y8
+	VMOVUPS      320(AX), Y9
+	VMOVUPS      352(AX), Y10
+	MOVQ         R11, R12
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	BTQ          $0x08, DX
+	JCC          missing9
+	VADDPS       (R12), Y5, Y5
+	VMOVUPS      Y5, (R12)
+
+missing9:
+	ADDQ    R10, R12
+	BTQ     $0x09, DX
+	JCC     missing10
+	VADDPS  (R12), Y11, Y5
+	VMOVUPS Y5, (R12)
+
+missing10:
+	ADDQ    R10, R12
+	BTQ     $0x0a, DX
+	JCC     missing11
+	VADDPS  (R12), Y12, Y5
+	VMOVUPS Y5, (R12)
+
+missing11:
+	ADDQ    R10, R12
+	BTQ     $0x0b, DX
+	JCC     missing12
+	VADDPS  (R12), Y8, Y5
+	VMOVUPS Y5, (R12)
+
+missing12:
+	ADDQ    R10, R12
+	BTQ     $0x0c, DX
+	JCC     missing13
+	VADDPS  (R12), Y9, Y5
+	VMOVUPS Y5, (R12)
+
+missing13:
+	ADDQ    R10, R12
+	BTQ     $0x0d, DX
+	JCC     missing14
+	VADDPS  (R12), Y10, Y5
+	VMOVUPS Y5, (R12)
+
+missing14:
+	ADDQ         R9, R11
+	VMOVUPS      384(AX), Y5
+	VMOVUPS      416(AX), Y6
+	VMOVUPS      448(AX), Y7
+	VMOVUPS      480(AX), Y8
+	VMOVUPS      512(AX), Y9
+	VMOVUPS      544(AX), Y10
+	MOVQ         R11, R12
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	BTQ          $0x10, DX
+	JCC          missing15
+	VADDPS       (R12), Y5, Y5
+	VMOVUPS      Y5, (R12)
+
+missing15:
+	ADDQ    R10, R12
+	BTQ     $0x11, DX
+	JCC     missing16
+	VADDPS  (R12), Y11, Y5
+	VMOVUPS Y5, (R12)
+
+missing16:
+	ADDQ    R10, R12
+	BTQ     $0x12, DX
+	JCC     missing17
+	VADDPS  (R12), Y12, Y5
+	VMOVUPS Y5, (R12)
+
+missing17:
+	ADDQ    R10, R12
+	BTQ     $0x13, DX
+	JCC     missing18
+	VADDPS  (R12), Y8, Y5
+	VMOVUPS Y5, (R12)
+
+missing18:
+	ADDQ    R10, R12
+	BTQ     $0x14, DX
+	JCC     missing19
+	VADDPS  (R12), Y9, Y5
+	VMOVUPS Y5, (R12)
+
+missing19:
+	ADDQ    R10, R12
+	BTQ     $0x15, DX
+	JCC     missing20
+	VADDPS  (R12), Y10, Y5
+	VMOVUPS Y5, (R12)
+
+missing20:
+	ADDQ         R9, R11
+	VMOVUPS      576(AX), Y5
+	VMOVUPS      608(AX), Y6
+	VMOVUPS      640(AX), Y7
+	VMOVUPS      672(AX), Y8
+	VMOVUPS      704(AX), Y9
+	VMOVUPS      736(AX), Y10
+	MOVQ         R11, R12
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	BTQ          $0x18, DX
+	JCC          missing21
+	VADDPS       (R12), Y5, Y5
+	VMOVUPS      Y5, (R12)
+
+missing21:
+	ADDQ    R10, R12
+	BTQ     $0x19, DX
+	JCC     missing22
+	VADDPS  (R12), Y11, Y5
+	VMOVUPS Y5, (R12)
+
+missing22:
+	ADDQ    R10, R12
+	BTQ     $0x1a, DX
+	JCC     missing23
+	VADDPS  (R12), Y12, Y5
+	VMOVUPS Y5, (R12)
+
+missing23:
+	ADDQ    R10, R12
+	BTQ     $0x1b, DX
+	JCC     missing24
+	VADDPS  (R12), Y8, Y5
+	VMOVUPS Y5, (R12)
+
+missing24:
+	ADDQ    R10, R12
+	BTQ     $0x1c, DX
+	JCC     missing25
+	VADDPS  (R12), Y9, Y5
+	VMOVUPS Y5, (R12)
+
+missing25:
+	ADDQ    R10, R12
+	BTQ     $0x1d, DX
+	JCC     missing26
+	VADDPS  (R12), Y10, Y5
+	VMOVUPS Y5, (R12)
+
+missing26:
+	ADDQ         R9, R11
+	VMOVUPS      768(AX), Y5
+	VMOVUPS      800(AX), Y6
+	VMOVUPS      832(AX), Y7
+	VMOVUPS      864(AX), Y8
+	VMOVUPS      896(AX), Y9
+	VMOVUPS      928(AX), Y10
+	MOVQ         R11, R12
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	BTQ          $0x20, DX
+	JCC          missing27
+	VADDPS       (R12), Y5, Y5
+	VMOVUPS      Y5, (R12)
+
+missing27:
+	ADDQ    R10, R12
+	BTQ     $0x21, DX
+	JCC     missing28
+	VADDPS  (R12), Y11, Y5
+	VMOVUPS Y5, (R12)
+
+missing28:
+	ADDQ    R10, R12
+	BTQ     $0x22, DX
+	JCC     missing29
+	VADDPS  (R12), Y12, Y5
+	VMOVUPS Y5, (R12)
+
+missing29:
+	ADDQ    R10, R12
+	BTQ     $0x23, DX
+	JCC     missing30
+	VADDPS  (R12), Y8, Y5
+	VMOVUPS Y5, (R12)
+
+missing30:
+	ADDQ    R10, R12
+	BTQ     $0x24, DX
+	JCC     missing31
+	VADDPS  (R12), Y9, Y5
+	VMOVUPS Y5, (R12)
+
+missing31:
+	ADDQ    R10, R12
+	BTQ     $0x25, DX
+	JCC     missing32
+	VADDPS  (R12), Y10, Y5
+	VMOVUPS Y5, (R12)
+
+missing32:
+	ADDQ         R9, R11
+	VMOVUPS      960(AX), Y5
+	VMOVUPS      992(AX), Y6
+	VMOVUPS      1024(AX), Y7
+	VMOVUPS      1056(AX), Y8
+	VMOVUPS      1088(AX), Y9
+	VMOVUPS      1120(AX), Y10
+	MOVQ         R11, R12
+	VADDPS       Y7, Y6, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y11, Y5, Y9
+	VADDPS       Y7, Y9, Y9
+	VMULPS       Y2, Y5, Y12
+	VFNMADD231PS Y0, Y11, Y12
+	VFNMADD231PS Y1, Y7, Y12
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y4, Y8, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y2, Y10, Y8
+	VMOVUPS      Y10, Y11
+	VFNMADD231PS Y0, Y6, Y11
+	VFNMADD231PS Y1, Y7, Y11
+	BTQ          $0x28, DX
+	JCC          missing33
+	VADDPS       (R12), Y5, Y5
+	VMOVUPS      Y5, (R12)
+
+missing33:
+	ADDQ    R10, R12
+	BTQ     $0x29, DX
+	JCC     missing34
+	VADDPS  (R12), Y11, Y5
+	VMOVUPS Y5, (R12)
+
+missing34:
+	ADDQ    R10, R12
+	BTQ     $0x2a, DX
+	JCC     missing35
+	VADDPS  (R12), Y12, Y5
+	VMOVUPS Y5, (R12)
+
+missing35:
+	ADDQ    R10, R12
+	BTQ     $0x2b, DX
+	JCC     missing36
+	VADDPS  (R12), Y8, Y5
+	VMOVUPS Y5, (R12)
+
+missing36:
+	ADDQ    R10, R12
+	BTQ     $0x2c, DX
+	JCC     missing37
+	VADDPS  (R12), Y9, Y5
+	VMOVUPS Y5, (R12)
+
+missing37:
+	ADDQ    R10, R12
+	BTQ     $0x2d, DX
+	JCC     missing38
+	VADDPS  (R12), Y10, Y5
+	VMOVUPS Y5, (R12)
+
+missing38:
+	ADDQ $0x20, BX
+	ADDQ $0x20, SI
+	SUBQ $0x08, CX
+	JG   channels2
+	VZEROUPPER
+	RET
+
+DATA cc0200000AVX2<>+0(SB)/4, $0xc0200000
+DATA cc0200000AVX2<>+4(SB)/4, $0xc0200000
+DATA cc0200000AVX2<>+8(SB)/4, $0xc0200000
+DATA cc0200000AVX2<>+12(SB)/4, $0xc0200000
+DATA cc0200000AVX2<>+16(SB)/4, $0xc0200000
+DATA cc0200000AVX2<>+20(SB)/4, $0xc0200000
+DATA cc0200000AVX2<>+24(SB)/4, $0xc0200000
+DATA cc0200000AVX2<>+28(SB)/4, $0xc0200000
+GLOBL cc0200000AVX2<>(SB), RODATA|NOPTR, $32
+
+// func winogradWeight3AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradWeight3AVX2(SB), $608-72
+	LEAQ    31(SP), AX
+	ANDQ    $-32, AX
+	MOVQ    channels+0(FP), CX
+	MOVQ    valid+8(FP), DX
+	MOVQ    src+24(FP), DX
 	MOVQ    dst+48(FP), BX
-	MOVQ    origin+24(FP), SI
+	MOVQ    origin+16(FP), SI
 	SHLQ    $0x02, SI
 	ADDQ    SI, DX
 	MOVQ    srcRow+32(FP), SI
@@ -1514,18 +2655,18 @@ DATA c80000000AVX2<>+24(SB)/4, $0x80000000
 DATA c80000000AVX2<>+28(SB)/4, $0x80000000
 GLOBL c80000000AVX2<>(SB), RODATA|NOPTR, $32
 
-// func winogradResultAVX2(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// func winogradResult4AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 // Requires: AVX, FMA3
-TEXT ·winogradResultAVX2(SB), $800-72
+TEXT ·winogradResult4AVX2(SB), $800-72
 	LEAQ    31(SP), AX
 	ANDQ    $-32, AX
 	MOVQ    channels+0(FP), CX
 	MOVQ    valid+8(FP), DX
-	MOVQ    src+16(FP), BX
+	MOVQ    src+24(FP), BX
 	MOVQ    dst+48(FP), SI
-	MOVQ    origin+24(FP), DI
+	MOVQ    origin+16(FP), DI
 	SHLQ    $0x02, DI
-	ADDQ    DI, BX
+	ADDQ    DI, SI
 	MOVQ    srcRow+32(FP), DI
 	SHLQ    $0x02, DI
 	MOVQ    srcCol+40(FP), R8
@@ -2232,16 +3373,16 @@ missing18:
 	VZEROUPPER
 	RET
 
-// func winogradSpreadAVX2(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// func winogradSpread4AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·winogradSpreadAVX2(SB), $800-72
+TEXT ·winogradSpread4AVX2(SB), $800-72
 	LEAQ    31(SP), AX
 	ANDQ    $-32, AX
 	MOVQ    channels+0(FP), CX
 	MOVQ    valid+8(FP), DX
-	MOVQ    src+16(FP), BX
+	MOVQ    src+24(FP), BX
 	MOVQ    dst+48(FP), SI
-	MOVQ    origin+24(FP), DI
+	MOVQ    origin+16(FP), DI
 	SHLQ    $0x02, DI
 	ADDQ    DI, BX
 	MOVQ    srcRow+32(FP), DI
@@ -2967,18 +4108,18 @@ missing18:
 	VZEROUPPER
 	RET
 
-// func winogradGatherAVX2(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// func winogradGather3AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 // Requires: AVX, FMA3
-TEXT ·winogradGatherAVX2(SB), $608-72
+TEXT ·winogradGather3AVX2(SB), $608-72
 	LEAQ    31(SP), AX
 	ANDQ    $-32, AX
 	MOVQ    channels+0(FP), CX
 	MOVQ    valid+8(FP), DX
-	MOVQ    src+16(FP), DX
+	MOVQ    src+24(FP), DX
 	MOVQ    dst+48(FP), BX
-	MOVQ    origin+24(FP), SI
+	MOVQ    origin+16(FP), SI
 	SHLQ    $0x02, SI
-	ADDQ    SI, DX
+	ADDQ    SI, BX
 	MOVQ    srcRow+32(FP), SI
 	SHLQ    $0x02, SI
 	MOVQ    srcCol+40(FP), DI
@@ -3226,16 +4367,1781 @@ channels1:
 	VZEROUPPER
 	RET
 
-// func winogradImageAVX512(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// func winogradWeight5AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// Requires: AVX, FMA3
+TEXT ·winogradWeight5AVX2(SB), $992-72
+	LEAQ    31(SP), AX
+	ANDQ    $-32, AX
+	MOVQ    channels+0(FP), CX
+	MOVQ    valid+8(FP), DX
+	MOVQ    src+24(FP), DX
+	MOVQ    dst+48(FP), BX
+	MOVQ    origin+16(FP), SI
+	SHLQ    $0x02, SI
+	ADDQ    SI, DX
+	MOVQ    srcRow+32(FP), SI
+	SHLQ    $0x02, SI
+	MOVQ    srcCol+40(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    dstRow+56(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    dstCol+64(FP), R9
+	SHLQ    $0x02, R9
+	VMOVUPS c40000000AVX2<>+0(SB), Y0
+	VMOVUPS c3f000000AVX2<>+0(SB), Y1
+	VMOVUPS cbf2aaaabAVX2<>+0(SB), Y2
+	VMOVUPS c3e2aaaabAVX2<>+0(SB), Y3
+	VMOVUPS cbef15befAVX2<>+0(SB), Y4
+	VMOVUPS c3e715befAVX2<>+0(SB), Y5
+
+channels1:
+	// Columns.
+	MOVQ         DX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y9
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y10
+	ADDQ         DI, R10
+	VMOVUPS      Y8, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VMOVUPS      Y6, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y7, Y11
+	VFMADD231PS  Y1, Y9, Y11
+	VMULPS       Y2, Y12, Y12
+	VMOVUPS      Y12, Y13
+	VFNMADD231PS Y4, Y11, Y13
+	VFMADD231PS  Y4, Y11, Y12
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y0, Y10, Y8
+	VMOVUPS      Y6, Y11
+	VFMADD231PS  Y0, Y8, Y11
+	VMOVUPS      Y7, Y7
+	VFMADD231PS  Y0, Y9, Y7
+	VMULPS       Y3, Y11, Y8
+	VMOVUPS      Y8, Y9
+	VFNMADD231PS Y5, Y7, Y9
+	VFMADD231PS  Y5, Y7, Y8
+	VMOVUPS      Y6, (AX)
+	VMOVUPS      Y12, 160(AX)
+	VMOVUPS      Y13, 320(AX)
+	VMOVUPS      Y8, 480(AX)
+	VMOVUPS      Y9, 640(AX)
+	VMOVUPS      Y10, 800(AX)
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y9
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y10
+	ADDQ         DI, R10
+	VMOVUPS      Y8, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VMOVUPS      Y6, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y7, Y11
+	VFMADD231PS  Y1, Y9, Y11
+	VMULPS       Y2, Y12, Y12
+	VMOVUPS      Y12, Y13
+	VFNMADD231PS Y4, Y11, Y13
+	VFMADD231PS  Y4, Y11, Y12
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y0, Y10, Y8
+	VMOVUPS      Y6, Y11
+	VFMADD231PS  Y0, Y8, Y11
+	VMOVUPS      Y7, Y7
+	VFMADD231PS  Y0, Y9, Y7
+	VMULPS       Y3, Y11, Y8
+	VMOVUPS      Y8, Y9
+	VFNMADD231PS Y5, Y7, Y9
+	VFMADD231PS  Y5, Y7, Y8
+	VMOVUPS      Y6, 32(AX)
+	VMOVUPS      Y12, 192(AX)
+	VMOVUPS      Y13, 352(AX)
+	VMOVUPS      Y8, 512(AX)
+	VMOVUPS      Y9, 672(AX)
+	VMOVUPS      Y10, 832(AX)
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y9
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y10
+	ADDQ         DI, R10
+	VMOVUPS      Y8, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VMOVUPS      Y6, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y7, Y11
+	VFMADD231PS  Y1, Y9, Y11
+	VMULPS       Y2, Y12, Y12
+	VMOVUPS      Y12, Y13
+	VFNMADD231PS Y4, Y11, Y13
+	VFMADD231PS  Y4, Y11, Y12
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y0, Y10, Y8
+	VMOVUPS      Y6, Y11
+	VFMADD231PS  Y0, Y8, Y11
+	VMOVUPS      Y7, Y7
+	VFMADD231PS  Y0, Y9, Y7
+	VMULPS       Y3, Y11, Y8
+	VMOVUPS      Y8, Y9
+	VFNMADD231PS Y5, Y7, Y9
+	VFMADD231PS  Y5, Y7, Y8
+	VMOVUPS      Y6, 64(AX)
+	VMOVUPS      Y12, 224(AX)
+	VMOVUPS      Y13, 384(AX)
+	VMOVUPS      Y8, 544(AX)
+	VMOVUPS      Y9, 704(AX)
+	VMOVUPS      Y10, 864(AX)
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y9
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y10
+	ADDQ         DI, R10
+	VMOVUPS      Y8, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VMOVUPS      Y6, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y7, Y11
+	VFMADD231PS  Y1, Y9, Y11
+	VMULPS       Y2, Y12, Y12
+	VMOVUPS      Y12, Y13
+	VFNMADD231PS Y4, Y11, Y13
+	VFMADD231PS  Y4, Y11, Y12
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y0, Y10, Y8
+	VMOVUPS      Y6, Y11
+	VFMADD231PS  Y0, Y8, Y11
+	VMOVUPS      Y7, Y7
+	VFMADD231PS  Y0, Y9, Y7
+	VMULPS       Y3, Y11, Y8
+	VMOVUPS      Y8, Y9
+	VFNMADD231PS Y5, Y7, Y9
+	VFMADD231PS  Y5, Y7, Y8
+	VMOVUPS      Y6, 96(AX)
+	VMOVUPS      Y12, 256(AX)
+	VMOVUPS      Y13, 416(AX)
+	VMOVUPS      Y8, 576(AX)
+	VMOVUPS      Y9, 736(AX)
+	VMOVUPS      Y10, 896(AX)
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y9
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Y10
+	VMOVUPS      Y8, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VMOVUPS      Y6, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y7, Y11
+	VFMADD231PS  Y1, Y9, Y11
+	VMULPS       Y2, Y12, Y12
+	VMOVUPS      Y12, Y13
+	VFNMADD231PS Y4, Y11, Y13
+	VFMADD231PS  Y4, Y11, Y12
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y0, Y10, Y8
+	VMOVUPS      Y6, Y11
+	VFMADD231PS  Y0, Y8, Y11
+	VMOVUPS      Y7, Y7
+	VFMADD231PS  Y0, Y9, Y7
+	VMULPS       Y3, Y11, Y8
+	VMOVUPS      Y8, Y9
+	VFNMADD231PS Y5, Y7, Y9
+	VFMADD231PS  Y5, Y7, Y8
+	VMOVUPS      Y6, 128(AX)
+	VMOVUPS      Y12, 288(AX)
+	VMOVUPS      Y13, 448(AX)
+	VMOVUPS      Y8, 608(AX)
+	VMOVUPS      Y9, 768(AX)
+	VMOVUPS      Y10, 928(AX)
+
+	// Rows.
+	MOVQ         BX, R10
+	VMOVUPS      (AX), Y6
+	VMOVUPS      32(AX), Y7
+	VMOVUPS      64(AX), Y8
+	VMOVUPS      96(AX), Y9
+	VMOVUPS      128(AX), Y10
+	MOVQ         R10, R11
+	VMOVUPS      Y8, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VMOVUPS      Y6, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y7, Y11
+	VFMADD231PS  Y1, Y9, Y11
+	VMULPS       Y2, Y12, Y12
+	VMOVUPS      Y12, Y13
+	VFNMADD231PS Y4, Y11, Y13
+	VFMADD231PS  Y4, Y11, Y12
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y0, Y10, Y8
+	VMOVUPS      Y6, Y11
+	VFMADD231PS  Y0, Y8, Y11
+	VMOVUPS      Y7, Y7
+	VFMADD231PS  Y0, Y9, Y7
+	VMULPS       Y3, Y11, Y8
+	VMOVUPS      Y8, Y9
+	VFNMADD231PS Y5, Y7, Y9
+	VFMADD231PS  Y5, Y7, Y8
+	VMOVUPS      Y6, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y12, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y13, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y9, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y10, (R11)
+	ADDQ         R8, R10
+	VMOVUPS      160(AX), Y6
+	VMOVUPS      192(AX), Y7
+	VMOVUPS      224(AX), Y8
+	VMOVUPS      256(AX), Y9
+	VMOVUPS      288(AX), Y10
+	MOVQ         R10, R11
+	VMOVUPS      Y8, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VMOVUPS      Y6, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y7, Y11
+	VFMADD231PS  Y1, Y9, Y11
+	VMULPS       Y2, Y12, Y12
+	VMOVUPS      Y12, Y13
+	VFNMADD231PS Y4, Y11, Y13
+	VFMADD231PS  Y4, Y11, Y12
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y0, Y10, Y8
+	VMOVUPS      Y6, Y11
+	VFMADD231PS  Y0, Y8, Y11
+	VMOVUPS      Y7, Y7
+	VFMADD231PS  Y0, Y9, Y7
+	VMULPS       Y3, Y11, Y8
+	VMOVUPS      Y8, Y9
+	VFNMADD231PS Y5, Y7, Y9
+	VFMADD231PS  Y5, Y7, Y8
+	VMOVUPS      Y6, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y12, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y13, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y9, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y10, (R11)
+	ADDQ         R8, R10
+	VMOVUPS      320(AX), Y6
+	VMOVUPS      352(AX), Y7
+	VMOVUPS      384(AX), Y8
+	VMOVUPS      416(AX), Y9
+	VMOVUPS      448(AX), Y10
+	MOVQ         R10, R11
+	VMOVUPS      Y8, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VMOVUPS      Y6, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y7, Y11
+	VFMADD231PS  Y1, Y9, Y11
+	VMULPS       Y2, Y12, Y12
+	VMOVUPS      Y12, Y13
+	VFNMADD231PS Y4, Y11, Y13
+	VFMADD231PS  Y4, Y11, Y12
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y0, Y10, Y8
+	VMOVUPS      Y6, Y11
+	VFMADD231PS  Y0, Y8, Y11
+	VMOVUPS      Y7, Y7
+	VFMADD231PS  Y0, Y9, Y7
+	VMULPS       Y3, Y11, Y8
+	VMOVUPS      Y8, Y9
+	VFNMADD231PS Y5, Y7, Y9
+	VFMADD231PS  Y5, Y7, Y8
+	VMOVUPS      Y6, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y12, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y13, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y9, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y10, (R11)
+	ADDQ         R8, R10
+	VMOVUPS      480(AX), Y6
+	VMOVUPS      512(AX), Y7
+	VMOVUPS      544(AX), Y8
+	VMOVUPS      576(AX), Y9
+	VMOVUPS      608(AX), Y10
+	MOVQ         R10, R11
+	VMOVUPS      Y8, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VMOVUPS      Y6, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y7, Y11
+	VFMADD231PS  Y1, Y9, Y11
+	VMULPS       Y2, Y12, Y12
+	VMOVUPS      Y12, Y13
+	VFNMADD231PS Y4, Y11, Y13
+	VFMADD231PS  Y4, Y11, Y12
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y0, Y10, Y8
+	VMOVUPS      Y6, Y11
+	VFMADD231PS  Y0, Y8, Y11
+	VMOVUPS      Y7, Y7
+	VFMADD231PS  Y0, Y9, Y7
+	VMULPS       Y3, Y11, Y8
+	VMOVUPS      Y8, Y9
+	VFNMADD231PS Y5, Y7, Y9
+	VFMADD231PS  Y5, Y7, Y8
+	VMOVUPS      Y6, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y12, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y13, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y9, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y10, (R11)
+	ADDQ         R8, R10
+	VMOVUPS      640(AX), Y6
+	VMOVUPS      672(AX), Y7
+	VMOVUPS      704(AX), Y8
+	VMOVUPS      736(AX), Y9
+	VMOVUPS      768(AX), Y10
+	MOVQ         R10, R11
+	VMOVUPS      Y8, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VMOVUPS      Y6, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y7, Y11
+	VFMADD231PS  Y1, Y9, Y11
+	VMULPS       Y2, Y12, Y12
+	VMOVUPS      Y12, Y13
+	VFNMADD231PS Y4, Y11, Y13
+	VFMADD231PS  Y4, Y11, Y12
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y0, Y10, Y8
+	VMOVUPS      Y6, Y11
+	VFMADD231PS  Y0, Y8, Y11
+	VMOVUPS      Y7, Y7
+	VFMADD231PS  Y0, Y9, Y7
+	VMULPS       Y3, Y11, Y8
+	VMOVUPS      Y8, Y9
+	VFNMADD231PS Y5, Y7, Y9
+	VFMADD231PS  Y5, Y7, Y8
+	VMOVUPS      Y6, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y12, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y13, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y9, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y10, (R11)
+	ADDQ         R8, R10
+	VMOVUPS      800(AX), Y6
+	VMOVUPS      832(AX), Y7
+	VMOVUPS      864(AX), Y8
+	VMOVUPS      896(AX), Y9
+	VMOVUPS      928(AX), Y10
+	MOVQ         R10, R11
+	VMOVUPS      Y8, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VMOVUPS      Y6, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y7, Y11
+	VFMADD231PS  Y1, Y9, Y11
+	VMULPS       Y2, Y12, Y12
+	VMOVUPS      Y12, Y13
+	VFNMADD231PS Y4, Y11, Y13
+	VFMADD231PS  Y4, Y11, Y12
+	VMOVUPS      Y8, Y8
+	VFMADD231PS  Y0, Y10, Y8
+	VMOVUPS      Y6, Y11
+	VFMADD231PS  Y0, Y8, Y11
+	VMOVUPS      Y7, Y7
+	VFMADD231PS  Y0, Y9, Y7
+	VMULPS       Y3, Y11, Y8
+	VMOVUPS      Y8, Y9
+	VFNMADD231PS Y5, Y7, Y9
+	VFMADD231PS  Y5, Y7, Y8
+	VMOVUPS      Y6, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y12, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y13, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y9, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Y10, (R11)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, CX
+	JG           channels1
+	VZEROUPPER
+	RET
+
+DATA cbf2aaaabAVX2<>+0(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX2<>+4(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX2<>+8(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX2<>+12(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX2<>+16(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX2<>+20(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX2<>+24(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX2<>+28(SB)/4, $0xbf2aaaab
+GLOBL cbf2aaaabAVX2<>(SB), RODATA|NOPTR, $32
+
+// func winogradResult2AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// Requires: AVX, FMA3
+TEXT ·winogradResult2AVX2(SB), $416-72
+	LEAQ    31(SP), AX
+	ANDQ    $-32, AX
+	MOVQ    channels+0(FP), CX
+	MOVQ    valid+8(FP), DX
+	MOVQ    src+24(FP), BX
+	MOVQ    dst+48(FP), SI
+	MOVQ    origin+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	MOVQ    srcRow+32(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    srcCol+40(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    dstRow+56(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    dstCol+64(FP), R10
+	SHLQ    $0x02, R10
+	VMOVUPS c3f3504f3AVX2<>+0(SB), Y0
+	VMOVUPS c3fb504f3AVX2<>+0(SB), Y1
+	CMPQ    DX, $-1
+	JNE     clipped
+
+channels1:
+	// Columns.
+	MOVQ        BX, DX
+	MOVQ        DX, R11
+	VMOVUPS     (R11), Y2
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y3
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y4
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y5
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y6
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y7
+	ADDQ        R8, DX
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y4, 192(AX)
+	MOVQ        DX, R11
+	VMOVUPS     (R11), Y2
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y3
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y4
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y5
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y6
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y7
+	ADDQ        R8, DX
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, 32(AX)
+	VMOVUPS     Y4, 224(AX)
+	MOVQ        DX, R11
+	VMOVUPS     (R11), Y2
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y3
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y4
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y5
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y6
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y7
+	ADDQ        R8, DX
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, 64(AX)
+	VMOVUPS     Y4, 256(AX)
+	MOVQ        DX, R11
+	VMOVUPS     (R11), Y2
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y3
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y4
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y5
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y6
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y7
+	ADDQ        R8, DX
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, 96(AX)
+	VMOVUPS     Y4, 288(AX)
+	MOVQ        DX, R11
+	VMOVUPS     (R11), Y2
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y3
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y4
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y5
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y6
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y7
+	ADDQ        R8, DX
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, 128(AX)
+	VMOVUPS     Y4, 320(AX)
+	MOVQ        DX, R11
+	VMOVUPS     (R11), Y2
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y3
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y4
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y5
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y6
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Y7
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, 160(AX)
+	VMOVUPS     Y4, 352(AX)
+
+	// Rows.
+	MOVQ        SI, DX
+	VMOVUPS     (AX), Y2
+	VMOVUPS     32(AX), Y3
+	VMOVUPS     64(AX), Y4
+	VMOVUPS     96(AX), Y5
+	VMOVUPS     128(AX), Y6
+	VMOVUPS     160(AX), Y7
+	MOVQ        DX, R11
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, (R11)
+	ADDQ        R10, R11
+	VMOVUPS     Y4, (R11)
+	ADDQ        R9, DX
+	VMOVUPS     192(AX), Y2
+	VMOVUPS     224(AX), Y3
+	VMOVUPS     256(AX), Y4
+	VMOVUPS     288(AX), Y5
+	VMOVUPS     320(AX), Y6
+	VMOVUPS     352(AX), Y7
+	MOVQ        DX, R11
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, (R11)
+	ADDQ        R10, R11
+	VMOVUPS     Y4, (R11)
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, SI
+	SUBQ        $0x08, CX
+	JG          channels1
+	VZEROUPPER
+	RET
+
+clipped:
+channels2:
+	// Columns.
+	MOVQ        BX, R11
+	MOVQ        R11, R12
+	VMOVUPS     (R12), Y2
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y4
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y6
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y7
+	ADDQ        R8, R11
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y4, 192(AX)
+	MOVQ        R11, R12
+	VMOVUPS     (R12), Y2
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y4
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y6
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y7
+	ADDQ        R8, R11
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, 32(AX)
+	VMOVUPS     Y4, 224(AX)
+	MOVQ        R11, R12
+	VMOVUPS     (R12), Y2
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y4
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y6
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y7
+	ADDQ        R8, R11
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, 64(AX)
+	VMOVUPS     Y4, 256(AX)
+	MOVQ        R11, R12
+	VMOVUPS     (R12), Y2
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y4
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y6
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y7
+	ADDQ        R8, R11
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, 96(AX)
+	VMOVUPS     Y4, 288(AX)
+	MOVQ        R11, R12
+	VMOVUPS     (R12), Y2
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y4
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y6
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y7
+	ADDQ        R8, R11
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, 128(AX)
+	VMOVUPS     Y4, 320(AX)
+	MOVQ        R11, R12
+	VMOVUPS     (R12), Y2
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y4
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y6
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Y7
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     Y2, 160(AX)
+	VMOVUPS     Y4, 352(AX)
+
+	// Rows.
+	MOVQ        SI, R11
+	VMOVUPS     (AX), Y2
+	VMOVUPS     32(AX), Y3
+	VMOVUPS     64(AX), Y4
+	VMOVUPS     96(AX), Y5
+	VMOVUPS     128(AX), Y6
+	VMOVUPS     160(AX), Y7
+	MOVQ        R11, R12
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	BTQ         $0x00, DX
+	JCC         missing3
+	VMOVUPS     Y2, (R12)
+
+missing3:
+	ADDQ    R10, R12
+	BTQ     $0x01, DX
+	JCC     missing4
+	VMOVUPS Y4, (R12)
+
+missing4:
+	ADDQ        R9, R11
+	VMOVUPS     192(AX), Y2
+	VMOVUPS     224(AX), Y3
+	VMOVUPS     256(AX), Y4
+	VMOVUPS     288(AX), Y5
+	VMOVUPS     320(AX), Y6
+	VMOVUPS     352(AX), Y7
+	MOVQ        R11, R12
+	VADDPS      Y4, Y3, Y8
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y2, Y2
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     Y7, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VSUBPS      Y6, Y5, Y3
+	VFMADD231PS Y1, Y3, Y4
+	BTQ         $0x08, DX
+	JCC         missing5
+	VMOVUPS     Y2, (R12)
+
+missing5:
+	ADDQ    R10, R12
+	BTQ     $0x09, DX
+	JCC     missing6
+	VMOVUPS Y4, (R12)
+
+missing6:
+	ADDQ $0x20, BX
+	ADDQ $0x20, SI
+	SUBQ $0x08, CX
+	JG   channels2
+	VZEROUPPER
+	RET
+
+// func winogradSpread2AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradSpread2AVX2(SB), $416-72
+	LEAQ    31(SP), AX
+	ANDQ    $-32, AX
+	MOVQ    channels+0(FP), CX
+	MOVQ    valid+8(FP), DX
+	MOVQ    src+24(FP), BX
+	MOVQ    dst+48(FP), SI
+	MOVQ    origin+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, BX
+	MOVQ    srcRow+32(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    srcCol+40(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    dstRow+56(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    dstCol+64(FP), R10
+	SHLQ    $0x02, R10
+	VMOVUPS c3f3504f3AVX2<>+0(SB), Y0
+	VMOVUPS c3fb504f3AVX2<>+0(SB), Y1
+	CMPQ    DX, $-1
+	JNE     clipped
+
+channels1:
+	// Columns.
+	MOVQ         BX, DX
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Y2
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         R8, DX
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y4, 64(AX)
+	VMOVUPS      Y5, 128(AX)
+	VMOVUPS      Y6, 192(AX)
+	VMOVUPS      Y7, 256(AX)
+	VMOVUPS      Y3, 320(AX)
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Y2
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Y3
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, 32(AX)
+	VMOVUPS      Y4, 96(AX)
+	VMOVUPS      Y5, 160(AX)
+	VMOVUPS      Y6, 224(AX)
+	VMOVUPS      Y7, 288(AX)
+	VMOVUPS      Y3, 352(AX)
+
+	// Rows.
+	MOVQ         SI, DX
+	VMOVUPS      (AX), Y2
+	VMOVUPS      32(AX), Y3
+	MOVQ         DX, R11
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      64(AX), Y2
+	VMOVUPS      96(AX), Y3
+	MOVQ         DX, R11
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      128(AX), Y2
+	VMOVUPS      160(AX), Y3
+	MOVQ         DX, R11
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      192(AX), Y2
+	VMOVUPS      224(AX), Y3
+	MOVQ         DX, R11
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      256(AX), Y2
+	VMOVUPS      288(AX), Y3
+	MOVQ         DX, R11
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      320(AX), Y2
+	VMOVUPS      352(AX), Y3
+	MOVQ         DX, R11
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, CX
+	JG           channels1
+	VZEROUPPER
+	RET
+
+clipped:
+channels2:
+	// Columns.
+	MOVQ    BX, R11
+	VPXOR   Y2, Y2, Y2
+	MOVQ    R11, R12
+	VMOVUPS Y2, Y3
+	BTQ     $0x00, DX
+	JCC     missing3
+	VMOVUPS (R12), Y3
+
+missing3:
+	ADDQ    DI, R12
+	VMOVUPS Y2, Y4
+	BTQ     $0x08, DX
+	JCC     missing4
+	VMOVUPS (R12), Y4
+
+missing4:
+	ADDQ         R8, R11
+	VMOVUPS      Y3, Y5
+	VMOVUPS      Y5, Y6
+	VFNMADD231PS Y0, Y4, Y6
+	VFMADD231PS  Y0, Y4, Y5
+	VMOVUPS      Y3, Y7
+	VMOVUPS      Y7, Y8
+	VFNMADD231PS Y1, Y4, Y8
+	VFMADD231PS  Y1, Y4, Y7
+	VMOVUPS      Y3, (AX)
+	VMOVUPS      Y5, 64(AX)
+	VMOVUPS      Y6, 128(AX)
+	VMOVUPS      Y7, 192(AX)
+	VMOVUPS      Y8, 256(AX)
+	VMOVUPS      Y4, 320(AX)
+	MOVQ         R11, R12
+	VMOVUPS      Y2, Y3
+	BTQ          $0x01, DX
+	JCC          missing5
+	VMOVUPS      (R12), Y3
+
+missing5:
+	ADDQ    DI, R12
+	VMOVUPS Y2, Y2
+	BTQ     $0x09, DX
+	JCC     missing6
+	VMOVUPS (R12), Y2
+
+missing6:
+	VMOVUPS      Y3, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y2, Y5
+	VFMADD231PS  Y0, Y2, Y4
+	VMOVUPS      Y3, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y2, Y7
+	VFMADD231PS  Y1, Y2, Y6
+	VMOVUPS      Y3, 32(AX)
+	VMOVUPS      Y4, 96(AX)
+	VMOVUPS      Y5, 160(AX)
+	VMOVUPS      Y6, 224(AX)
+	VMOVUPS      Y7, 288(AX)
+	VMOVUPS      Y2, 352(AX)
+
+	// Rows.
+	MOVQ         SI, R11
+	VMOVUPS      (AX), Y2
+	VMOVUPS      32(AX), Y3
+	MOVQ         R11, R12
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y4, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y5, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y6, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y7, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y3, (R12)
+	ADDQ         R9, R11
+	VMOVUPS      64(AX), Y2
+	VMOVUPS      96(AX), Y3
+	MOVQ         R11, R12
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y4, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y5, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y6, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y7, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y3, (R12)
+	ADDQ         R9, R11
+	VMOVUPS      128(AX), Y2
+	VMOVUPS      160(AX), Y3
+	MOVQ         R11, R12
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y4, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y5, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y6, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y7, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y3, (R12)
+	ADDQ         R9, R11
+	VMOVUPS      192(AX), Y2
+	VMOVUPS      224(AX), Y3
+	MOVQ         R11, R12
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y4, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y5, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y6, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y7, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y3, (R12)
+	ADDQ         R9, R11
+	VMOVUPS      256(AX), Y2
+	VMOVUPS      288(AX), Y3
+	MOVQ         R11, R12
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y4, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y5, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y6, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y7, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y3, (R12)
+	ADDQ         R9, R11
+	VMOVUPS      320(AX), Y2
+	VMOVUPS      352(AX), Y3
+	MOVQ         R11, R12
+	VMOVUPS      Y2, Y4
+	VMOVUPS      Y4, Y5
+	VFNMADD231PS Y0, Y3, Y5
+	VFMADD231PS  Y0, Y3, Y4
+	VMOVUPS      Y2, Y6
+	VMOVUPS      Y6, Y7
+	VFNMADD231PS Y1, Y3, Y7
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y2, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y4, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y5, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y6, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y7, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Y3, (R12)
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, CX
+	JG           channels2
+	VZEROUPPER
+	RET
+
+// func winogradGather5AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// Requires: AVX, FMA3
+TEXT ·winogradGather5AVX2(SB), $992-72
+	LEAQ    31(SP), AX
+	ANDQ    $-32, AX
+	MOVQ    channels+0(FP), CX
+	MOVQ    valid+8(FP), DX
+	MOVQ    src+24(FP), DX
+	MOVQ    dst+48(FP), BX
+	MOVQ    origin+16(FP), SI
+	SHLQ    $0x02, SI
+	ADDQ    SI, BX
+	MOVQ    srcRow+32(FP), SI
+	SHLQ    $0x02, SI
+	MOVQ    srcCol+40(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    dstRow+56(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    dstCol+64(FP), R9
+	SHLQ    $0x02, R9
+	VMOVUPS c40000000AVX2<>+0(SB), Y0
+	VMOVUPS c3f000000AVX2<>+0(SB), Y1
+	VMOVUPS cbf2aaaabAVX2<>+0(SB), Y2
+	VMOVUPS c3e2aaaabAVX2<>+0(SB), Y3
+	VMOVUPS cbef15befAVX2<>+0(SB), Y4
+	VMOVUPS c3e715befAVX2<>+0(SB), Y5
+
+channels1:
+	// Columns.
+	MOVQ        DX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Y6
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y7
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y8
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y9
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y10
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y11
+	ADDQ        DI, R10
+	VADDPS      Y8, Y7, Y12
+	VMULPS      Y2, Y12, Y12
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      Y4, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VMULPS      Y3, Y8, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y9, Y7, Y10
+	VMULPS      Y1, Y7, Y7
+	VMOVUPS     Y7, Y7
+	VFMADD231PS Y0, Y9, Y7
+	VMULPS      Y1, Y12, Y12
+	VMULPS      Y0, Y8, Y8
+	VADDPS      Y8, Y12, Y9
+	VMOVUPS     Y11, Y11
+	VFMADD231PS Y1, Y12, Y11
+	VFMADD231PS Y0, Y8, Y11
+	VMOVUPS     Y6, (AX)
+	VMOVUPS     Y10, 192(AX)
+	VMOVUPS     Y9, 384(AX)
+	VMOVUPS     Y7, 576(AX)
+	VMOVUPS     Y11, 768(AX)
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Y6
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y7
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y8
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y9
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y10
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y11
+	ADDQ        DI, R10
+	VADDPS      Y8, Y7, Y12
+	VMULPS      Y2, Y12, Y12
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      Y4, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VMULPS      Y3, Y8, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y9, Y7, Y10
+	VMULPS      Y1, Y7, Y7
+	VMOVUPS     Y7, Y7
+	VFMADD231PS Y0, Y9, Y7
+	VMULPS      Y1, Y12, Y12
+	VMULPS      Y0, Y8, Y8
+	VADDPS      Y8, Y12, Y9
+	VMOVUPS     Y11, Y11
+	VFMADD231PS Y1, Y12, Y11
+	VFMADD231PS Y0, Y8, Y11
+	VMOVUPS     Y6, 32(AX)
+	VMOVUPS     Y10, 224(AX)
+	VMOVUPS     Y9, 416(AX)
+	VMOVUPS     Y7, 608(AX)
+	VMOVUPS     Y11, 800(AX)
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Y6
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y7
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y8
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y9
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y10
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y11
+	ADDQ        DI, R10
+	VADDPS      Y8, Y7, Y12
+	VMULPS      Y2, Y12, Y12
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      Y4, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VMULPS      Y3, Y8, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y9, Y7, Y10
+	VMULPS      Y1, Y7, Y7
+	VMOVUPS     Y7, Y7
+	VFMADD231PS Y0, Y9, Y7
+	VMULPS      Y1, Y12, Y12
+	VMULPS      Y0, Y8, Y8
+	VADDPS      Y8, Y12, Y9
+	VMOVUPS     Y11, Y11
+	VFMADD231PS Y1, Y12, Y11
+	VFMADD231PS Y0, Y8, Y11
+	VMOVUPS     Y6, 64(AX)
+	VMOVUPS     Y10, 256(AX)
+	VMOVUPS     Y9, 448(AX)
+	VMOVUPS     Y7, 640(AX)
+	VMOVUPS     Y11, 832(AX)
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Y6
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y7
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y8
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y9
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y10
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y11
+	ADDQ        DI, R10
+	VADDPS      Y8, Y7, Y12
+	VMULPS      Y2, Y12, Y12
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      Y4, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VMULPS      Y3, Y8, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y9, Y7, Y10
+	VMULPS      Y1, Y7, Y7
+	VMOVUPS     Y7, Y7
+	VFMADD231PS Y0, Y9, Y7
+	VMULPS      Y1, Y12, Y12
+	VMULPS      Y0, Y8, Y8
+	VADDPS      Y8, Y12, Y9
+	VMOVUPS     Y11, Y11
+	VFMADD231PS Y1, Y12, Y11
+	VFMADD231PS Y0, Y8, Y11
+	VMOVUPS     Y6, 96(AX)
+	VMOVUPS     Y10, 288(AX)
+	VMOVUPS     Y9, 480(AX)
+	VMOVUPS     Y7, 672(AX)
+	VMOVUPS     Y11, 864(AX)
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Y6
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y7
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y8
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y9
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y10
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y11
+	ADDQ        DI, R10
+	VADDPS      Y8, Y7, Y12
+	VMULPS      Y2, Y12, Y12
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      Y4, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VMULPS      Y3, Y8, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y9, Y7, Y10
+	VMULPS      Y1, Y7, Y7
+	VMOVUPS     Y7, Y7
+	VFMADD231PS Y0, Y9, Y7
+	VMULPS      Y1, Y12, Y12
+	VMULPS      Y0, Y8, Y8
+	VADDPS      Y8, Y12, Y9
+	VMOVUPS     Y11, Y11
+	VFMADD231PS Y1, Y12, Y11
+	VFMADD231PS Y0, Y8, Y11
+	VMOVUPS     Y6, 128(AX)
+	VMOVUPS     Y10, 320(AX)
+	VMOVUPS     Y9, 512(AX)
+	VMOVUPS     Y7, 704(AX)
+	VMOVUPS     Y11, 896(AX)
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Y6
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y7
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y8
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y9
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y10
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Y11
+	VADDPS      Y8, Y7, Y12
+	VMULPS      Y2, Y12, Y12
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      Y4, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VMULPS      Y3, Y8, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y9, Y7, Y10
+	VMULPS      Y1, Y7, Y7
+	VMOVUPS     Y7, Y7
+	VFMADD231PS Y0, Y9, Y7
+	VMULPS      Y1, Y12, Y12
+	VMULPS      Y0, Y8, Y8
+	VADDPS      Y8, Y12, Y9
+	VMOVUPS     Y11, Y11
+	VFMADD231PS Y1, Y12, Y11
+	VFMADD231PS Y0, Y8, Y11
+	VMOVUPS     Y6, 160(AX)
+	VMOVUPS     Y10, 352(AX)
+	VMOVUPS     Y9, 544(AX)
+	VMOVUPS     Y7, 736(AX)
+	VMOVUPS     Y11, 928(AX)
+
+	// Rows.
+	MOVQ        BX, R10
+	VMOVUPS     (AX), Y6
+	VMOVUPS     32(AX), Y7
+	VMOVUPS     64(AX), Y8
+	VMOVUPS     96(AX), Y9
+	VMOVUPS     128(AX), Y10
+	VMOVUPS     160(AX), Y11
+	MOVQ        R10, R11
+	VADDPS      Y8, Y7, Y12
+	VMULPS      Y2, Y12, Y12
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      Y4, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VMULPS      Y3, Y8, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y9, Y7, Y10
+	VMULPS      Y1, Y7, Y7
+	VMOVUPS     Y7, Y7
+	VFMADD231PS Y0, Y9, Y7
+	VMULPS      Y1, Y12, Y12
+	VMULPS      Y0, Y8, Y8
+	VADDPS      Y8, Y12, Y9
+	VMOVUPS     Y11, Y11
+	VFMADD231PS Y1, Y12, Y11
+	VFMADD231PS Y0, Y8, Y11
+	VMOVUPS     Y6, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y10, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y9, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y7, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y11, (R11)
+	ADDQ        R8, R10
+	VMOVUPS     192(AX), Y6
+	VMOVUPS     224(AX), Y7
+	VMOVUPS     256(AX), Y8
+	VMOVUPS     288(AX), Y9
+	VMOVUPS     320(AX), Y10
+	VMOVUPS     352(AX), Y11
+	MOVQ        R10, R11
+	VADDPS      Y8, Y7, Y12
+	VMULPS      Y2, Y12, Y12
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      Y4, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VMULPS      Y3, Y8, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y9, Y7, Y10
+	VMULPS      Y1, Y7, Y7
+	VMOVUPS     Y7, Y7
+	VFMADD231PS Y0, Y9, Y7
+	VMULPS      Y1, Y12, Y12
+	VMULPS      Y0, Y8, Y8
+	VADDPS      Y8, Y12, Y9
+	VMOVUPS     Y11, Y11
+	VFMADD231PS Y1, Y12, Y11
+	VFMADD231PS Y0, Y8, Y11
+	VMOVUPS     Y6, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y10, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y9, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y7, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y11, (R11)
+	ADDQ        R8, R10
+	VMOVUPS     384(AX), Y6
+	VMOVUPS     416(AX), Y7
+	VMOVUPS     448(AX), Y8
+	VMOVUPS     480(AX), Y9
+	VMOVUPS     512(AX), Y10
+	VMOVUPS     544(AX), Y11
+	MOVQ        R10, R11
+	VADDPS      Y8, Y7, Y12
+	VMULPS      Y2, Y12, Y12
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      Y4, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VMULPS      Y3, Y8, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y9, Y7, Y10
+	VMULPS      Y1, Y7, Y7
+	VMOVUPS     Y7, Y7
+	VFMADD231PS Y0, Y9, Y7
+	VMULPS      Y1, Y12, Y12
+	VMULPS      Y0, Y8, Y8
+	VADDPS      Y8, Y12, Y9
+	VMOVUPS     Y11, Y11
+	VFMADD231PS Y1, Y12, Y11
+	VFMADD231PS Y0, Y8, Y11
+	VMOVUPS     Y6, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y10, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y9, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y7, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y11, (R11)
+	ADDQ        R8, R10
+	VMOVUPS     576(AX), Y6
+	VMOVUPS     608(AX), Y7
+	VMOVUPS     640(AX), Y8
+	VMOVUPS     672(AX), Y9
+	VMOVUPS     704(AX), Y10
+	VMOVUPS     736(AX), Y11
+	MOVQ        R10, R11
+	VADDPS      Y8, Y7, Y12
+	VMULPS      Y2, Y12, Y12
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      Y4, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VMULPS      Y3, Y8, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y9, Y7, Y10
+	VMULPS      Y1, Y7, Y7
+	VMOVUPS     Y7, Y7
+	VFMADD231PS Y0, Y9, Y7
+	VMULPS      Y1, Y12, Y12
+	VMULPS      Y0, Y8, Y8
+	VADDPS      Y8, Y12, Y9
+	VMOVUPS     Y11, Y11
+	VFMADD231PS Y1, Y12, Y11
+	VFMADD231PS Y0, Y8, Y11
+	VMOVUPS     Y6, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y10, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y9, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y7, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y11, (R11)
+	ADDQ        R8, R10
+	VMOVUPS     768(AX), Y6
+	VMOVUPS     800(AX), Y7
+	VMOVUPS     832(AX), Y8
+	VMOVUPS     864(AX), Y9
+	VMOVUPS     896(AX), Y10
+	VMOVUPS     928(AX), Y11
+	MOVQ        R10, R11
+	VADDPS      Y8, Y7, Y12
+	VMULPS      Y2, Y12, Y12
+	VSUBPS      Y8, Y7, Y7
+	VMULPS      Y4, Y7, Y7
+	VADDPS      Y10, Y9, Y8
+	VMULPS      Y3, Y8, Y8
+	VSUBPS      Y10, Y9, Y9
+	VMULPS      Y5, Y9, Y9
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y9, Y7, Y10
+	VMULPS      Y1, Y7, Y7
+	VMOVUPS     Y7, Y7
+	VFMADD231PS Y0, Y9, Y7
+	VMULPS      Y1, Y12, Y12
+	VMULPS      Y0, Y8, Y8
+	VADDPS      Y8, Y12, Y9
+	VMOVUPS     Y11, Y11
+	VFMADD231PS Y1, Y12, Y11
+	VFMADD231PS Y0, Y8, Y11
+	VMOVUPS     Y6, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y10, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y9, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y7, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Y11, (R11)
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	SUBQ        $0x08, CX
+	JG          channels1
+	VZEROUPPER
+	RET
+
+// func winogradImageAVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 // Requires: AVX, AVX512F
 TEXT ·winogradImageAVX512(SB), $2368-72
 	LEAQ    63(SP), AX
 	ANDQ    $-64, AX
 	MOVQ    channels+0(FP), CX
 	MOVQ    valid+8(FP), DX
-	MOVQ    src+16(FP), BX
+	MOVQ    src+24(FP), BX
 	MOVQ    dst+48(FP), SI
-	MOVQ    origin+24(FP), DI
+	MOVQ    origin+16(FP), DI
 	SHLQ    $0x02, DI
 	ADDQ    DI, BX
 	MOVQ    srcRow+32(FP), DI
@@ -4436,16 +7342,1165 @@ DATA c3fb504f3AVX512<>+56(SB)/4, $0x3fb504f3
 DATA c3fb504f3AVX512<>+60(SB)/4, $0x3fb504f3
 GLOBL c3fb504f3AVX512<>(SB), RODATA|NOPTR, $64
 
-// func winogradWeightAVX512(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// func winogradOverlayAVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 // Requires: AVX, AVX512F
-TEXT ·winogradWeightAVX512(SB), $1216-72
+TEXT ·winogradOverlayAVX512(SB), $2368-72
 	LEAQ    63(SP), AX
 	ANDQ    $-64, AX
 	MOVQ    channels+0(FP), CX
 	MOVQ    valid+8(FP), DX
-	MOVQ    src+16(FP), DX
+	MOVQ    src+24(FP), BX
+	MOVQ    dst+48(FP), SI
+	MOVQ    origin+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	MOVQ    srcRow+32(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    srcCol+40(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    dstRow+56(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    dstCol+64(FP), R10
+	SHLQ    $0x02, R10
+	VMOVUPS c40000000AVX512<>+0(SB), Z0
+	VMOVUPS c3f000000AVX512<>+0(SB), Z1
+	VMOVUPS cc0200000AVX512<>+0(SB), Z2
+	VMOVUPS c3f3504f3AVX512<>+0(SB), Z3
+	VMOVUPS c3fb504f3AVX512<>+0(SB), Z4
+	CMPQ    DX, $-1
+	JNE     clipped
+
+channels1:
+	// Columns.
+	MOVQ         BX, DX
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z9
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z10
+	ADDQ         R8, DX
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VMOVUPS      Z5, (AX)
+	VMOVUPS      Z11, 384(AX)
+	VMOVUPS      Z12, 768(AX)
+	VMOVUPS      Z8, 1152(AX)
+	VMOVUPS      Z9, 1536(AX)
+	VMOVUPS      Z10, 1920(AX)
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z9
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z10
+	ADDQ         R8, DX
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VMOVUPS      Z5, 64(AX)
+	VMOVUPS      Z11, 448(AX)
+	VMOVUPS      Z12, 832(AX)
+	VMOVUPS      Z8, 1216(AX)
+	VMOVUPS      Z9, 1600(AX)
+	VMOVUPS      Z10, 1984(AX)
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z9
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z10
+	ADDQ         R8, DX
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VMOVUPS      Z5, 128(AX)
+	VMOVUPS      Z11, 512(AX)
+	VMOVUPS      Z12, 896(AX)
+	VMOVUPS      Z8, 1280(AX)
+	VMOVUPS      Z9, 1664(AX)
+	VMOVUPS      Z10, 2048(AX)
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z9
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z10
+	ADDQ         R8, DX
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VMOVUPS      Z5, 192(AX)
+	VMOVUPS      Z11, 576(AX)
+	VMOVUPS      Z12, 960(AX)
+	VMOVUPS      Z8, 1344(AX)
+	VMOVUPS      Z9, 1728(AX)
+	VMOVUPS      Z10, 2112(AX)
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z9
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z10
+	ADDQ         R8, DX
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VMOVUPS      Z5, 256(AX)
+	VMOVUPS      Z11, 640(AX)
+	VMOVUPS      Z12, 1024(AX)
+	VMOVUPS      Z8, 1408(AX)
+	VMOVUPS      Z9, 1792(AX)
+	VMOVUPS      Z10, 2176(AX)
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z9
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z10
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VMOVUPS      Z5, 320(AX)
+	VMOVUPS      Z11, 704(AX)
+	VMOVUPS      Z12, 1088(AX)
+	VMOVUPS      Z8, 1472(AX)
+	VMOVUPS      Z9, 1856(AX)
+	VMOVUPS      Z10, 2240(AX)
+
+	// Rows.
+	MOVQ         SI, DX
+	VMOVUPS      (AX), Z5
+	VMOVUPS      64(AX), Z6
+	VMOVUPS      128(AX), Z7
+	VMOVUPS      192(AX), Z8
+	VMOVUPS      256(AX), Z9
+	VMOVUPS      320(AX), Z10
+	MOVQ         DX, R11
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VADDPS       (R11), Z5, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z11, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z12, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z8, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z9, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z10, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      384(AX), Z5
+	VMOVUPS      448(AX), Z6
+	VMOVUPS      512(AX), Z7
+	VMOVUPS      576(AX), Z8
+	VMOVUPS      640(AX), Z9
+	VMOVUPS      704(AX), Z10
+	MOVQ         DX, R11
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VADDPS       (R11), Z5, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z11, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z12, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z8, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z9, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z10, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      768(AX), Z5
+	VMOVUPS      832(AX), Z6
+	VMOVUPS      896(AX), Z7
+	VMOVUPS      960(AX), Z8
+	VMOVUPS      1024(AX), Z9
+	VMOVUPS      1088(AX), Z10
+	MOVQ         DX, R11
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VADDPS       (R11), Z5, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z11, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z12, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z8, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z9, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z10, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      1152(AX), Z5
+	VMOVUPS      1216(AX), Z6
+	VMOVUPS      1280(AX), Z7
+	VMOVUPS      1344(AX), Z8
+	VMOVUPS      1408(AX), Z9
+	VMOVUPS      1472(AX), Z10
+	MOVQ         DX, R11
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VADDPS       (R11), Z5, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z11, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z12, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z8, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z9, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z10, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      1536(AX), Z5
+	VMOVUPS      1600(AX), Z6
+	VMOVUPS      1664(AX), Z7
+	VMOVUPS      1728(AX), Z8
+	VMOVUPS      1792(AX), Z9
+	VMOVUPS      1856(AX), Z10
+	MOVQ         DX, R11
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VADDPS       (R11), Z5, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z11, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z12, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z8, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z9, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z10, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      1920(AX), Z5
+	VMOVUPS      1984(AX), Z6
+	VMOVUPS      2048(AX), Z7
+	VMOVUPS      2112(AX), Z8
+	VMOVUPS      2176(AX), Z9
+	VMOVUPS      2240(AX), Z10
+	MOVQ         DX, R11
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VADDPS       (R11), Z5, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z11, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z12, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z8, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z9, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VADDPS       (R11), Z10, Z5
+	VMOVUPS      Z5, (R11)
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, CX
+	JG           channels1
+	VZEROUPPER
+	RET
+
+clipped:
+channels2:
+	// Columns.
+	MOVQ         BX, R11
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Z5
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z6
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z7
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z8
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z9
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z10
+	ADDQ         R8, R11
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VMOVUPS      Z5, (AX)
+	VMOVUPS      Z11, 384(AX)
+	VMOVUPS      Z12, 768(AX)
+	VMOVUPS      Z8, 1152(AX)
+	VMOVUPS      Z9, 1536(AX)
+	VMOVUPS      Z10, 1920(AX)
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Z5
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z6
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z7
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z8
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z9
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z10
+	ADDQ         R8, R11
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VMOVUPS      Z5, 64(AX)
+	VMOVUPS      Z11, 448(AX)
+	VMOVUPS      Z12, 832(AX)
+	VMOVUPS      Z8, 1216(AX)
+	VMOVUPS      Z9, 1600(AX)
+	VMOVUPS      Z10, 1984(AX)
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Z5
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z6
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z7
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z8
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z9
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z10
+	ADDQ         R8, R11
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VMOVUPS      Z5, 128(AX)
+	VMOVUPS      Z11, 512(AX)
+	VMOVUPS      Z12, 896(AX)
+	VMOVUPS      Z8, 1280(AX)
+	VMOVUPS      Z9, 1664(AX)
+	VMOVUPS      Z10, 2048(AX)
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Z5
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z6
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z7
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z8
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z9
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z10
+	ADDQ         R8, R11
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VMOVUPS      Z5, 192(AX)
+	VMOVUPS      Z11, 576(AX)
+	VMOVUPS      Z12, 960(AX)
+	VMOVUPS      Z8, 1344(AX)
+	VMOVUPS      Z9, 1728(AX)
+	VMOVUPS      Z10, 2112(AX)
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Z5
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z6
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z7
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z8
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z9
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z10
+	ADDQ         R8, R11
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VMOVUPS      Z5, 256(AX)
+	VMOVUPS      Z11, 640(AX)
+	VMOVUPS      Z12, 1024(AX)
+	VMOVUPS      Z8, 1408(AX)
+	VMOVUPS      Z9, 1792(AX)
+	VMOVUPS      Z10, 2176(AX)
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Z5
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z6
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z7
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z8
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z9
+	ADDQ         DI, R12
+	VMOVUPS      (R12), Z10
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	VMOVUPS      Z5, 320(AX)
+	VMOVUPS      Z11, 704(AX)
+	VMOVUPS      Z12, 1088(AX)
+	VMOVUPS      Z8, 1472(AX)
+	VMOVUPS      Z9, 1856(AX)
+	VMOVUPS      Z10, 2240(AX)
+
+	// Rows.
+	MOVQ         SI, R11
+	VMOVUPS      (AX), Z5
+	VMOVUPS      64(AX), Z6
+	VMOVUPS      128(AX), Z7
+	VMOVUPS      192(AX), Z8
+	VMOVUPS      256(AX), Z9
+	VMOVUPS      320(AX), Z10
+	MOVQ         R11, R12
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	BTQ          $0x00, DX
+	JCC          missing3
+	VADDPS       (R12), Z5, Z5
+	VMOVUPS      Z5, (R12)
+
+missing3:
+	ADDQ    R10, R12
+	BTQ     $0x01, DX
+	JCC     missing4
+	VADDPS  (R12), Z11, Z5
+	VMOVUPS Z5, (R12)
+
+missing4:
+	ADDQ    R10, R12
+	BTQ     $0x02, DX
+	JCC     missing5
+	VADDPS  (R12), Z12, Z5
+	VMOVUPS Z5, (R12)
+
+missing5:
+	ADDQ    R10, R12
+	BTQ     $0x03, DX
+	JCC     missing6
+	VADDPS  (R12), Z8, Z5
+	VMOVUPS Z5, (R12)
+
+missing6:
+	ADDQ    R10, R12
+	BTQ     $0x04, DX
+	JCC     missing7
+	VADDPS  (R12), Z9, Z5
+	VMOVUPS Z5, (R12)
+
+missing7:
+	ADDQ    R10, R12
+	BTQ     $0x05, DX
+	JCC     missing8
+	VADDPS  (R12), Z10, Z5
+	VMOVUPS Z5, (R12)
+
+missing8:
+	ADDQ         R9, R11
+	VMOVUPS      384(AX), Z5
+	VMOVUPS      448(AX), Z6
+	VMOVUPS      512(AX), Z7
+	VMOVUPS      576(AX), Z8
+	VMOVUPS      640(AX), Z9
+	VMOVUPS      704(AX), Z10
+	MOVQ         R11, R12
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	BTQ          $0x08, DX
+	JCC          missing9
+	VADDPS       (R12), Z5, Z5
+	VMOVUPS      Z5, (R12)
+
+missing9:
+	ADDQ    R10, R12
+	BTQ     $0x09, DX
+	JCC     missing10
+	VADDPS  (R12), Z11, Z5
+	VMOVUPS Z5, (R12)
+
+missing10:
+	ADDQ    R10, R12
+	BTQ     $0x0a, DX
+	JCC     missing11
+	VADDPS  (R12), Z12, Z5
+	VMOVUPS Z5, (R12)
+
+missing11:
+	ADDQ    R10, R12
+	BTQ     $0x0b, DX
+	JCC     missing12
+	VADDPS  (R12), Z8, Z5
+	VMOVUPS Z5, (R12)
+
+missing12:
+	ADDQ    R10, R12
+	BTQ     $0x0c, DX
+	JCC     missing13
+	VADDPS  (R12), Z9, Z5
+	VMOVUPS Z5, (R12)
+
+missing13:
+	ADDQ    R10, R12
+	BTQ     $0x0d, DX
+	JCC     missing14
+	VADDPS  (R12), Z10, Z5
+	VMOVUPS Z5, (R12)
+
+missing14:
+	ADDQ         R9, R11
+	VMOVUPS      768(AX), Z5
+	VMOVUPS      832(AX), Z6
+	VMOVUPS      896(AX), Z7
+	VMOVUPS      960(AX), Z8
+	VMOVUPS      1024(AX), Z9
+	VMOVUPS      1088(AX), Z10
+	MOVQ         R11, R12
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	BTQ          $0x10, DX
+	JCC          missing15
+	VADDPS       (R12), Z5, Z5
+	VMOVUPS      Z5, (R12)
+
+missing15:
+	ADDQ    R10, R12
+	BTQ     $0x11, DX
+	JCC     missing16
+	VADDPS  (R12), Z11, Z5
+	VMOVUPS Z5, (R12)
+
+missing16:
+	ADDQ    R10, R12
+	BTQ     $0x12, DX
+	JCC     missing17
+	VADDPS  (R12), Z12, Z5
+	VMOVUPS Z5, (R12)
+
+missing17:
+	ADDQ    R10, R12
+	BTQ     $0x13, DX
+	JCC     missing18
+	VADDPS  (R12), Z8, Z5
+	VMOVUPS Z5, (R12)
+
+missing18:
+	ADDQ    R10, R12
+	BTQ     $0x14, DX
+	JCC     missing19
+	VADDPS  (R12), Z9, Z5
+	VMOVUPS Z5, (R12)
+
+missing19:
+	ADDQ    R10, R12
+	BTQ     $0x15, DX
+	JCC     missing20
+	VADDPS  (R12), Z10, Z5
+	VMOVUPS Z5, (R12)
+
+missing20:
+	ADDQ         R9, R11
+	VMOVUPS      1152(AX), Z5
+	VMOVUPS      1216(AX), Z6
+	VMOVUPS      1280(AX), Z7
+	VMOVUPS      1344(AX), Z8
+	VMOVUPS      1408(AX), Z9
+	VMOVUPS      1472(AX), Z10
+	MOVQ         R11, R12
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	BTQ          $0x18, DX
+	JCC          missing21
+	VADDPS       (R12), Z5, Z5
+	VMOVUPS      Z5, (R12)
+
+missing21:
+	ADDQ    R10, R12
+	BTQ     $0x19, DX
+	JCC     missing22
+	VADDPS  (R12), Z11, Z5
+	VMOVUPS Z5, (R12)
+
+missing22:
+	ADDQ    R10, R12
+	BTQ     $0x1a, DX
+	JCC     missing23
+	VADDPS  (R12), Z12, Z5
+	VMOVUPS Z5, (R12)
+
+missing23:
+	ADDQ    R10, R12
+	BTQ     $0x1b, DX
+	JCC     missing24
+	VADDPS  (R12), Z8, Z5
+	VMOVUPS Z5, (R12)
+
+missing24:
+	ADDQ    R10, R12
+	BTQ     $0x1c, DX
+	JCC     missing25
+	VADDPS  (R12), Z9, Z5
+	VMOVUPS Z5, (R12)
+
+missing25:
+	ADDQ    R10, R12
+	BTQ     $0x1d, DX
+	JCC     missing26
+	VADDPS  (R12), Z10, Z5
+	VMOVUPS Z5, (R12)
+
+missing26:
+	ADDQ         R9, R11
+	VMOVUPS      1536(AX), Z5
+	VMOVUPS      1600(AX), Z6
+	VMOVUPS      1664(AX), Z7
+	VMOVUPS      1728(AX), Z8
+	VMOVUPS      1792(AX), Z9
+	VMOVUPS      1856(AX), Z10
+	MOVQ         R11, R12
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	BTQ          $0x20, DX
+	JCC          missing27
+	VADDPS       (R12), Z5, Z5
+	VMOVUPS      Z5, (R12)
+
+missing27:
+	ADDQ    R10, R12
+	BTQ     $0x21, DX
+	JCC     missing28
+	VADDPS  (R12), Z11, Z5
+	VMOVUPS Z5, (R12)
+
+missing28:
+	ADDQ    R10, R12
+	BTQ     $0x22, DX
+	JCC     missing29
+	VADDPS  (R12), Z12, Z5
+	VMOVUPS Z5, (R12)
+
+missing29:
+	ADDQ    R10, R12
+	BTQ     $0x23, DX
+	JCC     missing30
+	VADDPS  (R12), Z8, Z5
+	VMOVUPS Z5, (R12)
+
+missing30:
+	ADDQ    R10, R12
+	BTQ     $0x24, DX
+	JCC     missing31
+	VADDPS  (R12), Z9, Z5
+	VMOVUPS Z5, (R12)
+
+missing31:
+	ADDQ    R10, R12
+	BTQ     $0x25, DX
+	JCC     missing32
+	VADDPS  (R12), Z10, Z5
+	VMOVUPS Z5, (R12)
+
+missing32:
+	ADDQ         R9, R11
+	VMOVUPS      1920(AX), Z5
+	VMOVUPS      1984(AX), Z6
+	VMOVUPS      2048(AX), Z7
+	VMOVUPS      2112(AX), Z8
+	VMOVUPS      2176(AX), Z9
+	VMOVUPS      2240(AX), Z10
+	MOVQ         R11, R12
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z11, Z5, Z9
+	VADDPS       Z7, Z9, Z9
+	VMULPS       Z2, Z5, Z12
+	VFNMADD231PS Z0, Z11, Z12
+	VFNMADD231PS Z1, Z7, Z12
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z4, Z8, Z7
+	VADDPS       Z7, Z6, Z8
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z2, Z10, Z8
+	VMOVUPS      Z10, Z11
+	VFNMADD231PS Z0, Z6, Z11
+	VFNMADD231PS Z1, Z7, Z11
+	BTQ          $0x28, DX
+	JCC          missing33
+	VADDPS       (R12), Z5, Z5
+	VMOVUPS      Z5, (R12)
+
+missing33:
+	ADDQ    R10, R12
+	BTQ     $0x29, DX
+	JCC     missing34
+	VADDPS  (R12), Z11, Z5
+	VMOVUPS Z5, (R12)
+
+missing34:
+	ADDQ    R10, R12
+	BTQ     $0x2a, DX
+	JCC     missing35
+	VADDPS  (R12), Z12, Z5
+	VMOVUPS Z5, (R12)
+
+missing35:
+	ADDQ    R10, R12
+	BTQ     $0x2b, DX
+	JCC     missing36
+	VADDPS  (R12), Z8, Z5
+	VMOVUPS Z5, (R12)
+
+missing36:
+	ADDQ    R10, R12
+	BTQ     $0x2c, DX
+	JCC     missing37
+	VADDPS  (R12), Z9, Z5
+	VMOVUPS Z5, (R12)
+
+missing37:
+	ADDQ    R10, R12
+	BTQ     $0x2d, DX
+	JCC     missing38
+	VADDPS  (R12), Z10, Z5
+	VMOVUPS Z5, (R12)
+
+missing38:
+	ADDQ $0x40, BX
+	ADDQ $0x40, SI
+	SUBQ $0x10, CX
+	JG   channels2
+	VZEROUPPER
+	RET
+
+DATA cc0200000AVX512<>+0(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+4(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+8(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+12(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+16(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+20(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+24(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+28(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+32(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+36(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+40(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+44(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+48(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+52(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+56(SB)/4, $0xc0200000
+DATA cc0200000AVX512<>+60(SB)/4, $0xc0200000
+GLOBL cc0200000AVX512<>(SB), RODATA|NOPTR, $64
+
+// func winogradWeight3AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeight3AVX512(SB), $1216-72
+	LEAQ    63(SP), AX
+	ANDQ    $-64, AX
+	MOVQ    channels+0(FP), CX
+	MOVQ    valid+8(FP), DX
+	MOVQ    src+24(FP), DX
 	MOVQ    dst+48(FP), BX
-	MOVQ    origin+24(FP), SI
+	MOVQ    origin+16(FP), SI
 	SHLQ    $0x02, SI
 	ADDQ    SI, DX
 	MOVQ    srcRow+32(FP), SI
@@ -4824,18 +8879,18 @@ DATA c80000000AVX512<>+56(SB)/4, $0x80000000
 DATA c80000000AVX512<>+60(SB)/4, $0x80000000
 GLOBL c80000000AVX512<>(SB), RODATA|NOPTR, $64
 
-// func winogradResultAVX512(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// func winogradResult4AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 // Requires: AVX, AVX512F
-TEXT ·winogradResultAVX512(SB), $1600-72
+TEXT ·winogradResult4AVX512(SB), $1600-72
 	LEAQ    63(SP), AX
 	ANDQ    $-64, AX
 	MOVQ    channels+0(FP), CX
 	MOVQ    valid+8(FP), DX
-	MOVQ    src+16(FP), BX
+	MOVQ    src+24(FP), BX
 	MOVQ    dst+48(FP), SI
-	MOVQ    origin+24(FP), DI
+	MOVQ    origin+16(FP), DI
 	SHLQ    $0x02, DI
-	ADDQ    DI, BX
+	ADDQ    DI, SI
 	MOVQ    srcRow+32(FP), DI
 	SHLQ    $0x02, DI
 	MOVQ    srcCol+40(FP), R8
@@ -5542,16 +9597,16 @@ missing18:
 	VZEROUPPER
 	RET
 
-// func winogradSpreadAVX512(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// func winogradSpread4AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 // Requires: AVX, AVX512F
-TEXT ·winogradSpreadAVX512(SB), $1600-72
+TEXT ·winogradSpread4AVX512(SB), $1600-72
 	LEAQ    63(SP), AX
 	ANDQ    $-64, AX
 	MOVQ    channels+0(FP), CX
 	MOVQ    valid+8(FP), DX
-	MOVQ    src+16(FP), BX
+	MOVQ    src+24(FP), BX
 	MOVQ    dst+48(FP), SI
-	MOVQ    origin+24(FP), DI
+	MOVQ    origin+16(FP), DI
 	SHLQ    $0x02, DI
 	ADDQ    DI, BX
 	MOVQ    srcRow+32(FP), DI
@@ -6277,18 +10332,18 @@ missing18:
 	VZEROUPPER
 	RET
 
-// func winogradGatherAVX512(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// func winogradGather3AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 // Requires: AVX, AVX512F
-TEXT ·winogradGatherAVX512(SB), $1216-72
+TEXT ·winogradGather3AVX512(SB), $1216-72
 	LEAQ    63(SP), AX
 	ANDQ    $-64, AX
 	MOVQ    channels+0(FP), CX
 	MOVQ    valid+8(FP), DX
-	MOVQ    src+16(FP), DX
+	MOVQ    src+24(FP), DX
 	MOVQ    dst+48(FP), BX
-	MOVQ    origin+24(FP), SI
+	MOVQ    origin+16(FP), SI
 	SHLQ    $0x02, SI
-	ADDQ    SI, DX
+	ADDQ    SI, BX
 	MOVQ    srcRow+32(FP), SI
 	SHLQ    $0x02, SI
 	MOVQ    srcCol+40(FP), DI
@@ -6533,5 +10588,1778 @@ channels1:
 	ADDQ         $0x40, BX
 	SUBQ         $0x10, CX
 	JG           channels1
+	VZEROUPPER
+	RET
+
+// func winogradWeight5AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeight5AVX512(SB), $1984-72
+	LEAQ    63(SP), AX
+	ANDQ    $-64, AX
+	MOVQ    channels+0(FP), CX
+	MOVQ    valid+8(FP), DX
+	MOVQ    src+24(FP), DX
+	MOVQ    dst+48(FP), BX
+	MOVQ    origin+16(FP), SI
+	SHLQ    $0x02, SI
+	ADDQ    SI, DX
+	MOVQ    srcRow+32(FP), SI
+	SHLQ    $0x02, SI
+	MOVQ    srcCol+40(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    dstRow+56(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    dstCol+64(FP), R9
+	SHLQ    $0x02, R9
+	VMOVUPS c40000000AVX512<>+0(SB), Z0
+	VMOVUPS c3f000000AVX512<>+0(SB), Z1
+	VMOVUPS cbf2aaaabAVX512<>+0(SB), Z2
+	VMOVUPS c3e2aaaabAVX512<>+0(SB), Z3
+	VMOVUPS cbef15befAVX512<>+0(SB), Z4
+	VMOVUPS c3e715befAVX512<>+0(SB), Z5
+
+channels1:
+	// Columns.
+	MOVQ         DX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z9
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z10
+	ADDQ         DI, R10
+	VMOVUPS      Z8, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS      Z6, Z12
+	VFMADD231PS  Z1, Z11, Z12
+	VMOVUPS      Z7, Z11
+	VFMADD231PS  Z1, Z9, Z11
+	VMULPS       Z2, Z12, Z12
+	VMOVUPS      Z12, Z13
+	VFNMADD231PS Z4, Z11, Z13
+	VFMADD231PS  Z4, Z11, Z12
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z0, Z10, Z8
+	VMOVUPS      Z6, Z11
+	VFMADD231PS  Z0, Z8, Z11
+	VMOVUPS      Z7, Z7
+	VFMADD231PS  Z0, Z9, Z7
+	VMULPS       Z3, Z11, Z8
+	VMOVUPS      Z8, Z9
+	VFNMADD231PS Z5, Z7, Z9
+	VFMADD231PS  Z5, Z7, Z8
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z12, 320(AX)
+	VMOVUPS      Z13, 640(AX)
+	VMOVUPS      Z8, 960(AX)
+	VMOVUPS      Z9, 1280(AX)
+	VMOVUPS      Z10, 1600(AX)
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z9
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z10
+	ADDQ         DI, R10
+	VMOVUPS      Z8, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS      Z6, Z12
+	VFMADD231PS  Z1, Z11, Z12
+	VMOVUPS      Z7, Z11
+	VFMADD231PS  Z1, Z9, Z11
+	VMULPS       Z2, Z12, Z12
+	VMOVUPS      Z12, Z13
+	VFNMADD231PS Z4, Z11, Z13
+	VFMADD231PS  Z4, Z11, Z12
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z0, Z10, Z8
+	VMOVUPS      Z6, Z11
+	VFMADD231PS  Z0, Z8, Z11
+	VMOVUPS      Z7, Z7
+	VFMADD231PS  Z0, Z9, Z7
+	VMULPS       Z3, Z11, Z8
+	VMOVUPS      Z8, Z9
+	VFNMADD231PS Z5, Z7, Z9
+	VFMADD231PS  Z5, Z7, Z8
+	VMOVUPS      Z6, 64(AX)
+	VMOVUPS      Z12, 384(AX)
+	VMOVUPS      Z13, 704(AX)
+	VMOVUPS      Z8, 1024(AX)
+	VMOVUPS      Z9, 1344(AX)
+	VMOVUPS      Z10, 1664(AX)
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z9
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z10
+	ADDQ         DI, R10
+	VMOVUPS      Z8, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS      Z6, Z12
+	VFMADD231PS  Z1, Z11, Z12
+	VMOVUPS      Z7, Z11
+	VFMADD231PS  Z1, Z9, Z11
+	VMULPS       Z2, Z12, Z12
+	VMOVUPS      Z12, Z13
+	VFNMADD231PS Z4, Z11, Z13
+	VFMADD231PS  Z4, Z11, Z12
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z0, Z10, Z8
+	VMOVUPS      Z6, Z11
+	VFMADD231PS  Z0, Z8, Z11
+	VMOVUPS      Z7, Z7
+	VFMADD231PS  Z0, Z9, Z7
+	VMULPS       Z3, Z11, Z8
+	VMOVUPS      Z8, Z9
+	VFNMADD231PS Z5, Z7, Z9
+	VFMADD231PS  Z5, Z7, Z8
+	VMOVUPS      Z6, 128(AX)
+	VMOVUPS      Z12, 448(AX)
+	VMOVUPS      Z13, 768(AX)
+	VMOVUPS      Z8, 1088(AX)
+	VMOVUPS      Z9, 1408(AX)
+	VMOVUPS      Z10, 1728(AX)
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z9
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z10
+	ADDQ         DI, R10
+	VMOVUPS      Z8, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS      Z6, Z12
+	VFMADD231PS  Z1, Z11, Z12
+	VMOVUPS      Z7, Z11
+	VFMADD231PS  Z1, Z9, Z11
+	VMULPS       Z2, Z12, Z12
+	VMOVUPS      Z12, Z13
+	VFNMADD231PS Z4, Z11, Z13
+	VFMADD231PS  Z4, Z11, Z12
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z0, Z10, Z8
+	VMOVUPS      Z6, Z11
+	VFMADD231PS  Z0, Z8, Z11
+	VMOVUPS      Z7, Z7
+	VFMADD231PS  Z0, Z9, Z7
+	VMULPS       Z3, Z11, Z8
+	VMOVUPS      Z8, Z9
+	VFNMADD231PS Z5, Z7, Z9
+	VFMADD231PS  Z5, Z7, Z8
+	VMOVUPS      Z6, 192(AX)
+	VMOVUPS      Z12, 512(AX)
+	VMOVUPS      Z13, 832(AX)
+	VMOVUPS      Z8, 1152(AX)
+	VMOVUPS      Z9, 1472(AX)
+	VMOVUPS      Z10, 1792(AX)
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z9
+	ADDQ         SI, R11
+	VMOVUPS      (R11), Z10
+	VMOVUPS      Z8, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS      Z6, Z12
+	VFMADD231PS  Z1, Z11, Z12
+	VMOVUPS      Z7, Z11
+	VFMADD231PS  Z1, Z9, Z11
+	VMULPS       Z2, Z12, Z12
+	VMOVUPS      Z12, Z13
+	VFNMADD231PS Z4, Z11, Z13
+	VFMADD231PS  Z4, Z11, Z12
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z0, Z10, Z8
+	VMOVUPS      Z6, Z11
+	VFMADD231PS  Z0, Z8, Z11
+	VMOVUPS      Z7, Z7
+	VFMADD231PS  Z0, Z9, Z7
+	VMULPS       Z3, Z11, Z8
+	VMOVUPS      Z8, Z9
+	VFNMADD231PS Z5, Z7, Z9
+	VFMADD231PS  Z5, Z7, Z8
+	VMOVUPS      Z6, 256(AX)
+	VMOVUPS      Z12, 576(AX)
+	VMOVUPS      Z13, 896(AX)
+	VMOVUPS      Z8, 1216(AX)
+	VMOVUPS      Z9, 1536(AX)
+	VMOVUPS      Z10, 1856(AX)
+
+	// Rows.
+	MOVQ         BX, R10
+	VMOVUPS      (AX), Z6
+	VMOVUPS      64(AX), Z7
+	VMOVUPS      128(AX), Z8
+	VMOVUPS      192(AX), Z9
+	VMOVUPS      256(AX), Z10
+	MOVQ         R10, R11
+	VMOVUPS      Z8, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS      Z6, Z12
+	VFMADD231PS  Z1, Z11, Z12
+	VMOVUPS      Z7, Z11
+	VFMADD231PS  Z1, Z9, Z11
+	VMULPS       Z2, Z12, Z12
+	VMOVUPS      Z12, Z13
+	VFNMADD231PS Z4, Z11, Z13
+	VFMADD231PS  Z4, Z11, Z12
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z0, Z10, Z8
+	VMOVUPS      Z6, Z11
+	VFMADD231PS  Z0, Z8, Z11
+	VMOVUPS      Z7, Z7
+	VFMADD231PS  Z0, Z9, Z7
+	VMULPS       Z3, Z11, Z8
+	VMOVUPS      Z8, Z9
+	VFNMADD231PS Z5, Z7, Z9
+	VFMADD231PS  Z5, Z7, Z8
+	VMOVUPS      Z6, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z12, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z13, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z8, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z9, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z10, (R11)
+	ADDQ         R8, R10
+	VMOVUPS      320(AX), Z6
+	VMOVUPS      384(AX), Z7
+	VMOVUPS      448(AX), Z8
+	VMOVUPS      512(AX), Z9
+	VMOVUPS      576(AX), Z10
+	MOVQ         R10, R11
+	VMOVUPS      Z8, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS      Z6, Z12
+	VFMADD231PS  Z1, Z11, Z12
+	VMOVUPS      Z7, Z11
+	VFMADD231PS  Z1, Z9, Z11
+	VMULPS       Z2, Z12, Z12
+	VMOVUPS      Z12, Z13
+	VFNMADD231PS Z4, Z11, Z13
+	VFMADD231PS  Z4, Z11, Z12
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z0, Z10, Z8
+	VMOVUPS      Z6, Z11
+	VFMADD231PS  Z0, Z8, Z11
+	VMOVUPS      Z7, Z7
+	VFMADD231PS  Z0, Z9, Z7
+	VMULPS       Z3, Z11, Z8
+	VMOVUPS      Z8, Z9
+	VFNMADD231PS Z5, Z7, Z9
+	VFMADD231PS  Z5, Z7, Z8
+	VMOVUPS      Z6, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z12, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z13, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z8, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z9, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z10, (R11)
+	ADDQ         R8, R10
+	VMOVUPS      640(AX), Z6
+	VMOVUPS      704(AX), Z7
+	VMOVUPS      768(AX), Z8
+	VMOVUPS      832(AX), Z9
+	VMOVUPS      896(AX), Z10
+	MOVQ         R10, R11
+	VMOVUPS      Z8, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS      Z6, Z12
+	VFMADD231PS  Z1, Z11, Z12
+	VMOVUPS      Z7, Z11
+	VFMADD231PS  Z1, Z9, Z11
+	VMULPS       Z2, Z12, Z12
+	VMOVUPS      Z12, Z13
+	VFNMADD231PS Z4, Z11, Z13
+	VFMADD231PS  Z4, Z11, Z12
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z0, Z10, Z8
+	VMOVUPS      Z6, Z11
+	VFMADD231PS  Z0, Z8, Z11
+	VMOVUPS      Z7, Z7
+	VFMADD231PS  Z0, Z9, Z7
+	VMULPS       Z3, Z11, Z8
+	VMOVUPS      Z8, Z9
+	VFNMADD231PS Z5, Z7, Z9
+	VFMADD231PS  Z5, Z7, Z8
+	VMOVUPS      Z6, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z12, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z13, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z8, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z9, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z10, (R11)
+	ADDQ         R8, R10
+	VMOVUPS      960(AX), Z6
+	VMOVUPS      1024(AX), Z7
+	VMOVUPS      1088(AX), Z8
+	VMOVUPS      1152(AX), Z9
+	VMOVUPS      1216(AX), Z10
+	MOVQ         R10, R11
+	VMOVUPS      Z8, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS      Z6, Z12
+	VFMADD231PS  Z1, Z11, Z12
+	VMOVUPS      Z7, Z11
+	VFMADD231PS  Z1, Z9, Z11
+	VMULPS       Z2, Z12, Z12
+	VMOVUPS      Z12, Z13
+	VFNMADD231PS Z4, Z11, Z13
+	VFMADD231PS  Z4, Z11, Z12
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z0, Z10, Z8
+	VMOVUPS      Z6, Z11
+	VFMADD231PS  Z0, Z8, Z11
+	VMOVUPS      Z7, Z7
+	VFMADD231PS  Z0, Z9, Z7
+	VMULPS       Z3, Z11, Z8
+	VMOVUPS      Z8, Z9
+	VFNMADD231PS Z5, Z7, Z9
+	VFMADD231PS  Z5, Z7, Z8
+	VMOVUPS      Z6, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z12, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z13, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z8, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z9, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z10, (R11)
+	ADDQ         R8, R10
+	VMOVUPS      1280(AX), Z6
+	VMOVUPS      1344(AX), Z7
+	VMOVUPS      1408(AX), Z8
+	VMOVUPS      1472(AX), Z9
+	VMOVUPS      1536(AX), Z10
+	MOVQ         R10, R11
+	VMOVUPS      Z8, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS      Z6, Z12
+	VFMADD231PS  Z1, Z11, Z12
+	VMOVUPS      Z7, Z11
+	VFMADD231PS  Z1, Z9, Z11
+	VMULPS       Z2, Z12, Z12
+	VMOVUPS      Z12, Z13
+	VFNMADD231PS Z4, Z11, Z13
+	VFMADD231PS  Z4, Z11, Z12
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z0, Z10, Z8
+	VMOVUPS      Z6, Z11
+	VFMADD231PS  Z0, Z8, Z11
+	VMOVUPS      Z7, Z7
+	VFMADD231PS  Z0, Z9, Z7
+	VMULPS       Z3, Z11, Z8
+	VMOVUPS      Z8, Z9
+	VFNMADD231PS Z5, Z7, Z9
+	VFMADD231PS  Z5, Z7, Z8
+	VMOVUPS      Z6, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z12, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z13, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z8, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z9, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z10, (R11)
+	ADDQ         R8, R10
+	VMOVUPS      1600(AX), Z6
+	VMOVUPS      1664(AX), Z7
+	VMOVUPS      1728(AX), Z8
+	VMOVUPS      1792(AX), Z9
+	VMOVUPS      1856(AX), Z10
+	MOVQ         R10, R11
+	VMOVUPS      Z8, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS      Z6, Z12
+	VFMADD231PS  Z1, Z11, Z12
+	VMOVUPS      Z7, Z11
+	VFMADD231PS  Z1, Z9, Z11
+	VMULPS       Z2, Z12, Z12
+	VMOVUPS      Z12, Z13
+	VFNMADD231PS Z4, Z11, Z13
+	VFMADD231PS  Z4, Z11, Z12
+	VMOVUPS      Z8, Z8
+	VFMADD231PS  Z0, Z10, Z8
+	VMOVUPS      Z6, Z11
+	VFMADD231PS  Z0, Z8, Z11
+	VMOVUPS      Z7, Z7
+	VFMADD231PS  Z0, Z9, Z7
+	VMULPS       Z3, Z11, Z8
+	VMOVUPS      Z8, Z9
+	VFNMADD231PS Z5, Z7, Z9
+	VFMADD231PS  Z5, Z7, Z8
+	VMOVUPS      Z6, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z12, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z13, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z8, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z9, (R11)
+	ADDQ         R9, R11
+	VMOVUPS      Z10, (R11)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, CX
+	JG           channels1
+	VZEROUPPER
+	RET
+
+DATA cbf2aaaabAVX512<>+0(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+4(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+8(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+12(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+16(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+20(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+24(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+28(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+32(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+36(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+40(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+44(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+48(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+52(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+56(SB)/4, $0xbf2aaaab
+DATA cbf2aaaabAVX512<>+60(SB)/4, $0xbf2aaaab
+GLOBL cbf2aaaabAVX512<>(SB), RODATA|NOPTR, $64
+
+// func winogradResult2AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// Requires: AVX, AVX512F
+TEXT ·winogradResult2AVX512(SB), $832-72
+	LEAQ    63(SP), AX
+	ANDQ    $-64, AX
+	MOVQ    channels+0(FP), CX
+	MOVQ    valid+8(FP), DX
+	MOVQ    src+24(FP), BX
+	MOVQ    dst+48(FP), SI
+	MOVQ    origin+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	MOVQ    srcRow+32(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    srcCol+40(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    dstRow+56(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    dstCol+64(FP), R10
+	SHLQ    $0x02, R10
+	VMOVUPS c3f3504f3AVX512<>+0(SB), Z0
+	VMOVUPS c3fb504f3AVX512<>+0(SB), Z1
+	CMPQ    DX, $-1
+	JNE     clipped
+
+channels1:
+	// Columns.
+	MOVQ        BX, DX
+	MOVQ        DX, R11
+	VMOVUPS     (R11), Z2
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z3
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z4
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z5
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z6
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z7
+	ADDQ        R8, DX
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, (AX)
+	VMOVUPS     Z4, 384(AX)
+	MOVQ        DX, R11
+	VMOVUPS     (R11), Z2
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z3
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z4
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z5
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z6
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z7
+	ADDQ        R8, DX
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, 64(AX)
+	VMOVUPS     Z4, 448(AX)
+	MOVQ        DX, R11
+	VMOVUPS     (R11), Z2
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z3
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z4
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z5
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z6
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z7
+	ADDQ        R8, DX
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z4, 512(AX)
+	MOVQ        DX, R11
+	VMOVUPS     (R11), Z2
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z3
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z4
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z5
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z6
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z7
+	ADDQ        R8, DX
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, 192(AX)
+	VMOVUPS     Z4, 576(AX)
+	MOVQ        DX, R11
+	VMOVUPS     (R11), Z2
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z3
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z4
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z5
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z6
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z7
+	ADDQ        R8, DX
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, 256(AX)
+	VMOVUPS     Z4, 640(AX)
+	MOVQ        DX, R11
+	VMOVUPS     (R11), Z2
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z3
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z4
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z5
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z6
+	ADDQ        DI, R11
+	VMOVUPS     (R11), Z7
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, 320(AX)
+	VMOVUPS     Z4, 704(AX)
+
+	// Rows.
+	MOVQ        SI, DX
+	VMOVUPS     (AX), Z2
+	VMOVUPS     64(AX), Z3
+	VMOVUPS     128(AX), Z4
+	VMOVUPS     192(AX), Z5
+	VMOVUPS     256(AX), Z6
+	VMOVUPS     320(AX), Z7
+	MOVQ        DX, R11
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, (R11)
+	ADDQ        R10, R11
+	VMOVUPS     Z4, (R11)
+	ADDQ        R9, DX
+	VMOVUPS     384(AX), Z2
+	VMOVUPS     448(AX), Z3
+	VMOVUPS     512(AX), Z4
+	VMOVUPS     576(AX), Z5
+	VMOVUPS     640(AX), Z6
+	VMOVUPS     704(AX), Z7
+	MOVQ        DX, R11
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, (R11)
+	ADDQ        R10, R11
+	VMOVUPS     Z4, (R11)
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, SI
+	SUBQ        $0x10, CX
+	JG          channels1
+	VZEROUPPER
+	RET
+
+clipped:
+channels2:
+	// Columns.
+	MOVQ        BX, R11
+	MOVQ        R11, R12
+	VMOVUPS     (R12), Z2
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z4
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z6
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z7
+	ADDQ        R8, R11
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, (AX)
+	VMOVUPS     Z4, 384(AX)
+	MOVQ        R11, R12
+	VMOVUPS     (R12), Z2
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z4
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z6
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z7
+	ADDQ        R8, R11
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, 64(AX)
+	VMOVUPS     Z4, 448(AX)
+	MOVQ        R11, R12
+	VMOVUPS     (R12), Z2
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z4
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z6
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z7
+	ADDQ        R8, R11
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z4, 512(AX)
+	MOVQ        R11, R12
+	VMOVUPS     (R12), Z2
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z4
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z6
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z7
+	ADDQ        R8, R11
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, 192(AX)
+	VMOVUPS     Z4, 576(AX)
+	MOVQ        R11, R12
+	VMOVUPS     (R12), Z2
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z4
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z6
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z7
+	ADDQ        R8, R11
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, 256(AX)
+	VMOVUPS     Z4, 640(AX)
+	MOVQ        R11, R12
+	VMOVUPS     (R12), Z2
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z4
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z6
+	ADDQ        DI, R12
+	VMOVUPS     (R12), Z7
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z2, 320(AX)
+	VMOVUPS     Z4, 704(AX)
+
+	// Rows.
+	MOVQ        SI, R11
+	VMOVUPS     (AX), Z2
+	VMOVUPS     64(AX), Z3
+	VMOVUPS     128(AX), Z4
+	VMOVUPS     192(AX), Z5
+	VMOVUPS     256(AX), Z6
+	VMOVUPS     320(AX), Z7
+	MOVQ        R11, R12
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	BTQ         $0x00, DX
+	JCC         missing3
+	VMOVUPS     Z2, (R12)
+
+missing3:
+	ADDQ    R10, R12
+	BTQ     $0x01, DX
+	JCC     missing4
+	VMOVUPS Z4, (R12)
+
+missing4:
+	ADDQ        R9, R11
+	VMOVUPS     384(AX), Z2
+	VMOVUPS     448(AX), Z3
+	VMOVUPS     512(AX), Z4
+	VMOVUPS     576(AX), Z5
+	VMOVUPS     640(AX), Z6
+	VMOVUPS     704(AX), Z7
+	MOVQ        R11, R12
+	VADDPS      Z4, Z3, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z6, Z5, Z8
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z0, Z3, Z4
+	VSUBPS      Z6, Z5, Z3
+	VFMADD231PS Z1, Z3, Z4
+	BTQ         $0x08, DX
+	JCC         missing5
+	VMOVUPS     Z2, (R12)
+
+missing5:
+	ADDQ    R10, R12
+	BTQ     $0x09, DX
+	JCC     missing6
+	VMOVUPS Z4, (R12)
+
+missing6:
+	ADDQ $0x40, BX
+	ADDQ $0x40, SI
+	SUBQ $0x10, CX
+	JG   channels2
+	VZEROUPPER
+	RET
+
+// func winogradSpread2AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// Requires: AVX, AVX512F
+TEXT ·winogradSpread2AVX512(SB), $832-72
+	LEAQ    63(SP), AX
+	ANDQ    $-64, AX
+	MOVQ    channels+0(FP), CX
+	MOVQ    valid+8(FP), DX
+	MOVQ    src+24(FP), BX
+	MOVQ    dst+48(FP), SI
+	MOVQ    origin+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, BX
+	MOVQ    srcRow+32(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    srcCol+40(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    dstRow+56(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    dstCol+64(FP), R10
+	SHLQ    $0x02, R10
+	VMOVUPS c3f3504f3AVX512<>+0(SB), Z0
+	VMOVUPS c3fb504f3AVX512<>+0(SB), Z1
+	CMPQ    DX, $-1
+	JNE     clipped
+
+channels1:
+	// Columns.
+	MOVQ         BX, DX
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Z2
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         R8, DX
+	VMOVUPS      Z2, Z4
+	VMOVUPS      Z4, Z5
+	VFNMADD231PS Z0, Z3, Z5
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z2, Z6
+	VMOVUPS      Z6, Z7
+	VFNMADD231PS Z1, Z3, Z7
+	VFMADD231PS  Z1, Z3, Z6
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z4, 128(AX)
+	VMOVUPS      Z5, 256(AX)
+	VMOVUPS      Z6, 384(AX)
+	VMOVUPS      Z7, 512(AX)
+	VMOVUPS      Z3, 640(AX)
+	MOVQ         DX, R11
+	VMOVUPS      (R11), Z2
+	ADDQ         DI, R11
+	VMOVUPS      (R11), Z3
+	VMOVUPS      Z2, Z4
+	VMOVUPS      Z4, Z5
+	VFNMADD231PS Z0, Z3, Z5
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z2, Z6
+	VMOVUPS      Z6, Z7
+	VFNMADD231PS Z1, Z3, Z7
+	VFMADD231PS  Z1, Z3, Z6
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z4, 192(AX)
+	VMOVUPS      Z5, 320(AX)
+	VMOVUPS      Z6, 448(AX)
+	VMOVUPS      Z7, 576(AX)
+	VMOVUPS      Z3, 704(AX)
+
+	// Rows.
+	MOVQ         SI, DX
+	VMOVUPS      (AX), Z2
+	VMOVUPS      64(AX), Z3
+	MOVQ         DX, R11
+	VMOVUPS      Z2, Z4
+	VMOVUPS      Z4, Z5
+	VFNMADD231PS Z0, Z3, Z5
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z2, Z6
+	VMOVUPS      Z6, Z7
+	VFNMADD231PS Z1, Z3, Z7
+	VFMADD231PS  Z1, Z3, Z6
+	VMOVUPS      Z2, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z4, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z6, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z7, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z3, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      128(AX), Z2
+	VMOVUPS      192(AX), Z3
+	MOVQ         DX, R11
+	VMOVUPS      Z2, Z4
+	VMOVUPS      Z4, Z5
+	VFNMADD231PS Z0, Z3, Z5
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z2, Z6
+	VMOVUPS      Z6, Z7
+	VFNMADD231PS Z1, Z3, Z7
+	VFMADD231PS  Z1, Z3, Z6
+	VMOVUPS      Z2, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z4, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z6, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z7, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z3, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      256(AX), Z2
+	VMOVUPS      320(AX), Z3
+	MOVQ         DX, R11
+	VMOVUPS      Z2, Z4
+	VMOVUPS      Z4, Z5
+	VFNMADD231PS Z0, Z3, Z5
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z2, Z6
+	VMOVUPS      Z6, Z7
+	VFNMADD231PS Z1, Z3, Z7
+	VFMADD231PS  Z1, Z3, Z6
+	VMOVUPS      Z2, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z4, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z6, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z7, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z3, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      384(AX), Z2
+	VMOVUPS      448(AX), Z3
+	MOVQ         DX, R11
+	VMOVUPS      Z2, Z4
+	VMOVUPS      Z4, Z5
+	VFNMADD231PS Z0, Z3, Z5
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z2, Z6
+	VMOVUPS      Z6, Z7
+	VFNMADD231PS Z1, Z3, Z7
+	VFMADD231PS  Z1, Z3, Z6
+	VMOVUPS      Z2, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z4, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z6, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z7, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z3, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      512(AX), Z2
+	VMOVUPS      576(AX), Z3
+	MOVQ         DX, R11
+	VMOVUPS      Z2, Z4
+	VMOVUPS      Z4, Z5
+	VFNMADD231PS Z0, Z3, Z5
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z2, Z6
+	VMOVUPS      Z6, Z7
+	VFNMADD231PS Z1, Z3, Z7
+	VFMADD231PS  Z1, Z3, Z6
+	VMOVUPS      Z2, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z4, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z6, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z7, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z3, (R11)
+	ADDQ         R9, DX
+	VMOVUPS      640(AX), Z2
+	VMOVUPS      704(AX), Z3
+	MOVQ         DX, R11
+	VMOVUPS      Z2, Z4
+	VMOVUPS      Z4, Z5
+	VFNMADD231PS Z0, Z3, Z5
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z2, Z6
+	VMOVUPS      Z6, Z7
+	VFNMADD231PS Z1, Z3, Z7
+	VFMADD231PS  Z1, Z3, Z6
+	VMOVUPS      Z2, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z4, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z5, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z6, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z7, (R11)
+	ADDQ         R10, R11
+	VMOVUPS      Z3, (R11)
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, CX
+	JG           channels1
+	VZEROUPPER
+	RET
+
+clipped:
+channels2:
+	// Columns.
+	MOVQ    BX, R11
+	VPXORD  Z2, Z2, Z2
+	MOVQ    R11, R12
+	VMOVUPS Z2, Z3
+	BTQ     $0x00, DX
+	JCC     missing3
+	VMOVUPS (R12), Z3
+
+missing3:
+	ADDQ    DI, R12
+	VMOVUPS Z2, Z4
+	BTQ     $0x08, DX
+	JCC     missing4
+	VMOVUPS (R12), Z4
+
+missing4:
+	ADDQ         R8, R11
+	VMOVUPS      Z3, Z5
+	VMOVUPS      Z5, Z6
+	VFNMADD231PS Z0, Z4, Z6
+	VFMADD231PS  Z0, Z4, Z5
+	VMOVUPS      Z3, Z7
+	VMOVUPS      Z7, Z8
+	VFNMADD231PS Z1, Z4, Z8
+	VFMADD231PS  Z1, Z4, Z7
+	VMOVUPS      Z3, (AX)
+	VMOVUPS      Z5, 128(AX)
+	VMOVUPS      Z6, 256(AX)
+	VMOVUPS      Z7, 384(AX)
+	VMOVUPS      Z8, 512(AX)
+	VMOVUPS      Z4, 640(AX)
+	MOVQ         R11, R12
+	VMOVUPS      Z2, Z3
+	BTQ          $0x01, DX
+	JCC          missing5
+	VMOVUPS      (R12), Z3
+
+missing5:
+	ADDQ    DI, R12
+	VMOVUPS Z2, Z4
+	BTQ     $0x09, DX
+	JCC     missing6
+	VMOVUPS (R12), Z4
+
+missing6:
+	VMOVUPS      Z3, Z5
+	VMOVUPS      Z5, Z6
+	VFNMADD231PS Z0, Z4, Z6
+	VFMADD231PS  Z0, Z4, Z5
+	VMOVUPS      Z3, Z7
+	VMOVUPS      Z7, Z8
+	VFNMADD231PS Z1, Z4, Z8
+	VFMADD231PS  Z1, Z4, Z7
+	VMOVUPS      Z3, 64(AX)
+	VMOVUPS      Z5, 192(AX)
+	VMOVUPS      Z6, 320(AX)
+	VMOVUPS      Z7, 448(AX)
+	VMOVUPS      Z8, 576(AX)
+	VMOVUPS      Z4, 704(AX)
+
+	// Rows.
+	MOVQ         SI, R11
+	VMOVUPS      (AX), Z3
+	VMOVUPS      64(AX), Z4
+	MOVQ         R11, R12
+	VMOVUPS      Z3, Z5
+	VMOVUPS      Z5, Z6
+	VFNMADD231PS Z0, Z4, Z6
+	VFMADD231PS  Z0, Z4, Z5
+	VMOVUPS      Z3, Z7
+	VMOVUPS      Z7, Z8
+	VFNMADD231PS Z1, Z4, Z8
+	VFMADD231PS  Z1, Z4, Z7
+	VMOVUPS      Z3, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z5, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z6, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z7, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z8, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z4, (R12)
+	ADDQ         R9, R11
+	VMOVUPS      128(AX), Z3
+	VMOVUPS      192(AX), Z4
+	MOVQ         R11, R12
+	VMOVUPS      Z3, Z5
+	VMOVUPS      Z5, Z6
+	VFNMADD231PS Z0, Z4, Z6
+	VFMADD231PS  Z0, Z4, Z5
+	VMOVUPS      Z3, Z7
+	VMOVUPS      Z7, Z8
+	VFNMADD231PS Z1, Z4, Z8
+	VFMADD231PS  Z1, Z4, Z7
+	VMOVUPS      Z3, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z5, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z6, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z7, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z8, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z4, (R12)
+	ADDQ         R9, R11
+	VMOVUPS      256(AX), Z3
+	VMOVUPS      320(AX), Z4
+	MOVQ         R11, R12
+	VMOVUPS      Z3, Z5
+	VMOVUPS      Z5, Z6
+	VFNMADD231PS Z0, Z4, Z6
+	VFMADD231PS  Z0, Z4, Z5
+	VMOVUPS      Z3, Z7
+	VMOVUPS      Z7, Z8
+	VFNMADD231PS Z1, Z4, Z8
+	VFMADD231PS  Z1, Z4, Z7
+	VMOVUPS      Z3, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z5, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z6, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z7, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z8, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z4, (R12)
+	ADDQ         R9, R11
+	VMOVUPS      384(AX), Z3
+	VMOVUPS      448(AX), Z4
+	MOVQ         R11, R12
+	VMOVUPS      Z3, Z5
+	VMOVUPS      Z5, Z6
+	VFNMADD231PS Z0, Z4, Z6
+	VFMADD231PS  Z0, Z4, Z5
+	VMOVUPS      Z3, Z7
+	VMOVUPS      Z7, Z8
+	VFNMADD231PS Z1, Z4, Z8
+	VFMADD231PS  Z1, Z4, Z7
+	VMOVUPS      Z3, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z5, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z6, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z7, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z8, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z4, (R12)
+	ADDQ         R9, R11
+	VMOVUPS      512(AX), Z3
+	VMOVUPS      576(AX), Z4
+	MOVQ         R11, R12
+	VMOVUPS      Z3, Z5
+	VMOVUPS      Z5, Z6
+	VFNMADD231PS Z0, Z4, Z6
+	VFMADD231PS  Z0, Z4, Z5
+	VMOVUPS      Z3, Z7
+	VMOVUPS      Z7, Z8
+	VFNMADD231PS Z1, Z4, Z8
+	VFMADD231PS  Z1, Z4, Z7
+	VMOVUPS      Z3, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z5, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z6, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z7, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z8, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z4, (R12)
+	ADDQ         R9, R11
+	VMOVUPS      640(AX), Z3
+	VMOVUPS      704(AX), Z4
+	MOVQ         R11, R12
+	VMOVUPS      Z3, Z5
+	VMOVUPS      Z5, Z6
+	VFNMADD231PS Z0, Z4, Z6
+	VFMADD231PS  Z0, Z4, Z5
+	VMOVUPS      Z3, Z7
+	VMOVUPS      Z7, Z8
+	VFNMADD231PS Z1, Z4, Z8
+	VFMADD231PS  Z1, Z4, Z7
+	VMOVUPS      Z3, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z5, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z6, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z7, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z8, (R12)
+	ADDQ         R10, R12
+	VMOVUPS      Z4, (R12)
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, CX
+	JG           channels2
+	VZEROUPPER
+	RET
+
+// func winogradGather5AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+// Requires: AVX, AVX512F
+TEXT ·winogradGather5AVX512(SB), $1984-72
+	LEAQ    63(SP), AX
+	ANDQ    $-64, AX
+	MOVQ    channels+0(FP), CX
+	MOVQ    valid+8(FP), DX
+	MOVQ    src+24(FP), DX
+	MOVQ    dst+48(FP), BX
+	MOVQ    origin+16(FP), SI
+	SHLQ    $0x02, SI
+	ADDQ    SI, BX
+	MOVQ    srcRow+32(FP), SI
+	SHLQ    $0x02, SI
+	MOVQ    srcCol+40(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    dstRow+56(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    dstCol+64(FP), R9
+	SHLQ    $0x02, R9
+	VMOVUPS c40000000AVX512<>+0(SB), Z0
+	VMOVUPS c3f000000AVX512<>+0(SB), Z1
+	VMOVUPS cbf2aaaabAVX512<>+0(SB), Z2
+	VMOVUPS c3e2aaaabAVX512<>+0(SB), Z3
+	VMOVUPS cbef15befAVX512<>+0(SB), Z4
+	VMOVUPS c3e715befAVX512<>+0(SB), Z5
+
+channels1:
+	// Columns.
+	MOVQ        DX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Z6
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z7
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z8
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z9
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z10
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z11
+	ADDQ        DI, R10
+	VADDPS      Z8, Z7, Z12
+	VMULPS      Z2, Z12, Z12
+	VSUBPS      Z8, Z7, Z7
+	VMULPS      Z4, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VMULPS      Z3, Z8, Z8
+	VSUBPS      Z10, Z9, Z9
+	VMULPS      Z5, Z9, Z9
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z9, Z7, Z10
+	VMULPS      Z1, Z7, Z7
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z9, Z7
+	VMULPS      Z1, Z12, Z12
+	VMULPS      Z0, Z8, Z8
+	VADDPS      Z8, Z12, Z9
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z12, Z11
+	VFMADD231PS Z0, Z8, Z11
+	VMOVUPS     Z6, (AX)
+	VMOVUPS     Z10, 384(AX)
+	VMOVUPS     Z9, 768(AX)
+	VMOVUPS     Z7, 1152(AX)
+	VMOVUPS     Z11, 1536(AX)
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Z6
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z7
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z8
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z9
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z10
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z11
+	ADDQ        DI, R10
+	VADDPS      Z8, Z7, Z12
+	VMULPS      Z2, Z12, Z12
+	VSUBPS      Z8, Z7, Z7
+	VMULPS      Z4, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VMULPS      Z3, Z8, Z8
+	VSUBPS      Z10, Z9, Z9
+	VMULPS      Z5, Z9, Z9
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z9, Z7, Z10
+	VMULPS      Z1, Z7, Z7
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z9, Z7
+	VMULPS      Z1, Z12, Z12
+	VMULPS      Z0, Z8, Z8
+	VADDPS      Z8, Z12, Z9
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z12, Z11
+	VFMADD231PS Z0, Z8, Z11
+	VMOVUPS     Z6, 64(AX)
+	VMOVUPS     Z10, 448(AX)
+	VMOVUPS     Z9, 832(AX)
+	VMOVUPS     Z7, 1216(AX)
+	VMOVUPS     Z11, 1600(AX)
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Z6
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z7
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z8
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z9
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z10
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z11
+	ADDQ        DI, R10
+	VADDPS      Z8, Z7, Z12
+	VMULPS      Z2, Z12, Z12
+	VSUBPS      Z8, Z7, Z7
+	VMULPS      Z4, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VMULPS      Z3, Z8, Z8
+	VSUBPS      Z10, Z9, Z9
+	VMULPS      Z5, Z9, Z9
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z9, Z7, Z10
+	VMULPS      Z1, Z7, Z7
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z9, Z7
+	VMULPS      Z1, Z12, Z12
+	VMULPS      Z0, Z8, Z8
+	VADDPS      Z8, Z12, Z9
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z12, Z11
+	VFMADD231PS Z0, Z8, Z11
+	VMOVUPS     Z6, 128(AX)
+	VMOVUPS     Z10, 512(AX)
+	VMOVUPS     Z9, 896(AX)
+	VMOVUPS     Z7, 1280(AX)
+	VMOVUPS     Z11, 1664(AX)
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Z6
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z7
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z8
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z9
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z10
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z11
+	ADDQ        DI, R10
+	VADDPS      Z8, Z7, Z12
+	VMULPS      Z2, Z12, Z12
+	VSUBPS      Z8, Z7, Z7
+	VMULPS      Z4, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VMULPS      Z3, Z8, Z8
+	VSUBPS      Z10, Z9, Z9
+	VMULPS      Z5, Z9, Z9
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z9, Z7, Z10
+	VMULPS      Z1, Z7, Z7
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z9, Z7
+	VMULPS      Z1, Z12, Z12
+	VMULPS      Z0, Z8, Z8
+	VADDPS      Z8, Z12, Z9
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z12, Z11
+	VFMADD231PS Z0, Z8, Z11
+	VMOVUPS     Z6, 192(AX)
+	VMOVUPS     Z10, 576(AX)
+	VMOVUPS     Z9, 960(AX)
+	VMOVUPS     Z7, 1344(AX)
+	VMOVUPS     Z11, 1728(AX)
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Z6
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z7
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z8
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z9
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z10
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z11
+	ADDQ        DI, R10
+	VADDPS      Z8, Z7, Z12
+	VMULPS      Z2, Z12, Z12
+	VSUBPS      Z8, Z7, Z7
+	VMULPS      Z4, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VMULPS      Z3, Z8, Z8
+	VSUBPS      Z10, Z9, Z9
+	VMULPS      Z5, Z9, Z9
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z9, Z7, Z10
+	VMULPS      Z1, Z7, Z7
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z9, Z7
+	VMULPS      Z1, Z12, Z12
+	VMULPS      Z0, Z8, Z8
+	VADDPS      Z8, Z12, Z9
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z12, Z11
+	VFMADD231PS Z0, Z8, Z11
+	VMOVUPS     Z6, 256(AX)
+	VMOVUPS     Z10, 640(AX)
+	VMOVUPS     Z9, 1024(AX)
+	VMOVUPS     Z7, 1408(AX)
+	VMOVUPS     Z11, 1792(AX)
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Z6
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z7
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z8
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z9
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z10
+	ADDQ        SI, R11
+	VMOVUPS     (R11), Z11
+	VADDPS      Z8, Z7, Z12
+	VMULPS      Z2, Z12, Z12
+	VSUBPS      Z8, Z7, Z7
+	VMULPS      Z4, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VMULPS      Z3, Z8, Z8
+	VSUBPS      Z10, Z9, Z9
+	VMULPS      Z5, Z9, Z9
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z9, Z7, Z10
+	VMULPS      Z1, Z7, Z7
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z9, Z7
+	VMULPS      Z1, Z12, Z12
+	VMULPS      Z0, Z8, Z8
+	VADDPS      Z8, Z12, Z9
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z12, Z11
+	VFMADD231PS Z0, Z8, Z11
+	VMOVUPS     Z6, 320(AX)
+	VMOVUPS     Z10, 704(AX)
+	VMOVUPS     Z9, 1088(AX)
+	VMOVUPS     Z7, 1472(AX)
+	VMOVUPS     Z11, 1856(AX)
+
+	// Rows.
+	MOVQ        BX, R10
+	VMOVUPS     (AX), Z6
+	VMOVUPS     64(AX), Z7
+	VMOVUPS     128(AX), Z8
+	VMOVUPS     192(AX), Z9
+	VMOVUPS     256(AX), Z10
+	VMOVUPS     320(AX), Z11
+	MOVQ        R10, R11
+	VADDPS      Z8, Z7, Z12
+	VMULPS      Z2, Z12, Z12
+	VSUBPS      Z8, Z7, Z7
+	VMULPS      Z4, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VMULPS      Z3, Z8, Z8
+	VSUBPS      Z10, Z9, Z9
+	VMULPS      Z5, Z9, Z9
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z9, Z7, Z10
+	VMULPS      Z1, Z7, Z7
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z9, Z7
+	VMULPS      Z1, Z12, Z12
+	VMULPS      Z0, Z8, Z8
+	VADDPS      Z8, Z12, Z9
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z12, Z11
+	VFMADD231PS Z0, Z8, Z11
+	VMOVUPS     Z6, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z10, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z9, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z7, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z11, (R11)
+	ADDQ        R8, R10
+	VMOVUPS     384(AX), Z6
+	VMOVUPS     448(AX), Z7
+	VMOVUPS     512(AX), Z8
+	VMOVUPS     576(AX), Z9
+	VMOVUPS     640(AX), Z10
+	VMOVUPS     704(AX), Z11
+	MOVQ        R10, R11
+	VADDPS      Z8, Z7, Z12
+	VMULPS      Z2, Z12, Z12
+	VSUBPS      Z8, Z7, Z7
+	VMULPS      Z4, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VMULPS      Z3, Z8, Z8
+	VSUBPS      Z10, Z9, Z9
+	VMULPS      Z5, Z9, Z9
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z9, Z7, Z10
+	VMULPS      Z1, Z7, Z7
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z9, Z7
+	VMULPS      Z1, Z12, Z12
+	VMULPS      Z0, Z8, Z8
+	VADDPS      Z8, Z12, Z9
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z12, Z11
+	VFMADD231PS Z0, Z8, Z11
+	VMOVUPS     Z6, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z10, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z9, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z7, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z11, (R11)
+	ADDQ        R8, R10
+	VMOVUPS     768(AX), Z6
+	VMOVUPS     832(AX), Z7
+	VMOVUPS     896(AX), Z8
+	VMOVUPS     960(AX), Z9
+	VMOVUPS     1024(AX), Z10
+	VMOVUPS     1088(AX), Z11
+	MOVQ        R10, R11
+	VADDPS      Z8, Z7, Z12
+	VMULPS      Z2, Z12, Z12
+	VSUBPS      Z8, Z7, Z7
+	VMULPS      Z4, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VMULPS      Z3, Z8, Z8
+	VSUBPS      Z10, Z9, Z9
+	VMULPS      Z5, Z9, Z9
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z9, Z7, Z10
+	VMULPS      Z1, Z7, Z7
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z9, Z7
+	VMULPS      Z1, Z12, Z12
+	VMULPS      Z0, Z8, Z8
+	VADDPS      Z8, Z12, Z9
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z12, Z11
+	VFMADD231PS Z0, Z8, Z11
+	VMOVUPS     Z6, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z10, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z9, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z7, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z11, (R11)
+	ADDQ        R8, R10
+	VMOVUPS     1152(AX), Z6
+	VMOVUPS     1216(AX), Z7
+	VMOVUPS     1280(AX), Z8
+	VMOVUPS     1344(AX), Z9
+	VMOVUPS     1408(AX), Z10
+	VMOVUPS     1472(AX), Z11
+	MOVQ        R10, R11
+	VADDPS      Z8, Z7, Z12
+	VMULPS      Z2, Z12, Z12
+	VSUBPS      Z8, Z7, Z7
+	VMULPS      Z4, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VMULPS      Z3, Z8, Z8
+	VSUBPS      Z10, Z9, Z9
+	VMULPS      Z5, Z9, Z9
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z9, Z7, Z10
+	VMULPS      Z1, Z7, Z7
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z9, Z7
+	VMULPS      Z1, Z12, Z12
+	VMULPS      Z0, Z8, Z8
+	VADDPS      Z8, Z12, Z9
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z12, Z11
+	VFMADD231PS Z0, Z8, Z11
+	VMOVUPS     Z6, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z10, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z9, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z7, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z11, (R11)
+	ADDQ        R8, R10
+	VMOVUPS     1536(AX), Z6
+	VMOVUPS     1600(AX), Z7
+	VMOVUPS     1664(AX), Z8
+	VMOVUPS     1728(AX), Z9
+	VMOVUPS     1792(AX), Z10
+	VMOVUPS     1856(AX), Z11
+	MOVQ        R10, R11
+	VADDPS      Z8, Z7, Z12
+	VMULPS      Z2, Z12, Z12
+	VSUBPS      Z8, Z7, Z7
+	VMULPS      Z4, Z7, Z7
+	VADDPS      Z10, Z9, Z8
+	VMULPS      Z3, Z8, Z8
+	VSUBPS      Z10, Z9, Z9
+	VMULPS      Z5, Z9, Z9
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z9, Z7, Z10
+	VMULPS      Z1, Z7, Z7
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z9, Z7
+	VMULPS      Z1, Z12, Z12
+	VMULPS      Z0, Z8, Z8
+	VADDPS      Z8, Z12, Z9
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z12, Z11
+	VFMADD231PS Z0, Z8, Z11
+	VMOVUPS     Z6, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z10, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z9, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z7, (R11)
+	ADDQ        R9, R11
+	VMOVUPS     Z11, (R11)
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	SUBQ        $0x10, CX
+	JG          channels1
 	VZEROUPPER
 	RET

@@ -7,49 +7,99 @@ package kernel
 // winogradImageAVX2 transforms squares, see the portable version.
 //
 //go:noescape
-func winogradImageAVX2(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+func winogradImageAVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 
-// winogradWeightAVX2 transforms squares, see the portable version.
+// winogradOverlayAVX2 transforms squares, see the portable version.
 //
 //go:noescape
-func winogradWeightAVX2(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+func winogradOverlayAVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 
-// winogradResultAVX2 transforms squares, see the portable version.
+// winogradWeight3AVX2 transforms squares, see the portable version.
 //
 //go:noescape
-func winogradResultAVX2(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+func winogradWeight3AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 
-// winogradSpreadAVX2 transforms squares, see the portable version.
+// winogradResult4AVX2 transforms squares, see the portable version.
 //
 //go:noescape
-func winogradSpreadAVX2(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+func winogradResult4AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 
-// winogradGatherAVX2 transforms squares, see the portable version.
+// winogradSpread4AVX2 transforms squares, see the portable version.
 //
 //go:noescape
-func winogradGatherAVX2(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+func winogradSpread4AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+
+// winogradGather3AVX2 transforms squares, see the portable version.
+//
+//go:noescape
+func winogradGather3AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+
+// winogradWeight5AVX2 transforms squares, see the portable version.
+//
+//go:noescape
+func winogradWeight5AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+
+// winogradResult2AVX2 transforms squares, see the portable version.
+//
+//go:noescape
+func winogradResult2AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+
+// winogradSpread2AVX2 transforms squares, see the portable version.
+//
+//go:noescape
+func winogradSpread2AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+
+// winogradGather5AVX2 transforms squares, see the portable version.
+//
+//go:noescape
+func winogradGather5AVX2(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 
 // winogradImageAVX512 transforms squares, see the portable version.
 //
 //go:noescape
-func winogradImageAVX512(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+func winogradImageAVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 
-// winogradWeightAVX512 transforms squares, see the portable version.
+// winogradOverlayAVX512 transforms squares, see the portable version.
 //
 //go:noescape
-func winogradWeightAVX512(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+func winogradOverlayAVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 
-// winogradResultAVX512 transforms squares, see the portable version.
+// winogradWeight3AVX512 transforms squares, see the portable version.
 //
 //go:noescape
-func winogradResultAVX512(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+func winogradWeight3AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 
-// winogradSpreadAVX512 transforms squares, see the portable version.
+// winogradResult4AVX512 transforms squares, see the portable version.
 //
 //go:noescape
-func winogradSpreadAVX512(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+func winogradResult4AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
 
-// winogradGatherAVX512 transforms squares, see the portable version.
+// winogradSpread4AVX512 transforms squares, see the portable version.
 //
 //go:noescape
-func winogradGatherAVX512(channels int, valid uint64, src *float32, origin int, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+func winogradSpread4AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+
+// winogradGather3AVX512 transforms squares, see the portable version.
+//
+//go:noescape
+func winogradGather3AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+
+// winogradWeight5AVX512 transforms squares, see the portable version.
+//
+//go:noescape
+func winogradWeight5AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+
+// winogradResult2AVX512 transforms squares, see the portable version.
+//
+//go:noescape
+func winogradResult2AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+
+// winogradSpread2AVX512 transforms squares, see the portable version.
+//
+//go:noescape
+func winogradSpread2AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
+
+// winogradGather5AVX512 transforms squares, see the portable version.
+//
+//go:noescape
+func winogradGather5AVX512(channels int, valid uint64, origin int, src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int)
