@@ -87,3 +87,76 @@ func TestExampleError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestEnter: a request is told that there is no room for it before values are
+// made of what it has, and gives its places up if it ends then.
+func TestEnter(t *testing.T) {
+	b := engine.DefaultBatching()
+	b.Queue = 2
+	e := engine.New(enginetest.Machine(), engine.WithBatching(b))
+	defer e.Close()
+	if err := e.Add(t.Context(), engine.Folder("mail", "1", enginetest.Folder(t, enginetest.Mail, 1))); err != nil {
+		t.Fatal(err)
+	}
+	var r *engine.Request
+	predict := func(fill func() error) error {
+		r = &engine.Request{Model: "mail", Fill: func(string, *engine.Signature) error { return fill() }}
+		_, err := e.Predict(t.Context(), r)
+		return err
+	}
+	whole := func() error {
+		r.Columns = map[string][]any{"text": {"a", "b"}}
+		return r.Enter(2)
+	}
+	for _, c := range []struct {
+		what string
+		fill func() error
+		want engine.Code
+	}{
+		{"too many", func() error {
+			err := r.Enter(3)
+			if engine.AsError(err).Code != engine.TooLarge {
+				t.Errorf("Enter: %v", err)
+			}
+			return err
+		}, engine.TooLarge},
+		{"none", func() error { return r.Enter(0) }, engine.Invalid},
+		{"a mistake after it", func() error {
+			if err := r.Enter(2); err != nil {
+				return err
+			}
+			return engine.Errorf(engine.Unsupported, "no")
+		}, engine.Unsupported},
+		{"a panic after it", func() error {
+			if err := r.Enter(2); err != nil {
+				return err
+			}
+			panic("no")
+		}, engine.Internal},
+		{"no such output", func() error {
+			r.Outputs = []string{"other"}
+			return whole()
+		}, engine.Invalid},
+		{"another number", func() error {
+			err := whole()
+			r.N = 1
+			return err
+		}, engine.Internal},
+		{"twice", func() error {
+			if err := r.Enter(1); err != nil {
+				return err
+			}
+			return r.Enter(1)
+		}, engine.Internal},
+	} {
+		if err := predict(c.fill); err == nil || engine.AsError(err).Code != c.want {
+			t.Errorf("%s: %v", c.what, err)
+		}
+		if err := predict(whole); err != nil {
+			t.Errorf("after %s: %v", c.what, err)
+		}
+	}
+	if err := r.Enter(100); err != nil || r.N != 100 {
+		t.Errorf("outside of Fill: %v", err)
+	}
+}

@@ -48,17 +48,47 @@ func (e *Engine) predict(ctx context.Context, r *Request, a *Response) (err erro
 		}
 	}()
 	a.Model, a.Version = v.spec.Name, v.spec.Version
+	p := entry{queue: v.runner.scheduler}
+	defer p.leave()
 	if r.Fill != nil {
+		r.enter = p.enter
+		defer func() { r.enter = nil }()
 		if err := r.Fill(v.spec.Version, &v.signature); err != nil {
 			return err
 		}
 	}
 	a.N = r.N
-	return v.predict(ctx, r, a)
+	return v.predict(ctx, r, a, &p)
+}
+
+// An entry is the places that a request has in a queue, until its jobs are
+// submitted.
+type entry struct {
+	queue scheduler
+	n     int // examples; 0 outside
+}
+
+func (p *entry) enter(n int) error {
+	if p.n > 0 {
+		return fmt.Errorf("engine: a request of %d examples enters again, with %d", p.n, n)
+	}
+	err := p.queue.enter(n)
+	if err == nil {
+		p.n = n
+	}
+	return err
+}
+
+// leave gives the places up, if there are any.
+func (p *entry) leave() {
+	if p.n > 0 {
+		p.queue.leave(p.n)
+		p.n = 0
+	}
 }
 
 // predict encodes, computes and decodes.
-func (v *version) predict(ctx context.Context, r *Request, a *Response) error {
+func (v *version) predict(ctx context.Context, r *Request, a *Response, p *entry) error {
 	start := time.Now()
 	outputs, err := v.wanted(r.Outputs)
 	if err != nil {
@@ -67,10 +97,19 @@ func (v *version) predict(ctx context.Context, r *Request, a *Response) error {
 	if r.N < 1 {
 		return Errorf(Invalid, "the request has no examples")
 	}
-	in, err := v.enter(ctx, r)
+	if p.n == 0 {
+		if err := p.enter(r.N); err != nil {
+			return err
+		}
+	}
+	if p.n != r.N {
+		return fmt.Errorf("engine: a request entered with %d examples and has %d", p.n, r.N)
+	}
+	in, err := v.encode(ctx, r)
 	if err != nil {
 		return err
 	}
+	p.n = 0 // run submits the jobs
 	a.Times.Encode = time.Since(start)
 	raw, err := v.runner.run(ctx, in, r.N, &a.Times)
 	if err != nil {
@@ -95,19 +134,6 @@ func (v *version) predict(ctx context.Context, r *Request, a *Response) error {
 	}
 	a.Times.Decode = time.Since(start)
 	return nil
-}
-
-// enter encodes a request that the queue has room for.
-func (v *version) enter(ctx context.Context, r *Request) (in *encoded, err error) {
-	if err := v.runner.enter(r.N); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if in == nil { // a panic has no error
-			v.runner.leave(r.N)
-		}
-	}()
-	return v.encode(ctx, r)
 }
 
 // wanted lists the outputs of an answer.

@@ -16,7 +16,7 @@ type Request struct {
 	// Fill, unless it is nil, is called with the version that will answer and
 	// what it takes, and completes the request by that: what Info told of a
 	// version may be true no more, where versions share requests or are replaced.
-	// Its error is that of the request.
+	// Its error is that of the request. It may call Enter.
 	Fill func(version string, s *Signature) error
 	N    int
 	// Columns holds N values for each column of Signature.Columns, of the Go
@@ -30,6 +30,19 @@ type Request struct {
 	// Results asks for what a person reads, a value that encodes to JSON for
 	// each example and target.
 	Results bool
+
+	enter func(n int) error // while Fill runs
+}
+
+// Enter sets N and takes the places of the examples in the queue, or tells that
+// there are none. It is for Fill, before it makes values of what a client has
+// sent: they may take much more memory than that.
+func (r *Request) Enter(n int) error {
+	r.N = n
+	if r.enter == nil || n < 1 { // which Predict refuses
+		return nil
+	}
+	return r.enter(n)
 }
 
 // A Response is the answer.

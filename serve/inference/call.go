@@ -97,6 +97,9 @@ func (c *call) fill(r *engine.Request, sig *engine.Signature) error {
 		}
 		seen[in.name] = true
 	}
+	if err := r.Enter(r.N); err != nil {
+		return err
+	}
 	if c.preprocessed {
 		r.Tensors = make(map[string]*tensor.Tensor, len(c.inputs))
 		for _, in := range c.inputs {

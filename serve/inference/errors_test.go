@@ -96,6 +96,20 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestManyExamples is told of before the values are looked at, which are wrong.
+func TestManyExamples(t *testing.T) {
+	h := handler(t, enginetest.Digits)
+	for _, body := range []string{
+		`{"inputs":[{"name":"image","shape":[1025],"datatype":"BYTES","data":[` + strings.Repeat(`"",`, 1024) + `""]}]}`,
+		`{"inputs":[{"name":"other","shape":[1025,1],"datatype":"FP32","data":[` + strings.Repeat(`1,`, 1024) + `1]}],"parameters":{"preprocessed":true}}`,
+	} {
+		w := ask(h, "POST", "/v2/models/digits/infer", []byte(body))
+		if got := message(t, w); w.Code != 413 || got != "the request has 1025 examples, at most 1024 are taken at a time" {
+			t.Errorf("%.60s: %d %s", body, w.Code, got)
+		}
+	}
+}
+
 // TestManyNames would take hours if names were compared with each other.
 func TestManyNames(t *testing.T) {
 	h := handler(t, enginetest.Digits)

@@ -9,10 +9,6 @@ import (
 	"github.com/gradus-ml/gradus/tensor"
 )
 
-// mostExamples bounds the memory of the values of a request, which the size of
-// its text does not: an example may be {}. No engine takes as many at a time.
-const mostExamples = 1 << 16
-
 // predict completes a request by the body of a predict call, and tells whether
 // the answer is to be in rows.
 func (g *signature) predict(root jsondoc.Value, r *engine.Request) (rows bool, err error) {
@@ -23,9 +19,9 @@ func (g *signature) predict(root jsondoc.Value, r *engine.Request) (rows bool, e
 	case rows && columnar:
 		return false, root.Errorf(`want "instances" or "inputs", got both`)
 	case rows:
-		f, err = g.rows(instances)
+		f, err = g.rows(instances, r)
 	case columnar:
-		f, err = g.columns(inputs)
+		f, err = g.columns(inputs, r)
 	default:
 		return false, root.Errorf(`want "instances", a list of examples, or "inputs", a list of values for each input`)
 	}
@@ -37,8 +33,8 @@ func (g *signature) predict(root jsondoc.Value, r *engine.Request) (rows bool, e
 
 // rows reads "instances": a list of objects, or of values where there is one
 // input.
-func (g *signature) rows(v jsondoc.Value) (*filling, error) {
-	f, err := g.examples(v)
+func (g *signature) rows(v jsondoc.Value, r *engine.Request) (*filling, error) {
+	f, err := g.examples(v, r)
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +65,9 @@ func (g *signature) rows(v jsondoc.Value) (*filling, error) {
 }
 
 // columns reads "inputs": an object of lists, or a list where there is one input.
-func (g *signature) columns(v jsondoc.Value) (*filling, error) {
+func (g *signature) columns(v jsondoc.Value, r *engine.Request) (*filling, error) {
 	if !named(v) {
-		f, err := g.examples(v)
+		f, err := g.examples(v, r)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +83,7 @@ func (g *signature) columns(v jsondoc.Value) (*filling, error) {
 	for key, list := range v.Members() {
 		if f == nil {
 			var err error
-			if f, err = g.examples(list); err != nil {
+			if f, err = g.examples(list, r); err != nil {
 				return nil, err
 			}
 		}
@@ -130,15 +126,18 @@ type filling struct {
 	tensors [][]jsondoc.Value // of tensors, by example
 }
 
-// examples begins to fill a request for a list of examples.
-func (g *signature) examples(v jsondoc.Value) (*filling, error) {
-	switch n := v.Len(); {
+// examples begins to fill a request for a list of examples. It enters the queue,
+// which bounds the memory of values as the size of the text does not: an example
+// may be {}.
+func (g *signature) examples(v jsondoc.Value, r *engine.Request) (*filling, error) {
+	switch {
 	case v.Kind() != jsondoc.Array:
 		return nil, v.Errorf("want a list of examples, got %v", v.Kind())
-	case n == 0:
+	case v.Len() == 0:
 		return nil, v.Errorf("has no examples")
-	case n > mostExamples:
-		return nil, engine.Errorf(engine.TooLarge, "the request has %d examples, at most %d are taken at a time", n, mostExamples)
+	}
+	if err := r.Enter(v.Len()); err != nil {
+		return nil, err
 	}
 	names := g.inputs()
 	return &filling{
@@ -197,7 +196,6 @@ func (f *filling) lacks(k int) int {
 
 // complete puts what was read into a request.
 func (f *filling) complete(r *engine.Request) error {
-	r.N = f.n
 	if !f.preprocessed {
 		r.Columns = map[string][]any{}
 		for i, name := range f.names {

@@ -33,6 +33,10 @@ type examples struct {
 	shared example // the context
 }
 
+// mostExamples bounds the memory of examples, which the size of their text does
+// not: an example may be {}. No engine takes as many at a time.
+const mostExamples = 1 << 16
+
 // examplesOf reads the body of a classify or regress call.
 func examplesOf(root jsondoc.Value) (*examples, error) {
 	v, ok := root.Get("examples")
@@ -151,7 +155,9 @@ func (l *list) append(v jsondoc.Value) error {
 
 // fill completes a request by examples.
 func (g *signature) fill(all *examples, r *engine.Request) error {
-	r.N = len(all.list)
+	if err := r.Enter(len(all.list)); err != nil {
+		return err
+	}
 	known := map[string]bool{}
 	if g.preprocessed {
 		r.Tensors = map[string]*tensor.Tensor{}

@@ -135,7 +135,16 @@ func (g *signature) tensors(inputs map[string]*pb.TensorProto, r *engine.Request
 			}
 			continue
 		}
+		n := arrays[i].N()
 		var err error
+		if r.N == 0 {
+			err = r.Enter(n)
+		} else if n != r.N {
+			err = engine.Errorf(engine.Invalid, "input %s has %d examples, and another one has %d", name, n, r.N)
+		}
+		if err != nil {
+			return err
+		}
 		if g.preprocessed {
 			r.Tensors[name], err = columns.Tensor(g.Tensors[i], arrays[i])
 		} else {
@@ -143,11 +152,6 @@ func (g *signature) tensors(inputs map[string]*pb.TensorProto, r *engine.Request
 		}
 		if err != nil {
 			return err
-		}
-		if n := arrays[i].N(); r.N == 0 {
-			r.N = n
-		} else if n != r.N {
-			return engine.Errorf(engine.Invalid, "input %s has %d examples, and another one has %d", name, n, r.N)
 		}
 	}
 	return nil

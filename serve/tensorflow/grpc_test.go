@@ -215,6 +215,7 @@ func TestGRPCErrors(t *testing.T) {
 	content["island"].TensorContent = []byte{1}
 	huge := inputs()
 	huge["sex"] = &pb.TensorProto{Dtype: pb.DataType_DT_STRING, TensorShape: protoShape([]int{1 << 30})}
+	many := map[string]*pb.TensorProto{"text": floatsProto(make([]float64, 1025))} // which are no texts
 	multi := func(tasks ...*pb.InferenceTask) error {
 		_, err := ask[pb.MultiInferenceResponse](t, url, "tensorflow.serving.PredictionService/MultiInference", &pb.MultiInferenceRequest{Tasks: tasks, Input: features()})
 		return err
@@ -247,6 +248,7 @@ func TestGRPCErrors(t *testing.T) {
 		{predict(&pb.PredictRequest{ModelSpec: spec("penguins"), Inputs: other}), connect.CodeInvalidArgument, `there is no input "wings"`},
 		{predict(&pb.PredictRequest{ModelSpec: spec("penguins"), Inputs: content}), connect.CodeInvalidArgument, "input island: strings stand in string_val"},
 		{predict(&pb.PredictRequest{ModelSpec: spec("penguins"), Inputs: huge}), connect.CodeResourceExhausted, "input sex: has 0 values for shape [1073741824]"},
+		{predict(&pb.PredictRequest{ModelSpec: spec("mail"), Inputs: many}), connect.CodeResourceExhausted, "the request has 1025 examples, at most 1024 are taken at a time"},
 		{predict(&pb.PredictRequest{ModelSpec: spec("penguins"), Inputs: inputs(), OutputFilter: []string{"wings"}}), connect.CodeInvalidArgument, `no output "wings"`},
 		{predict(&pb.PredictRequest{ModelSpec: spec("digits"), Inputs: map[string]*pb.TensorProto{"image": floatsProto([]float64{1})}}), connect.CodeInvalidArgument, `signature_name "preprocessed"`},
 		{multi(), connect.CodeInvalidArgument, "the request has no tasks"},

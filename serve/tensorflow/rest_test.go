@@ -419,7 +419,8 @@ func TestErrors(t *testing.T) {
 		{"mail:predict", `{"instances":[{}]}`, 400, "instances[0]: input text is missing"},
 		{"mail:predict", `{"instances":[null]}`, 400, "instances[0]: column text needs a value"},
 		{"mail:predict", `{"instances":[{"b64":"%"}]}`, 400, "instances[0].b64: is not base64"},
-		{"mail:predict", `{"instances":[` + strings.Repeat("{},", 1<<16) + `{}]}`, 413, "the request has 65537 examples, at most 65536 are taken at a time"},
+		{"mail:predict", `{"instances":[` + strings.Repeat("{},", 1024) + `{}]}`, 413, "the request has 1025 examples, at most 1024 are taken at a time"},
+		{"penguins:classify", `{"examples":[` + strings.Repeat(`{"island":[]},`, 1024) + `{}]}`, 413, "the request has 1025 examples, at most 1024 are taken at a time"},
 
 		{"digits:predict", `{"instances":["iVBORw0KGgo"]}`, 400, `instances[0]: column image wants the file as {"b64": "..."}, or rows of pixels from 0 to 255, got a string`},
 		{"digits:predict", `{"instances":[{"b64":"aGVsbG8="}]}`, 400, ""},
