@@ -63,7 +63,7 @@ type winogradForm struct {
 	gather transform // G', 6 to kernel
 
 	// least is the least number of channels on either side that pays for the
-	// transforms (BenchmarkConv, resnet).
+	// transforms (BenchmarkConv, resnet and mnist2).
 	least int
 }
 
