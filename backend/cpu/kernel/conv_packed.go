@@ -17,7 +17,8 @@ type PackedConv interface {
 
 // NewPackedConv plans y = conv(x, weight); nil where a Conv does not profit from
 // a weight that is packed: depthwise and narrow ones. It gives the bits of a
-// [Conv].
+// [Conv], unless it has a stride and small images of many channels: a sum of
+// those is one of a matrix product.
 func NewPackedConv(set *Set, s ConvSpec, workers int) PackedConv {
 	p, ok := direct(set, s, false, workers)
 	if w, winograd := p.direct.(*winograd); winograd {
@@ -34,6 +35,9 @@ func NewPackedConv(set *Set, s ConvSpec, workers int) PackedConv {
 		g := pointwiseSpec(s, false)
 		g.PackedB = true
 		return packedProduct{NewGemm(set, g, workers)}
+	}
+	if g := newGathered(set, s, workers); g != nil {
+		return g
 	}
 	return packedCorrelation{newForward(set, s, workers)}
 }

@@ -76,28 +76,10 @@ func (t *tapProducts) bind(x, dy, dw, scratch []float32) []Phase {
 // gather copies the pixels that a tap meets, zero where it meets padding.
 func (t *tapProducts) gather(x, pixels []float32, tap int) Phase {
 	s := &t.spec
-	var at [3]int // of the tap for the first result
-	for d, k := range [3]int{tap / (s.Kernel[1] * s.Kernel[2]), tap / s.Kernel[2] % s.Kernel[1], tap % s.Kernel[2]} {
-		at[d] = k*s.Dilation[d] - s.PadLo[d]
-	}
 	return Phase{Chunks: t.gathering.chunks, Run: func(_, chunk int) {
 		lo, hi := t.gathering.span(chunk)
 		for row := lo; row < hi; row++ {
-			image, z, y := row/(s.Out[0]*s.Out[1]), row/s.Out[1]%s.Out[0]*s.Stride[0]+at[0], row%s.Out[1]*s.Stride[1]+at[1]
-			to := pixels[row*s.Out[2]*s.C:][:s.Out[2]*s.C]
-			if z < 0 || z >= s.In[0] || y < 0 || y >= s.In[1] {
-				clear(to)
-				continue
-			}
-			from := x[((image*s.In[0]+z)*s.In[1]+y)*s.In[2]*s.C:][:s.In[2]*s.C]
-			for i := range s.Out[2] {
-				pixel := to[i*s.C:][:s.C]
-				if j := i*s.Stride[2] + at[2]; j < 0 || j >= s.In[2] {
-					clear(pixel)
-				} else {
-					copy(pixel, from[j*s.C:])
-				}
-			}
+			s.gatherRow(pixels[row*s.Out[2]*s.C:], s.C, x, row, tap)
 		}
 	}}
 }

@@ -337,6 +337,70 @@ func TestPackedConv(t *testing.T) {
 	})
 }
 
+// TestGathered checks convolutions with strides as products of gathered pixels:
+// against the sum of their formula, image by image, and with any number of
+// workers.
+func TestGathered(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(21, 22))
+		for _, s := range []ConvSpec{
+			conv2d(25, 5, 96, 70, 3, 2, 1), conv2d(1, 6, 130, 33, 1, 2, 0), conv2d(2, 8, 97, 100, 5, 3, 2),
+			newConvSpec(7, 101, 40, 1, [3]int{4, 3, 5}, [3]int{2, 1, 3}, [3]int{2, 1, 3}, [3]int{1, 0, 2}, [3]int{0, 1, 1}, [3]int{1, 2, 2}),
+		} {
+			lx, lw, ly := s.lens()
+			x, w := randomGuarded(r, lx), randomGuarded(r, lw)
+			run := func(s ConvSpec, x []float32, workers int) []float32 {
+				_, _, ly := s.lens()
+				p := NewPackedConv(set, s, workers)
+				if _, ok := p.(*gatheredConv); !ok {
+					t.Fatalf("%+v is not gathered", s)
+				}
+				y, packed, scratch := newGuarded(ly), newGuarded(p.Packed()), newGuarded(p.Scratch())
+				seen := make([]int, ly)
+				runPhases(p.BindWeight(w.s, packed.s, scratch.s), workers)
+				phases := p.Bind(x, packed.s, y.s, scratch.s, func(_, _, r0, r1, c0, c1 int) {
+					for i := r0; i < r1; i++ {
+						for j := c0; j < c1; j++ {
+							seen[i*s.O+j]++
+						}
+					}
+				})
+				runPhases(phases, workers)
+				y.check(t, "y")
+				packed.check(t, "packed weight")
+				scratch.check(t, "scratch")
+				for i, n := range seen {
+					if n != 1 {
+						t.Fatalf("%+v: the epilogue sees element %d %d times", s, i, n)
+					}
+				}
+				return y.s
+			}
+			same := func(got, want []float32, what string) {
+				for i, v := range got {
+					if math.Float32bits(v) != math.Float32bits(want[i]) {
+						t.Fatalf("%+v: %s: element %d is %g, want %g", s, what, i, v, want[i])
+					}
+				}
+			}
+			y := run(s, x.s, 1)
+			sums := make([]sum64, ly)
+			s.eachProduct(func(i, j, k int) { sums[k].add(float64(x.s[i]) * float64(w.s[j])) })
+			for i, v := range y {
+				if !near(v, sums[i].value, sums[i].size, sums[i].n) {
+					t.Fatalf("%+v: element %d is %g, want %g", s, i, v, sums[i].value)
+				}
+			}
+			same(run(s, x.s, 3), y, "three workers")
+			one := s
+			one.N = 1
+			for i := range s.N {
+				same(run(one, x.s[i*lx/s.N:][:lx/s.N], 2), y[i*ly/s.N:][:ly/s.N], fmt.Sprint("image ", i, " alone"))
+			}
+		}
+	})
+}
+
 // BenchmarkPackedConv has layers of a forward pass. As there, a weight comes from
 // afar: a run goes over 100 MB of weights.
 func BenchmarkPackedConv(b *testing.B) {
