@@ -50,12 +50,11 @@ type Gemm struct {
 	depth  int // steps of a block of K, the last may be shorter
 	blocks int // blocks of K
 
-	way     way
-	packB   bool // B is packed, else read in place
-	packA   bool // A is packed by each chunk, else read in place
-	strips  work // strips only: the panels of all batches
-	bands   bandPlan
-	regions regionPlan
+	way    way
+	packsB bool // B is packed, else read in place
+	packsA bool // A is packed by each chunk, else read in place
+	strips work // strips only: the panels of all batches
+	bands  bandPlan
 
 	widen  func(n int, d *float32, s *uint16) // of B stored in 16 bits
 	wideAt int                                // where the scratch memory for that begins
@@ -68,11 +67,8 @@ type way int
 const (
 	// byStrips: columns of C with all rows, in one phase: A stays near.
 	byStrips way = iota
-	// byBands: rows of C with all columns: B stays near, see gemm_band.go.
+	// byBands: rows of C with many columns: B stays near, see gemm_band.go.
 	byBands
-	// byRegions: two large operands, in phases of packing and of regions
-	// of C, see gemm_region.go.
-	byRegions
 )
 
 // A work is a number of equal units cut in chunks.
@@ -123,10 +119,10 @@ func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 
 	panels := ceil(spec.N, t.Cols)
 	mustPackB := spec.HalfB || spec.TransB
-	g.packB = !spec.PackedB && (mustPackB || collide(spec.LdB) && spec.M > t.Rows)
+	g.packsB = !spec.PackedB && (mustPackB || collide(spec.LdB) && spec.M > t.Rows)
 	// A step of few rows takes as long as one of four.
 	nanos := float64(max(spec.M, 4)) * float64(spec.K) * float64(t.Cols) / t.Speed
-	if g.packB {
+	if g.packsB {
 		nanos += float64(spec.K*t.Cols) * packNanos
 	}
 	total := nanos * float64(panels*spec.Batch)
@@ -137,32 +133,21 @@ func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 	// as columns of B in the forward product, so that a weight does not move
 	// between the caches of two workers (bench, mlp).
 	wide := spec.K < min(spec.M, spec.N) && total > chunkNanos/2
-	bands := spec.N*min(spec.K, g.depth) <= bandElements && spec.M > 4*t.Rows &&
-		(spec.Batch == 1 || spec.StrideB == 0 || !mustPackB)
 	switch {
-	case bands && (large || wide || spec.PackedB):
-		// C, and what the epilogue reads, is walked through in the order of
-		// memory (gradus bench resnet50-infer).
+	case spec.M > 4*t.Rows && (large || wide || spec.PackedB && spec.N*min(spec.K, g.depth) <= bandElements):
 		g.way = byBands
-	case large:
-		g.way = byRegions
-	}
-	switch g.way {
-	case byBands:
-		g.packB = mustPackB && !spec.PackedB
-		g.packA = spec.TransA && panels > 1
+		each := spec.Batch > 1 && spec.StrideB != 0
+		long := total > longNanos // enough to pay for a phase of packing
+		g.packsB = !spec.PackedB && (mustPackB || long && !each)
+		g.packsA = long && (spec.TransA && panels > 1 || spec.LdA%1024 == 0 && panels >= sharedPanels)
 		g.planBands()
-		g.wideAt = g.bands.sizeB + workers*g.bands.sizeA
-	case byRegions:
-		g.packB = !spec.PackedB && (g.packB || spec.M > 4*t.Rows)
-		g.planRegions()
-		g.wideAt = g.regions.sizeB + workers*g.regions.sizeA
+		g.wideAt = g.bands.sizeB + g.bands.sizeA
 	default:
 		g.strips = cut(panels*spec.Batch, nanos, workers)
 		// The steps of a transposed A are rows of memory; a chunk that uses
 		// them often enough packs them first.
 		if spec.TransA && collide(spec.LdA) && spec.M > 1 && panels >= 4*workers && total > tinyNanos {
-			g.packA = true
+			g.packsA = true
 			g.strips.chunks = min(g.strips.chunks, max(workers, panels*spec.Batch/4/workers*workers))
 		}
 		g.wideAt = workers * g.stripScratch()
@@ -174,8 +159,14 @@ const (
 	// stripElements is the size of A, within a block of K, up to which it
 	// stays in the second cache beside what passes through.
 	stripElements = 128 << 10
-	// bandElements is that of B for bands. Found with BenchmarkGemm.
-	bandElements = 256 << 10
+	// fetchedSteps is the length of a panel that is worth fetching ahead.
+	fetchedSteps = 128
+	// longNanos is the work of a product that pays for packing what could be
+	// read in place (bench, mlp).
+	longNanos = 2 * chunkNanos
+	// sharedPanels is the number of panels that pay for packing an A whose rows
+	// compete for one place of the first cache. Found with BenchmarkGemm.
+	sharedPanels = 16
 	// packNanos is the time to pack one float.
 	packNanos = 0.2
 )
@@ -198,10 +189,10 @@ func (g *Gemm) Scratch() int {
 // w*section + (r-r0)*ld + c-c0.
 func (g *Gemm) SizeC() (floats, section, ld int, passing bool) {
 	s := &g.spec
-	if !s.Transient || g.way != byRegions || s.K == 0 {
+	if !s.Transient || g.way != byBands || s.K == 0 {
 		return (s.Batch-1)*s.StrideC + s.M*s.LdC, 0, 0, false
 	}
-	return g.workers * g.regions.sizeC, g.regions.sizeC, g.regions.ldC, true
+	return g.workers * g.bands.sizeC, g.bands.sizeC, roundUp(g.bands.partN, alignment), true
 }
 
 // wideSteps is the number of steps of a transposed B that are made float32 at a
@@ -219,11 +210,11 @@ func (g *Gemm) wideScratch() int {
 // stripScratch is the memory of one worker for strips: a panel of B, and A.
 func (g *Gemm) stripScratch() int {
 	n := 0
-	if g.packB {
+	if g.packsB {
 		n += g.panelSize()
 	}
-	if g.packA {
-		n += roundUp(g.spec.M, g.tile.Rows) * g.depth
+	if g.packsA {
+		n += ceil(g.spec.M, g.tile.Rows) * g.blockSize()
 	}
 	return n
 }
@@ -241,8 +232,10 @@ func (g *Gemm) PackB(b, packed []float32) []Phase {
 	if g.spec.N == 0 || g.spec.K == 0 {
 		return nil
 	}
-	v := &regionRun{gemmRun: &gemmRun{Gemm: g, b: b, packed: align(packed)}, n: g.spec.N}
-	return []Phase{v.packing()}
+	all := *g
+	all.bands.partK = g.blocks
+	v := &partRun{gemmRun: &gemmRun{Gemm: &all, b: b, packed: align(packed)}, n: g.spec.N}
+	return []Phase{v.packing(v.n, g.tile.Cols, v.packB)}
 }
 
 // Bind gives the plan its operands. The phases read and write these slices
@@ -271,8 +264,6 @@ func (g *Gemm) bind(x *gemmRun, scratch []float32) []Phase {
 	switch g.way {
 	case byBands:
 		return x.bandPhases()
-	case byRegions:
-		return x.regionPhases()
 	}
 	return []Phase{{Chunks: g.strips.chunks, Run: x.strip}}
 }
@@ -318,8 +309,12 @@ func (x *gemmRun) strip(worker, chunk int) {
 		batch, first := lo/panels, lo%panels
 		count := min(hi-lo, panels-first)
 		j0, j1 := first*t.Cols, min((first+count)*t.Cols, s.N)
+		mine := j1 // columns that this worker is likely to compute
+		if !x.lastOfShare(chunk) {
+			mine = s.N
+		}
 		for p := range x.blocks {
-			x.stripBlock(worker, batch, j0, j1, p)
+			x.stripBlock(worker, batch, j0, j1, mine, p)
 		}
 		if x.after != nil {
 			x.after(worker, batch, 0, s.M, j0, j1)
@@ -328,14 +323,23 @@ func (x *gemmRun) strip(worker, chunk int) {
 	}
 }
 
-// stripBlock adds block p of K to columns j0 to j1 of C.
-func (x *gemmRun) stripBlock(worker, batch, j0, j1, p int) {
+// lastOfShare reports whether the chunk is the last one of a worker's share, see
+// package pool. What another worker writes should not come to this one's cache.
+func (x *gemmRun) lastOfShare(chunk int) bool {
+	n := x.strips.chunks
+	share := ceil((chunk+1)*x.workers, n)
+	return share*n/x.workers == chunk+1
+}
+
+// stripBlock adds block p of K to columns j0 to j1 of C, and fetches the panels
+// behind each, up to column mine.
+func (x *gemmRun) stripBlock(worker, batch, j0, j1, mine, p int) {
 	s, t, g := &x.spec, x.tile, &x.segs[worker]
 	k0, k := x.block(p)
 	scratch := x.scratch[worker*x.stripScratch():]
 	x.setA(g, batch, 0, k0)
-	if x.packA {
-		packed := scratch[x.stripScratch()-roundUp(s.M, t.Rows)*x.depth:]
+	if x.packsA {
+		packed := scratch[x.stripScratch()-ceil(s.M, t.Rows)*x.blockSize():]
 		x.copyA(packed, batch, 0, s.M, p)
 		x.setPacked(g, packed)
 	}
@@ -345,30 +349,37 @@ func (x *gemmRun) stripBlock(worker, batch, j0, j1, p int) {
 		g.a = a
 		if s.PackedB {
 			g.b, g.rsb = at(x.panelsB(s.N, p, j/t.Cols), 0), t.Cols*floatBytes
-		} else if x.packB {
-			x.copyB(worker, scratch, batch, j, n, k0, k)
+		} else if x.packsB {
+			x.copyB(worker, scratch, batch, j, n, p)
 			g.b, g.rsb = at(scratch, 0), t.Cols*floatBytes
 		} else {
 			g.b, g.rsb = at(x.b, batch*s.StrideB+k0*s.LdB+j), s.LdB*floatBytes
 		}
-		// The next panel comes to the second cache meanwhile. With more rows it
-		// would be a small part of the work, and too short for all that is
-		// fetched.
-		g.aheadStep = 0
-		switch next := j+t.Cols < j1 && s.M <= 8*t.Rows; {
-		case next && s.PackedB:
-			// Two halves side by side.
-			const line = alignment * floatBytes
-			g.ahead = uintptr(at(x.panelsB(s.N, p, j/t.Cols+1), 0))
-			g.ahead2, g.aheadStep = ceil(s.M, t.Rows)*k/4*line, line
-		case next && !x.packB:
-			// A row after the other, two lines of each.
-			g.ahead = uintptr(at(x.b, batch*s.StrideB+k0*s.LdB+j+t.Cols))
-			g.ahead2, g.aheadStep = alignment*floatBytes, s.LdB*floatBytes
+		if left := mine - j - t.Cols; left > 0 && k >= fetchedSteps {
+			x.fetchPanel(g, batch, j+t.Cols, min(left, t.Cols), p)
 		}
 		x.multiply(g, batch, 0, s.M, j, n, p, k)
+		g.aheadStep, g.aheadReps = 0, 0
 	}
-	g.aheadStep = 0
+}
+
+// fetchPanel lets the next multiplication fetch n columns of B from column j on
+// to the second cache.
+func (x *gemmRun) fetchPanel(g *seg, batch, j, n, p int) {
+	s, t := &x.spec, x.tile
+	k0, k := x.block(p)
+	g.k = k
+	switch {
+	case s.PackedB:
+		g.fetch(uintptr(at(x.panelsB(s.N, p, j/t.Cols), 0)), k*t.Cols*floatBytes)
+	case s.HalfB || s.TransB && k != s.LdB:
+	case s.TransB:
+		g.fetch(uintptr(at(x.b, batch*s.StrideB+j*s.LdB)), k*n*floatBytes)
+	default:
+		// A row after the other, two lines of each.
+		g.ahead, g.aheadStep = uintptr(at(x.b, batch*s.StrideB+k0*s.LdB+j)), s.LdB*floatBytes
+		g.ahead2, g.aheadReps = alignment*floatBytes, 4
+	}
 }
 
 // setA points g at row i and step k0 of A where it is stored.
@@ -388,38 +399,37 @@ func (x *gemmRun) copyA(packed []float32, batch, i, m, p int) {
 	s, t := &x.spec, x.tile
 	k0, k := x.block(p)
 	a := x.a[batch*s.StrideA:]
-	if !s.TransA {
-		for r := 0; r < m; r += t.Rows {
-			t.transpose(packed[r*x.depth:], t.Rows, a[(i+r)*s.LdA+k0:], s.LdA, min(t.Rows, m-r), k)
-		}
+	if s.TransA {
+		t.split(packed, t.Rows, x.blockSize(), a[k0*s.LdA+i:], s.LdA, k, m)
 		return
 	}
-	// A few blocks at a time, which share the lines of a step: more would
-	// compete for the same places of the first cache.
-	group := bandBlocks * t.Rows
-	for r := 0; r < m; r += group {
-		t.split(packed[r*x.depth:], t.Rows, x.depth*t.Rows, a[k0*s.LdA+i+r:], s.LdA, k, min(group, m-r))
+	for r := 0; r < m; r += t.Rows {
+		t.transpose(packed[r/t.Rows*x.blockSize():], t.Rows, a[(i+r)*s.LdA+k0:], s.LdA, min(t.Rows, m-r), k)
 	}
 }
 
 // setPacked points g at packed rows of A.
 func (x *gemmRun) setPacked(g *seg, packed []float32) {
 	g.a = at(packed, 0)
-	g.rsa, g.csa, g.stepA = floatBytes, x.tile.Rows*floatBytes, x.depth*x.tile.Rows*floatBytes
+	g.rsa, g.csa, g.stepA = floatBytes, x.tile.Rows*floatBytes, x.blockSize()*floatBytes
 }
 
-// copyB copies columns j to j+n of steps k0 to k0+k of B to a panel.
-func (x *gemmRun) copyB(worker int, panel []float32, batch, j, n, k0, k int) {
+// copyB packs n columns of B from column j on, block p of K, by panels:
+// [n/Cols depth Cols].
+func (x *gemmRun) copyB(worker int, packed []float32, batch, j, n, p int) {
 	s, t := &x.spec, x.tile
-	if s.HalfB {
-		x.widenB(worker, panel, batch, j, n, k0, k)
+	k0, k := x.block(p)
+	if !s.TransB && !s.HalfB {
+		t.split(packed, t.Cols, x.panelSize(), x.b[batch*s.StrideB+k0*s.LdB+j:], s.LdB, k, n)
 		return
 	}
-	b := x.b[batch*s.StrideB:]
-	if s.TransB {
-		t.transpose(panel, t.Cols, b[j*s.LdB+k0:], s.LdB, n, k)
-	} else {
-		t.split(panel, t.Cols, 0, b[k0*s.LdB+j:], s.LdB, k, n)
+	for c := 0; c < n; c += t.Cols {
+		panel, cols := packed[c/t.Cols*x.panelSize():], min(t.Cols, n-c)
+		if s.HalfB {
+			x.widenB(worker, panel, batch, j+c, cols, k0, k)
+		} else {
+			t.transpose(panel, t.Cols, x.b[batch*s.StrideB+(j+c)*s.LdB+k0:], s.LdB, cols, k)
+		}
 	}
 }
 

@@ -1,86 +1,221 @@
 package kernel
 
-// A bandPlan cuts a product into bands, rows of C with all columns. A block of
-// rows of A, in the first cache, meets all panels of B, which stay in the
-// second: A and C are walked through once, in the order of memory.
+// A bandPlan cuts a product into parts of N of which B, within a block of K,
+// stays in the second cache, and each part into bands, rows of C. A block of
+// rows of A, in the first cache, meets all panels of the part: A and C are
+// walked through in the order of memory.
+//
+// B is packed part after part. Of a transposed A the steps are rows of memory:
+// it is packed as a whole, or in parts of M where that would be too large, and
+// then read in the order of memory as well.
 type bandPlan struct {
-	work  work // the blocks of rows of all batches
-	sizeA int  // floats of A packed by one worker
-	sizeB int  // floats of the packed B
+	partM, partN int  // rows and columns of a part
+	partK        int  // blocks of K that are packed at a time
+	work         work // blocks of rows of a part, of the matrices that are done in one phase
+	single       bool // a phase does one matrix of the batch
+	sizeA, sizeB int  // floats of the packed parts
+	sizeC        int  // floats of a transient band
 }
 
-// bandBlocks is the number of blocks of rows of a transposed A that are packed
-// together: they share the lines of a step.
-const bandBlocks = 4
+const (
+	// bandElements is the size of a part of B in a block of K. Found with
+	// BenchmarkGemm.
+	bandElements = 256 << 10
+	// partElements bounds each of the packed parts of A and B: 16 MiB.
+	partElements = 4 << 20
+)
 
 func (g *Gemm) planBands() {
 	s, t, b := &g.spec, g.tile, &g.bands
-	nanos := float64(t.Rows) * float64(s.K) * float64(s.N) / t.Speed
-	b.work = cut(ceil(s.M, t.Rows)*s.Batch, nanos, g.workers)
-	if g.blocks > 1 {
+	b.partK = 1
+	if s.Transient {
+		b.partK = g.blocks // nobody keeps C from block to block
+	}
+	depth := b.partK * g.depth
+	b.partM, b.partN = s.M, evenPart(s.N, t.Cols, min(bandElements/g.depth, partElements/depth))
+	if g.packsA {
+		b.partM = evenPart(s.M, t.Rows, partElements/depth)
+		b.sizeA = b.partK * ceil(b.partM, t.Rows) * g.blockSize()
+	}
+	if g.packsB {
+		b.sizeB = depth * roundUp(b.partN, t.Cols)
+	}
+	b.single = g.packsA || g.packsB && s.StrideB != 0
+	count := s.Batch
+	if b.single {
+		count = 1
+	}
+	nanos := float64(t.Rows) * float64(s.K) * float64(b.partN) / t.Speed
+	b.work = cut(ceil(b.partM, t.Rows)*count, nanos, g.workers)
+	if b.partK > 1 {
 		// Every chunk brings all blocks of B to the second cache.
 		b.work.chunks = min(b.work.chunks, 4*g.workers)
 	}
-	if g.packA {
-		b.sizeA = bandBlocks * t.Rows * g.depth
-	}
-	if g.packB {
-		b.sizeB = g.blocks * ceil(s.N, t.Cols) * g.panelSize()
-	}
+	b.sizeC = ceil(b.work.units, b.work.chunks) * t.Rows * roundUp(b.partN, alignment)
 }
 
-// bandPhases packs B, if it must be, and does the bands.
+// evenPart divides n in as few equal parts of at most most as there can be, and
+// rounds them up to whole units.
+func evenPart(n, unit, most int) int {
+	most = max(unit, most/unit*unit)
+	if n <= most {
+		return n
+	}
+	return roundUp(ceil(n, ceil(n, most)), unit)
+}
+
+// bandPhases lists, for every part, the packing of what is not packed yet and
+// the bands.
 func (x *gemmRun) bandPhases() []Phase {
-	v := &regionRun{gemmRun: x, n: x.spec.N}
-	bands := Phase{Chunks: x.bands.work.chunks, Run: v.band}
-	if x.packB {
-		return []Phase{v.packing(), bands}
+	s, b := &x.spec, &x.bands
+	batches, matrices := 1, s.Batch
+	if b.single {
+		batches, matrices = s.Batch, 1
 	}
-	return []Phase{bands}
-}
-
-// band computes the bands of a chunk.
-func (v *regionRun) band(worker, chunk int) {
-	s, t := &v.spec, v.tile
-	blocks := ceil(s.M, t.Rows)
-	lo, hi := v.bands.work.span(chunk)
-	for lo < hi {
-		// The blocks of the chunk that belong to one matrix.
-		batch, first := lo/blocks, lo%blocks
-		count := min(hi-lo, blocks-first)
-		i0, i1 := first*t.Rows, min((first+count)*t.Rows, s.M)
-		for p := range v.blocks {
-			for i := i0; i < i1; i += bandBlocks * t.Rows {
-				v.bandBlock(worker, batch, i, min(bandBlocks*t.Rows, i1-i), p)
+	type part struct{ batch, first, block int }
+	heldA, heldB := part{-1, -1, -1}, part{-1, -1, -1} // what is packed; -1 for nothing
+	var phases []Phase
+	for batch := range batches {
+		for p := 0; p < x.blocks; p += b.partK {
+			for i := 0; i < s.M; i += b.partM {
+				for j := 0; j < s.N; j += b.partN {
+					v := &partRun{gemmRun: x, batch: batch, i: i, m: min(b.partM, s.M-i), j: j, n: min(b.partN, s.N-j), p: p}
+					v.work.units = ceil(v.m, x.tile.Rows) * matrices
+					v.work.chunks = min(b.work.chunks, v.work.units)
+					if a := (part{batch * min(1, s.StrideA), i, p}); x.packsA && a != heldA {
+						heldA = a
+						phases = append(phases, v.packing(v.m, x.tile.Rows, v.packA))
+					}
+					if b := (part{batch * min(1, s.StrideB), j, p}); x.packsB && b != heldB {
+						heldB = b
+						phases = append(phases, v.packing(v.n, x.tile.Cols, v.packB))
+					}
+					phases = append(phases, Phase{Chunks: v.work.chunks, Run: v.run})
+				}
 			}
 		}
-		if v.after != nil {
-			v.after(worker, batch, i0, i1, 0, s.N)
+	}
+	return phases
+}
+
+// A partRun adds partK blocks of K from p on to m rows from i on and n columns
+// from j on of C, of the matrices of the batch from batch on.
+type partRun struct {
+	*gemmRun
+	batch, i, m, j, n, p int
+	work                 work // blocks of rows
+}
+
+// run computes the bands of a chunk.
+func (v *partRun) run(worker, chunk int) {
+	t := v.tile
+	blocks := ceil(v.m, t.Rows)
+	lo, hi := v.work.span(chunk)
+	g := &v.segs[worker]
+	g.far = 1
+	for lo < hi {
+		// The blocks of the chunk that belong to one matrix.
+		batch, first := v.batch+lo/blocks, lo%blocks
+		count := min(hi-lo, blocks-first)
+		i0, i1 := v.i+first*t.Rows, v.i+min((first+count)*t.Rows, v.m)
+		for p := range v.bands.partK {
+			for i := i0; i < i1; i += t.Rows {
+				v.band(worker, batch, i, min(t.Rows, i1-i), i-i0, p)
+			}
+		}
+		if v.after != nil && v.p+v.bands.partK == v.blocks {
+			v.after(worker, batch, i0, i1, v.j, v.j+v.n)
 		}
 		lo += count
 	}
+	g.aheadStep, g.aheadReps = 0, 0
 }
 
-// bandBlock adds block p of K to m rows of C from row i on.
-func (v *regionRun) bandBlock(worker, batch, i, m, p int) {
-	s, t, g, b := &v.spec, v.tile, &v.segs[worker], &v.bands
-	packed := v.scratch[b.sizeB+worker*b.sizeA:][:b.sizeA]
-	k0, k := v.block(p)
-	if v.packA {
-		v.copyA(packed, batch, i, m, p)
-	}
-	for r := 0; r < m; r += t.Rows {
-		if v.packA {
-			v.setPacked(g, packed[r*v.depth:])
-		} else {
-			v.setA(g, batch, i+r, k0)
+// band adds block v.p+p of K to m rows of C, a block of rows, from row i on.
+// They begin in row r of a transient band.
+func (v *partRun) band(worker, batch, i, m, r, p int) {
+	s, t, g := &v.spec, v.tile, &v.segs[worker]
+	k0, k := v.block(v.p + p)
+	g.aheadStep, g.aheadReps = 0, 0
+	if v.packsA {
+		block := (i - v.i) / t.Rows
+		v.setPacked(g, v.panelsA(v.m, p, block))
+		if i+t.Rows < v.i+v.m {
+			g.fetch(uintptr(at(v.panelsA(v.m, p, block+1), 0)), k*t.Rows*floatBytes)
 		}
-		if v.packB || s.PackedB {
-			g.b, g.rsb, g.stepB = at(v.panelsB(s.N, p, 0), 0), t.Cols*floatBytes, v.panelSize()*floatBytes
-		} else {
-			g.b, g.rsb, g.stepB = at(v.b, batch*s.StrideB+k0*s.LdB), s.LdB*floatBytes, t.Cols*floatBytes
+	} else {
+		v.setA(g, batch, i, k0)
+		if !s.TransA && k == s.LdA && i+2*t.Rows <= s.M {
+			g.fetch(uintptr(at(v.a, batch*s.StrideA+(i+t.Rows)*s.LdA)), t.Rows*k*floatBytes)
 		}
-		v.setC(g, batch, i+r, 0, p, k)
-		t.columns(min(t.Rows, m-r), s.N, g)
 	}
+	g.rsb, g.stepB = t.Cols*floatBytes, v.panelSize()*floatBytes
+	switch {
+	case s.PackedB:
+		g.b = at(v.panelsB(s.N, v.p+p, v.j/t.Cols), 0)
+	case v.packsB:
+		g.b = at(v.panelsB(v.n, p, 0), 0)
+	default:
+		g.b, g.rsb, g.stepB = at(v.b, batch*s.StrideB+k0*s.LdB+v.j), s.LdB*floatBytes, t.Cols*floatBytes
+	}
+	if _, section, ld, passing := v.SizeC(); passing {
+		g.k, g.nseg, g.acc = k, 1, min(p, 1)
+		g.c, g.ldc = at(v.c, worker*section+r*ld), ld*floatBytes
+	} else {
+		v.setC(g, batch, i, v.j, v.p+p, k)
+	}
+	t.columns(m, v.n, g)
+}
+
+// fetch lets the next blocks fetch bytes of memory from an address on to the
+// second cache.
+func (s *seg) fetch(from uintptr, bytes int) {
+	const line = alignment * floatBytes
+	half := roundUp(bytes, 2*line) / 2
+	s.ahead, s.ahead2, s.aheadStep = from, half, line
+	s.aheadReps = ceil(half/line, max(1, s.k/4))
+}
+
+// blockSize is the number of floats of a packed block of rows of A in a block of K.
+func (g *Gemm) blockSize() int { return g.depth*g.tile.Rows + alignment }
+
+// panelsA is the packed A, of m rows, in the packed block p of K from a block of
+// rows on, each [depth Rows].
+func (x *gemmRun) panelsA(m, p, block int) []float32 {
+	return x.packed[x.bands.sizeB+(p*ceil(m, x.tile.Rows)+block)*x.blockSize():]
+}
+
+// panelsB is the packed B, of n columns, in the packed block p of K from a panel
+// on, each [depth Cols].
+func (x *gemmRun) panelsB(n, p, panel int) []float32 {
+	return x.packed[(p*ceil(n, x.tile.Cols)+panel)*x.panelSize():]
+}
+
+// packPanels is the number of panels that are packed together, a row of each in
+// turn: this reads long runs of memory, which the processor fetches ahead, where
+// single panels take a few lines of every row.
+const packPanels = 8
+
+// packing is the phase that packs a part of A or B of n rows or columns, so many
+// of them in a panel.
+func (v *partRun) packing(n, panel int, pack func(worker, first, n, p int)) Phase {
+	group := packPanels * panel
+	groups := ceil(n, group)
+	w := cut(min(v.bands.partK, v.blocks-v.p)*groups, float64(v.depth*min(n, group))*packNanos, v.workers)
+	return Phase{Chunks: w.chunks, Run: func(worker, chunk int) {
+		for u, hi := w.span(chunk); u < hi; u++ {
+			first := u % groups * group
+			pack(worker, first, min(group, n-first), u/groups)
+		}
+	}}
+}
+
+// packA packs m rows of A from row i of the part on, in block v.p+p of K.
+func (v *partRun) packA(_, i, m, p int) {
+	v.copyA(v.panelsA(v.m, p, i/v.tile.Rows), v.batch, v.i+i, m, v.p+p)
+}
+
+// packB packs n columns of B from column j of the part on, in block v.p+p of K.
+func (v *partRun) packB(worker, j, n, p int) {
+	v.copyB(worker, v.panelsB(v.n, p, j/v.tile.Cols), v.batch, v.j+j, n, v.p+p)
 }

@@ -212,7 +212,7 @@ func TestGemmLarge(t *testing.T) {
 			s.StrideA = s.M * s.K
 			checkGemm(t, set, r, s)
 		}
-		if len(seen) < 3 {
+		if len(seen) < 2 {
 			t.Errorf("these products are cut in %d ways", len(seen))
 		}
 	})
@@ -225,7 +225,7 @@ func TestGemmTransient(t *testing.T) {
 		r := rand.New(rand.NewPCG(13, 14))
 		passed := false
 		for _, s := range []GemmSpec{
-			dense(700, 1400, 200, true, false), dense(611, 900, 700, false, true), // by regions; K in two blocks
+			dense(700, 1400, 200, true, false), dense(611, 900, 700, false, true), // by bands
 			dense(611, 170, 333, true, false), dense(30, 20, 10, true, false),
 		} {
 			la, lb, lc := s.lens()
@@ -371,8 +371,8 @@ func TestGemmPackedB(t *testing.T) {
 				}
 			}
 		}
-		if len(ways) != 3 {
-			t.Errorf("the sizes are cut in %d ways, want all 3", len(ways))
+		if len(ways) != 2 {
+			t.Errorf("the sizes are cut in %d ways, want both", len(ways))
 		}
 	})
 }

@@ -70,7 +70,9 @@ type seg struct {
 	far   int
 	stepB int // B: from block to block
 
-	_ [56]byte // fills the last cache line
+	aheadReps int // blocks during which is fetched; 0 for all
+
+	_ [48]byte // fills the last cache line
 }
 
 // at returns the address of element i of s, which must exist.
@@ -110,11 +112,19 @@ func (t *Tile) columns(m, n int, s *seg) {
 func (t *Tile) blocks(m, n, reps int, s *seg) {
 	most := max(1, maxSteps/(s.k*s.nseg))
 	a, b, c := s.a, s.b, s.c
-	for i := 0; i < reps; i += most {
+	for i := 0; i < reps; i += s.reps {
 		s.a, s.b, s.c = unsafe.Add(a, i*s.stepA), unsafe.Add(b, i*s.stepB), unsafe.Add(c, i*s.stepC)
 		s.reps = min(most, reps-i)
+		if s.aheadReps > 0 {
+			s.reps = min(s.reps, s.aheadReps)
+		}
 		t.mul(m, n, s)
 		s.ahead += uintptr(s.reps * s.nseg * (s.k / 4) * s.aheadStep)
+		if s.aheadReps > 0 {
+			if s.aheadReps -= s.reps; s.aheadReps == 0 {
+				s.aheadStep = 0
+			}
+		}
 	}
 	s.a, s.b, s.c = a, b, c
 }

@@ -173,8 +173,19 @@ func splitRowsAVX512(dst []float32, width, panel int, src []float32, lds, rows, 
 	if width > 16 {
 		split = split32AVX512
 	}
-	most := max(1, packSteps/(panels+1))
+	most := max(4, packSteps/(panels+1)&^3)
 	for i := 0; i < rows; i += most {
+		if n := min(most, rows-i); width == 12 && panels > 0 && n >= 4 {
+			split12AVX512(&dst[i*width], panel*floatBytes, &src[i*lds], lds*floatBytes, n/4, panels)
+			if whole := n &^ 3; whole < n { // the last rows
+				j := i + whole
+				split(&dst[j*width], width*floatBytes, panel*floatBytes, &src[j*lds], lds*floatBytes, n-whole, width, panels, 0)
+			}
+			if rest > 0 { // the last columns
+				split(&dst[panels*panel+i*width], width*floatBytes, 0, &src[i*lds+panels*width], lds*floatBytes, n, width, 0, 1<<rest-1)
+			}
+			continue
+		}
 		split(&dst[i*width], width*floatBytes, panel*floatBytes, &src[i*lds], lds*floatBytes, min(most, rows-i), width, panels, 1<<rest-1)
 	}
 }

@@ -25193,6 +25193,55 @@ split32AVX512_next:
 	VZEROUPPER
 	RET
 
+// func split12AVX512(dst *float32, panel int, src *float32, lds int, rows4 int, panels int)
+// Requires: AVX, AVX512F
+TEXT ·split12AVX512(SB), NOSPLIT, $0-48
+	MOVQ  dst+0(FP), DI
+	MOVQ  panel+8(FP), BX
+	MOVQ  src+16(FP), SI
+	MOVQ  lds+24(FP), R8
+	MOVQ  rows4+32(FP), R9
+	MOVQ  panels+40(FP), R10
+	LEAQ  (R8)(R8*2), R11
+	MOVL  $+4095, AX
+	KMOVW AX, K1
+	NOTL  AX
+	KMOVW AX, K2
+	MOVL  $+255, AX
+	KMOVW AX, K3
+	NOTL  AX
+	KMOVW AX, K4
+	MOVL  $+15, AX
+	KMOVW AX, K5
+	NOTL  AX
+	KMOVW AX, K6
+
+split12AVX512_rows:
+	MOVQ SI, R12
+	MOVQ DI, R13
+	MOVQ R10, R14
+
+split12AVX512_panel:
+	VMOVUPS.Z (R12), K1, Z0
+	VMOVUPS   -48(R12)(R8*1), K2, Z0
+	VMOVUPS.Z 16(R12)(R8*1), K3, Z1
+	VMOVUPS   -32(R12)(R8*2), K4, Z1
+	VMOVUPS.Z 32(R12)(R8*2), K5, Z2
+	VMOVUPS   -16(R12)(R11*1), K6, Z2
+	VMOVUPS   Z0, (R13)
+	VMOVUPS   Z1, 64(R13)
+	VMOVUPS   Z2, 128(R13)
+	ADDQ      $0x30, R12
+	ADDQ      BX, R13
+	DECQ      R14
+	JNZ       split12AVX512_panel
+	LEAQ      (SI)(R8*4), SI
+	ADDQ      $0xc0, DI
+	DECQ      R9
+	JNZ       split12AVX512_rows
+	VZEROUPPER
+	RET
+
 // func split6AVX2(dst *float32, ldd int, panel int, src *float32, lds int, rows int, panels int)
 // Requires: AVX
 TEXT ·split6AVX2(SB), NOSPLIT, $0-56

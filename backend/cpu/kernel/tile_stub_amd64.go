@@ -567,6 +567,11 @@ func split16AVX512(dst *float32, ldd int, panel int, src *float32, lds int, rows
 //go:noescape
 func split32AVX512(dst *float32, ldd int, panel int, src *float32, lds int, rows int, width int, panels int, rest uint64)
 
+// split12AVX512 copies 4*rows4 rows to panels of 12 columns; strides in bytes.
+//
+//go:noescape
+func split12AVX512(dst *float32, panel int, src *float32, lds int, rows4 int, panels int)
+
 // split6AVX2 copies rows to panels of 6 columns; strides in bytes.
 //
 //go:noescape

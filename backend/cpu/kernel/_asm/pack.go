@@ -281,6 +281,66 @@ func split512(c *build.Context, vecs int) {
 	c.RET()
 }
 
+// split12 is split512 for whole panels of 12 columns, four rows at a time: these
+// fill three vectors, where single rows would straddle cache lines.
+func split12(c *build.Context) {
+	name := "split12AVX512"
+	c.Function(name)
+	c.Attributes(attr.NOSPLIT)
+	c.SignatureExpr("func(dst *float32, panel int, src *float32, lds, rows4, panels int)")
+	c.Doc(name + " copies 4*rows4 rows to panels of 12 columns; strides in bytes.")
+	c.Pragma("noescape")
+	dst := c.Load(c.Param("dst"), reg.RDI)
+	panel := c.Load(c.Param("panel"), reg.RBX)
+	src := c.Load(c.Param("src"), reg.RSI)
+	lds := c.Load(c.Param("lds"), reg.R8)
+	n := c.Load(c.Param("rows4"), reg.R9)
+	panels := c.Load(c.Param("panels"), reg.R10)
+	lds3, from, to, left := reg.R11, reg.R12, reg.R13, reg.R14
+	c.LEAQ(Mem{Base: lds, Index: lds, Scale: 2}, lds3)
+	// Vector v has the last lanes of row v and the first of row v+1.
+	masks := [][2]reg.OpmaskPhysical{{reg.K1, reg.K2}, {reg.K3, reg.K4}, {reg.K5, reg.K6}}
+	for v, pair := range masks {
+		lanes := 12 - 4*v
+		c.MOVL(I32(1<<lanes-1), reg.EAX)
+		c.KMOVW(reg.EAX, pair[0])
+		c.NOTL(reg.EAX)
+		c.KMOVW(reg.EAX, pair[1])
+	}
+	row := func(r, floats int) Mem {
+		m := Mem{Base: from, Disp: 4 * floats}
+		switch r {
+		case 1, 2:
+			m.Index, m.Scale = lds, uint8(r)
+		case 3:
+			m.Index, m.Scale = lds3, 1
+		}
+		return m
+	}
+	c.Label(name + "_rows")
+	c.MOVQ(src, from)
+	c.MOVQ(dst, to)
+	c.MOVQ(panels, left)
+	c.Label(name + "_panel")
+	for v, pair := range masks {
+		c.VMOVUPS_Z(row(v, 4*v), pair[0], zmm[v])
+		c.VMOVUPS(row(v+1, 4*v-12), pair[1], zmm[v])
+	}
+	for v := range masks {
+		c.VMOVUPS(zmm[v], Mem{Base: to, Disp: 64 * v})
+	}
+	c.ADDQ(Imm(48), from)
+	c.ADDQ(panel, to)
+	c.DECQ(left)
+	c.JNZ(LabelRef(name + "_panel"))
+	c.LEAQ(Mem{Base: src, Index: lds, Scale: 4}, src)
+	c.ADDQ(Imm(4*48), dst)
+	c.DECQ(n)
+	c.JNZ(LabelRef(name + "_rows"))
+	c.VZEROUPPER()
+	c.RET()
+}
+
 // split256 copies rows to panels of 6 or 16 columns.
 func split256(c *build.Context, width int) {
 	name := fmt.Sprintf("split%dAVX2", width)

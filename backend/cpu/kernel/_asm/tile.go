@@ -54,6 +54,7 @@ func tile(c *build.Context) {
 	transpose256(c)
 	split512(c, 1)
 	split512(c, 2)
+	split12(c)
 	split256(c, rows256)
 	split256(c, 16)
 	add(c, "AVX512", zmm)
