@@ -29,7 +29,8 @@ type unit struct {
 	mark   int   // round of the walk that saw it last
 	at     int   // place in the order so far
 	key    int   // place that it asks for
-	feeds  bool  // another unit reads what it makes
+	reader *unit // one of the others that read what it makes; nil if none does
+	shared bool  // several do
 	told   *unit // for one that tells the outside: the one before that does
 }
 
@@ -244,6 +245,7 @@ func (f *fuser) operands(n *ir.Node, self *unit, visit func(p *unit)) {
 // anchors lets a group run at the end of the product or norm that makes its
 // operand.
 func (f *fuser) anchors(g *ir.Graph, live []bool, canAnchor func(n *ir.Node) bool) {
+	f.readers(f.units())
 	for _, n := range g.Nodes() {
 		if !live[n.ID()] || virtual(n) {
 			continue
@@ -255,14 +257,32 @@ func (f *fuser) anchors(g *ir.Graph, live []bool, canAnchor func(n *ir.Node) boo
 		for _, v := range n.In() {
 			m := plain(v).Node()
 			p := f.unitOf[m.ID()]
-			if p == nil || p == u || delayed(v) || u.anchor != nil || p.anchor != nil || !canAnchor(m) || !fits(u, m.Out(0)) || u.readsStatistics(m) || f.differ(p, u) || f.between(p, u) {
+			if p == nil || p == u || delayed(v) || u.anchor != nil || p.anchor != nil || !canAnchor(m) || !fits(u, m.Out(0)) || u.readsStatistics(m) || f.differ(p, u) {
 				continue
 			}
+			if !waits(m, p, u) {
+				if f.between(p, u) {
+					continue
+				}
+				f.widen(u, p)
+			}
 			u.anchor = m
-			f.widen(u, p)
 			f.unitOf[m.ID()] = u
 		}
 	}
+}
+
+// waits reports whether m, the product of p, waits for u however late that is:
+// nothing lies between them, since u alone reads m and nobody reads u, as with
+// the update of a parameter. That holds for longer what m reads, and no more
+// what it makes: worth it if that is larger, as the gradient of a table of words
+// is that a model both begins with and ends in.
+func waits(m *ir.Node, p, u *unit) bool {
+	held := 0
+	for _, v := range m.In() {
+		held += v.Type().SizeBytes()
+	}
+	return p.reader == u && !p.shared && u.reader == nil && held < m.Out(0).Type().SizeBytes()
 }
 
 // readsStatistics reports whether the group reads a result of m other than the
@@ -339,23 +359,16 @@ func fits(u *unit, y *ir.Value) bool {
 // that it can do so in place. Scalars, such as the rate of an update, are made
 // as soon as they can be, too.
 func (f *fuser) order(g *ir.Graph) []*unit {
-	var units []*unit
-	f.round++
-	for _, u := range f.unitOf {
-		if u != nil && u.mark != f.round {
-			u.mark = f.round
-			units = append(units, u)
-		}
-	}
+	units := f.units()
 	slices.SortStableFunc(units, func(a, b *unit) int { return cmp.Compare(a.last, b.last) })
 	units = f.sorted(units, nil)
 	for i, u := range units {
 		u.at = i
-		f.reads(u, func(p *unit) { p.feeds = true })
 	}
+	f.readers(units)
 	after := f.oldReaders(g, units)
 	for _, u := range units {
-		if u.key = u.last; !u.feeds || u.scalar() {
+		if u.key = u.last; u.reader == nil || u.scalar() {
 			u.key = 0
 			f.reads(u, func(p *unit) { u.key = max(u.key, p.key) })
 			for _, p := range after[u] {
@@ -365,6 +378,32 @@ func (f *fuser) order(g *ir.Graph) []*unit {
 	}
 	slices.SortStableFunc(units, func(a, b *unit) int { return cmp.Compare(a.key, b.key) })
 	return f.sorted(units, after)
+}
+
+// units lists the units, each once.
+func (f *fuser) units() []*unit {
+	var units []*unit
+	f.round++
+	for _, u := range f.unitOf {
+		if u != nil && u.mark != f.round {
+			u.mark = f.round
+			units = append(units, u)
+		}
+	}
+	return units
+}
+
+// readers finds out who reads each unit.
+func (f *fuser) readers(units []*unit) {
+	for _, u := range units {
+		u.reader, u.shared = nil, false
+	}
+	for _, u := range units {
+		f.reads(u, func(p *unit) {
+			p.shared = p.shared || p.reader != nil && p.reader != u
+			p.reader = u
+		})
+	}
 }
 
 // scalar reports whether all that the unit makes is single numbers.

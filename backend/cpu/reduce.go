@@ -166,8 +166,13 @@ func (l *lowering) reduceRows(node *ir.Node, r reducer, dst, src ref, count, n i
 }
 
 // reduceColumns reduces outer matrices of rows by cols to a row each. Narrow
-// rows are taken several at a time, as one wide row that is folded at the end.
+// rows are taken several at a time, as one wide row that is folded at the end;
+// rows of which one is a part are cut in blocks of columns instead.
 func (l *lowering) reduceColumns(node *ir.Node, r reducer, dst, src ref, outer, rows, cols int) {
+	if cols > reducePart/2 && rows > 0 {
+		l.reduceBlocks(node, r, dst, src, outer, rows, cols)
+		return
+	}
 	fold := max(1, min(rows, 512/cols))
 	wide := fold * cols
 	per := fold * max(1, reducePart/wide) // rows of a part
@@ -202,6 +207,36 @@ func (l *lowering) reduceColumns(node *ir.Node, r reducer, dst, src ref, outer, 
 	})
 }
 
+// reduceBlocks is reduceColumns for wide rows: a block of columns goes down all
+// rows, and needs no memory but the result's.
+func (l *lowering) reduceBlocks(node *ir.Node, r reducer, dst, src ref, outer, rows, cols int) {
+	const block = reducePart / 8 // with what is read of a row or two, in the first cache
+	blocks := (cols + block - 1) / block
+	l.step(node.Op().Name(), node, func(m *memory) []kernel.Phase {
+		x, y := m.f32(src), m.f32(dst)
+		return []kernel.Phase{{Chunks: outer * blocks, Run: func(_, c int) {
+			o, lo := c/blocks, c%blocks*block
+			r.down(y[o*cols+lo:o*cols+min(lo+block, cols)], x[o*rows*cols+lo:], rows, cols)
+		}}}
+	})
+}
+
+// down reduces rows that begin stride elements apart in x into acc, of their
+// width, in order.
+func (r reducer) down(acc, x []float32, rows, stride int) {
+	copy(acc, x)
+	row := func(i int) []float32 { return x[i*stride : i*stride+len(acc)] }
+	i := 1
+	if r.f == ops.SumFunc {
+		for ; i+1 < rows; i += 2 {
+			r.v.Run(kernel.Add3, acc, acc, row(i), row(i+1), 0, 0)
+		}
+	}
+	for ; i < rows; i++ {
+		r.v.Run(r.pair, acc, acc, row(i), nil, 0, 0)
+	}
+}
+
 // columns reduces the rows of x by column into the first cols elements of acc,
 // a wide row.
 func (r reducer) columns(acc, x []float32, cols int) {
@@ -209,11 +244,11 @@ func (r reducer) columns(acc, x []float32, cols int) {
 		r.v.Run(kernel.Fill, acc, nil, nil, nil, r.start, 0)
 		return
 	}
-	n := copy(acc, x)
-	for at := n; at < len(x); at += len(acc) {
-		k := min(len(acc), len(x)-at)
-		r.v.Run(r.pair, acc[:k], acc[:k], x[at:at+k], nil, 0, 0)
-	}
+	n := min(len(acc), len(x))
+	whole := len(x) / n
+	r.down(acc[:n], x, whole, n)
+	rest := x[whole*n:]
+	r.v.Run(r.pair, acc[:len(rest)], acc[:len(rest)], rest, nil, 0, 0)
 	for at := cols; at < n; at += cols {
 		r.v.Run(r.pair, acc[:cols], acc[:cols], acc[at:at+cols], nil, 0, 0)
 	}

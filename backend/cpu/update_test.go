@@ -48,8 +48,62 @@ func TestGradientPasses(t *testing.T) {
 				if err := sameBits(got, want); err != nil {
 					t.Errorf("%d threads: %v", threads, err)
 				}
+				t.Log(got.stats.ArenaBytes, want.stats.ArenaBytes)
 				if saved := want.stats.ArenaBytes - got.stats.ArenaBytes; threads == 1 && saved < 4*rows*cols/2 {
 					t.Errorf("the step takes %d bytes, with its gradient %d", got.stats.ArenaBytes, want.stats.ArenaBytes)
+				}
+			}
+		})
+	}
+}
+
+// The gradient of a parameter that another one, much later, is added to waits for
+// that: it passes to the update too, and takes no memory in between.
+func TestGradientWaits(t *testing.T) {
+	const rows, cols, batch = 600, 700, 100
+	step := func(early string) *net {
+		n := newNet(8)
+		x, dy, y := n.input(ir.Arg, 1, batch, rows), n.input(ir.Arg, 1, batch, cols), n.input(ir.Arg, 1, batch, 12, cols)
+		p := n.input(ir.Variable, 1, rows, cols)
+		gradient := func(dy *ir.Value) *ir.Value {
+			return ops.DotGeneral(x, dy, ops.DotSpec{XContract: []int{0}, YContract: []int{0}})
+		}
+		d := gradient(dy)
+		for range 36 {
+			y = ops.Softmax(y, 2)
+		}
+		sum := gradient(ops.Sum(y, 1))
+		n.g.SetOutputs(ops.Sum(y))
+		if early != "none" {
+			sum = ops.Add(d, sum)
+		}
+		if early == "wanted" {
+			n.g.SetOutputs(d)
+		}
+		scalar := func(v float64) *ir.Value { return ops.Reshape(ops.Scalar(ops.Sum(p), v)) }
+		next, _ := ops.Update(ops.SGDUpdate, p, sum, nil, []*ir.Value{scalar(0.1), scalar(0.01)})
+		n.g.Update(p, next)
+		return n
+	}
+	for _, set := range sets() {
+		t.Run(set.Name, func(t *testing.T) {
+			for _, threads := range []int{1, 3} {
+				b := newBackend(t, cpu.WithSet(set), cpu.WithThreads(threads))
+				var of []*result
+				for _, early := range []string{"waits", "wanted", "none"} {
+					n := step(early)
+					r, err := run(b, n.g, n.in...)
+					if err != nil {
+						t.Fatal(err)
+					}
+					r.outputs = nil
+					of = append(of, r)
+				}
+				if err := sameBits(of[0], of[1]); err != nil {
+					t.Errorf("%d threads: %v", threads, err)
+				}
+				if got, want := of[0].stats.ArenaBytes, of[2].stats.ArenaBytes; got > want+rows*cols {
+					t.Errorf("%d threads: the step takes %d bytes, %d without the gradient", threads, got, want)
 				}
 			}
 		})
