@@ -199,7 +199,7 @@ const packPanels = 8
 // packing is the phase that packs a part of A or B of n rows or columns, so many
 // of them in a panel.
 func (v *partRun) packing(n, panel int, pack func(worker, first, n, p int)) Phase {
-	group := packPanels * panel
+	group := min(packPanels, ceil(ceil(n, panel), v.workers)) * panel
 	groups := ceil(n, group)
 	w := cut(min(v.bands.partK, v.blocks-v.p)*groups, float64(v.depth*min(n, group))*packNanos, v.workers)
 	return Phase{Chunks: w.chunks, Run: func(worker, chunk int) {
