@@ -15,12 +15,15 @@ type bandPlan struct {
 	single       bool // a phase does one matrix of the batch
 	sizeA, sizeB int  // floats of the packed parts
 	sizeC        int  // floats of a transient band
+	long         bool // transient bands of long rows: all of their A stays near
 }
 
 const (
 	// bandElements is the size of a part of B in a block of K. Found with
 	// BenchmarkGemm.
 	bandElements = 256 << 10
+	// longElements is the size of the rows of A of a long band in a block of K.
+	longElements = 84 << 10
 	// partElements bounds each of the packed parts of A and B: 16 MiB.
 	partElements = 4 << 20
 )
@@ -31,8 +34,11 @@ func (g *Gemm) planBands() {
 	if s.Transient {
 		b.partK = g.blocks // nobody keeps C from block to block
 	}
-	depth := b.partK * g.depth
-	b.partM, b.partN = s.M, evenPart(s.N, t.Cols, min(bandElements/g.depth, partElements/depth))
+	depth, near := b.partK*g.depth, bandElements/g.depth
+	if b.long = s.Transient && s.N > near; b.long {
+		near = s.N
+	}
+	b.partM, b.partN = s.M, evenPart(s.N, t.Cols, min(near, partElements/depth))
 	if g.packsA {
 		b.partM = evenPart(s.M, t.Rows, partElements/depth)
 		b.sizeA = b.partK * ceil(b.partM, t.Rows) * g.blockSize()
@@ -47,7 +53,11 @@ func (g *Gemm) planBands() {
 	}
 	nanos := float64(t.Rows) * float64(s.K) * float64(b.partN) / t.Speed
 	b.work = cut(ceil(b.partM, t.Rows)*count, nanos, g.workers)
-	if b.partK > 1 {
+	switch {
+	case b.long:
+		most := max(1, longElements/(g.depth*t.Rows))
+		b.work.chunks = min(b.work.units, roundUp(ceil(b.work.units, most), g.workers))
+	case b.partK > 1:
 		// Every chunk brings all blocks of B to the second cache.
 		b.work.chunks = min(b.work.chunks, 4*g.workers)
 	}
@@ -119,6 +129,10 @@ func (v *partRun) run(worker, chunk int) {
 		count := min(hi-lo, blocks-first)
 		i0, i1 := v.i+first*t.Rows, v.i+min((first+count)*t.Rows, v.m)
 		for p := range v.bands.partK {
+			if v.bands.long {
+				v.longBand(worker, batch, i0, i1-i0, p)
+				continue
+			}
 			for i := i0; i < i1; i += t.Rows {
 				v.band(worker, batch, i, min(t.Rows, i1-i), i-i0, p)
 			}
@@ -165,6 +179,39 @@ func (v *partRun) band(worker, batch, i, m, r, p int) {
 		v.setC(g, batch, i, v.j, v.p+p, k)
 	}
 	t.columns(m, v.n, g)
+}
+
+// longBand adds block v.p+p of K to the m rows of a transient band, of row i and
+// those behind it. The epilogue of such a band goes over large arrays: it has
+// long rows for their sake. So the rows of A stay in the second cache, and the
+// panels of B pass by.
+func (v *partRun) longBand(worker, batch, i, m, p int) {
+	s, t, g := &v.spec, v.tile, &v.segs[worker]
+	k0, k := v.block(v.p + p)
+	if v.packsA {
+		v.setPacked(g, v.panelsA(v.m, p, (i-v.i)/t.Rows))
+	} else {
+		v.setA(g, batch, i, k0)
+	}
+	_, section, ld, _ := v.SizeC()
+	a := g.a
+	g.k, g.nseg, g.acc, g.ldc = k, 1, min(p, 1), ld*floatBytes
+	for j := 0; j < v.n; j += t.Cols {
+		g.a, g.c = a, at(v.c, worker*section+j)
+		g.aheadStep, g.aheadReps = 0, 0
+		switch {
+		case v.packsB:
+			g.b, g.rsb = at(v.panelsB(v.n, p, j/t.Cols), 0), t.Cols*floatBytes
+			if j+t.Cols < v.n {
+				g.fetch(uintptr(at(v.panelsB(v.n, p, j/t.Cols+1), 0)), k*t.Cols*floatBytes)
+			}
+		case s.PackedB:
+			g.b, g.rsb = at(v.panelsB(s.N, v.p+p, (v.j+j)/t.Cols), 0), t.Cols*floatBytes
+		default:
+			g.b, g.rsb = at(v.b, batch*s.StrideB+k0*s.LdB+v.j+j), s.LdB*floatBytes
+		}
+		t.rows(m, min(t.Cols, v.n-j), g)
+	}
 }
 
 // fetch lets the next blocks fetch bytes of memory from an address on to the
