@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 )
 
 // guard is the number of floats that must stay as they are on both sides of
@@ -440,6 +442,66 @@ func BenchmarkGemm(b *testing.B) {
 					measure(b, workers, phases, 2*float64(c.spec.M)*float64(c.spec.N)*float64(c.spec.K))
 				})
 			}
+		}
+	}
+}
+
+// BenchmarkGemmFar has products as a net has them: their operands come from far
+// away, for 96 MB of them are used in turn. Of-peak holds the median of the rate
+// against multiply-adds in registers, measured between the products.
+func BenchmarkGemmFar(b *testing.B) {
+	packed := func(m, n, k int) GemmSpec {
+		s := dense(m, n, k, false, true)
+		s.PackedB = true
+		return s
+	}
+	for _, c := range []struct {
+		name string
+		spec GemmSpec
+	}{
+		{"1024^3", dense(1024, 1024, 1024, false, false)},
+		{"512^3", dense(512, 512, 512, false, false)},
+		{"block y 1024x1024x256", dense(1024, 1024, 256, false, false)},
+		{"block y 1024x256x1024", dense(1024, 256, 1024, false, false)},
+		{"block dw 768x256x1024", dense(768, 256, 1024, true, false)},
+		{"block dw 512x2048x1024", dense(512, 2048, 1024, true, false)},
+		{"wide y 256x4096x4096", dense(256, 4096, 4096, false, true)},
+		{"wide dw 4096x4096x256", dense(4096, 4096, 256, true, false)},
+		{"bert y 128x768x768", dense(128, 768, 768, false, true)},
+		{"bert y 128x768x3072", dense(128, 768, 3072, false, true)},
+		{"conv y 49x512x2048", packed(49, 512, 2048)},
+		{"conv y 784x128x512", packed(784, 128, 512)},
+		{"conv y 3136x64x256", packed(3136, 64, 256)},
+	} {
+		for _, set := range Sets() {
+			if !set.Available {
+				continue
+			}
+			b.Run(c.name+"/"+set.Name, func(b *testing.B) {
+				g := NewGemm(set, c.spec, 1)
+				la, lb, lc := c.spec.lens()
+				if c.spec.PackedB {
+					lb = g.PackedSize()
+				}
+				r, scratch := rand.New(rand.NewPCG(1, 1)), make([]float32, g.Scratch())
+				turns := make([][]Phase, max(1, 96<<20/floatBytes/(la+lb+lc)))
+				for i := range turns {
+					x, y, z := randomGuarded(r, la), randomGuarded(r, lb), newGuarded(lc)
+					turns[i] = g.Bind(x.s, y.s, z.s, scratch, nil)
+				}
+				var shares []float64
+				for i := 0; b.Loop(); i++ {
+					start := time.Now()
+					runPhases(turns[i%len(turns)], 1)
+					product := time.Since(start)
+					start = time.Now()
+					sums := set.Peak(8 * maxSteps)
+					peak := float64(sums) / float64(time.Since(start))
+					shares = append(shares, float64(c.spec.M)*float64(c.spec.N)*float64(c.spec.K)/float64(product)/peak)
+				}
+				slices.Sort(shares)
+				b.ReportMetric(shares[len(shares)/2], "of-peak")
+			})
 		}
 	}
 }
