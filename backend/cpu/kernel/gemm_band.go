@@ -24,8 +24,10 @@ const (
 	bandElements = 256 << 10
 	// longElements is the size of the rows of A of a long band in a block of K.
 	longElements = 84 << 10
-	// partElements bounds each of the packed parts of A and B: 16 MiB.
-	partElements = 4 << 20
+	// packedElements bounds the packed part of A, 4 MiB, and partElements that of
+	// B, 16 MiB.
+	packedElements = 1 << 20
+	partElements   = 4 << 20
 )
 
 func (g *Gemm) planBands() {
@@ -40,7 +42,7 @@ func (g *Gemm) planBands() {
 	}
 	b.partM, b.partN = s.M, evenPart(s.N, t.Cols, min(near, partElements/depth))
 	if g.packsA {
-		b.partM = evenPart(s.M, t.Rows, partElements/depth)
+		b.partM = evenPart(s.M, t.Rows, packedElements/depth)
 		b.sizeA = b.partK * ceil(b.partM, t.Rows) * g.blockSize()
 	}
 	if g.packsB {
@@ -56,7 +58,7 @@ func (g *Gemm) planBands() {
 	switch {
 	case b.long:
 		most := max(1, longElements/(g.depth*t.Rows))
-		b.work.chunks = min(b.work.units, roundUp(ceil(b.work.units, most), g.workers))
+		b.work.chunks = min(b.work.units, roundUp(max(4*g.workers, ceil(b.work.units, most)), g.workers))
 	case b.partK > 1:
 		// Every chunk brings all blocks of B to the second cache.
 		b.work.chunks = min(b.work.chunks, 4*g.workers)
