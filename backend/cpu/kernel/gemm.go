@@ -52,7 +52,7 @@ type Gemm struct {
 
 	way    way
 	packsB bool // B is packed, else read in place
-	packsA bool // A is packed by each chunk, else read in place
+	packsA bool // A is packed, else read in place; each chunk of strips packs its own
 	strips work // strips only: the panels of all batches
 	bands  bandPlan
 
@@ -165,7 +165,7 @@ const (
 	// read in place (bench, mlp).
 	longNanos = 2 * chunkNanos
 	// sharedPanels is the number of panels that pay for packing an A whose rows
-	// compete for one place of the first cache. Found with BenchmarkGemm.
+	// compete for one place of the first cache. Found with BenchmarkGemmFar.
 	sharedPanels = 16
 	// packNanos is the time to pack one float.
 	packNanos = 0.2
@@ -261,8 +261,7 @@ func (g *Gemm) bind(x *gemmRun, scratch []float32) []Phase {
 	if x.packed = x.scratch; s.PackedB {
 		x.packed = align(x.b)
 	}
-	switch g.way {
-	case byBands:
+	if g.way == byBands {
 		return x.bandPhases()
 	}
 	return []Phase{{Chunks: g.strips.chunks, Run: x.strip}}

@@ -20,7 +20,7 @@ type bandPlan struct {
 
 const (
 	// bandElements is the size of a part of B in a block of K. Found with
-	// BenchmarkGemm.
+	// BenchmarkGemmFar.
 	bandElements = 256 << 10
 	// longElements is the size of the rows of A of a long band in a block of K.
 	longElements = 84 << 10
@@ -165,15 +165,7 @@ func (v *partRun) band(worker, batch, i, m, r, p int) {
 			g.fetch(uintptr(at(v.a, batch*s.StrideA+(i+t.Rows)*s.LdA)), t.Rows*k*floatBytes)
 		}
 	}
-	g.rsb, g.stepB = t.Cols*floatBytes, v.panelSize()*floatBytes
-	switch {
-	case s.PackedB:
-		g.b = at(v.panelsB(s.N, v.p+p, v.j/t.Cols), 0)
-	case v.packsB:
-		g.b = at(v.panelsB(v.n, p, 0), 0)
-	default:
-		g.b, g.rsb, g.stepB = at(v.b, batch*s.StrideB+k0*s.LdB+v.j), s.LdB*floatBytes, t.Cols*floatBytes
-	}
+	v.setB(g, batch, 0, p)
 	if _, section, ld, passing := v.SizeC(); passing {
 		g.k, g.nseg, g.acc = k, 1, min(p, 1)
 		g.c, g.ldc = at(v.c, worker*section+r*ld), ld*floatBytes
@@ -188,8 +180,9 @@ func (v *partRun) band(worker, batch, i, m, r, p int) {
 // long rows for their sake. So the rows of A stay in the second cache, and the
 // panels of B pass by.
 func (v *partRun) longBand(worker, batch, i, m, p int) {
-	s, t, g := &v.spec, v.tile, &v.segs[worker]
+	t, g := v.tile, &v.segs[worker]
 	k0, k := v.block(v.p + p)
+	g.k, g.nseg, g.acc = k, 1, min(p, 1)
 	if v.packsA {
 		v.setPacked(g, v.panelsA(v.m, p, (i-v.i)/t.Rows))
 	} else {
@@ -197,22 +190,30 @@ func (v *partRun) longBand(worker, batch, i, m, p int) {
 	}
 	_, section, ld, _ := v.SizeC()
 	a := g.a
-	g.k, g.nseg, g.acc, g.ldc = k, 1, min(p, 1), ld*floatBytes
+	g.ldc = ld * floatBytes
 	for j := 0; j < v.n; j += t.Cols {
 		g.a, g.c = a, at(v.c, worker*section+j)
 		g.aheadStep, g.aheadReps = 0, 0
-		switch {
-		case v.packsB:
-			g.b, g.rsb = at(v.panelsB(v.n, p, j/t.Cols), 0), t.Cols*floatBytes
-			if j+t.Cols < v.n {
-				g.fetch(uintptr(at(v.panelsB(v.n, p, j/t.Cols+1), 0)), k*t.Cols*floatBytes)
-			}
-		case s.PackedB:
-			g.b, g.rsb = at(v.panelsB(s.N, v.p+p, (v.j+j)/t.Cols), 0), t.Cols*floatBytes
-		default:
-			g.b, g.rsb = at(v.b, batch*s.StrideB+k0*s.LdB+v.j+j), s.LdB*floatBytes
+		v.setB(g, batch, j, p)
+		if v.packsB && j+t.Cols < v.n {
+			g.fetch(uintptr(at(v.panelsB(v.n, p, j/t.Cols+1), 0)), k*t.Cols*floatBytes)
 		}
 		t.rows(m, min(t.Cols, v.n-j), g)
+	}
+}
+
+// setB points g at column j of the part of B in block v.p+p of K, and leads from
+// there by panels.
+func (v *partRun) setB(g *seg, batch, j, p int) {
+	s, t := &v.spec, v.tile
+	g.rsb, g.stepB = t.Cols*floatBytes, v.panelSize()*floatBytes
+	switch k0, _ := v.block(v.p + p); {
+	case s.PackedB:
+		g.b = at(v.panelsB(s.N, v.p+p, (v.j+j)/t.Cols), 0)
+	case v.packsB:
+		g.b = at(v.panelsB(v.n, p, j/t.Cols), 0)
+	default:
+		g.b, g.rsb, g.stepB = at(v.b, batch*s.StrideB+k0*s.LdB+v.j+j), s.LdB*floatBytes, t.Cols*floatBytes
 	}
 }
 
@@ -250,7 +251,7 @@ const packPanels = 8
 func (v *partRun) packing(n, panel int, pack func(worker, first, n, p int)) Phase {
 	group := min(packPanels, ceil(ceil(n, panel), v.workers)) * panel
 	groups := ceil(n, group)
-	w := cut(min(v.bands.partK, v.blocks-v.p)*groups, float64(v.depth*min(n, group))*packNanos, v.workers)
+	w := cut(v.bands.partK*groups, float64(v.depth*min(n, group))*packNanos, v.workers)
 	return Phase{Chunks: w.chunks, Run: func(worker, chunk int) {
 		for u, hi := w.span(chunk); u < hi; u++ {
 			first := u % groups * group
