@@ -24,9 +24,9 @@ const (
 	bandElements = 256 << 10
 	// longElements is the size of the rows of A of a long band in a block of K.
 	longElements = 84 << 10
-	// packedElements bounds the packed part of A, 4 MiB, and partElements that of
-	// B, 16 MiB.
-	packedElements = 1 << 20
+	// packedElements bounds the packed part of A: 1024 rows, in whole blocks of
+	// them, by 1024 steps. PartElements bounds that of B: 16 MiB.
+	packedElements = 1032 << 10
 	partElements   = 4 << 20
 )
 
