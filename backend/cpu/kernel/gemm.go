@@ -139,9 +139,9 @@ func NewGemm(set *Set, spec GemmSpec, workers int) *Gemm {
 		each := spec.Batch > 1 && spec.StrideB != 0
 		long := total > longNanos // enough to pay for a phase of packing
 		g.packsB = !spec.PackedB && (mustPackB || long && !each)
-		g.packsA = long && (spec.TransA && panels > 1 || spec.LdA%1024 == 0 && panels >= sharedPanels)
+		g.packsA = long && spec.TransA && panels > 1
 		g.planBands()
-		g.wideAt = g.bands.sizeB + g.bands.sizeA
+		g.wideAt = g.bands.roomB(g.workers) + g.bands.sizeA
 	default:
 		g.strips = cut(panels*spec.Batch, nanos, workers)
 		// The steps of a transposed A are rows of memory; a chunk that uses
@@ -164,9 +164,6 @@ const (
 	// longNanos is the work of a product that pays for packing what could be
 	// read in place (bench, mlp).
 	longNanos = 2 * chunkNanos
-	// sharedPanels is the number of panels that pay for packing an A whose rows
-	// compete for one place of the first cache. Found with BenchmarkGemmFar.
-	sharedPanels = 16
 	// packNanos is the time to pack one float.
 	packNanos = 0.2
 )
@@ -290,6 +287,7 @@ type gemmRun struct {
 	packed           []float32 // B packed, of the part that is computed
 	after            Epilogue
 	segs             []seg // one a worker
+	held             []int // names the part of B that a worker packed for itself; 0 for none
 }
 
 // block returns the steps of block p of K.

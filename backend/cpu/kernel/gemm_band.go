@@ -5,15 +5,17 @@ package kernel
 // rows of A, in the first cache, meets all panels of the part: A and C are
 // walked through in the order of memory.
 //
-// B is packed part after part. Of a transposed A the steps are rows of memory:
-// it is packed as a whole, or in parts of M where that would be too large, and
-// then read in the order of memory as well.
+// B is packed part after part: by all workers, which then share the rows of the
+// part, or by the one that works on it, see [Gemm.ownParts]. Of a transposed A the
+// steps are rows of memory: it is packed as a whole, or in parts of M where that
+// would be too large, and then read in the order of memory as well.
 type bandPlan struct {
 	partM, partN int  // rows and columns of a part
 	partK        int  // blocks of K that are packed at a time
 	work         work // blocks of rows of a part, of the matrices that are done in one phase
 	single       bool // a phase does one matrix of the batch
 	sizeA, sizeB int  // floats of the packed parts
+	own          bool // a worker packs its own parts of B
 	sizeC        int  // floats of a transient band
 	long         bool // transient bands of long rows: all of their A stays near
 }
@@ -28,6 +30,11 @@ const (
 	// them, by 1024 steps. PartElements bounds that of B: 16 MiB.
 	packedElements = 1032 << 10
 	partElements   = 4 << 20
+	// ownColumns is the least width of a part that one worker packs for itself.
+	ownColumns = 192
+	// nearElements is how much of A and C may stay in a worker's caches (bench,
+	// gpt and gpt512).
+	nearElements = 768 << 10
 )
 
 func (g *Gemm) planBands() {
@@ -44,6 +51,10 @@ func (g *Gemm) planBands() {
 	if g.packsA {
 		b.partM = evenPart(s.M, t.Rows, packedElements/depth)
 		b.sizeA = b.partK * ceil(b.partM, t.Rows) * g.blockSize()
+	}
+	if b.own = g.ownParts(); b.own {
+		parts := roundUp(ceil(s.N, b.partN), g.workers)
+		b.partN = evenPart(s.N, t.Cols, roundUp(ceil(s.N, parts), t.Cols))
 	}
 	if g.packsB {
 		b.sizeB = depth * roundUp(b.partN, t.Cols)
@@ -66,6 +77,28 @@ func (g *Gemm) planBands() {
 	b.sizeC = ceil(b.work.units, b.work.chunks) * t.Rows * roundUp(b.partN, alignment)
 }
 
+// ownParts reports whether each worker packs the parts of B that it works on.
+// Then no worker waits for another, and B does not move between their caches; but
+// all read all of A, and what comes next may read C in rows, which this cuts.
+// While those stay in the caches of the workers that wrote them and are larger
+// than B, it is B that should move.
+func (g *Gemm) ownParts() bool {
+	s, b := &g.spec, &g.bands
+	if g.workers == 1 || !g.packsB || b.long || b.partK > 1 {
+		return false
+	}
+	sizeB, others := s.K*s.N, s.M*s.K+s.M*s.N
+	return sizeB >= bandElements/2 && s.N >= g.workers*ownColumns && (others <= 2*sizeB || others > g.workers*nearElements)
+}
+
+// roomB is the number of floats of all packed parts of B.
+func (b *bandPlan) roomB(workers int) int {
+	if b.own {
+		return workers * b.sizeB
+	}
+	return b.sizeB
+}
+
 // evenPart divides n in as few equal parts of at most most as there can be, and
 // rounds them up to whole units.
 func evenPart(n, unit, most int) int {
@@ -77,7 +110,7 @@ func evenPart(n, unit, most int) int {
 }
 
 // bandPhases lists, for every part, the packing of what is not packed yet and
-// the bands.
+// the bands. Parts that workers pack for themselves are one phase.
 func (x *gemmRun) bandPhases() []Phase {
 	s, b := &x.spec, &x.bands
 	batches, matrices := 1, s.Batch
@@ -87,17 +120,28 @@ func (x *gemmRun) bandPhases() []Phase {
 	type part struct{ batch, first, block int }
 	heldA, heldB := part{-1, -1, -1}, part{-1, -1, -1} // what is packed; -1 for nothing
 	var phases []Phase
+	if b.own {
+		x.held = make([]int, x.workers)
+		phases = append(phases, Phase{Chunks: 1, Run: func(int, int) { clear(x.held) }})
+	}
 	for batch := range batches {
 		for p := 0; p < x.blocks; p += b.partK {
 			for i := 0; i < s.M; i += b.partM {
+				v := partRun{gemmRun: x, batch: batch, i: i, m: min(b.partM, s.M-i), p: p}
+				v.work.units = ceil(v.m, x.tile.Rows) * matrices
+				v.work.chunks = min(b.work.chunks, v.work.units)
+				if a := (part{batch * min(1, s.StrideA), i, p}); x.packsA && a != heldA {
+					heldA = a
+					phases = append(phases, v.packing(v.m, x.tile.Rows, v.packA))
+				}
+				if parts := ceil(s.N, b.partN); b.own {
+					w := &ownRun{v, 1 + len(phases)*parts}
+					phases = append(phases, Phase{Chunks: parts * v.work.chunks, Run: w.run})
+					continue
+				}
 				for j := 0; j < s.N; j += b.partN {
-					v := &partRun{gemmRun: x, batch: batch, i: i, m: min(b.partM, s.M-i), j: j, n: min(b.partN, s.N-j), p: p}
-					v.work.units = ceil(v.m, x.tile.Rows) * matrices
-					v.work.chunks = min(b.work.chunks, v.work.units)
-					if a := (part{batch * min(1, s.StrideA), i, p}); x.packsA && a != heldA {
-						heldA = a
-						phases = append(phases, v.packing(v.m, x.tile.Rows, v.packA))
-					}
+					v := v
+					v.j, v.n = j, min(b.partN, s.N-j)
 					if b := (part{batch * min(1, s.StrideB), j, p}); x.packsB && b != heldB {
 						heldB = b
 						phases = append(phases, v.packing(v.n, x.tile.Cols, v.packB))
@@ -110,12 +154,32 @@ func (x *gemmRun) bandPhases() []Phase {
 	return phases
 }
 
+// An ownRun computes all parts of N. Each worker packs those that it comes to.
+type ownRun struct {
+	partRun
+	first int // names the first part, as none of another phase
+}
+
+// run computes the bands of a chunk: some rows of one part. Those of a part follow
+// each other, and mostly are one worker's.
+func (o *ownRun) run(worker, chunk int) {
+	v, size, part := o.partRun, o.bands.partN, chunk/o.work.chunks
+	v.j, v.n = part*size, min(size, v.spec.N-part*size)
+	v.atB = worker * v.bands.sizeB
+	if v.held[worker] != o.first+part {
+		v.packB(worker, 0, v.n, 0)
+		v.held[worker] = o.first + part
+	}
+	v.run(worker, chunk%o.work.chunks)
+}
+
 // A partRun adds partK blocks of K from p on to m rows from i on and n columns
 // from j on of C, of the matrices of the batch from batch on.
 type partRun struct {
 	*gemmRun
 	batch, i, m, j, n, p int
 	work                 work // blocks of rows
+	atB                  int  // where the packed part of B begins
 }
 
 // run computes the bands of a chunk.
@@ -196,7 +260,7 @@ func (v *partRun) longBand(worker, batch, i, m, p int) {
 		g.aheadStep, g.aheadReps = 0, 0
 		v.setB(g, batch, j, p)
 		if v.packsB && j+t.Cols < v.n {
-			g.fetch(uintptr(at(v.panelsB(v.n, p, j/t.Cols+1), 0)), k*t.Cols*floatBytes)
+			g.fetch(uintptr(at(v.partB(p, j/t.Cols+1), 0)), k*t.Cols*floatBytes)
 		}
 		t.rows(m, min(t.Cols, v.n-j), g)
 	}
@@ -211,7 +275,7 @@ func (v *partRun) setB(g *seg, batch, j, p int) {
 	case s.PackedB:
 		g.b = at(v.panelsB(s.N, v.p+p, (v.j+j)/t.Cols), 0)
 	case v.packsB:
-		g.b = at(v.panelsB(v.n, p, j/t.Cols), 0)
+		g.b = at(v.partB(p, j/t.Cols), 0)
 	default:
 		g.b, g.rsb, g.stepB = at(v.b, batch*s.StrideB+k0*s.LdB+v.j+j), s.LdB*floatBytes, t.Cols*floatBytes
 	}
@@ -232,7 +296,7 @@ func (g *Gemm) blockSize() int { return g.depth*g.tile.Rows + alignment }
 // panelsA is the packed A, of m rows, in the packed block p of K from a block of
 // rows on, each [depth Rows].
 func (x *gemmRun) panelsA(m, p, block int) []float32 {
-	return x.packed[x.bands.sizeB+(p*ceil(m, x.tile.Rows)+block)*x.blockSize():]
+	return x.packed[x.bands.roomB(x.workers)+(p*ceil(m, x.tile.Rows)+block)*x.blockSize():]
 }
 
 // panelsB is the packed B, of n columns, in the packed block p of K from a panel
@@ -240,6 +304,9 @@ func (x *gemmRun) panelsA(m, p, block int) []float32 {
 func (x *gemmRun) panelsB(n, p, panel int) []float32 {
 	return x.packed[(p*ceil(n, x.tile.Cols)+panel)*x.panelSize():]
 }
+
+// partB is the packed part of B in the packed block p of K from a panel on.
+func (v *partRun) partB(p, panel int) []float32 { return v.panelsB(v.n, p, panel)[v.atB:] }
 
 // packPanels is the number of panels that are packed together, a row of each in
 // turn: this reads long runs of memory, which the processor fetches ahead, where
@@ -267,5 +334,5 @@ func (v *partRun) packA(_, i, m, p int) {
 
 // packB packs n columns of B from column j of the part on, in block v.p+p of K.
 func (v *partRun) packB(worker, j, n, p int) {
-	v.copyB(worker, v.panelsB(v.n, p, j/v.tile.Cols), v.batch, v.j+j, n, v.p+p)
+	v.copyB(worker, v.partB(p, j/v.tile.Cols), v.batch, v.j+j, n, v.p+p)
 }

@@ -196,16 +196,22 @@ func TestGemmRandom(t *testing.T) {
 func TestGemmLarge(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		r := rand.New(rand.NewPCG(3, 4))
-		seen := map[way]bool{}
+		type cutting struct {
+			way way
+			own bool
+		}
+		seen := map[cutting]bool{}
 		for _, s := range []GemmSpec{
 			dense(611, 170, 333, false, false), dense(611, 170, 333, false, true),
 			dense(611, 170, 333, true, false), dense(611, 170, 333, true, true),
 			dense(1203, 33, 520, false, true), dense(1203, 10, 259, true, false),
 			dense(150, 40, 1500, true, true), dense(150, 40, 1500, false, false),
 			dense(520, 1040, 256, false, true), dense(260, 520, 1033, true, false),
+			dense(300, 700, 260, false, false), dense(1100, 1000, 300, true, true),
 			dense(5, 70, 1500, false, true), dense(40, 7, 2100, false, false),
 		} {
-			seen[NewGemm(set, s, 2).way] = true
+			g := NewGemm(set, s, 2)
+			seen[cutting{g.way, g.bands.own}] = true
 			checkGemm(t, set, r, s)
 			if testing.Short() && s.M*s.N*s.K > 100<<20 {
 				continue
@@ -214,8 +220,33 @@ func TestGemmLarge(t *testing.T) {
 			s.StrideA = s.M * s.K
 			checkGemm(t, set, r, s)
 		}
-		if len(seen) < 2 {
+		if len(seen) < 3 {
 			t.Errorf("these products are cut in %d ways", len(seen))
+		}
+	})
+}
+
+// TestGemmAgain runs the phases of a product twice, with other operands in the
+// same memory.
+func TestGemmAgain(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		r := rand.New(rand.NewPCG(9, 10))
+		for _, s := range []GemmSpec{dense(300, 700, 260, false, false), dense(300, 700, 260, true, true), dense(90, 80, 70, false, true)} {
+			la, lb, lc := s.lens()
+			a, b, c := randomGuarded(r, la).s, randomGuarded(r, lb).s, make([]float32, lc)
+			g := NewGemm(set, s, 2)
+			phases := g.Bind(a, b, c, make([]float32, g.Scratch()), nil)
+			for range 2 {
+				runPhases(phases, 2)
+				want := make([]float32, lc)
+				one := NewGemm(set, s, 1)
+				runPhases(one.Bind(a, b, want, make([]float32, one.Scratch()), nil), 1)
+				if !slices.Equal(c, want) {
+					t.Fatalf("%+v: the product differs from that of one worker", s)
+				}
+				copy(a, randomGuarded(r, la).s)
+				copy(b, randomGuarded(r, lb).s)
+			}
 		}
 	})
 }
