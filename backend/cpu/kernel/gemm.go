@@ -52,7 +52,7 @@ type Gemm struct {
 
 	way    way
 	packsB bool // B is packed, else read in place
-	packsA bool // A is packed, else read in place; each chunk of strips packs its own
+	packsA bool // A, transposed, is packed, else read in place; each chunk of strips packs its own
 	strips work // strips only: the panels of all batches
 	bands  bandPlan
 
@@ -390,19 +390,12 @@ func (x *gemmRun) setA(g *seg, batch, i, k0 int) {
 	g.stepA = x.tile.Rows * g.rsa
 }
 
-// copyA packs m rows of A from row i on, block p of K, by blocks of rows:
-// [m/Rows depth Rows].
+// copyA packs m rows of a transposed A from row i on, block p of K, by blocks of
+// rows: [m/Rows depth Rows].
 func (x *gemmRun) copyA(packed []float32, batch, i, m, p int) {
 	s, t := &x.spec, x.tile
 	k0, k := x.block(p)
-	a := x.a[batch*s.StrideA:]
-	if s.TransA {
-		t.split(packed, t.Rows, x.blockSize(), a[k0*s.LdA+i:], s.LdA, k, m)
-		return
-	}
-	for r := 0; r < m; r += t.Rows {
-		t.transpose(packed[r/t.Rows*x.blockSize():], t.Rows, a[(i+r)*s.LdA+k0:], s.LdA, min(t.Rows, m-r), k)
-	}
+	t.split(packed, t.Rows, x.blockSize(), x.a[batch*s.StrideA+k0*s.LdA+i:], s.LdA, k, m)
 }
 
 // setPacked points g at packed rows of A.
